@@ -1,0 +1,16 @@
+//! Where an agent talks to. Enrolment is on the API listener, everything else on the agent listener, which demands a certificate.
+
+/// `POST`, JSON [`crate::enrol::EnrolRequest`] → [`crate::enrol::EnrolReply`]; on the API listener.
+pub const ENROL: &str = "/agent/v1/enrol";
+
+/// `POST`, frame or JSON of [`crate::message::Push`] → [`crate::message::PushReply`].
+pub const PUSH: &str = "/agent/v1/push";
+
+/// `POST`, frame or JSON of [`crate::message::Upload`] → [`crate::message::UploadReply`].
+pub const SECTIONS: &str = "/agent/v1/sections";
+
+/// Media type of a binary frame. The JSON form of the same messages is `application/json`.
+pub const FRAME_TYPE: &str = "application/vnd.rollcall.frame";
+
+/// What the subject alternative name (URI) of an agent's certificate starts with; the agent id follows.
+pub const AGENT_URI: &str = "rollcall:agent:";
