@@ -46,7 +46,8 @@ impl Outcome {
 
 /// One row of a section.
 pub trait Row: Clone + fmt::Debug + Ord + Serialize + DeserializeOwned {
-    /// What identifies the row within its section, so that a changed row is told from one that went and one that came.
+    /// What identifies the row within its section, so that a changed row is told from one that went and one that came. Several
+    /// rows may share it: versions of a package that are installed side by side.
     fn key(&self) -> String;
 }
 
@@ -325,17 +326,25 @@ fn diff_rows<R: Row>(before: &[R], after: &[R]) -> SectionDiff {
     use std::collections::BTreeMap;
     let json = |row: &R| serde_json::to_value(row).unwrap_or_default();
     // Equal rows are the most: drop them before any key is built.
-    let gone: Vec<&R> = before.iter().filter(|row| after.binary_search(row).is_err()).collect();
-    let come: Vec<&R> = after.iter().filter(|row| before.binary_search(row).is_err()).collect();
-    let mut gone: BTreeMap<String, &R> = gone.into_iter().map(|row| (row.key(), row)).collect();
-    let mut diff = SectionDiff::default();
-    for row in come {
-        match gone.remove(&row.key()) {
-            Some(earlier) => diff.changed.push((json(earlier), json(row))),
-            None => diff.added.push(json(row)),
-        }
+    let mut gone: BTreeMap<String, Vec<&R>> = BTreeMap::new();
+    for row in before.iter().filter(|row| after.binary_search(row).is_err()) {
+        gone.entry(row.key()).or_default().push(row);
     }
-    diff.removed = gone.into_values().map(json).collect();
+    let mut come: BTreeMap<String, Vec<&R>> = BTreeMap::new();
+    for row in after.iter().filter(|row| before.binary_search(row).is_err()) {
+        come.entry(row.key()).or_default().push(row);
+    }
+    let mut diff = SectionDiff::default();
+    for (key, mut rows) in come {
+        // Rows that share a key stand side by side (kernels): the last one that went became the last one that came.
+        if let Some(earlier) = gone.get_mut(&key).and_then(Vec::pop)
+            && let Some(row) = rows.pop()
+        {
+            diff.changed.push((json(earlier), json(row)));
+        }
+        diff.added.extend(rows.into_iter().map(json));
+    }
+    diff.removed = gone.into_values().flatten().map(json).collect();
     diff
 }
 

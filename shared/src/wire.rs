@@ -83,6 +83,14 @@ pub fn encode<T: Serialize>(schema: u16, value: &T) -> Result<Vec<u8>, WireError
 /// # Errors
 /// Every [`WireError`]; none of them after an allocation beyond the limit.
 pub fn decode<T: DeserializeOwned>(schema: u16, frame: &[u8]) -> Result<T, WireError> {
+    decode_within(schema, frame, limits::FRAME_BYTES)
+}
+
+/// Decodes a frame of `schema`, expanding to `limit` bytes at most.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_within<T: DeserializeOwned>(schema: u16, frame: &[u8], limit: usize) -> Result<T, WireError> {
     if frame.len() < HEADER_BYTES {
         return Err(if frame.starts_with(&MAGIC) { WireError::Truncated("no complete header") } else { WireError::NotAFrame });
     }
@@ -95,8 +103,9 @@ pub fn decode<T: DeserializeOwned>(schema: u16, frame: &[u8]) -> Result<T, WireE
         return Err(WireError::UnsupportedSchema { found, supported: schema });
     }
     match header[4] {
+        0 if payload.len() > limit => Err(WireError::TooLarge { limit }),
         0 => from_bincode(payload),
-        FLAG_ZSTD => from_bincode(&expand(payload, limits::FRAME_BYTES)?),
+        FLAG_ZSTD => from_bincode(&expand(payload, limit)?),
         other => Err(WireError::UnknownFlags(other)),
     }
 }

@@ -339,7 +339,7 @@ rows! {
         licence: Option<String>,
         /// Package URL with version (purl specification).
         purl: Option<String>,
-    } key(row) { format!("{}/{}/{}/{}", row.manager, row.name, row.architecture.as_deref().unwrap_or_default(), if multi_version(row) { &row.version } else { "" }) }
+    } key(row) { format!("{}/{}/{}", row.manager, row.name, row.architecture.as_deref().unwrap_or_default()) }
 
     /// One system service.
     Service {
@@ -436,9 +436,4 @@ rows! {
         /// Labels, sorted.
         labels: Vec<(String, String)>,
     } key(row) { format!("{}/{}", row.runtime, row.id) }
-}
-
-/// Kernels and signing keys are installed side by side: there the version is part of the identity.
-fn multi_version(package: &Package) -> bool {
-    package.manager == "rpm" && (package.name.starts_with("kernel") || package.name == "gpg-pubkey")
 }

@@ -61,6 +61,16 @@ fn an_upgrade_is_a_change_and_not_an_addition_and_a_removal() {
     assert_eq!(diff.changed[0].1["version"], "8.1");
 }
 
+#[test]
+fn packages_side_by_side_are_one_change_and_the_rest_come_and_go() {
+    let kernel = |version: &str| Package { name: "kernel".into(), version: version.into(), manager: "rpm".into(), ..Package::default() };
+    let before = Section::Packages(vec![kernel("4.7"), kernel("4.8"), kernel("4.9")]);
+    let after = Section::Packages(vec![kernel("4.9"), kernel("5.0"), kernel("5.1"), kernel("5.2")]);
+    let diff = after.diff(&before);
+    assert_eq!((diff.added.len(), diff.removed.len(), diff.changed.len()), (2, 1, 1));
+    assert_eq!((&diff.changed[0].0["version"], &diff.changed[0].1["version"]), (&"4.8".into(), &"5.2".into()));
+}
+
 proptest! {
     #[test]
     fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300), code in 1_u8..16) {

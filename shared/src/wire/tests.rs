@@ -66,6 +66,14 @@ fn a_bomb_is_refused_at_the_limit() {
 }
 
 #[test]
+fn a_smaller_limit_holds_with_and_without_compression() {
+    let frame = encode(SCHEMA, &push()).expect("encodes");
+    let refused = Err(WireError::TooLarge { limit: 10 });
+    assert_eq!(decode_within::<Push>(SCHEMA, &frame, 10), refused);
+    assert_eq!(decode_within::<Push>(SCHEMA, &compressed(&frame[HEADER_BYTES..]), 10), refused);
+}
+
+#[test]
 fn a_length_that_promises_terabytes_allocates_nothing() {
     let mut frame = b"RC\x00\x01\x00\x01\x00\x00".to_vec(); // epoch, sent_at, settings
     frame.push(0xfd);
