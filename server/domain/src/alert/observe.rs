@@ -1,0 +1,146 @@
+//! From samples and signs of life to transitions.
+//!
+//! An entry's sets are judged in order, each at the time it was measured. What comes back is applied by the caller; until then
+//! the agent's slots hold the machines' state. Invariant: only here and in the pages beside is telemetry changed, and nothing
+//! here changes an alert except by an event that is returned.
+
+use super::machine::{self, Position};
+use super::telemetry::Transition;
+use super::{Alert, AlertEvent, AlertKey, silence, wording};
+use crate::ci::Class;
+use crate::id::{AlertId, CiId};
+use crate::incident;
+use crate::journal::JournalEntry;
+use crate::rule::plan::applies;
+use crate::rule::{Condition, NoData, Rule, RuleEvent};
+use crate::{Content, Context, Event, World};
+use rollcall_shared::{AgentId, Timestamp};
+
+/// Intervals that a series may miss before its alert becomes unknown.
+const MISSED_INTERVALS: u64 = 5;
+
+/// Takes in an entry; the transitions it means come back as events, not yet applied.
+pub fn observe(world: &mut World, entry: &JournalEntry, context: &mut Context<'_>) -> Vec<Event> {
+    let (ci, class) = host_of(world, entry.agent);
+    world.telemetry.hear(entry, ci);
+    let mut events = ci.map(|ci| silence::ended(world, ci, entry.received_at)).unwrap_or_default();
+    let mut first = true;
+    for set in &entry.sets {
+        let World { telemetry, rules, alerts, .. } = &mut *world;
+        let Some(state) = telemetry.prepare(rules, set, (entry.agent, class), context.content) else { continue };
+        if let Some(ci) = ci {
+            state.reconcile(alerts, ci, std::mem::take(&mut first));
+        }
+        let transitions = state.fold(set, entry.received_at, ci.is_some());
+        if let Some(ci) = ci {
+            let at = set.at.min(entry.received_at);
+            events.extend(transitions.iter().filter_map(|transition| measured(world, (entry.agent, ci), transition, at, context)));
+        }
+    }
+    events
+}
+
+/// Takes in an entry of the stored journal: what it meant is in the log already.
+pub fn recall(world: &mut World, entry: &JournalEntry, content: &dyn Content) {
+    let (ci, class) = host_of(world, entry.agent);
+    world.telemetry.hear(entry, ci);
+    for set in &entry.sets {
+        if let Some(state) = world.telemetry.prepare(&world.rules, set, (entry.agent, class), content) {
+            state.fold(set, entry.received_at, false);
+        }
+    }
+}
+
+/// What the passing of time means: silence, vanished series, incidents that close.
+pub fn tick(world: &mut World, context: &mut Context<'_>) -> Vec<Event> {
+    world.telemetry.sweep();
+    let mut events = silence::tick(world, context);
+    events.extend(vanished(world, context.now));
+    events.extend(incident::decide::tick(world, context.now));
+    events
+}
+
+/// What follows for alerts from an event that has just been applied: those of a rule that is switched off, or that no longer
+/// applies to their CI, are dropped. It is people who did that: nothing is claimed to have recovered.
+#[must_use]
+pub fn react(world: &World, event: &Event, context: &Context<'_>) -> Vec<Event> {
+    let Event::Rule(RuleEvent::RuleSet { rule }) = event else { return Vec::new() };
+    let live = world.alerts.live.iter().filter_map(|id| world.alerts.alerts.get(id)).filter(|alert| alert.key.rule == rule.id);
+    let dropped = live.filter(|alert| !still_covers(world, rule, alert));
+    let reason = if rule.enabled { "the rule no longer applies" } else { "the rule was switched off" };
+    dropped.filter_map(|alert| moved(alert, machine::drop_it(alert.position(), context.now), context.now, None, reason.into())).collect()
+}
+
+/// The host that an agent is, and its class.
+pub(super) fn host_of(world: &World, agent: AgentId) -> (Option<CiId>, Option<Class>) {
+    let ci = world.trust.agents.get(&agent).and_then(|agent| agent.ci);
+    (ci, ci.and_then(|ci| world.cmdb.cis.get(&ci)).map(|ci| ci.class))
+}
+
+/// The event that brings an alert to a position; none when that is no transition.
+pub(super) fn moved(alert: &Alert, after: Position, at: Timestamp, value: Option<f64>, reason: String) -> Option<Event> {
+    let before = alert.position();
+    after.differs(before).then(|| transitioned(alert.id, alert.key.clone(), (before, after), (value, at), reason))
+}
+
+pub(super) fn transitioned(
+    alert: AlertId,
+    key: AlertKey,
+    (before, after): (Position, Position),
+    (value, at): (Option<f64>, Timestamp),
+    reason: String,
+) -> Event {
+    let (before, severity) = (before.state, after.severity);
+    Event::Alert(AlertEvent::AlertTransitioned { alert, key, before, after: after.state, severity, value, at, reason })
+}
+
+fn measured(
+    world: &mut World,
+    (agent, ci): (AgentId, CiId),
+    transition: &Transition,
+    at: Timestamp,
+    context: &mut Context<'_>,
+) -> Option<Event> {
+    let state = world.telemetry.agents.get_mut(&agent)?;
+    let plan = state.view.plan.as_ref()?;
+    let entry = plan.entries.get(transition.entry)?;
+    let series = plan.series().get(entry.series)?;
+    let key = AlertKey { rule: entry.rule.clone(), ci, attributes: series.attributes.iter().cloned().collect() };
+    let known = world.alerts.keys.get(&key).copied();
+    let slot = state.view.slots.get_mut(transition.entry)?;
+    let alert = *slot.alert.get_or_insert_with(|| known.unwrap_or_else(|| AlertId(context.ids.next_bits())));
+    let rule = &world.rules.rules.get(&key.rule)?.rule;
+    let reason = wording::measured(rule, transition.after, transition.value);
+    Some(transitioned(alert, key, (transition.before, transition.after), (Some(transition.value), at), reason))
+}
+
+/// Alerts whose series stopped coming while their host lives.
+fn vanished(world: &World, now: Timestamp) -> Vec<Event> {
+    let patience = u128::from(MISSED_INTERVALS * rollcall_shared::message::Settings::default().sample_interval_ms);
+    let gone = |alert: &&Alert| {
+        let rule = world.rules.rules.get(&alert.key.rule).map(|known| &known.rule);
+        let judged = rule.is_some_and(|rule| rule.no_data == NoData::Unknown && matches!(rule.condition, Condition::Threshold { .. }));
+        let state = world.telemetry.hosts.get(&alert.key.ci).and_then(|agent| world.telemetry.agents.get(agent));
+        judged
+            && state.is_some_and(|state| match (state.measured_at, state.vanished_since(alert)) {
+                (Some(newest), Some(since)) => newest.since(since).as_millis() >= patience,
+                _ => false,
+            })
+    };
+    let live = world.alerts.live.iter().filter_map(|id| world.alerts.alerts.get(id));
+    let lost = live.filter(gone);
+    lost.filter_map(|alert| moved(alert, machine::lose(alert.position(), now), now, None, "the host no longer reports this value".into()))
+        .collect()
+}
+
+fn still_covers(world: &World, rule: &Rule, alert: &Alert) -> bool {
+    let class = world.cmdb.cis.get(&alert.key.ci).map(|ci| ci.class);
+    let selected = match &rule.condition {
+        Condition::Threshold { attributes, .. } => attributes.iter().all(|(name, value)| alert.key.attributes.get(name) == Some(value)),
+        Condition::AgentSilent { .. } | Condition::HostSilent { .. } => alert.key.attributes.is_empty(),
+    };
+    rule.enabled && applies(rule, class) && selected
+}
+
+#[cfg(test)]
+mod tests;

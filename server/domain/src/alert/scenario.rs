@@ -1,0 +1,324 @@
+//! Scripts for tests: a small fleet is fed samples, ticks and commands, and tells what happened line by line. Every log that a
+//! script produces is replayed into a fresh world and compared.
+
+use crate::actor::Actor;
+use crate::alert::{AlertEvent, AlertState};
+use crate::ci::{Attribute, AttributeValue, Ci, Class, Lifecycle, Source};
+use crate::command::Command;
+use crate::context::{Content, Context, CountingIds};
+use crate::id::{CiId, Family, IncidentId, ProblemId, TokenId};
+use crate::incident::{IncidentAction, IncidentCommand, IncidentEvent};
+use crate::journal::{JournalEntry, Sign};
+use crate::problem::{ProblemAction, ProblemCommand, ProblemEvent};
+use crate::rule::{Condition, Grade, Level, Levels, NoData, Reduce, Rule, RuleEvent, Tier};
+use crate::trust::Agent;
+use crate::{Event, Record, Rejection, World};
+use rollcall_shared::enrol::AgentStatus;
+use rollcall_shared::message::Side;
+use rollcall_shared::sample::{SampleSet, Series};
+use rollcall_shared::{AgentId, ContentHash, Section, Timestamp};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+/// Events that one cause may lead to; more is a loop.
+const CHAIN: usize = 1_000;
+
+#[derive(Default)]
+pub(crate) struct Tables(BTreeMap<ContentHash, Arc<Section>>);
+
+impl Content for Tables {
+    fn section(&self, hash: &ContentHash) -> Option<Arc<Section>> {
+        self.0.get(hash).cloned()
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct Scenario {
+    pub(crate) world: World,
+    seed: World,
+    ids: CountingIds,
+    pub(crate) tables: Tables,
+    pub(crate) log: Vec<Record>,
+    told: usize,
+    sequence: u64,
+}
+
+pub(crate) fn host(n: u128) -> CiId {
+    CiId { family: Family::Host, bits: n }
+}
+
+pub(crate) fn agent(n: u128) -> AgentId {
+    AgentId(n)
+}
+
+pub(crate) fn seconds(at: i64) -> Timestamp {
+    Timestamp(at * 1_000)
+}
+
+/// A rule on `m`: warning 80↑85, critical 90↑95, ticket.
+pub(crate) fn rule(id: &str) -> Rule {
+    let level = |raise, clear| Some(Level { raise, clear, and: None });
+    Rule {
+        id: id.parse().expect("a proper name"),
+        title: "Load".into(),
+        description: "Look at it.".into(),
+        enabled: true,
+        tier: Tier::Ticket,
+        warning_tier: None,
+        classes: Vec::new(),
+        condition: Condition::Threshold {
+            metric: "m".into(),
+            attributes: BTreeMap::new(),
+            reduce: Reduce::Last,
+            window_ms: 0,
+            side: Side::Above,
+        },
+        levels: Levels { warning: level(85.0, 80.0), critical: level(95.0, 90.0) },
+        for_ms: 0,
+        keep_firing_for_ms: 0,
+        no_data: NoData::Unknown,
+        impact: Grade::Medium,
+        group: None,
+        runbook: None,
+        auto_resolve: true,
+        stock: false,
+    }
+}
+
+pub(crate) fn person() -> Actor {
+    Actor::Token { id: TokenId(7), name: "ada".into() }
+}
+
+pub(crate) fn text(value: &str) -> Attribute {
+    let source = Source::Agent { id: agent(1) };
+    let value = AttributeValue::Text(value.into());
+    Attribute { value, source, reason: String::new(), proposals: Vec::new(), drift: false }
+}
+
+impl Scenario {
+    /// One host, `web-1`, under these rules.
+    pub(crate) fn new(rules: Vec<Rule>) -> Self {
+        let mut scenario = Self::default();
+        scenario.add_host(1, &[]);
+        for rule in rules {
+            scenario.commit(0, &Actor::System, vec![Event::Rule(RuleEvent::RuleSet { rule: Box::new(rule) })]);
+        }
+        scenario.told = scenario.log.len();
+        scenario
+    }
+
+    pub(crate) fn add_host(&mut self, n: u128, attributes: &[(&str, &str)]) {
+        for world in [&mut self.world, &mut self.seed] {
+            world.cmdb.cis.insert(host(n), ci(n, attributes));
+            world.trust.agents.insert(agent(n), enrolled(n));
+        }
+    }
+
+    /// Changes what the script takes as given.
+    pub(crate) fn seed(&mut self, change: impl Fn(&mut World)) {
+        change(&mut self.world);
+        change(&mut self.seed);
+    }
+
+    /// Pushes values of `m`, one per mount point (`""` for none), measured and received at `at`.
+    pub(crate) fn values(&mut self, at: i64, n: u128, values: &[(&str, Option<f64>)]) {
+        let set = self.set(at, values);
+        self.push(at, n, vec![set], Vec::new());
+    }
+
+    pub(crate) fn value(&mut self, at: i64, value: f64) {
+        self.values(at, 1, &[("", Some(value))]);
+    }
+
+    pub(crate) fn set(&mut self, at: i64, values: &[(&str, Option<f64>)]) -> SampleSet {
+        let series = |mount: &str| Series {
+            metric: "m".into(),
+            attributes: if mount.is_empty() { Vec::new() } else { vec![("mountpoint".into(), mount.into())] },
+        };
+        let mut rows: Vec<(Series, Option<f64>)> = values.iter().map(|(mount, value)| (series(mount), *value)).collect();
+        rows.sort_by(|a, b| a.0.cmp(&b.0));
+        let section = Section::Series(rows.iter().map(|(series, _)| series.clone()).collect());
+        let (table, _) = section.clone().canonical().expect("a table");
+        self.tables.0.insert(table, Arc::new(section));
+        SampleSet { table, at: seconds(at), values: rows.into_iter().map(|(_, value)| value).collect() }
+    }
+
+    pub(crate) fn push(&mut self, at: i64, n: u128, sets: Vec<SampleSet>, signs: Vec<Sign>) -> JournalEntry {
+        self.sequence += 1;
+        let entry = JournalEntry { agent: agent(n), epoch: 1, through: self.sequence, received_at: seconds(at), skew_ms: 0, sets, signs };
+        let actor = Actor::Agent { id: agent(n) };
+        let mut context = Context { now: seconds(at), actor: actor.clone(), ids: &mut self.ids, content: &self.tables };
+        let events = self.world.observe(&entry, &mut context);
+        self.commit(at, &actor, events);
+        entry
+    }
+
+    pub(crate) fn tick(&mut self, at: i64) {
+        let mut context = Context { now: seconds(at), actor: Actor::System, ids: &mut self.ids, content: &self.tables };
+        let events = self.world.tick(&mut context);
+        self.commit(at, &Actor::System, events);
+    }
+
+    pub(crate) fn command(&mut self, at: i64, command: &Command) -> Result<(), Rejection> {
+        let mut context = Context { now: seconds(at), actor: person(), ids: &mut self.ids, content: &self.tables };
+        let events = self.world.decide(command, &mut context)?;
+        self.commit(at, &person(), events);
+        Ok(())
+    }
+
+    pub(crate) fn act(&mut self, at: i64, number: u64, action: IncidentAction) -> Result<(), Rejection> {
+        let incident = self.incident(number);
+        self.command(at, &Command::Incident(IncidentCommand::Act { incident, action, expected: None }))
+    }
+
+    pub(crate) fn work(&mut self, at: i64, number: u64, action: ProblemAction) -> Result<(), Rejection> {
+        let problem = self.problem(number);
+        self.command(at, &Command::Problem(ProblemCommand { problem, action, expected: None }))
+    }
+
+    pub(crate) fn incident(&self, number: u64) -> IncidentId {
+        self.world.incidents.incidents.values().find(|incident| incident.number == number).expect("an incident").id
+    }
+
+    pub(crate) fn problem(&self, number: u64) -> ProblemId {
+        self.world.problems.problems.values().find(|problem| problem.number == number).expect("a problem").id
+    }
+
+    pub(crate) fn commit(&mut self, at: i64, actor: &Actor, events: Vec<Event>) {
+        let mut queue: VecDeque<Event> = events.into();
+        let mut budget = CHAIN;
+        while let Some(event) = queue.pop_front() {
+            budget -= 1;
+            assert!(budget > 0, "events lead to each other without end");
+            let record = Record {
+                revision: self.world.revision + 1,
+                at: seconds(at),
+                actor: actor.clone(),
+                request_id: None,
+                idempotency_key: None,
+                event,
+            };
+            let stored = serde_json::to_string(&record).expect("a record has a JSON form");
+            let record: Record = serde_json::from_str(&stored).expect("a stored record can be read");
+            self.world.apply(&record, &self.tables);
+            let mut context = Context { now: seconds(at), actor: actor.clone(), ids: &mut self.ids, content: &self.tables };
+            let follow = self.world.react(&record.event, &mut context);
+            for event in follow.into_iter().rev() {
+                queue.push_front(event);
+            }
+            self.log.push(record);
+        }
+    }
+
+    /// What happened since the last telling, and proof that a replay of the log knows the same.
+    #[track_caller]
+    pub(crate) fn story(&mut self) -> Vec<String> {
+        self.replay();
+        let lines = self.log[self.told..].iter().map(|record| self.line(record)).collect();
+        self.told = self.log.len();
+        lines
+    }
+
+    #[track_caller]
+    pub(crate) fn replay(&self) {
+        let mut again = self.seed.clone();
+        self.log.iter().for_each(|record| again.apply(record, &self.tables));
+        assert_eq!(again.rules, self.world.rules);
+        assert_eq!(again.alerts, self.world.alerts);
+        assert_eq!(again.incidents, self.world.incidents);
+        assert_eq!(again.problems, self.world.problems);
+    }
+
+    fn line(&self, record: &Record) -> String {
+        let at = record.at.0 / 1_000;
+        match &record.event {
+            Event::Alert(AlertEvent::AlertTransitioned { key, before, after, severity, .. }) => {
+                let attributes: String = key.attributes.values().map(|value| format!(" {value}")).collect();
+                let severity = severity.map(|severity| format!(" {severity:?}")).unwrap_or_default();
+                format!("{at} {}{attributes}: {before:?} → {after:?}{severity}", key.rule)
+            }
+            Event::Incident(event) => format!("{at} {}", self.incident_line(event)),
+            Event::Problem(event) => format!("{at} {}", self.problem_line(event)),
+            Event::Rule(RuleEvent::RuleSet { rule }) => format!("{at} rule {} set", rule.id),
+            Event::Trust(_) | Event::Ci(_) => format!("{at} something else"),
+        }
+    }
+
+    fn incident_line(&self, event: &IncidentEvent) -> String {
+        let number = |id: &IncidentId| self.world.incidents.incidents.get(id).map_or(0, |incident| incident.number);
+        match event {
+            IncidentEvent::IncidentOpened { incident } => {
+                format!("INC{} opened P{}: {}", incident.number, incident.priority, incident.title)
+            }
+            IncidentEvent::IncidentStateChanged { incident, before, after, .. } => {
+                format!("INC{} {} → {}", number(incident), before.as_str(), after.as_str())
+            }
+            IncidentEvent::IncidentAcknowledged { incident } => format!("INC{} acknowledged", number(incident)),
+            IncidentEvent::IncidentAssigned { incident, .. } => format!("INC{} assigned", number(incident)),
+            IncidentEvent::IncidentPrioritised { incident, priority, .. } => format!("INC{} P{priority}", number(incident)),
+            IncidentEvent::IncidentUpdated { incident, severity, flapped, .. } => {
+                format!("INC{} {severity:?}{}", number(incident), if *flapped { ", back" } else { "" })
+            }
+            IncidentEvent::IncidentNoted { incident, .. } => format!("INC{} noted", number(incident)),
+            IncidentEvent::IncidentLinked { incident, .. } => format!("INC{} linked", number(incident)),
+        }
+    }
+
+    fn problem_line(&self, event: &ProblemEvent) -> String {
+        let number = |id: &ProblemId| self.world.problems.problems.get(id).map_or(0, |problem| problem.number);
+        match event {
+            ProblemEvent::ProblemOpened { problem } => format!("PRB{} opened P{}: {}", problem.number, problem.priority, problem.title),
+            ProblemEvent::ProblemStateChanged { problem, before, after, .. } => {
+                format!("PRB{} {} → {}", number(problem), before.as_str(), after.as_str())
+            }
+            ProblemEvent::ProblemAcknowledged { problem } => format!("PRB{} acknowledged", number(problem)),
+            ProblemEvent::ProblemAssigned { problem, .. } => format!("PRB{} assigned", number(problem)),
+            ProblemEvent::ProblemNoted { problem, .. } => format!("PRB{} noted", number(problem)),
+            ProblemEvent::ProblemDescribed { problem, .. } => format!("PRB{} described", number(problem)),
+            ProblemEvent::ProblemEvidenceAdded { problem, .. } => format!("PRB{} evidence", number(problem)),
+            ProblemEvent::HypothesisJudged { problem, verdict, .. } => format!("PRB{} {verdict:?}", number(problem)),
+        }
+    }
+
+    pub(crate) fn state(&self, rule: &str, n: u128) -> AlertState {
+        let found = self.world.alerts.alerts.values().find(|alert| alert.key.rule.as_str() == rule && alert.key.ci == host(n));
+        found.map_or(AlertState::Inactive, |alert| alert.state)
+    }
+}
+
+fn ci(n: u128, attributes: &[(&str, &str)]) -> Ci {
+    Ci {
+        id: host(n),
+        class: Class::Server,
+        name: format!("web-{n}"),
+        status: Lifecycle::Operational,
+        key: None,
+        parent: None,
+        attributes: attributes.iter().map(|(name, value)| ((*name).to_owned(), text(value))).collect(),
+        sections: BTreeMap::new(),
+        created_at: seconds(0),
+        updated_at: seconds(0),
+        revision: 0,
+        duplicate_of: None,
+        history: Vec::new(),
+    }
+}
+
+fn enrolled(n: u128) -> Agent {
+    Agent {
+        id: agent(n),
+        status: AgentStatus::Approved,
+        enrolment_id: n.to_string(),
+        public_key: String::new(),
+        token: TokenId(1),
+        hostname: None,
+        agent_version: String::new(),
+        address: None,
+        enrolled_at: seconds(0),
+        certificate_expires_at: seconds(0),
+        certificate: String::new(),
+        ci: Some(host(n)),
+        revoked_because: None,
+        revision: 0,
+    }
+}

@@ -1,0 +1,350 @@
+//! The fold of the sample journal: each agent's progress, freshness and recent values, and the windows of its rules.
+//!
+//! Invariants: bounded per agent (the last value of each series, twelve buckets a window); folding a sample set that matches no
+//! transition compares numbers only; plans and slots are caches, rebuilt from rules and alerts, never stored.
+
+use super::Alerts;
+use super::machine::{self, Position};
+use crate::Content;
+use crate::ci::Class;
+use crate::id::{AlertId, CiId};
+use crate::journal::{JournalEntry, Sign};
+use crate::rule::Rules;
+use crate::rule::plan::{self, Entry, Plan};
+use crate::rule::window::{Reading, Window};
+use rollcall_shared::sample::{SampleSet, Series};
+use rollcall_shared::{AgentId, ContentHash, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Characters kept of a goodbye's reason: a line for people.
+const GOODBYE_CHARS: usize = 300;
+
+/// How far the server's clock may go back before what it dated is given up; less than that is caught up with in one push interval.
+const CLOCK_STEP_MS: i64 = 60_000;
+
+/// Plans kept beyond those in use, before unused ones are dropped.
+const SPARE_PLANS: usize = 256;
+
+/// What is known of each agent's sequence, freshness and recent values.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Telemetry {
+    pub(super) agents: BTreeMap<AgentId, AgentState>,
+    /// The agent that spoke last for each host: after a new enrolment the old one's silence means nothing.
+    pub(super) hosts: BTreeMap<CiId, AgentId>,
+    pub(super) resumed_at: Option<Timestamp>,
+    #[serde(skip)]
+    plans: Plans,
+}
+
+/// What is known of one agent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct AgentState {
+    pub(super) epoch: u64,
+    pub(super) through: u64,
+    pub(super) last_seen: Timestamp,
+    pub(super) skew_ms: i64,
+    /// Why it stopped on purpose.
+    pub(super) goodbye: Option<String>,
+    /// Whether it was found silent and has not spoken since.
+    pub(super) silent: bool,
+    /// Table of the newest set.
+    pub(super) table: Option<ContentHash>,
+    /// First set with this table.
+    pub(super) table_since: Timestamp,
+    /// Time of the newest set.
+    pub(super) measured_at: Option<Timestamp>,
+    latest: Vec<Option<f64>>,
+    windows: Vec<Window>,
+    #[serde(skip)]
+    pub(super) view: View,
+}
+
+/// An agent's values as its plan sees them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct View {
+    pub(super) plan: Option<Arc<Plan>>,
+    pub(super) slots: Vec<Slot>,
+    /// Slots whose series is not in the current table, while an entry is taken in.
+    parked: Vec<(u64, Slot)>,
+    /// Revision of the host's alerts that the slots agree with.
+    reconciled: u64,
+    /// Whether there are slots that no alert was looked up for yet.
+    unsettled: bool,
+}
+
+/// The machine of one entry of the plan.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Slot {
+    pub(super) position: Position,
+    pub(super) alert: Option<AlertId>,
+    /// When the series last had a value.
+    pub(super) last_value: Timestamp,
+    /// Whether it was carried over or looked up.
+    settled: bool,
+}
+
+/// A step worth an event.
+#[derive(Clone, Debug)]
+pub(super) struct Transition {
+    pub(super) entry: usize,
+    pub(super) before: Position,
+    pub(super) after: Position,
+    pub(super) value: f64,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Plans(BTreeMap<(ContentHash, Option<Class>), Arc<Plan>>);
+
+// Caches: two worlds that know the same are equal whatever they have cached.
+impl PartialEq for Plans {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl PartialEq for View {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Telemetry {
+    /// The agent's epoch and the sequence up to which everything has taken effect.
+    #[must_use]
+    pub fn progress(&self, agent: AgentId) -> Option<(u64, u64)> {
+        self.agents.get(&agent).map(|state| (state.epoch, state.through))
+    }
+
+    /// When the agent last spoke, by the server's clock.
+    #[must_use]
+    pub fn last_seen(&self, agent: AgentId) -> Option<Timestamp> {
+        self.agents.get(&agent).map(|state| state.last_seen)
+    }
+
+    /// The agent's clock minus the server's when it last spoke.
+    #[must_use]
+    pub fn skew_ms(&self, agent: AgentId) -> Option<i64> {
+        self.agents.get(&agent).map(|state| state.skew_ms)
+    }
+
+    /// The newest values, in the order of the agent's table, each with its time.
+    #[must_use]
+    pub fn latest(&self, agent: AgentId) -> Vec<(Series, Option<f64>, Timestamp)> {
+        let Some(state) = self.agents.get(&agent) else { return Vec::new() };
+        let (Some(plan), Some(at)) = (&state.view.plan, state.measured_at) else { return Vec::new() };
+        plan.series().iter().zip(&state.latest).map(|(series, value)| (series.clone(), *value, at)).collect()
+    }
+
+    /// Whether the agent was found silent and has not spoken since.
+    #[must_use]
+    pub fn is_silent(&self, agent: AgentId) -> bool {
+        self.agents.get(&agent).is_some_and(|state| state.silent)
+    }
+
+    /// The server begins to listen: silence counts from now at the earliest, for it was the server that was away.
+    pub fn resume(&mut self, now: Timestamp) {
+        self.resumed_at = Some(now);
+    }
+
+    /// Brings back the caches after a snapshot was loaded, so that the newest values can be read at once.
+    pub fn rebuild(&mut self, rules: &Rules, classes: impl Fn(AgentId) -> Option<Class>, content: &dyn Content) {
+        for (&agent, state) in &mut self.agents {
+            if let (Some(table), Some(at)) = (state.table, state.measured_at)
+                && let Some(plan) = self.plans.get(rules, table, classes(agent), content)
+            {
+                state.attach(plan, at);
+            }
+        }
+    }
+
+    /// Takes note of who spoke, when, and how far it got.
+    pub(super) fn hear(&mut self, entry: &JournalEntry, ci: Option<CiId>) {
+        if let Some(ci) = ci
+            && self.hosts.get(&ci) != Some(&entry.agent)
+        {
+            self.hosts.insert(ci, entry.agent);
+        }
+        let state = self.agents.entry(entry.agent).or_default();
+        if entry.received_at.0 < state.last_seen.0.saturating_sub(CLOCK_STEP_MS) {
+            state.forget_times();
+        }
+        if entry.epoch > state.epoch {
+            (state.epoch, state.through) = (entry.epoch, entry.through);
+        } else if entry.epoch == state.epoch {
+            state.through = state.through.max(entry.through);
+        }
+        (state.last_seen, state.skew_ms, state.silent) = (entry.received_at, entry.skew_ms, false);
+        if !entry.sets.is_empty() {
+            state.goodbye = None;
+        }
+        for sign in &entry.signs {
+            match sign {
+                Sign::Started(_) => state.goodbye = None,
+                Sign::Goodbye(reason) => state.goodbye = Some(reason.chars().take(GOODBYE_CHARS).collect()),
+                Sign::Reported(_) => {}
+            }
+        }
+    }
+
+    /// Makes sure that the agent's slots belong to the table, class and rules at hand. `None` when the table is not stored.
+    pub(super) fn prepare(
+        &mut self,
+        rules: &Rules,
+        set: &SampleSet,
+        (agent, class): (AgentId, Option<Class>),
+        content: &dyn Content,
+    ) -> Option<&mut AgentState> {
+        let state = self.agents.get_mut(&agent)?;
+        let fits = |plan: &Arc<Plan>| plan.revision == rules.revision && plan.table == set.table && plan.class == class;
+        if !state.view.plan.as_ref().is_some_and(fits) {
+            let plan = self.plans.get(rules, set.table, class, content)?;
+            state.attach(plan, set.at);
+        }
+        Some(state)
+    }
+
+    /// Drops plans that no agent uses any more.
+    pub(super) fn sweep(&mut self) {
+        if self.plans.0.len() > self.agents.len() + SPARE_PLANS {
+            self.plans.0.retain(|_, plan| Arc::strong_count(plan) > 1);
+        }
+    }
+}
+
+impl Plans {
+    fn get(&mut self, rules: &Rules, table: ContentHash, class: Option<Class>, content: &dyn Content) -> Option<Arc<Plan>> {
+        let known = self.0.get(&(table, class));
+        if let Some(plan) = known.filter(|plan| plan.revision == rules.revision) {
+            return Some(Arc::clone(plan));
+        }
+        let plan = Arc::new(Plan::compile(rules, table, content.section(&table)?, class));
+        self.0.insert((table, class), Arc::clone(&plan));
+        Some(plan)
+    }
+}
+
+impl Default for AgentState {
+    fn default() -> Self {
+        Self {
+            epoch: 0,
+            through: 0,
+            last_seen: Timestamp(0),
+            skew_ms: 0,
+            goodbye: None,
+            silent: false,
+            table: None,
+            table_since: Timestamp(0),
+            measured_at: None,
+            latest: Vec::new(),
+            windows: Vec::new(),
+            view: View::default(),
+        }
+    }
+}
+
+impl AgentState {
+    /// Folds one set and, when `judge`, steps the machines. Sets that are not newer than the newest are passed over; one from the
+    /// future counts as of now.
+    pub(super) fn fold(&mut self, set: &SampleSet, received_at: Timestamp, judge: bool) -> Vec<Transition> {
+        let at = set.at.min(received_at);
+        if self.measured_at.is_some_and(|newest| at <= newest) {
+            return Vec::new();
+        }
+        self.measured_at = Some(at);
+        if self.table != Some(set.table) {
+            (self.table, self.table_since) = (Some(set.table), at);
+        }
+        self.latest.clear();
+        self.latest.extend(set.values.iter().map(|value| value.filter(|value| value.is_finite())));
+        let Some(plan) = &self.view.plan else { return Vec::new() };
+        let mut transitions = Vec::new();
+        for (position, (entry, slot)) in plan.entries.iter().zip(&mut self.view.slots).enumerate() {
+            let Some(value) = self.latest.get(entry.series).copied().flatten() else { continue };
+            slot.last_value = at;
+            let Some(reading) = read(entry, &mut self.windows, at, value) else { continue };
+            if !judge {
+                continue;
+            }
+            let judged = entry.judge(reading, &self.latest, slot.position.severity);
+            let after = machine::step(slot.position, judged, at, entry.timing);
+            if after.differs(slot.position) {
+                transitions.push(Transition { entry: position, before: slot.position, after, value: reading.value });
+            }
+            slot.position = after;
+        }
+        transitions
+    }
+
+    /// Takes over a plan: windows and machines of series that stay are kept.
+    fn attach(&mut self, plan: Arc<Plan>, at: Timestamp) {
+        let mut windows: BTreeMap<u64, Window> = self.windows.drain(..).map(|window| (window.tag, window)).collect();
+        self.windows = plan.windows.iter().map(|&tag| windows.remove(&tag).unwrap_or_else(|| Window::new(tag))).collect();
+        if let Some(old) = self.view.plan.take() {
+            let slots = self.view.slots.drain(..);
+            self.view.parked.extend(old.entries.iter().zip(slots).map(|(entry, slot)| (entry.tag, slot)));
+        }
+        let parked: BTreeMap<u64, Slot> = self.view.parked.drain(..).collect();
+        let fresh = Slot { position: Position::INACTIVE, alert: None, last_value: at, settled: false };
+        self.view.slots = plan.entries.iter().map(|entry| parked.get(&entry.tag).copied().unwrap_or(fresh)).collect();
+        let idle = |slot: &Slot| slot.position.state == super::AlertState::Inactive;
+        self.view.parked = parked.into_iter().filter(|(tag, slot)| !idle(slot) && plan.position(*tag).is_none()).collect();
+        (self.view.plan, self.view.unsettled) = (Some(plan), true);
+    }
+
+    /// Brings the slots in line with the alerts, which are the truth: after a restart, a new table, or a decision made elsewhere.
+    /// Within an entry (`first` is false) only slots that are new are looked up: what the entry's earlier sets led to is not yet
+    /// among the alerts.
+    pub(super) fn reconcile(&mut self, alerts: &Alerts, ci: CiId, first: bool) {
+        let Some(plan) = &self.view.plan else { return };
+        let host = alerts.by_ci.get(&ci);
+        let revision = host.map_or(0, |host| host.revision);
+        let whole = first && revision != self.view.reconciled;
+        if !whole && !self.view.unsettled {
+            return;
+        }
+        if whole {
+            self.view.reconciled = revision;
+            self.view.parked.clear();
+            self.view.slots.iter_mut().for_each(|slot| (slot.position, slot.alert, slot.settled) = (Position::INACTIVE, None, false));
+        }
+        for alert in host.iter().flat_map(|host| &host.alerts).filter_map(|id| alerts.alerts.get(id)) {
+            let slot = plan.position(tag(alert)).and_then(|position| self.view.slots.get_mut(position));
+            if let Some(slot) = slot.filter(|slot| !slot.settled) {
+                (slot.position, slot.alert) = (alert.position(), Some(alert.id));
+            }
+        }
+        self.view.slots.iter_mut().for_each(|slot| slot.settled = true);
+        self.view.unsettled = false;
+    }
+
+    /// Since when nothing is known of the alert's series; `None` while its values come, or before any came.
+    pub(super) fn vanished_since(&self, alert: &super::Alert) -> Option<Timestamp> {
+        let plan = self.view.plan.as_ref()?;
+        match plan.position(tag(alert)) {
+            Some(position) => self.view.slots.get(position).map(|slot| slot.last_value),
+            None => Some(self.table_since),
+        }
+    }
+
+    /// The server's clock was set back: what was dated by it would shut out everything until it has caught up.
+    fn forget_times(&mut self) {
+        self.measured_at = None;
+        self.windows.iter_mut().for_each(Window::clear);
+    }
+}
+
+fn read(entry: &Entry, windows: &mut [Window], at: Timestamp, value: f64) -> Option<Reading> {
+    let Some(window) = entry.window else { return Some(Reading::newest(value)) };
+    let window = windows.get_mut(window)?;
+    window.push(at, value, entry.length_ms);
+    window.read(entry.reduce, entry.side, entry.length_ms)
+}
+
+fn tag(alert: &super::Alert) -> u64 {
+    plan::tag(&alert.key.rule, alert.key.attributes.iter().map(|(name, value)| (name.as_str(), value.as_str())))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,56 @@
+//! Decisions on configuration items: reports of agents and assertions of people become events.
+//!
+//! Nothing here changes state or loses a source's word: every proposal is kept, and one visible function,
+//! [`reconcile::precedence`], says which one counts.
+
+mod assert;
+mod attributes;
+mod components;
+mod packages;
+pub mod reconcile;
+mod report;
+
+pub use assert::{ASSERTED_ATTRIBUTES, VALUE_BYTES};
+pub use components::COMPONENTS_PER_HOST;
+pub use packages::SOFTWARE_CHANGES;
+pub use report::report;
+
+use super::{CiCommand, CiEvent, normalise};
+use crate::{Context, Event, Rejection, World};
+use rollcall_shared::message::Loss;
+use rollcall_shared::{AgentId, Timestamp};
+
+/// Decides a command.
+///
+/// # Errors
+/// The rejection that applies.
+pub fn command(world: &World, command: &CiCommand, context: &mut Context<'_>) -> Result<Vec<Event>, Rejection> {
+    let events = match command {
+        CiCommand::AssertAttributes { ci, attributes, expected } => {
+            let ci = assert::editable(world, *ci, *expected)?;
+            assert::attributes(ci, attributes, context)?
+        }
+        CiCommand::SetStatus { ci, status, reason, expected } => {
+            let ci = assert::editable(world, *ci, *expected)?;
+            assert::status(ci, *status, reason)?
+        }
+    };
+    Ok(events.into_iter().map(Event::Ci).collect())
+}
+
+/// Takes note of a declared loss.
+#[must_use]
+pub fn loss(agent: AgentId, loss: &Loss) -> Vec<Event> {
+    let reason = normalise::text(&loss.reason).unwrap_or_else(|| "no reason given".into());
+    let loss = Loss { from: written(loss.from), to: written(loss.to), reason, ..*loss };
+    vec![Event::Ci(CiEvent::DataLost { agent, loss })]
+}
+
+/// A moment that an agent claims, within what the log can write down: a replay must read back what was live.
+fn written(claimed: Timestamp) -> Timestamp {
+    const YEAR_9999: Timestamp = Timestamp(253_370_764_800_000);
+    claimed.clamp(Timestamp(0), YEAR_9999)
+}
+
+#[cfg(test)]
+mod tests;

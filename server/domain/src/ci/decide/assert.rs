@@ -1,0 +1,133 @@
+//! What people say of configuration items.
+
+use super::reconcile;
+use crate::ci::{AttributeChange, AttributeValue, Ci, CiEvent, Lifecycle, Proposal, Source};
+use crate::id::CiId;
+use crate::{Context, Rejection, World};
+use std::collections::BTreeMap;
+
+/// Bytes of one asserted value: a paragraph, not a document.
+pub const VALUE_BYTES: usize = 4 << 10;
+
+/// Attributes that one CI may have by assertion and measurement together.
+pub const ASSERTED_ATTRIBUTES: usize = 256;
+
+/// Characters of the reason for a change of status.
+const REASON_CHARACTERS: usize = 1000;
+
+/// Fields of the record itself: an attribute of that name would be mistaken for them.
+const FIELDS: [&str; 12] =
+    ["id", "class", "name", "status", "key", "parent", "attributes", "sections", "created_at", "updated_at", "revision", "duplicate_of"];
+
+/// The CI, when it exists and nobody changed it since it was read.
+///
+/// # Errors
+/// [`Rejection::NotFound`], [`Rejection::Stale`].
+pub fn editable(world: &World, id: CiId, expected: Option<u64>) -> Result<&Ci, Rejection> {
+    let ci = world.cmdb.cis.get(&id).ok_or_else(|| Rejection::not_found("configuration item", id))?;
+    match expected {
+        Some(expected) if expected != ci.revision => Err(Rejection::Stale { subject: id.to_string(), current: ci.revision, expected }),
+        _ => Ok(ci),
+    }
+}
+
+/// Asserts and withdraws attributes.
+///
+/// # Errors
+/// [`Rejection::Invalid`] names the attribute.
+pub fn attributes(ci: &Ci, asserted: &BTreeMap<String, Option<AttributeValue>>, context: &Context<'_>) -> Result<Vec<CiEvent>, Rejection> {
+    let mut changes = Vec::new();
+    for (name, value) in asserted {
+        let field = format!("attributes.{}", crate::ci::normalise::cut(name, 80));
+        check_name(name, &field)?;
+        let known = ci.attributes.get(name);
+        let after = match value {
+            None => known.and_then(|known| reconcile::withdraw(known, reconcile::is_person)),
+            Some(value) => {
+                let value = checked(value, &field)?;
+                let source = Source::of(&context.actor);
+                if known.is_some_and(|known| known.source == source && known.value == value) {
+                    continue;
+                }
+                reconcile::propose(known, Proposal { value, source, observed_at: context.now, method: "api".into() })
+            }
+        };
+        if after.as_ref() != known {
+            changes.push(AttributeChange { name: name.clone(), before: known.map(|known| known.value.clone()), after });
+        }
+    }
+    let fresh = changes.iter().filter(|change| change.before.is_none()).count();
+    if fresh > 0 && ci.attributes.len() + fresh > ASSERTED_ATTRIBUTES {
+        return Err(Rejection::invalid("attributes", format!("a configuration item has at most {ASSERTED_ATTRIBUTES}")));
+    }
+    Ok(if changes.is_empty() { Vec::new() } else { vec![CiEvent::AttributesChanged { ci: ci.id, changes }] })
+}
+
+/// Moves a CI on in its life.
+///
+/// # Errors
+/// [`Rejection::Invalid`] without a reason, or for a status that only inventories conclude.
+pub fn status(ci: &Ci, after: Lifecycle, reason: &str) -> Result<Vec<CiEvent>, Rejection> {
+    if after == Lifecycle::Missing {
+        return Err(Rejection::invalid("status", "missing is what a complete inventory concludes; people retire"));
+    }
+    let reason = reason.trim();
+    if reason.is_empty() || reason.chars().count() > REASON_CHARACTERS {
+        return Err(Rejection::invalid("reason", format!("must have 1 to {REASON_CHARACTERS} characters")));
+    }
+    if ci.status == after {
+        return Ok(Vec::new());
+    }
+    Ok(vec![CiEvent::CiStatusChanged { ci: ci.id, before: ci.status, after, reason: reason.to_owned() }])
+}
+
+fn check_name(name: &str, field: &str) -> Result<(), Rejection> {
+    let fits = (1..=64).contains(&name.len())
+        && name.bytes().enumerate().all(|(i, b)| b.is_ascii_lowercase() || (i > 0 && (b.is_ascii_digit() || b == b'_')));
+    if !fits {
+        return Err(Rejection::invalid(field, "a name begins with a lower-case letter and has 1 to 64 of a-z, 0-9 and _"));
+    }
+    if FIELDS.contains(&name) {
+        return Err(Rejection::invalid(field, "is a field of the record itself and no attribute"));
+    }
+    Ok(())
+}
+
+fn checked(value: &AttributeValue, field: &str) -> Result<AttributeValue, Rejection> {
+    match value {
+        AttributeValue::Boolean(_) | AttributeValue::Integer(_) => Ok(value.clone()),
+        AttributeValue::Number(number) if number.is_finite() => Ok(value.clone()),
+        AttributeValue::Number(_) => Err(Rejection::invalid(field, "must be a finite number")),
+        AttributeValue::Text(text) => checked_text(text, VALUE_BYTES, field).map(AttributeValue::Text),
+        AttributeValue::List(texts) if texts.is_empty() => {
+            Err(Rejection::invalid(field, "an empty list says nothing; withdraw it with null"))
+        }
+        AttributeValue::List(texts) => {
+            let mut left = VALUE_BYTES;
+            let mut checked = Vec::with_capacity(texts.len().min(VALUE_BYTES));
+            for text in texts {
+                let text = checked_text(text, left, field)?;
+                left -= text.len();
+                checked.push(text);
+            }
+            Ok(AttributeValue::List(checked))
+        }
+    }
+}
+
+fn checked_text(text: &str, room: usize, field: &str) -> Result<String, Rejection> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(Rejection::invalid(field, "an empty text says nothing; withdraw it with null"));
+    }
+    if text.len() > room {
+        return Err(Rejection::invalid(field, format!("a value has at most {VALUE_BYTES} bytes")));
+    }
+    if text.chars().any(|c| c.is_control() && c != '\n' && c != '\t') {
+        return Err(Rejection::invalid(field, "must have no control characters"));
+    }
+    Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,301 @@
+//! What configuration items remember.
+//!
+//! Total: an event about something unknown changes nothing, and an event that is applied again changes nothing more than its
+//! revision. No judgement is made here; indexes follow from what they index.
+
+use super::identify::Fingerprint;
+use super::software::{self, Contents, PACKAGES_PER_HOST};
+use super::{Attribute, AttributeChange, AttributeValue, Ci, CiEvent, Class, Cmdb, Lifecycle, Proposal, SectionState, Source};
+use crate::id::{CiId, Family};
+use crate::{Content, Record};
+use rollcall_shared::section::Package;
+use rollcall_shared::{ContentHash, Outcome, Section, SectionName};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Revisions that a CI remembers: process lists change with every report, and the log has all of them.
+pub const CI_HISTORY: usize = 1024;
+/// Earlier contents that a section remembers, for the same reason.
+pub const SECTION_HISTORY: usize = 256;
+/// Losses remembered for an agent.
+const LOSSES: usize = 100;
+
+/// Remembers an event. Total.
+pub fn apply(cmdb: &mut Cmdb, record: &Record, event: &CiEvent, content: &dyn Content) {
+    match event {
+        CiEvent::CiCreated { ci, class, name, key, parent, .. } => {
+            create(cmdb, record, Ci { key: key.clone(), parent: *parent, ..blank(*ci, *class, name, record) });
+        }
+        CiEvent::HostIdentified { agent, ci, operation, attempts } => {
+            if touch(cmdb, record, *ci).is_some() {
+                cmdb.identifications.insert(*ci, (*operation, attempts.clone()));
+                cmdb.reporters.insert(*ci, *agent);
+            }
+        }
+        CiEvent::CiReclassified { ci, after, .. } => {
+            if let Some(ci) = touch(cmdb, record, *ci) {
+                ci.class = *after;
+            }
+        }
+        CiEvent::CiStatusChanged { ci, after, .. } => {
+            if let Some(ci) = touch(cmdb, record, *ci) {
+                ci.status = *after;
+            }
+        }
+        CiEvent::CiMoved { ci, after, .. } => relocate(cmdb, record, *ci, *after),
+        CiEvent::AttributesChanged { ci, changes } => change_attributes(cmdb, record, *ci, changes),
+        CiEvent::SectionChanged { ci, section, after, outcome, reason, .. } => {
+            if let Some(host) = touch(cmdb, record, *ci) {
+                let state = host.sections.remove(section);
+                host.sections.insert(*section, section_state(state, record, *after, *outcome, reason.clone()));
+            }
+            if *outcome == Outcome::Complete {
+                confirm_components(cmdb, record, *ci, *section);
+            }
+            if *section == SectionName::Packages {
+                cmdb.index_software(*ci, content);
+            }
+        }
+        CiEvent::SoftwareChanged { ci, .. } => drop(touch(cmdb, record, *ci).map(|_| ())),
+        CiEvent::ProductsDiscovered { products } => {
+            for (id, name, key) in products {
+                create(cmdb, record, product(*id, name, key, record));
+            }
+        }
+        CiEvent::ReviewOpened { task } => drop(cmdb.reviews.insert(task.id, task.clone())),
+        CiEvent::DataLost { agent, loss } => {
+            let losses = cmdb.losses.entry(*agent).or_default();
+            losses.push((record.at, loss.clone()));
+            trim(losses, LOSSES);
+        }
+    }
+}
+
+fn blank(id: CiId, class: Class, name: &str, record: &Record) -> Ci {
+    Ci {
+        id,
+        class,
+        name: name.to_owned(),
+        status: Lifecycle::Operational,
+        key: None,
+        parent: None,
+        attributes: BTreeMap::new(),
+        sections: BTreeMap::new(),
+        created_at: record.at,
+        updated_at: record.at,
+        revision: record.revision,
+        duplicate_of: None,
+        history: vec![record.revision],
+    }
+}
+
+fn product(id: CiId, name: &str, key: &str, record: &Record) -> Ci {
+    let is_purl = key.starts_with("pkg:");
+    let manager = if is_purl { key.strip_prefix("pkg:").and_then(|rest| rest.split('/').next()) } else { key.split('/').next() };
+    let mut ci = Ci { key: Some(key.to_owned()), ..blank(id, Class::SoftwareProduct, name, record) };
+    let mut set = |attribute: &str, value: &str| {
+        let value = AttributeValue::Text(value.to_owned());
+        let source = Source::of(&record.actor);
+        let proposal = Proposal { value: value.clone(), source: source.clone(), observed_at: record.at, method: "section packages".into() };
+        let reason = "as the package says of itself".to_owned();
+        ci.attributes.insert(attribute.to_owned(), Attribute { value, source, reason, proposals: vec![proposal], drift: false });
+    };
+    set("name", name);
+    if let Some(manager) = manager {
+        set("manager", manager);
+    }
+    if is_purl {
+        set("purl", key);
+    }
+    ci
+}
+
+fn create(cmdb: &mut Cmdb, record: &Record, ci: Ci) {
+    if cmdb.cis.contains_key(&ci.id) {
+        return;
+    }
+    if let Some(key) = &ci.key {
+        cmdb.keys.insert((ci.class, key.clone()), ci.id);
+    }
+    if let Some(parent) = ci.parent {
+        cmdb.components.entry(parent).or_default().insert(ci.id);
+        cmdb.contained.insert(ci.id, (record.at, record.at));
+    }
+    cmdb.cis.insert(ci.id, ci);
+}
+
+/// The CI, with its change noted.
+fn touch<'a>(cmdb: &'a mut Cmdb, record: &Record, id: CiId) -> Option<&'a mut Ci> {
+    let ci = cmdb.cis.get_mut(&id)?;
+    ci.updated_at = record.at;
+    ci.revision = record.revision;
+    if ci.history.last() != Some(&record.revision) {
+        ci.history.push(record.revision);
+        trim(&mut ci.history, CI_HISTORY);
+    }
+    Some(ci)
+}
+
+/// Drops the oldest entries beyond a bound.
+fn trim<T>(entries: &mut Vec<T>, bound: usize) {
+    if entries.len() > bound {
+        entries.drain(..entries.len() - bound);
+    }
+}
+
+fn relocate(cmdb: &mut Cmdb, record: &Record, id: CiId, after: Option<CiId>) {
+    let Some(ci) = touch(cmdb, record, id) else { return };
+    let before = std::mem::replace(&mut ci.parent, after);
+    for host in [before, after].into_iter().flatten() {
+        touch(cmdb, record, host);
+    }
+    if let Some(parts) = before.and_then(|before| cmdb.components.get_mut(&before)) {
+        parts.remove(&id);
+    }
+    match after {
+        Some(host) => {
+            cmdb.components.entry(host).or_default().insert(id);
+            cmdb.contained.insert(id, (record.at, record.at));
+        }
+        None => drop(cmdb.contained.remove(&id)),
+    }
+}
+
+fn change_attributes(cmdb: &mut Cmdb, record: &Record, id: CiId, changes: &[AttributeChange]) {
+    let Some(ci) = touch(cmdb, record, id) else { return };
+    let is_host = id.family == Family::Host;
+    let before = if is_host { Fingerprint::of_host(ci).facts() } else { Vec::new() };
+    for change in changes {
+        match &change.after {
+            Some(attribute) => drop(ci.attributes.insert(change.name.clone(), attribute.clone())),
+            None => drop(ci.attributes.remove(&change.name)),
+        }
+    }
+    if !is_host {
+        return;
+    }
+    // A host is called by its host name, whoever's word for it counts.
+    if let Some(Attribute { value: AttributeValue::Text(name), .. }) = ci.attributes.get("hostname") {
+        ci.name.clone_from(name);
+    }
+    let after = Fingerprint::of_host(ci).facts();
+    for fact in before {
+        if !after.contains(&fact) {
+            forget_fact(&mut cmdb.facts, &fact, id);
+        }
+    }
+    for fact in after {
+        let hosts = cmdb.facts.entry(fact).or_default();
+        if let Err(place) = hosts.binary_search(&id) {
+            hosts.insert(place, id);
+        }
+    }
+}
+
+fn forget_fact(facts: &mut BTreeMap<String, Vec<CiId>>, fact: &str, id: CiId) {
+    let Some(hosts) = facts.get_mut(fact) else { return };
+    hosts.retain(|&host| host != id);
+    if hosts.is_empty() {
+        facts.remove(fact);
+    }
+}
+
+/// The state of a section after a collection. A partial content never replaces a complete one: what is not in it is unknown, not gone.
+fn section_state(
+    known: Option<SectionState>,
+    record: &Record,
+    after: Option<ContentHash>,
+    outcome: Outcome,
+    reason: Option<String>,
+) -> SectionState {
+    let mut state =
+        known.unwrap_or(SectionState { hash: None, partial: None, outcome, reason: None, since: record.at, history: Vec::new() });
+    let before = state.hash;
+    match (outcome, after) {
+        (Outcome::Complete, Some(content)) => (state.hash, state.partial) = (Some(content), None),
+        (Outcome::Partial, Some(content)) if state.hash.is_none() || state.hash == state.partial => {
+            (state.hash, state.partial) = (Some(content), Some(content));
+        }
+        (Outcome::Partial, Some(content)) => state.partial = Some(content).filter(|_| state.hash != Some(content)),
+        _ => {}
+    }
+    (state.outcome, state.reason) = (outcome, reason);
+    if state.hash != before
+        && let Some(content) = state.hash
+    {
+        state.since = record.at;
+        state.history.push((record.at, content));
+        trim(&mut state.history, SECTION_HISTORY);
+    }
+    state
+}
+
+/// Parts that a complete section still has were seen again. Those that it has not are missing by now: their events came first.
+fn confirm_components(cmdb: &mut Cmdb, record: &Record, host: CiId, section: SectionName) {
+    let class = match section {
+        SectionName::Disks => Class::Disk,
+        SectionName::MemoryModules => Class::MemoryModule,
+        SectionName::NetworkInterfaces => Class::NetworkAdapter,
+        _ => return,
+    };
+    let Some(parts) = cmdb.components.get(&host) else { return };
+    for part in parts.iter().filter_map(|id| cmdb.cis.get(id)) {
+        if part.class == class
+            && part.status == Lifecycle::Operational
+            && let Some((_, last_seen)) = cmdb.contained.get_mut(&part.id)
+        {
+            *last_seen = record.at;
+        }
+    }
+}
+
+impl Cmdb {
+    /// Rebuilds the software index from section content.
+    pub fn rebuild_software(&mut self, content: &dyn Content) {
+        self.software = software::SoftwareIndex::default();
+        let hosts: Vec<CiId> =
+            self.cis.values().filter(|ci| ci.sections.contains_key(&SectionName::Packages)).map(|host| host.id).collect();
+        for host in hosts {
+            self.index_software(host, content);
+        }
+    }
+
+    /// Brings the software index in line with a host's section state. Content that is not there leaves the host out.
+    fn index_software(&mut self, host: CiId, content: &dyn Content) {
+        let state = self.cis.get(&host).and_then(|host| host.sections.get(&SectionName::Packages));
+        let Some((Some(complete), partial)) = state.map(|state| (state.hash, state.partial)) else { return };
+        let contents = Contents { complete, partial: partial.filter(|&partial| partial != complete) };
+        if self.software.set_known(host, contents) {
+            return;
+        }
+        match self.installed(&contents, content) {
+            Some(pairs) => self.software.set(host, contents, pairs.into_iter()),
+            None => self.software.remove(host),
+        }
+    }
+
+    /// Products and versions in a host's packages: those of the complete content, save for products that the partial one knows better.
+    fn installed(&self, contents: &Contents, content: &dyn Content) -> Option<Vec<(CiId, Box<str>)>> {
+        let pairs = |hash: &ContentHash| -> Option<Vec<(CiId, Box<str>)>> {
+            let section = content.section(hash)?;
+            let Section::Packages(rows) = &*section else { return None };
+            let pair = |row: &Package| Some((self.product(row)?, Box::from(software::version(row))));
+            Some(rows.iter().take(PACKAGES_PER_HOST).filter_map(pair).collect())
+        };
+        let mut found = pairs(&contents.complete)?;
+        if let Some(partial) = contents.partial.as_ref().and_then(pairs) {
+            let renewed: BTreeSet<CiId> = partial.iter().map(|(product, _)| *product).collect();
+            found.retain(|(product, _)| !renewed.contains(product));
+            found.extend(partial);
+        }
+        Some(found)
+    }
+
+    /// The product that a package installs.
+    #[must_use]
+    pub fn product(&self, package: &Package) -> Option<CiId> {
+        self.keys.get(&(Class::SoftwareProduct, software::product_key(package))).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,162 @@
+//! Identifiers made comparable; placeholders made absent.
+//!
+//! Pure functions from what firmware says to what identification may compare. Everything that vendors write in place of a
+//! value becomes `None`; the raw value stays in the section's content. Invariant: two values that this module makes equal name
+//! the same thing, and no value that many machines share passes as an identifier.
+
+pub mod junk;
+
+use rollcall_shared::limits;
+use std::fmt;
+
+/// Characters a serial number needs when its manufacturer is known.
+const SERIAL_LENGTH_WITH_MANUFACTURER: usize = 5;
+/// Characters a serial number needs on its own (ServiceNow's default).
+const SERIAL_LENGTH_ALONE: usize = 7;
+/// Digits of a machine id (machine-id(5)).
+const MACHINE_ID_DIGITS: usize = 32;
+
+/// Text for people and comparison: control characters stripped, blanks collapsed, trimmed, cut at the contract's limit. `None` when nothing is left.
+#[must_use]
+pub fn text(raw: &str) -> Option<String> {
+    // One look first: a hostile text may be as long as a section.
+    let raw = cut(raw, limits::TEXT_BYTES);
+    let kept: String = raw.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).filter(|c| !c.is_control()).collect();
+    let words: Vec<&str> = kept.split(' ').filter(|word| !word.is_empty()).collect();
+    (!words.is_empty()).then(|| words.join(" "))
+}
+
+/// The longest beginning of `raw` that has at most `bytes` bytes.
+#[must_use]
+pub fn cut(raw: &str, bytes: usize) -> &str {
+    let mut end = raw.len().min(bytes);
+    while !raw.is_char_boundary(end) {
+        end -= 1;
+    }
+    &raw[..end]
+}
+
+/// The form in which texts are compared.
+#[must_use]
+pub fn folded(text: &str) -> String {
+    text.to_lowercase()
+}
+
+/// A manufacturer, model, version or asset tag; placeholders are absent.
+#[must_use]
+pub fn label(raw: &str) -> Option<String> {
+    text(raw).filter(|text| !junk::is_placeholder(&folded(text)))
+}
+
+/// A serial number that may identify a thing: no placeholder, and 5 usable characters with a manufacturer, 7 without.
+#[must_use]
+pub fn serial(raw: &str, manufacturer: Option<&str>) -> Option<String> {
+    let text = label(raw)?;
+    let usable = text.chars().filter(|c| c.is_alphanumeric()).count();
+    let needed = if manufacturer.is_some() { SERIAL_LENGTH_WITH_MANUFACTURER } else { SERIAL_LENGTH_ALONE };
+    (usable >= needed && !junk::is_serial_placeholder(&folded(&text))).then_some(text)
+}
+
+/// A universally unique identifier of a machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Uuid([u8; 16]);
+
+impl Uuid {
+    /// Reads the canonical form in either case; `None` for malformed, all-same-digit and listed ones.
+    #[must_use]
+    pub fn parse(raw: &str) -> Option<Self> {
+        let raw = raw.trim();
+        let dashes_fit = raw.len() == 36 && raw.bytes().enumerate().all(|(i, b)| (b == b'-') == matches!(i, 8 | 13 | 18 | 23));
+        if !dashes_fit {
+            return None;
+        }
+        let digits: Option<Vec<u8>> = raw.chars().filter(|&c| c != '-').map(|c| c.to_digit(16)?.try_into().ok()).collect();
+        let digits = digits?;
+        if digits.windows(2).all(|pair| pair[0] == pair[1]) {
+            return None;
+        }
+        let mut bytes = [0; 16];
+        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+            *byte = pair[0] << 4 | pair[1];
+        }
+        let found = Self(bytes);
+        let listed = junk::UUIDS.contains(&found.to_string().as_str()) || junk::UUIDS.contains(&found.swapped().to_string().as_str());
+        (!listed).then_some(found)
+    }
+
+    /// The first three fields in the other byte order, as old firmware and some hypervisors write them.
+    #[must_use]
+    pub fn swapped(self) -> Self {
+        let mut bytes = self.0;
+        bytes[0..4].reverse();
+        bytes[4..6].reverse();
+        bytes[6..8].reverse();
+        Self(bytes)
+    }
+
+    /// One text for both byte orders: what identification compares.
+    #[must_use]
+    pub fn key(self) -> String {
+        self.min(self.swapped()).to_string()
+    }
+}
+
+impl fmt::Display for Uuid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, byte) in self.0.iter().enumerate() {
+            if matches!(i, 4 | 6 | 8 | 10) {
+                f.write_str("-")?;
+            }
+            write!(f, "{byte:02x}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A machine id: 32 hexadecimal digits, not all the same (`uninitialized` and zeros are absent).
+#[must_use]
+pub fn machine_id(raw: &str) -> Option<String> {
+    let text = raw.trim().to_ascii_lowercase();
+    let fits = text.len() == MACHINE_ID_DIGITS && text.bytes().all(|b| b.is_ascii_hexdigit());
+    (fits && text.bytes().any(|b| Some(&b) != text.as_bytes().first())).then_some(text)
+}
+
+/// A host name that tells hosts apart at all; names that installers give to every machine are absent.
+#[must_use]
+pub fn hostname(raw: &str) -> Option<String> {
+    let text = folded(&text(raw)?);
+    let text = text.trim_end_matches('.');
+    (!matches!(text, "" | "localhost" | "localhost.localdomain" | "localhost4" | "localhost6" | "(none)")).then(|| text.to_owned())
+}
+
+/// A hardware address: lower-case with colons.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mac {
+    /// As text.
+    pub text: String,
+    /// Set by software, not by the maker: unique at most within one hypervisor.
+    pub locally_administered: bool,
+}
+
+impl Mac {
+    /// Reads six hexadecimal octets; `None` for malformed, multicast, all-same and listed ones.
+    #[must_use]
+    pub fn parse(raw: &str) -> Option<Self> {
+        let raw = raw.trim();
+        if raw.len() != 17 {
+            return None;
+        }
+        let octets: Option<Vec<u8>> = raw.split([':', '-']).map(octet).collect();
+        let octets = octets.filter(|octets| octets.len() == 6)?;
+        let text = octets.iter().map(|octet| format!("{octet:02x}")).collect::<Vec<_>>().join(":");
+        let shared = octets[0] & 1 == 1 || octets.iter().all(|&octet| octet == octets[0]) || junk::is_shared_mac(&text);
+        (!shared).then_some(Self { text, locally_administered: octets[0] & 2 == 2 })
+    }
+}
+
+fn octet(text: &str) -> Option<u8> {
+    (text.len() == 2 && text.bytes().all(|b| b.is_ascii_hexdigit())).then(|| u8::from_str_radix(text, 16).ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,253 @@
+//! A small world for tests: enrols agents, takes reports, keeps the log, and replays it.
+
+use crate::actor::Actor;
+use crate::ci::{Ci, CiCommand, CiEvent};
+use crate::context::CountingIds;
+use crate::id::{CiId, TokenId};
+use crate::trust::{Agent, TrustEvent};
+use crate::{Command, Content, Context, Event, Record, Rejection, World};
+use rollcall_shared::enrol::AgentStatus;
+use rollcall_shared::message::{Report, SectionEntry, root_hash};
+use rollcall_shared::section::{Disk, NetworkInterface, Os, Package, System, Virtualisation};
+use rollcall_shared::{AgentId, ContentHash, Outcome, Section, SectionName, Timestamp};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Sections by hash.
+#[derive(Clone, Default)]
+pub struct Sections(pub BTreeMap<ContentHash, Arc<Section>>);
+
+impl Content for Sections {
+    fn section(&self, hash: &ContentHash) -> Option<Arc<Section>> {
+        self.0.get(hash).cloned()
+    }
+}
+
+impl Sections {
+    pub fn put(&mut self, section: Section) -> ContentHash {
+        let (hash, bytes) = section.canonical().expect("canonical");
+        self.0.insert(hash, Arc::new(Section::decode(&bytes).expect("decodes")));
+        hash
+    }
+}
+
+/// How a collector of a test's host went.
+#[derive(Clone, Debug)]
+pub enum Collected {
+    Complete(Section),
+    Partial(Section),
+    Failed(SectionName),
+}
+
+impl From<Section> for Collected {
+    fn from(section: Section) -> Self {
+        Self::Complete(section)
+    }
+}
+
+#[derive(Default)]
+pub struct Fleet {
+    pub world: World,
+    pub content: Sections,
+    pub log: Vec<Record>,
+    pub ids: CountingIds,
+    pub now: Timestamp,
+}
+
+impl Fleet {
+    pub fn with_agents(agents: impl IntoIterator<Item = u128>) -> Self {
+        let mut fleet = Self { now: Timestamp(1_000_000), ..Self::default() };
+        agents.into_iter().for_each(|agent| fleet.enrol(agent));
+        fleet
+    }
+
+    pub fn enrol(&mut self, agent: u128) {
+        let agent = Box::new(Agent {
+            id: AgentId(agent),
+            status: AgentStatus::Approved,
+            enrolment_id: agent.to_string(),
+            public_key: agent.to_string(),
+            token: TokenId(0),
+            hostname: None,
+            agent_version: "0.1.0".into(),
+            address: None,
+            enrolled_at: self.now,
+            certificate_expires_at: Timestamp(4_000_000_000_000),
+            certificate: String::new(),
+            ci: None,
+            revoked_because: None,
+            revision: 0,
+        });
+        self.append(Actor::System, vec![Event::Trust(TrustEvent::AgentEnrolled { agent })]);
+    }
+
+    pub fn revoke(&mut self, agent: u128) {
+        let event = TrustEvent::AgentRevoked { agent: AgentId(agent), reason: "gone".into() };
+        self.append(Actor::System, vec![Event::Trust(event)]);
+    }
+
+    /// Takes a report in, a minute after the one before; the events that it caused.
+    pub fn report(&mut self, agent: u128, collected: impl IntoIterator<Item = impl Into<Collected>>) -> Vec<CiEvent> {
+        self.try_report(agent, collected).expect("accepted")
+    }
+
+    pub fn try_report(
+        &mut self,
+        agent: u128,
+        collected: impl IntoIterator<Item = impl Into<Collected>>,
+    ) -> Result<Vec<CiEvent>, Rejection> {
+        self.now = Timestamp(self.now.0 + 60_000);
+        let report = self.prepare(collected);
+        let agent = AgentId(agent);
+        let mut context = Context { now: self.now, actor: Actor::Agent { id: agent }, ids: &mut self.ids, content: &self.content };
+        let events = self.world.report(agent, &report, &mut context)?;
+        self.append(Actor::Agent { id: agent }, events.clone());
+        Ok(ci_events(events))
+    }
+
+    /// The report that an agent would send; its content is stored.
+    pub fn prepare(&mut self, collected: impl IntoIterator<Item = impl Into<Collected>>) -> Report {
+        let mut sections: Vec<SectionEntry> = collected.into_iter().map(|collected| self.entry(collected.into())).collect();
+        sections.sort_by_key(|entry| entry.name);
+        Report { collected_at: self.now, root: root_hash(&sections), sections }
+    }
+
+    fn entry(&mut self, collected: Collected) -> SectionEntry {
+        let (name, outcome, hash) = match collected {
+            Collected::Complete(section) => (section.name(), Outcome::Complete, Some(self.content.put(section))),
+            Collected::Partial(section) => (section.name(), Outcome::Partial, Some(self.content.put(section))),
+            Collected::Failed(name) => (name, Outcome::Failed, None),
+        };
+        let reason = (outcome != Outcome::Complete).then(|| "permission denied".to_owned());
+        SectionEntry { name, outcome, hash, reason, duration_us: 0, bytes_read: 0 }
+    }
+
+    pub fn command(&mut self, person: &str, command: CiCommand) -> Result<Vec<CiEvent>, Rejection> {
+        self.now = Timestamp(self.now.0 + 60_000);
+        let actor = Actor::Token { id: TokenId(1), name: person.to_owned() };
+        let mut context = Context { now: self.now, actor: actor.clone(), ids: &mut self.ids, content: &self.content };
+        let events = self.world.decide(&Command::Ci(command), &mut context)?;
+        self.append(actor, events.clone());
+        Ok(ci_events(events))
+    }
+
+    fn append(&mut self, actor: Actor, events: Vec<Event>) {
+        for event in events {
+            let revision = self.world.revision + 1;
+            let record = Record { revision, at: self.now, actor: actor.clone(), request_id: None, idempotency_key: None, event };
+            self.world.apply(&record, &self.content);
+            self.log.push(record);
+        }
+    }
+
+    /// The host that an agent was identified as.
+    #[track_caller]
+    pub fn host_of(&self, agent: u128) -> &Ci {
+        &self.world.cmdb.cis[&self.id_of(agent)]
+    }
+
+    #[track_caller]
+    pub fn id_of(&self, agent: u128) -> CiId {
+        self.world.trust.agents[&AgentId(agent)].ci.expect("identified")
+    }
+
+    /// Laws that hold for every log: written down and read back it folds to the same state, and a rebuilt index is the index.
+    #[track_caller]
+    pub fn check(&self) {
+        let mut replayed = World::default();
+        for record in &self.log {
+            let text = serde_json::to_string(record).expect("a record is JSON");
+            let read: Record = serde_json::from_str(&text).expect("a record reads back");
+            assert_eq!(&read, record);
+            replayed.apply(&read, &self.content);
+        }
+        assert_eq!(replayed, self.world);
+        let snapshot = serde_json::to_string(&self.world).expect("a world is JSON");
+        let mut rebuilt: World = serde_json::from_str(&snapshot).expect("a snapshot reads back");
+        rebuilt.rebuild_projections(&self.content);
+        assert_eq!(rebuilt, self.world);
+        for host in self.world.cmdb.cis.keys() {
+            assert_eq!(rebuilt.cmdb.software.packages_of(*host), self.world.cmdb.software.packages_of(*host));
+        }
+        for (fact, hosts) in &self.world.cmdb.facts {
+            assert!(hosts.iter().all(|host| self.world.cmdb.cis.contains_key(host)) && !hosts.is_empty(), "{fact}");
+        }
+    }
+}
+
+pub fn ci_events(events: Vec<Event>) -> Vec<CiEvent> {
+    let ours = |event| match event {
+        Event::Ci(event) => Some(event),
+        _ => None,
+    };
+    events.into_iter().filter_map(ours).collect()
+}
+
+/// A physical server with this number in everything that identifies it.
+pub fn server(number: u32) -> System {
+    System {
+        manufacturer: Some("Dell Inc.".into()),
+        product: Some("PowerEdge R650".into()),
+        serial: Some(format!("SRV{number:05}")),
+        uuid: Some(format!("4c4c4544-0042-3510-8056-{number:012x}")),
+        chassis_type: Some("rack_mount_chassis".into()),
+        virtualisation: Some(Virtualisation::Physical),
+        machine_id: Some(format!("0123456789abcdef{number:016x}")),
+        hostname: Some(format!("srv{number}")),
+        memory_bytes: Some(64 << 30),
+        ..System::default()
+    }
+}
+
+/// A virtual machine with this number in everything that identifies it.
+pub fn vm(number: u32) -> System {
+    System {
+        manufacturer: Some("QEMU".into()),
+        serial: None,
+        virtualisation: Some(Virtualisation::Vm),
+        virtualisation_technology: Some("kvm".into()),
+        chassis_type: None,
+        hostname: Some(format!("vm{number}")),
+        ..server(number)
+    }
+}
+
+pub fn system(system: System) -> Section {
+    Section::System(vec![system])
+}
+
+pub fn os(version: &str) -> Section {
+    Section::Os(vec![Os { id: Some("debian".into()), version: Some(version.into()), ..Os::default() }])
+}
+
+pub fn packages(packages: &[(&str, &str)]) -> Section {
+    let row = |&(name, version): &(&str, &str)| Package {
+        name: name.into(),
+        version: version.into(),
+        manager: "dpkg".into(),
+        architecture: Some("amd64".into()),
+        ..Package::default()
+    };
+    Section::Packages(packages.iter().map(row).collect())
+}
+
+pub fn disk(name: &str, serial: &str) -> Disk {
+    Disk {
+        name: name.into(),
+        model: Some("SSDPF2KX038TZ".into()),
+        serial: Some(serial.into()),
+        size_bytes: Some(3_840_000_000_000),
+        ..Disk::default()
+    }
+}
+
+pub fn adapter(name: &str, mac: &str) -> NetworkInterface {
+    NetworkInterface {
+        name: name.into(),
+        kind: "ethernet".into(),
+        is_virtual: Some(false),
+        mac: Some(mac.into()),
+        permanent_mac: Some(mac.into()),
+        ..NetworkInterface::default()
+    }
+}

@@ -1,0 +1,22 @@
+//! What people and programs ask for through the edges.
+
+use crate::ci::CiCommand;
+use crate::incident::IncidentCommand;
+use crate::problem::ProblemCommand;
+use crate::rule::RuleCommand;
+use crate::trust::decide::TrustCommand;
+
+/// An input that wants something. Samples and reports are not commands: see [`crate::World`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// On agents and tokens.
+    Trust(TrustCommand),
+    /// On configuration items.
+    Ci(CiCommand),
+    /// On rules.
+    Rule(RuleCommand),
+    /// On incidents.
+    Incident(IncidentCommand),
+    /// On problems.
+    Problem(ProblemCommand),
+}

@@ -1,0 +1,49 @@
+//! The log's vocabulary. Stored as JSON, so that a field can be added; a variant, once released, is kept for ever.
+
+use crate::actor::Actor;
+use crate::alert::AlertEvent;
+use crate::ci::CiEvent;
+use crate::incident::IncidentEvent;
+use crate::problem::ProblemEvent;
+use crate::rule::RuleEvent;
+use crate::trust::TrustEvent;
+use rollcall_shared::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "subject", content = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// To agents and tokens.
+    Trust(TrustEvent),
+    /// To configuration items.
+    Ci(CiEvent),
+    /// To rules.
+    Rule(RuleEvent),
+    /// To alert instances.
+    Alert(AlertEvent),
+    /// To incidents.
+    Incident(IncidentEvent),
+    /// To problems.
+    Problem(ProblemEvent),
+}
+
+/// An event in the log: numbered, dated, with its actor.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Position in the log, from 1 without gaps.
+    pub revision: u64,
+    /// The server's clock when it was decided.
+    pub at: Timestamp,
+    /// Who stands behind it.
+    pub actor: Actor,
+    /// Id of the request that caused it.
+    #[serde(default)]
+    pub request_id: Option<String>,
+    /// The caller's key for "do this once".
+    #[serde(default)]
+    pub idempotency_key: Option<String>,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
+}

@@ -1,0 +1,133 @@
+//! Typed identifiers of the domain.
+
+use rollcall_shared::{id, typed_id};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use std::fmt;
+use std::str::FromStr;
+
+typed_id! {
+    /// An alert instance: one rule on one CI with one set of attributes.
+    AlertId, "alert"
+}
+typed_id! {
+    /// An incident.
+    IncidentId, "inc"
+}
+typed_id! {
+    /// A problem.
+    ProblemId, "prb"
+}
+typed_id! {
+    /// A join or API token.
+    TokenId, "tok"
+}
+typed_id! {
+    /// A piece of work for people, such as a suspected duplicate.
+    TaskId, "task"
+}
+
+/// Kinds of configuration items that have their own id prefix. A CI may change its class within its family, never its id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Family {
+    /// Hosts of every class.
+    Host,
+    /// Disks.
+    Disk,
+    /// Memory modules.
+    Memory,
+    /// Network adapters.
+    Network,
+    /// Software products.
+    Software,
+    /// Everything else.
+    Other,
+}
+
+const FAMILIES: [(Family, &str); 6] = [
+    (Family::Host, "host_"),
+    (Family::Disk, "disk_"),
+    (Family::Memory, "mem_"),
+    (Family::Network, "nic_"),
+    (Family::Software, "sw_"),
+    (Family::Other, "ci_"),
+];
+
+/// A configuration item.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CiId {
+    /// Decides the prefix.
+    pub family: Family,
+    /// Drawn once, never used again.
+    pub bits: u128,
+}
+
+impl fmt::Display for CiId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let prefix = FAMILIES.iter().find(|(family, _)| *family == self.family).map_or("ci_", |(_, prefix)| prefix);
+        write!(f, "{prefix}{}", id::encode(self.bits))
+    }
+}
+
+impl fmt::Debug for CiId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for CiId {
+    type Err = id::NotAnId;
+
+    fn from_str(text: &str) -> Result<Self, id::NotAnId> {
+        FAMILIES
+            .iter()
+            .find_map(|&(family, prefix)| Some(Self { family, bits: id::decode(text.strip_prefix(prefix)?)? }))
+            .ok_or(id::NotAnId("host, disk, mem, nic, sw or ci"))
+    }
+}
+
+impl Serialize for CiId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for CiId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+/// A rule's name, chosen by people: lower-case letters, digits and underscores, at most 64.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct RuleId(String);
+
+impl RuleId {
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RuleId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for RuleId {
+    type Err = id::NotAnId;
+
+    fn from_str(text: &str) -> Result<Self, id::NotAnId> {
+        let fits = (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+        if fits { Ok(Self(text.to_owned())) } else { Err(id::NotAnId("lower-case letters, digits and underscores; in place of")) }
+    }
+}
+
+impl<'de> Deserialize<'de> for RuleId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(|_| de::Error::custom("a rule id is 1 to 64 lower-case letters, digits and underscores"))
+    }
+}

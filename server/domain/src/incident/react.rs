@@ -1,0 +1,115 @@
+//! Alerts open, update and resolve incidents.
+//!
+//! One live incident per dedup key. An episode (from beginning to fire until resolved) opens an incident when its tier is ticket
+//! or page, at once or when it escalates to a louder tier. What a person resolved while the alert fires stays resolved. No
+//! data adds a note and resolves nothing.
+
+use super::compose::{self, word};
+use super::{Incident, IncidentEvent, IncidentState, priority};
+use crate::alert::{Alert, AlertEvent, AlertState};
+use crate::rule::{Rule, Severity, Tier};
+use crate::{Context, Event, World};
+
+/// How an incident is closed that the machine resolved.
+pub const RECOVERED: &str = "recovered_by_itself";
+
+/// How an incident is closed whose rule no longer judges.
+pub const NOT_JUDGED: &str = "rule_disabled";
+
+/// Come-backs of one incident that are written down: a value that trembles for a month says no more than this.
+const FLAPS: u32 = 1_000;
+
+/// What follows from an event that has just been applied.
+#[must_use]
+pub fn react(world: &World, event: &Event, context: &mut Context<'_>) -> Vec<Event> {
+    let Event::Alert(event) = event else { return Vec::new() };
+    let AlertEvent::AlertTransitioned { alert, before, after, reason, .. } = event;
+    let Some(alert) = world.alerts.alerts.get(alert) else { return Vec::new() };
+    let Some(rule) = world.rules.rules.get(&alert.key.rule).map(|known| &known.rule) else { return Vec::new() };
+    let live = world.incidents.live.get(&alert.key.dedup_key()).and_then(|id| world.incidents.incidents.get(id));
+    let events = match (after, live) {
+        (AlertState::Firing, Some(incident)) => fires_on(incident, event),
+        (AlertState::Firing, None) => fires(world, alert, rule, event, context),
+        (AlertState::Resolved, Some(incident)) => resolves(incident, rule, reason, context),
+        (AlertState::Unknown, Some(incident)) => {
+            vec![note(incident, format!("Unknown since {}: {reason}. The incident stays open.", alert.since))]
+        }
+        // A suspicion that was dropped, or a recovery not yet sure: nothing for people.
+        (AlertState::Resolved | AlertState::Unknown, None) | (AlertState::Inactive | AlertState::Pending | AlertState::Recovering, _) => {
+            if matches!((before, after), (AlertState::Unknown, AlertState::Recovering)) {
+                live.map(|incident| note(incident, format!("Measured again and clear: {reason}."))).into_iter().collect()
+            } else {
+                Vec::new()
+            }
+        }
+    };
+    events.into_iter().map(Event::Incident).collect()
+}
+
+/// How loud a rule is at a severity.
+#[must_use]
+pub fn tier(rule: &Rule, severity: Severity) -> Tier {
+    match severity {
+        Severity::Critical => rule.tier,
+        Severity::Warning => rule.warning_tier.unwrap_or(rule.tier),
+    }
+}
+
+fn fires(world: &World, alert: &Alert, rule: &Rule, event: &AlertEvent, context: &mut Context<'_>) -> Vec<IncidentEvent> {
+    let AlertEvent::AlertTransitioned { before, severity, at, .. } = event;
+    let Some(severity) = *severity else { return Vec::new() };
+    let loud = tier(rule, severity);
+    let begins = alert.fired_at == Some(*at) && *before != AlertState::Firing;
+    // Only from warning to critical can a firing alert change its severity to critical.
+    let escalates = *before == AlertState::Firing && severity == Severity::Critical && loud > tier(rule, Severity::Warning);
+    if loud < Tier::Ticket || !(begins || escalates) {
+        return Vec::new();
+    }
+    vec![IncidentEvent::IncidentOpened { incident: Box::new(compose::opened(world, alert, rule, severity, context)) }]
+}
+
+fn fires_on(incident: &Incident, event: &AlertEvent) -> Vec<IncidentEvent> {
+    let AlertEvent::AlertTransitioned { before, severity, value, reason, .. } = event;
+    let Some(severity) = *severity else { return Vec::new() };
+    let known = incident.breach.as_ref().map_or(severity, |breach| breach.severity);
+    let flapped = !matches!(before, AlertState::Firing | AlertState::Unknown);
+    if flapped && known == severity && incident.flap_count >= FLAPS {
+        return Vec::new();
+    }
+    let text = match (severity.cmp(&known), flapped) {
+        (std::cmp::Ordering::Greater, _) => format!("Worse, now {}: {reason}.", word(severity)),
+        (std::cmp::Ordering::Less, _) => format!("Better, now {}: {reason}.", word(severity)),
+        (std::cmp::Ordering::Equal, true) => format!("Back: {reason}."),
+        (std::cmp::Ordering::Equal, false) => format!("Measured again and still {}: {reason}.", word(severity)),
+    };
+    let updated = IncidentEvent::IncidentUpdated { incident: incident.id, severity, value: *value, reason: text, flapped };
+    let urgency = compose::urgency(severity);
+    if urgency == incident.urgency {
+        return vec![updated];
+    }
+    let (impact, reason) = (incident.impact, format!("the alert is {}", word(severity)));
+    let priority = priority(impact, urgency);
+    vec![updated, IncidentEvent::IncidentPrioritised { incident: incident.id, impact, urgency, priority, reason }]
+}
+
+fn resolves(incident: &Incident, rule: &Rule, reason: &str, context: &Context<'_>) -> Vec<IncidentEvent> {
+    let text = format!("The alert resolved at {}: {reason}.", context.now);
+    if !rule.auto_resolve {
+        return vec![note(incident, format!("{text} The rule leaves resolving to people."))];
+    }
+    vec![IncidentEvent::IncidentStateChanged {
+        incident: incident.id,
+        before: incident.state,
+        after: IncidentState::Resolved,
+        hold_reason: None,
+        close_code: Some(if rule.enabled { RECOVERED } else { NOT_JUDGED }.to_owned()),
+        notes: Some(text),
+    }]
+}
+
+fn note(incident: &Incident, text: String) -> IncidentEvent {
+    IncidentEvent::IncidentNoted { incident: incident.id, text, public: false }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,161 @@
+use crate::Actor;
+use crate::alert::scenario::{Scenario, host, rule, seconds, text};
+use crate::ci::{AttributeChange, AttributeValue, CiEvent, PackageChange};
+use crate::event::Event;
+use crate::id::{CiId, Family};
+use crate::incident::IncidentAction;
+use crate::rule::{Rule, Tier};
+
+/// Values of one host at ten-second steps under one rule, and what happens.
+#[track_caller]
+fn check(rule: Rule, values: &[f64], expected: &[&str]) -> Scenario {
+    let mut scenario = Scenario::new(vec![rule]);
+    for (step, value) in (1..).zip(values) {
+        scenario.value(step * 10, *value);
+    }
+    assert_eq!(scenario.story(), expected);
+    scenario
+}
+
+fn resolve() -> IncidentAction {
+    IncidentAction::Resolve { close_code: "fixed".into(), notes: "Restarted it.".into() }
+}
+
+#[test]
+fn a_breach_opens_an_incident_that_resolves_by_itself() {
+    let expected = [
+        "20 load: Inactive → Firing Critical",
+        "20 INC1 opened P2: Load critical on web-1: 97",
+        "40 load: Firing → Resolved",
+        "40 INC1 new → resolved",
+    ];
+    let scenario = check(rule("load"), &[10.0, 97.0, 97.0, 10.0], &expected);
+    let incident = &scenario.world.incidents.incidents[&scenario.incident(1)];
+    assert_eq!(incident.close_code.as_deref(), Some("recovered_by_itself"));
+    assert_eq!(incident.resolved, Some((seconds(40), Actor::Rule { id: "load".parse().unwrap() })));
+    assert_eq!(incident.close_notes.as_deref(), Some("The alert resolved at 1970-01-01T00:00:40.000Z: m is 10, not above 80."));
+    assert_eq!(scenario.world.alerts.alerts.values().next().unwrap().incident, Some(incident.id));
+}
+
+#[test]
+fn worse_and_better_move_the_priority_with_one_note_each() {
+    let expected = [
+        "10 load: Inactive → Firing Warning",
+        "10 INC1 opened P3: Load warning on web-1: 86",
+        "20 load: Firing → Firing Critical",
+        "20 INC1 Critical",
+        "20 INC1 P2",
+        "40 load: Firing → Firing Warning",
+        "40 INC1 Warning",
+        "40 INC1 P3",
+    ];
+    let scenario = check(rule("load"), &[86.0, 97.0, 96.0, 86.0], &expected);
+    let incident = &scenario.world.incidents.incidents[&scenario.incident(1)];
+    let notes: Vec<&str> = incident.notes.iter().map(|note| note.text.as_str()).collect();
+    assert_eq!(notes, ["Worse, now critical: m is 97, above 95.", "Better, now warning: m is 86, above 85."]);
+}
+
+#[test]
+fn a_record_only_warning_opens_an_incident_when_it_escalates() {
+    let quiet = Rule { warning_tier: Some(Tier::RecordOnly), ..rule("load") };
+    check(
+        quiet,
+        &[86.0, 97.0],
+        &["10 load: Inactive → Firing Warning", "20 load: Firing → Firing Critical", "20 INC1 opened P2: Load critical on web-1: 97"],
+    );
+}
+
+#[test]
+fn a_flapping_breach_keeps_one_incident_with_a_counter() {
+    let patient = Rule { keep_firing_for_ms: 60_000, ..rule("load") };
+    let mut scenario = Scenario::new(vec![patient]);
+    for step in 1..=9 {
+        scenario.value(step * 10, if step % 2 == 1 { 97.0 } else { 10.0 });
+    }
+    let lines = scenario.story();
+    assert_eq!(lines.iter().filter(|line| line.ends_with("INC1 Critical, back")).count(), 4);
+    let incident = &scenario.world.incidents.incidents[&scenario.incident(1)];
+    assert_eq!((incident.flap_count, incident.notes.len(), scenario.world.incidents.count), (4, 0, 1));
+}
+
+#[test]
+fn an_incident_that_a_person_resolved_stays_resolved_until_the_breach_begins_again() {
+    let mut scenario = Scenario::new(vec![rule("load")]);
+    scenario.value(10, 97.0);
+    scenario.act(20, 1, resolve()).unwrap();
+    [86.0, 97.0, 10.0].into_iter().zip(3..).for_each(|(value, step)| scenario.value(step * 10, value));
+    scenario.value(60, 97.0);
+    assert_eq!(
+        scenario.story(),
+        [
+            "10 load: Inactive → Firing Critical",
+            "10 INC1 opened P2: Load critical on web-1: 97",
+            "20 INC1 new → resolved",
+            "30 load: Firing → Firing Warning",
+            "40 load: Firing → Firing Critical",
+            "50 load: Firing → Resolved",
+            "60 load: Resolved → Firing Critical",
+            "60 INC2 opened P2: Load critical on web-1: 97",
+        ]
+    );
+}
+
+#[test]
+fn a_breach_that_returns_within_five_days_opens_an_incident_that_follows_the_first() {
+    let mut scenario = Scenario::new(vec![rule("load")]);
+    let day = 24 * 3_600;
+    for (at, value) in [(10, 97.0), (20, 1.0), (5 * day, 97.0), (5 * day + 10, 1.0), (11 * day, 97.0)] {
+        scenario.value(at, value);
+    }
+    let follows = |number| scenario.world.incidents.incidents[&scenario.incident(number)].follows;
+    assert_eq!([follows(1), follows(2), follows(3)], [None, Some(scenario.incident(1)), None]);
+}
+
+#[test]
+fn a_resolved_incident_closes_after_five_days() {
+    let mut scenario = Scenario::new(vec![rule("load")]);
+    scenario.value(10, 97.0);
+    scenario.value(20, 1.0);
+    scenario.story();
+    let due = 20 + 5 * 24 * 3_600;
+    scenario.tick(due - 1);
+    scenario.tick(due);
+    scenario.tick(due + 1);
+    assert_eq!(scenario.story(), [format!("{due} INC1 resolved → closed")]);
+}
+
+#[test]
+fn it_is_already_filled_in() {
+    let mut scenario = Scenario::new(vec![Rule { runbook: Some("https://wiki/load".into()), ..rule("load") }]);
+    scenario.seed(|world| {
+        let ci = world.cmdb.cis.get_mut(&host(1)).unwrap();
+        ci.attributes.insert("owner".into(), text("ada"));
+        ci.attributes.insert("support_group".into(), text("web"));
+    });
+    let product = CiId { family: Family::Software, bits: 1 };
+    let package = PackageChange { product, name: "openssl".into(), before: Some("3.0.13".into()), after: Some("3.0.14".into()) };
+    let after = Some(text("6.12.1"));
+    let kernel = AttributeChange { name: "kernel".into(), before: Some(AttributeValue::Text("6.1.0".into())), after };
+    let hour = 3_600;
+    scenario.commit(hour, &Actor::System, vec![Event::Ci(CiEvent::AttributesChanged { ci: host(1), changes: vec![kernel] })]);
+    scenario.commit(70 * hour, &Actor::System, vec![Event::Ci(CiEvent::SoftwareChanged { ci: host(1), changes: vec![package] })]);
+    scenario.values(80 * hour, 1, &[("/var", Some(86.0))]);
+    scenario.values(80 * hour + 10, 1, &[("/var", Some(86.0)), ("/", Some(97.0))]);
+    let incident = &scenario.world.incidents.incidents[&scenario.incident(2)];
+    let expected = "\
+m is 97, above 95.
+Measured at 1970-01-04T08:00:10.000Z.
+web-1: class server, owner ada, support group web.
+
+What to do: Look at it.
+Runbook: https://wiki/load
+
+Changed on it in the 72 hours before:
+- 1970-01-03T22:00:00.000Z: openssl 3.0.13 → 3.0.14
+
+Other open incidents on it:
+- INC0000001 Load warning on web-1: /var 86";
+    assert_eq!(incident.description, expected);
+    assert_eq!((incident.group.as_deref(), incident.related.as_slice()), (Some("web"), &[scenario.incident(1)][..]));
+    assert_eq!(incident.recent_changes.len(), 1);
+}

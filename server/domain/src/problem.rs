@@ -1,0 +1,340 @@
+//! Problems: why incidents happen. A machine only suspects, people confirm.
+
+pub mod correlate;
+pub mod decide;
+pub mod exposure;
+pub mod fisher;
+pub mod fold;
+pub mod recurrence;
+pub mod suspect;
+
+use crate::actor::Actor;
+use crate::id::{CiId, IncidentId, ProblemId, RuleId};
+use crate::incident::Note;
+use rollcall_shared::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Where a problem is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProblemState {
+    /// Nobody has looked.
+    New,
+    /// Somebody looks whether it is one.
+    Assess,
+    /// The cause is looked for.
+    RootCauseAnalysis,
+    /// The cause is known, the fix is made.
+    FixInProgress,
+    /// Fixed.
+    Resolved,
+    /// Done; may go back to analysis.
+    Closed,
+    /// It never was one.
+    Cancelled,
+}
+
+impl ProblemState {
+    /// Whether work remains.
+    #[must_use]
+    pub fn is_open(self) -> bool {
+        !matches!(self, Self::Resolved | Self::Closed | Self::Cancelled)
+    }
+}
+
+/// Which stated rule opened it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Origin {
+    /// The same dedup key three times in 7 days.
+    Recurrence {
+        /// Dedup key.
+        dedup_key: String,
+    },
+    /// One rule on several CIs that share what the rest of the fleet does not.
+    CommonCause {
+        /// The rule.
+        rule: RuleId,
+        /// What they share, such as `package dpkg/openssl 3.0.13`.
+        factor: String,
+    },
+    /// A person.
+    Person,
+}
+
+/// How a suspected cause is judged by people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Suspected by the machine.
+    Suspected,
+    /// Confirmed by a person.
+    Confirmed,
+    /// Refuted by a person.
+    Refuted,
+}
+
+/// A suspected cause with its statistics: affected against comparable unaffected CIs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Hypothesis {
+    /// What they share, in words; a bundle of deltas with one host set is one hypothesis.
+    pub factor: String,
+    /// Members of the bundle, at most 50.
+    pub bundle: Vec<String>,
+    /// Affected CIs that have it.
+    pub affected_exposed: u64,
+    /// Affected CIs.
+    pub affected: u64,
+    /// Compared CIs that have it.
+    pub exposed: u64,
+    /// Compared CIs (same class and operating system).
+    pub population: u64,
+    /// One-sided Fisher exact test.
+    pub p_value: f64,
+    /// Benjamini-Hochberg over all bundles tested.
+    pub q_value: f64,
+    /// How much more often affected with it than on average.
+    pub lift: f64,
+    /// CIs that have it and are healthy, at most 20.
+    pub counter_examples: Vec<CiId>,
+    /// Judged by people.
+    pub verdict: Verdict,
+}
+
+/// A row of evidence.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// When.
+    pub at: Timestamp,
+    /// The incident.
+    pub incident: IncidentId,
+    /// Its CI.
+    pub ci: Option<CiId>,
+    /// In words.
+    pub statement: String,
+}
+
+/// A problem.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Problem {
+    /// Its id.
+    pub id: ProblemId,
+    /// Its number for people; shown as PRB0000001.
+    pub number: u64,
+    /// A line.
+    pub title: String,
+    /// Already filled in.
+    pub description: String,
+    /// Where it is.
+    pub state: ProblemState,
+    /// Why it was opened.
+    pub origin: Origin,
+    /// 1 (highest) to 5.
+    pub priority: u8,
+    /// Group that has it.
+    pub group: Option<String>,
+    /// Person who has it.
+    pub assignee: Option<String>,
+    /// When it opened.
+    pub opened_at: Timestamp,
+    /// Who opened it.
+    pub opened_by: Actor,
+    /// When somebody took notice, and who.
+    pub acknowledged: Option<(Timestamp, Actor)>,
+    /// When it was resolved, and by whom.
+    pub resolved: Option<(Timestamp, Actor)>,
+    /// When it was closed, and by whom.
+    pub closed: Option<(Timestamp, Actor)>,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+    /// Whether the cause is known though not fixed.
+    pub known_error: bool,
+    /// What helps until it is fixed.
+    pub workaround: Option<String>,
+    /// The cause, as people found it.
+    pub root_cause: Option<String>,
+    /// Suspected causes, most likely first.
+    pub hypotheses: Vec<Hypothesis>,
+    /// Why the machine thinks so.
+    pub evidence: Vec<Evidence>,
+    /// Its incidents, oldest first.
+    pub incidents: Vec<IncidentId>,
+    /// Work notes.
+    pub notes: Vec<Note>,
+    /// Log revision of the last change; its ETag.
+    pub revision: u64,
+    /// Revisions that changed it, oldest first.
+    pub history: Vec<u64>,
+}
+
+/// What happened to a problem.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ProblemEvent {
+    /// It opened.
+    ProblemOpened {
+        /// As it is; revision and history are filled in by the fold.
+        problem: Box<Problem>,
+    },
+    /// It went from one state to another.
+    ProblemStateChanged {
+        /// Which.
+        problem: ProblemId,
+        /// Before.
+        before: ProblemState,
+        /// After.
+        after: ProblemState,
+        /// In words.
+        notes: Option<String>,
+    },
+    /// Somebody took notice.
+    ProblemAcknowledged {
+        /// Which.
+        problem: ProblemId,
+    },
+    /// It changed hands.
+    ProblemAssigned {
+        /// Which.
+        problem: ProblemId,
+        /// Group.
+        group: Option<String>,
+        /// Person.
+        assignee: Option<String>,
+    },
+    /// A note.
+    ProblemNoted {
+        /// Which.
+        problem: ProblemId,
+        /// What.
+        text: String,
+    },
+    /// What is known of it changed.
+    ProblemDescribed {
+        /// Which.
+        problem: ProblemId,
+        /// New value; `None` leaves it.
+        known_error: Option<bool>,
+        /// New value; `None` leaves it.
+        workaround: Option<String>,
+        /// New value; `None` leaves it.
+        root_cause: Option<String>,
+    },
+    /// Another incident belongs to it.
+    ProblemEvidenceAdded {
+        /// Which.
+        problem: ProblemId,
+        /// The incident and why.
+        evidence: Evidence,
+        /// Hypotheses tested again with it; empty leaves them.
+        hypotheses: Vec<Hypothesis>,
+    },
+    /// A person judged a hypothesis.
+    HypothesisJudged {
+        /// Which.
+        problem: ProblemId,
+        /// Its factor.
+        factor: String,
+        /// The judgement.
+        verdict: Verdict,
+    },
+}
+
+/// What people ask of a problem.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ProblemAction {
+    /// Take notice: `new` becomes `assess`.
+    Acknowledge,
+    /// Give it to a group, a person or both.
+    Assign {
+        /// Group.
+        group: Option<String>,
+        /// Person.
+        assignee: Option<String>,
+    },
+    /// Write something down.
+    Note {
+        /// What.
+        text: String,
+    },
+    /// Move on to the next state of work: assess, root_cause_analysis or fix_in_progress.
+    Advance {
+        /// To.
+        state: ProblemState,
+    },
+    /// Write down what is known.
+    Describe {
+        /// Cause known though not fixed.
+        known_error: Option<bool>,
+        /// What helps.
+        workaround: Option<String>,
+        /// The cause.
+        root_cause: Option<String>,
+    },
+    /// Judge a hypothesis.
+    Judge {
+        /// Its factor.
+        factor: String,
+        /// Confirmed or refuted.
+        verdict: Verdict,
+    },
+    /// Fixed.
+    Resolve {
+        /// How.
+        notes: String,
+    },
+    /// Not fixed: back to analysis.
+    Reopen {
+        /// Why.
+        reason: String,
+    },
+    /// Done.
+    Close {
+        /// In words.
+        notes: Option<String>,
+    },
+    /// It never was one.
+    Cancel {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What people ask about problems.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProblemCommand {
+    /// Which.
+    pub problem: ProblemId,
+    /// What.
+    pub action: ProblemAction,
+    /// Revision that the person saw.
+    pub expected: Option<u64>,
+}
+
+/// All problems.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Problems {
+    /// By id.
+    pub problems: BTreeMap<ProblemId, Problem>,
+    /// The open problem of each origin.
+    #[serde(with = "crate::world::pairs")]
+    pub live: BTreeMap<Origin, ProblemId>,
+    /// Opened so far.
+    pub count: u64,
+}
+
+impl ProblemState {
+    /// The name in JSON and in words.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Assess => "assess",
+            Self::RootCauseAnalysis => "root_cause_analysis",
+            Self::FixInProgress => "fix_in_progress",
+            Self::Resolved => "resolved",
+            Self::Closed => "closed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}

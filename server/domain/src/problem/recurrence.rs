@@ -1,0 +1,127 @@
+//! Recurrence: the third incident of one breach within seven days opens a problem, later ones join it.
+//!
+//! One open problem per breach. Incidents that a finished problem has explained do not count again: a fix that did not hold
+//! shows itself by three new ones.
+
+use super::{Evidence, Origin, Problem, ProblemEvent, ProblemState};
+use crate::actor::Actor;
+use crate::alert::wording;
+use crate::id::{IncidentId, ProblemId};
+use crate::incident::{Incident, IncidentEvent, compose, display_number};
+use crate::{Context, Event, World};
+use rollcall_shared::Timestamp;
+use std::time::Duration;
+
+/// How far back incidents count.
+const WITHIN: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// Incidents that make a recurrence.
+const INCIDENTS: usize = 3;
+
+/// Incidents of one CI that are looked at: what is further back in a week than this repeats in any case.
+const LOOKED_AT: usize = 1_000;
+
+/// What follows from an incident that has just opened.
+#[must_use]
+pub fn react(world: &World, incident: &Incident, context: &mut Context<'_>) -> Vec<Event> {
+    let (Some(key), Some(ci)) = (&incident.dedup_key, incident.primary_ci) else { return Vec::new() };
+    let origin = Origin::Recurrence { dedup_key: key.clone() };
+    if let Some(problem) = world.problems.live.get(&origin) {
+        return joined(*problem, incident, statement(incident), Vec::new());
+    }
+    let since = context.now.minus(WITHIN);
+    let latest = world.incidents.by_ci.get(&ci).into_iter().flatten().rev().take(LOOKED_AT);
+    let mut repeats: Vec<&Incident> = latest
+        .filter_map(|id| world.incidents.incidents.get(id))
+        .filter(|other| other.dedup_key.as_ref() == Some(key) && other.opened_at >= since && !is_explained(world, other))
+        .collect();
+    if repeats.len() < INCIDENTS {
+        return Vec::new();
+    }
+    repeats.reverse();
+    let name = world.cmdb.cis.get(&ci).map_or_else(|| ci.to_string(), |ci| ci.name.clone());
+    let rule = incident.breach.as_ref().and_then(|breach| world.rules.rules.get(&breach.key.rule));
+    let what = rule.map_or_else(|| incident.title.clone(), |known| known.rule.title.clone());
+    let mut problem = blank(world, origin, incident, context);
+    problem.title = compose::cut(&format!("{what} keeps coming back on {name}"), 200);
+    problem.description = format!("{} incidents of the same breach within 7 days:\n{}", repeats.len(), lines(&repeats));
+    problem.evidence = repeats.iter().map(|incident| evidence(incident, statement(incident))).collect();
+    problem.incidents = repeats.iter().map(|incident| incident.id).collect();
+    problem.priority = repeats.iter().map(|incident| incident.priority).min().unwrap_or(problem.priority);
+    opened(problem, repeats.iter().filter(|incident| incident.problem.is_none()).map(|incident| incident.id))
+}
+
+/// A problem with nothing filled in but its origin and what the incident that led to it says.
+pub(super) fn blank(world: &World, origin: Origin, incident: &Incident, context: &mut Context<'_>) -> Problem {
+    Problem {
+        id: ProblemId(context.ids.next_bits()),
+        number: world.problems.count + 1,
+        title: String::new(),
+        description: String::new(),
+        state: ProblemState::New,
+        origin,
+        priority: incident.priority,
+        group: incident.group.clone(),
+        assignee: None,
+        opened_at: context.now,
+        opened_by: incident.breach.as_ref().map_or(Actor::System, |breach| Actor::Rule { id: breach.key.rule.clone() }),
+        acknowledged: None,
+        resolved: None,
+        closed: None,
+        updated_at: context.now,
+        known_error: false,
+        workaround: None,
+        root_cause: None,
+        hypotheses: Vec::new(),
+        evidence: Vec::new(),
+        incidents: Vec::new(),
+        notes: Vec::new(),
+        revision: 0,
+        history: Vec::new(),
+    }
+}
+
+/// The events of a new problem and its incidents.
+pub(super) fn opened(problem: Problem, linked: impl Iterator<Item = IncidentId>) -> Vec<Event> {
+    let id = problem.id;
+    let links = linked.map(|incident| Event::Incident(IncidentEvent::IncidentLinked { incident, problem: id }));
+    std::iter::once(Event::Problem(ProblemEvent::ProblemOpened { problem: Box::new(problem) })).chain(links).collect()
+}
+
+/// The events of an incident that joins a problem; the first problem that it joined stays its own.
+pub(super) fn joined(problem: ProblemId, incident: &Incident, statement: String, hypotheses: Vec<super::Hypothesis>) -> Vec<Event> {
+    let evidence = evidence(incident, statement);
+    let mut events = vec![Event::Problem(ProblemEvent::ProblemEvidenceAdded { problem, evidence, hypotheses })];
+    if incident.problem.is_none() {
+        events.push(Event::Incident(IncidentEvent::IncidentLinked { incident: incident.id, problem }));
+    }
+    events
+}
+
+pub(super) fn evidence(incident: &Incident, statement: String) -> Evidence {
+    Evidence { at: incident.opened_at, incident: incident.id, ci: incident.primary_ci, statement }
+}
+
+/// Such as `98.4 %, lasted 12 min`.
+pub(super) fn statement(incident: &Incident) -> String {
+    let breach = incident.breach.as_ref();
+    let value = breach.and_then(|breach| Some(wording::value(breach.metric.as_deref()?, breach.value?)));
+    let ended: Option<Timestamp> = incident.resolved.as_ref().or(incident.closed.as_ref()).map(|(at, _)| *at);
+    let lasted = match ended {
+        Some(ended) => format!("lasted {}", wording::span(u64::try_from(ended.since(incident.opened_at).as_millis()).unwrap_or(u64::MAX))),
+        None => "still open".to_owned(),
+    };
+    value.into_iter().chain([lasted]).collect::<Vec<_>>().join(", ")
+}
+
+pub(super) fn lines(incidents: &[&Incident]) -> String {
+    let line = |incident: &&Incident| {
+        format!("- {} {} {} ({})", incident.opened_at, display_number(incident.number), incident.title, statement(incident))
+    };
+    incidents.iter().take(50).map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn is_explained(world: &World, incident: &Incident) -> bool {
+    let problem = incident.problem.and_then(|id| world.problems.problems.get(&id));
+    problem.is_some_and(|problem| !problem.state.is_open())
+}

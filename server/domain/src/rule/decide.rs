@@ -1,0 +1,115 @@
+//! Decisions on rules, and what agents are told of them.
+//!
+//! A rule is carried whole by every event. Its revision is its ETag; the newest revision of all is the version of the agents'
+//! settings. A change keeps the windows whose metric, attributes, reduction and length are as before and starts the others
+//! anew; alerts are judged again with the next sample, by the ordinary clear path.
+
+use super::plan::applies;
+use super::{Condition, KnownRule, Level, Reduce, Rule, RuleCommand, RuleEvent, Rules, validate};
+use crate::{Context, Event, Record, Rejection, World};
+use rollcall_shared::message::{Settings, Side, Threshold};
+use rollcall_shared::{AgentId, limits};
+use std::collections::BTreeMap;
+
+/// Windows up to this length (the default push interval) are worth hurrying for when they clear, too.
+const SHORT_MS: u64 = 60_000;
+
+/// Decides a command.
+///
+/// # Errors
+/// [`Rejection::Invalid`] with the path of the field, [`Rejection::Conflict`] for a taken id, [`Rejection::NotFound`],
+/// [`Rejection::Stale`].
+pub fn command(world: &World, command: &RuleCommand, _context: &mut Context<'_>) -> Result<Vec<Event>, Rejection> {
+    match command {
+        RuleCommand::Create(rule) => create(&world.rules, rule),
+        RuleCommand::Update { rule, expected } => {
+            validate::rule(rule)?;
+            let known = find(&world.rules, &rule.id, *expected)?;
+            Ok(set_if_changed(known, Rule { stock: known.rule.stock, ..(**rule).clone() }))
+        }
+        RuleCommand::Enable { rule, enabled, expected } => {
+            let known = find(&world.rules, rule, *expected)?;
+            Ok(set_if_changed(known, Rule { enabled: *enabled, ..known.rule.clone() }))
+        }
+    }
+}
+
+fn create(rules: &Rules, rule: &Rule) -> Result<Vec<Event>, Rejection> {
+    validate::rule(rule)?;
+    if rules.rules.contains_key(&rule.id) {
+        return Err(Rejection::Conflict(format!("rule {} exists already; update it instead", rule.id)));
+    }
+    if rules.rules.len() >= validate::RULES {
+        return Err(Rejection::Conflict(format!("there are {} rules already, which is the limit", validate::RULES)));
+    }
+    Ok(set(Rule { stock: false, ..rule.clone() }))
+}
+
+fn find<'a>(rules: &'a Rules, id: &crate::id::RuleId, expected: Option<u64>) -> Result<&'a KnownRule, Rejection> {
+    let known = rules.rules.get(id).ok_or_else(|| Rejection::not_found("rule", id))?;
+    match expected {
+        Some(expected) if expected != known.revision => {
+            Err(Rejection::Stale { subject: format!("rule {id}"), current: known.revision, expected })
+        }
+        _ => Ok(known),
+    }
+}
+
+fn set_if_changed(known: &KnownRule, rule: Rule) -> Vec<Event> {
+    if known.rule == rule { Vec::new() } else { set(rule) }
+}
+
+fn set(rule: Rule) -> Vec<Event> {
+    vec![Event::Rule(RuleEvent::RuleSet { rule: Box::new(rule) })]
+}
+
+/// The settings of an agent: the default intervals, and the lines of all enabled threshold rules that apply to its host. The
+/// clear lines of longer windows are left out: crossing one by a single sample changes nothing soon.
+#[must_use]
+pub fn settings(world: &World, agent: AgentId) -> Settings {
+    let ci = world.trust.agents.get(&agent).and_then(|agent| agent.ci);
+    let class = ci.and_then(|ci| world.cmdb.cis.get(&ci)).map(|ci| ci.class);
+    let mut thresholds = Vec::new();
+    for known in world.rules.rules.values().filter(|known| known.rule.enabled && applies(&known.rule, class)) {
+        add_lines(&mut thresholds, &known.rule);
+    }
+    thresholds.truncate(limits::THRESHOLDS);
+    Settings { version: world.rules.revision, thresholds, ..Settings::default() }
+}
+
+fn add_lines(thresholds: &mut Vec<Threshold>, rule: &Rule) {
+    let Condition::Threshold { metric, attributes, reduce, window_ms, side } = &rule.condition else { return };
+    let clears = *reduce == Reduce::Last || *window_ms <= SHORT_MS;
+    let mut add = |value: f64| {
+        let line = line(metric, attributes, *side, value);
+        if !thresholds.contains(&line) {
+            thresholds.push(line);
+        }
+    };
+    for Level { raise, clear, .. } in [&rule.levels.critical, &rule.levels.warning].into_iter().flatten() {
+        add(*raise);
+        if clears {
+            add(*clear);
+        }
+    }
+}
+
+fn line(metric: &str, attributes: &BTreeMap<String, String>, side: Side, value: f64) -> Threshold {
+    let attributes = attributes.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+    Threshold { metric: metric.to_owned(), attributes, side, value }
+}
+
+impl Rules {
+    /// Remembers an event. Total.
+    pub fn apply(&mut self, record: &Record, event: &RuleEvent) {
+        let RuleEvent::RuleSet { rule } = event;
+        let mut history = self.rules.remove(&rule.id).map(|known| known.history).unwrap_or_default();
+        history.push(record.revision);
+        let known = KnownRule { rule: (**rule).clone(), revision: record.revision, updated_at: record.at, history };
+        self.rules.insert(rule.id.clone(), known);
+        self.revision = record.revision;
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,192 @@
+//! Who may speak: agents and their certificates, join tokens, API tokens.
+
+pub mod decide;
+
+use crate::actor::{Actor, Role};
+use crate::id::{CiId, TokenId};
+use rollcall_shared::enrol::AgentStatus;
+use rollcall_shared::{AgentId, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// An enrolled agent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Agent {
+    /// Drawn by the server.
+    pub id: AgentId,
+    /// Whether its data counts.
+    pub status: AgentStatus,
+    /// Random name of its enrolment; a retry is recognised by it.
+    pub enrolment_id: String,
+    /// SHA-256 of its public key (SubjectPublicKeyInfo), hexadecimal.
+    pub public_key: String,
+    /// Join token it used.
+    pub token: TokenId,
+    /// What it called itself, a hint for people.
+    pub hostname: Option<String>,
+    /// Version it enrolled or last started with.
+    pub agent_version: String,
+    /// Address it enrolled from.
+    pub address: Option<String>,
+    /// When it enrolled.
+    pub enrolled_at: Timestamp,
+    /// When its certificate ends.
+    pub certificate_expires_at: Timestamp,
+    /// The certificate, PEM: a repeated enrolment gets the same answer.
+    pub certificate: String,
+    /// The host it was identified as.
+    pub ci: Option<CiId>,
+    /// Why it was revoked.
+    pub revoked_because: Option<String>,
+    /// Log revision of the last change.
+    pub revision: u64,
+}
+
+/// A token that lets agents join.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct JoinToken {
+    /// Its public name.
+    pub id: TokenId,
+    /// SHA-256 of the secret, hexadecimal.
+    pub secret_hash: String,
+    /// Enrolments it is good for.
+    pub uses: u32,
+    /// Enrolments made with it.
+    pub used: u32,
+    /// When it ends.
+    pub expires_at: Timestamp,
+    /// Whether its agents need no approval by a person.
+    pub auto_approve: bool,
+    /// Who made it.
+    pub created_by: Actor,
+    /// When.
+    pub created_at: Timestamp,
+    /// Whether it was withdrawn.
+    pub revoked: bool,
+}
+
+/// A token for people's programs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ApiToken {
+    /// Its public name.
+    pub id: TokenId,
+    /// What people call it.
+    pub name: String,
+    /// SHA-256 of the secret, hexadecimal.
+    pub secret_hash: String,
+    /// What it may do.
+    pub role: Role,
+    /// When it ends; `None` for never.
+    pub expires_at: Option<Timestamp>,
+    /// Who made it.
+    pub created_by: Actor,
+    /// When.
+    pub created_at: Timestamp,
+    /// Whether it was withdrawn.
+    pub revoked: bool,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum TrustEvent {
+    /// A join token was made.
+    JoinTokenCreated {
+        /// As it is.
+        token: JoinToken,
+    },
+    /// An API token was made.
+    ApiTokenCreated {
+        /// As it is.
+        token: ApiToken,
+    },
+    /// A token of either kind was withdrawn.
+    TokenRevoked {
+        /// Which.
+        token: TokenId,
+    },
+    /// An agent joined; the token's use and the issue of the certificate are this one event.
+    AgentEnrolled {
+        /// As it is.
+        agent: Box<Agent>,
+    },
+    /// A person approved an agent.
+    AgentApproved {
+        /// Which.
+        agent: AgentId,
+    },
+    /// An agent is refused from now on.
+    AgentRevoked {
+        /// Which.
+        agent: AgentId,
+        /// Why.
+        reason: String,
+    },
+    /// Something was refused that people should know of.
+    Refused {
+        /// Stable code of the refusal.
+        code: String,
+        /// What was tried, without secrets.
+        detail: String,
+    },
+}
+
+/// Everything known of agents and tokens.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Trust {
+    /// By id.
+    pub agents: BTreeMap<AgentId, Agent>,
+    /// By id.
+    pub join_tokens: BTreeMap<TokenId, JoinToken>,
+    /// By id.
+    pub api_tokens: BTreeMap<TokenId, ApiToken>,
+}
+
+impl Trust {
+    /// Remembers an event. Total: what refers to something unknown changes nothing.
+    pub fn apply(&mut self, revision: u64, event: &TrustEvent) {
+        match event {
+            TrustEvent::JoinTokenCreated { token } => drop(self.join_tokens.insert(token.id, token.clone())),
+            TrustEvent::ApiTokenCreated { token } => drop(self.api_tokens.insert(token.id, token.clone())),
+            TrustEvent::TokenRevoked { token } => self.revoke_token(*token),
+            TrustEvent::AgentEnrolled { agent } => self.enrol(revision, agent),
+            TrustEvent::AgentApproved { agent } => self.change(revision, *agent, |known| known.status = AgentStatus::Approved),
+            TrustEvent::AgentRevoked { agent, reason } => self.change(revision, *agent, |known| {
+                known.status = AgentStatus::Revoked;
+                known.revoked_because = Some(reason.clone());
+            }),
+            TrustEvent::Refused { .. } => {}
+        }
+    }
+
+    /// Remembers which host an agent is.
+    pub fn bind(&mut self, revision: u64, agent: AgentId, ci: CiId) {
+        self.change(revision, agent, |known| known.ci = Some(ci));
+    }
+
+    fn revoke_token(&mut self, id: TokenId) {
+        if let Some(token) = self.join_tokens.get_mut(&id) {
+            token.revoked = true;
+        }
+        if let Some(token) = self.api_tokens.get_mut(&id) {
+            token.revoked = true;
+        }
+    }
+
+    fn enrol(&mut self, revision: u64, agent: &Agent) {
+        if let Some(token) = self.join_tokens.get_mut(&agent.token) {
+            token.used = token.used.saturating_add(1);
+        }
+        self.agents.insert(agent.id, Agent { revision, ..agent.clone() });
+    }
+
+    fn change(&mut self, revision: u64, id: AgentId, change: impl FnOnce(&mut Agent)) {
+        if let Some(agent) = self.agents.get_mut(&id) {
+            change(agent);
+            agent.revision = revision;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

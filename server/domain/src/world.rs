@@ -1,0 +1,183 @@
+//! The state: the fold of the log, and beside it the fold of the sample journal.
+//!
+//! Invariants: only [`World::apply`] changes what comes from the log; [`World::observe`] changes telemetry alone and
+//! *returns* what it concludes as events; nothing here fails on an event, however old.
+
+use crate::alert::observe;
+use crate::alert::telemetry::Telemetry;
+use crate::alert::{self, Alerts};
+use crate::ci::{self, Cmdb};
+use crate::command::Command;
+use crate::context::{Content, Context};
+use crate::event::{Event, Record};
+use crate::incident::{self, Incidents};
+use crate::journal::JournalEntry;
+use crate::problem::{self, Problems};
+use crate::rejection::Rejection;
+use crate::rule::{self, Rules};
+use crate::trust::{self, Trust};
+use rollcall_shared::AgentId;
+use rollcall_shared::message::{Loss, Report, Settings};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, VecDeque};
+
+/// Idempotency keys remembered: a client that retries does so within minutes.
+const IDEMPOTENCY_KEYS: usize = 10_000;
+
+/// Everything the server knows.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct World {
+    /// Of the last applied record; 0 for none.
+    pub revision: u64,
+    /// Agents and tokens.
+    pub trust: Trust,
+    /// Configuration items.
+    pub cmdb: Cmdb,
+    /// Rules.
+    pub rules: Rules,
+    /// Alert instances.
+    pub alerts: Alerts,
+    /// Incidents.
+    pub incidents: Incidents,
+    /// Problems.
+    pub problems: Problems,
+    /// The fold of the journal.
+    pub telemetry: Telemetry,
+    /// Idempotency keys with the revision of the first record each led to, oldest first.
+    pub requests: VecDeque<(String, u64)>,
+}
+
+impl World {
+    /// Judges a command of people.
+    ///
+    /// # Errors
+    /// The rejection; nothing has changed then.
+    pub fn decide(&self, command: &Command, context: &mut Context<'_>) -> Result<Vec<Event>, Rejection> {
+        match command {
+            Command::Trust(command) => Ok(trust::decide::command(self, command, context)?.into_iter().map(Event::Trust).collect()),
+            Command::Ci(command) => ci::decide::command(self, command, context),
+            Command::Rule(command) => rule::decide::command(self, command, context),
+            Command::Incident(command) => incident::decide::command(self, command, context),
+            Command::Problem(command) => problem::decide::command(self, command, context),
+        }
+    }
+
+    /// Judges an inventory whose content is all there.
+    ///
+    /// # Errors
+    /// The rejection; nothing has changed then.
+    pub fn report(&self, agent: AgentId, report: &Report, context: &mut Context<'_>) -> Result<Vec<Event>, Rejection> {
+        ci::decide::report(self, agent, report, context)
+    }
+
+    /// Takes note of a declared loss.
+    #[must_use]
+    pub fn loss(&self, agent: AgentId, loss: &Loss) -> Vec<Event> {
+        ci::decide::loss(agent, loss)
+    }
+
+    /// Takes in samples and signs of life; what they mean comes back as events, not yet applied.
+    pub fn observe(&mut self, entry: &JournalEntry, context: &mut Context<'_>) -> Vec<Event> {
+        observe::observe(self, entry, context)
+    }
+
+    /// Takes in an entry of the stored journal after a restart: what it meant is in the log already.
+    pub fn recall(&mut self, entry: &JournalEntry, content: &dyn Content) {
+        observe::recall(self, entry, content);
+    }
+
+    /// What the passing of time means: silence, missing series.
+    pub fn tick(&mut self, context: &mut Context<'_>) -> Vec<Event> {
+        observe::tick(self, context)
+    }
+
+    /// What follows from an event that has just been applied: an alert opens an incident, incidents suggest a problem.
+    pub fn react(&self, event: &Event, context: &mut Context<'_>) -> Vec<Event> {
+        let mut follow = observe::react(self, event, context);
+        follow.extend(incident::react::react(self, event, context));
+        follow.extend(problem::correlate::react(self, event, context));
+        follow
+    }
+
+    /// The settings of an agent under the rules as they are.
+    #[must_use]
+    pub fn settings(&self, agent: AgentId) -> Settings {
+        rule::decide::settings(self, agent)
+    }
+
+    /// Remembers a record. Total; a record that is older than the state changes nothing.
+    pub fn apply(&mut self, record: &Record, content: &dyn Content) {
+        if record.revision <= self.revision {
+            return;
+        }
+        self.revision = record.revision;
+        match &record.event {
+            Event::Trust(event) => self.trust.apply(record.revision, event),
+            Event::Ci(event) => {
+                incident::fold::note_change(&mut self.incidents, &self.cmdb, record, event);
+                ci::fold::apply(&mut self.cmdb, record, event, content);
+                if let ci::CiEvent::HostIdentified { agent, ci, .. } = event {
+                    self.trust.bind(record.revision, *agent, *ci);
+                }
+            }
+            Event::Rule(event) => self.rules.apply(record, event),
+            Event::Alert(event) => alert::machine::apply(&mut self.alerts, record, event),
+            Event::Incident(event) => incident::fold::apply(self, record, event),
+            Event::Problem(event) => problem::fold::apply(&mut self.problems, record, event),
+        }
+        if let Some(key) = &record.idempotency_key {
+            self.remember_request(key, record.revision);
+        }
+    }
+
+    /// Rebuilds what is never stored (indexes over content) after a snapshot was loaded.
+    pub fn rebuild_projections(&mut self, content: &dyn Content) {
+        self.cmdb.rebuild_software(content);
+        let Self { telemetry, rules, trust, cmdb, .. } = self;
+        let ci = |agent| trust.agents.get(&agent).and_then(|agent: &trust::Agent| agent.ci);
+        telemetry.rebuild(rules, |agent| ci(agent).and_then(|ci| cmdb.cis.get(&ci)).map(|ci| ci.class), content);
+    }
+
+    /// The revision that an idempotency key first led to.
+    #[must_use]
+    pub fn request(&self, key: &str) -> Option<u64> {
+        self.requests.iter().rev().find(|(known, _)| known == key).map(|(_, revision)| *revision)
+    }
+
+    fn remember_request(&mut self, key: &str, revision: u64) {
+        if self.requests.back().is_some_and(|(last, _)| last == key) {
+            return;
+        }
+        self.requests.push_back((key.to_owned(), revision));
+        if self.requests.len() > IDEMPOTENCY_KEYS {
+            self.requests.pop_front();
+        }
+    }
+}
+
+/// Maps whose keys are no texts, as lists of pairs: every format can hold those.
+pub mod pairs {
+    use super::BTreeMap;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    /// Writes the pairs in order.
+    ///
+    /// # Errors
+    /// Those of the serializer.
+    pub fn serialize<K: Serialize, V: Serialize, S: Serializer>(map: &BTreeMap<K, V>, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(map)
+    }
+
+    /// Reads the pairs.
+    ///
+    /// # Errors
+    /// Those of the deserializer.
+    pub fn deserialize<'de, K, V, D>(deserializer: D) -> Result<BTreeMap<K, V>, D::Error>
+    where
+        K: Deserialize<'de> + Ord,
+        V: Deserialize<'de>,
+        D: Deserializer<'de>,
+    {
+        Ok(Vec::<(K, V)>::deserialize(deserializer)?.into_iter().collect())
+    }
+}
