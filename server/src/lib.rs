@@ -1,1 +1,3 @@
-//! Rollcall.
+//! Rollcall's server.
+
+pub mod store;

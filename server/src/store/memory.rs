@@ -1,0 +1,122 @@
+//! The store of tests and simulations: the same promises as the others, except that nothing survives the process.
+
+use super::{Commit, Snapshot, Store, StoreError, Usage};
+use rollcall_domain::journal::JournalEntry;
+use rollcall_shared::sample::SampleSet;
+use rollcall_shared::{AgentId, ContentHash, Timestamp};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Milliseconds of one block.
+const HOUR_MS: i64 = 3_600_000;
+
+/// A store in memory.
+#[derive(Default)]
+pub struct MemoryStore(Mutex<Contents>);
+
+#[derive(Default)]
+struct Contents {
+    log: Vec<Vec<u8>>,
+    position: u64,
+    compacted: u64,
+    journal: BTreeMap<u64, JournalEntry>,
+    blocks: BTreeMap<(i64, AgentId), Vec<SampleSet>>,
+    sections: BTreeMap<ContentHash, Vec<u8>>,
+    snapshot: Option<Snapshot>,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn contents(&self) -> MutexGuard<'_, Contents> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Store for MemoryStore {
+    fn commit(&self, commit: &Commit) -> Result<(u64, u64), StoreError> {
+        let mut contents = self.contents();
+        let found = contents.log.len() as u64;
+        if commit.expected_revision != found {
+            return Err(StoreError::Conflict { expected: commit.expected_revision, found });
+        }
+        if let Some((hash, _)) = commit.sections.iter().find(|(hash, bytes)| ContentHash::of(bytes) != *hash) {
+            return Err(StoreError::Corrupt { subject: format!("content {hash}"), cause: "what was handed in has another name".into() });
+        }
+        contents.sections.extend(commit.sections.iter().cloned());
+        contents.log.extend(commit.events.iter().cloned());
+        for entry in &commit.journal {
+            contents.position += 1;
+            let position = contents.position;
+            contents.journal.insert(position, entry.clone());
+        }
+        Ok((contents.log.len() as u64, contents.position))
+    }
+
+    fn read_log(&self, revision: u64, limit: usize) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
+        let contents = self.contents();
+        let skipped = usize::try_from(revision).unwrap_or(usize::MAX);
+        Ok((1..).zip(contents.log.iter().cloned()).skip(skipped).take(limit).collect())
+    }
+
+    fn section(&self, hash: &ContentHash) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.contents().sections.get(hash).cloned())
+    }
+
+    fn read_journal(&self, position: u64, limit: usize) -> Result<Vec<(u64, JournalEntry)>, StoreError> {
+        let contents = self.contents();
+        let after = contents.journal.range(position.saturating_add(1)..);
+        Ok(after.take(limit).map(|(position, entry)| (*position, entry.clone())).collect())
+    }
+
+    fn samples(&self, agent: AgentId, from: Timestamp, to: Timestamp) -> Result<Vec<SampleSet>, StoreError> {
+        let contents = self.contents();
+        let compacted = contents.blocks.iter().filter(|((_, owner), _)| *owner == agent).flat_map(|(_, sets)| sets);
+        let tail = contents.journal.values().filter(|entry| entry.agent == agent).flat_map(|entry| &entry.sets);
+        let mut sets: Vec<SampleSet> = compacted.chain(tail).filter(|set| from <= set.at && set.at < to).cloned().collect();
+        sets.sort_by_key(|set| set.at);
+        Ok(sets)
+    }
+
+    fn compact(&self, position: u64) -> Result<u64, StoreError> {
+        let mut contents = self.contents();
+        let kept = contents.journal.split_off(&position.saturating_add(1));
+        let moved = std::mem::replace(&mut contents.journal, kept);
+        contents.compacted += moved.len() as u64;
+        for (agent, set) in moved.values().flat_map(|entry| entry.sets.iter().map(|set| (entry.agent, set))) {
+            contents.blocks.entry((set.at.0.div_euclid(HOUR_MS), agent)).or_default().push(set.clone());
+        }
+        Ok(moved.len() as u64)
+    }
+
+    fn expire(&self, before: Timestamp) -> Result<u64, StoreError> {
+        let mut contents = self.contents();
+        let kept = contents.blocks.split_off(&(before.0.div_euclid(HOUR_MS), AgentId(0)));
+        Ok(std::mem::replace(&mut contents.blocks, kept).len() as u64)
+    }
+
+    fn save_snapshot(&self, snapshot: &Snapshot) -> Result<(), StoreError> {
+        self.contents().snapshot = Some(snapshot.clone());
+        Ok(())
+    }
+
+    fn load_snapshot(&self) -> Result<Option<Snapshot>, StoreError> {
+        Ok(self.contents().snapshot.clone())
+    }
+
+    fn usage(&self) -> Result<Usage, StoreError> {
+        let contents = self.contents();
+        let log: usize = contents.log.iter().map(Vec::len).sum();
+        let sections: usize = contents.sections.values().map(Vec::len).sum();
+        let values: usize = contents.blocks.values().flatten().map(|set| set.values.len() + 6).sum();
+        let tail: usize = contents.journal.values().flat_map(|entry| &entry.sets).map(|set| set.values.len() + 6).sum();
+        Ok(Usage { bytes: (log + sections + 16 * (values + tail)) as u64, journal_records: contents.position - contents.compacted })
+    }
+}
+
+#[cfg(test)]
+mod tests;
