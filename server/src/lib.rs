@@ -1,3 +1,7 @@
 //! Rollcall's server.
 
+pub mod clock;
+pub mod engine;
+pub mod entropy;
+pub mod log;
 pub mod store;

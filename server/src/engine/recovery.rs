@@ -1,0 +1,88 @@
+//! From the store to the state: snapshot, then the log behind it, then the journal behind it.
+
+use crate::log::{self, Head, LogError};
+use crate::store::{Store, StoreError};
+use rollcall_domain::{Content, World};
+use rollcall_shared::Timestamp;
+
+/// Journal entries read at once.
+const JOURNAL_PAGE: usize = 1_000;
+
+/// Why the engine does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The store cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The log is not what was written.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The system gives no thread.
+    #[error("cannot start a thread: {0}")]
+    Thread(std::io::Error),
+}
+
+/// What was recovered.
+pub struct Recovered {
+    /// The state.
+    pub world: World,
+    /// Head of the log's chain.
+    pub head: Head,
+    /// Last journal position.
+    pub journal_position: u64,
+}
+
+/// Rebuilds the state.
+///
+/// # Errors
+/// When the store cannot be read, a record is broken, or the log ends before the snapshot.
+pub fn recover(store: &dyn Store, content: &dyn Content, now: Timestamp) -> Result<Recovered, StartError> {
+    let snapshot = store.load_snapshot()?;
+    let known = snapshot.as_ref().map_or(0, |snapshot| snapshot.revision);
+    let thawed = snapshot.as_ref().and_then(|snapshot| Some((log::thaw(snapshot)?, snapshot.journal_position)));
+    if snapshot.is_some() && thawed.is_none() {
+        tracing::warn!("the snapshot is of another release or damaged: replaying the whole log");
+    }
+    let ((head, mut world), position) = thawed.unwrap_or_default();
+    world.rebuild_projections(content);
+    let head = replay_log(store, content, &mut world, head)?;
+    if world.revision < known {
+        return Err(LogError::CutShort { found: world.revision, known }.into());
+    }
+    let journal_position = recall_journal(store, content, &mut world, position)?;
+    world.telemetry.resume(now);
+    Ok(Recovered { world, head, journal_position })
+}
+
+fn replay_log(store: &dyn Store, content: &dyn Content, world: &mut World, mut head: Head) -> Result<Head, StartError> {
+    loop {
+        let page = store.read_log(world.revision, log::PAGE)?;
+        if page.is_empty() {
+            return Ok(head);
+        }
+        for (revision, bytes) in page {
+            if revision != world.revision + 1 {
+                return Err(LogError::Broken { revision: world.revision + 1, cause: "is missing".into() }.into());
+            }
+            let (chain, record) = log::decode(revision, &bytes)?;
+            if chain != head.after(&bytes[32..]) {
+                return Err(LogError::Broken { revision, cause: "does not continue the chain".into() }.into());
+            }
+            world.apply(&record, content);
+            head = chain;
+        }
+    }
+}
+
+fn recall_journal(store: &dyn Store, content: &dyn Content, world: &mut World, mut position: u64) -> Result<u64, StartError> {
+    loop {
+        let page = store.read_journal(position, JOURNAL_PAGE)?;
+        if page.is_empty() {
+            return Ok(position);
+        }
+        for (at, entry) in page {
+            world.recall(&entry, content);
+            position = at;
+        }
+    }
+}

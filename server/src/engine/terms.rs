@@ -1,0 +1,122 @@
+//! The engine's words: what is asked of it, what it answers, and how it is. Plain data; nothing here decides anything.
+
+use crate::log::LogError;
+use crate::store::StoreError;
+use rollcall_domain::{Actor, Command, Record, Rejection};
+use std::time::Duration;
+
+/// How the engine is set up.
+#[derive(Clone, Debug)]
+pub struct EngineConfig {
+    /// How long raw samples are kept.
+    pub retain_samples: Duration,
+    /// Bytes of decoded sections kept in memory.
+    pub section_cache_bytes: usize,
+    /// Time between two snapshots, each followed by a compaction of the journal up to it.
+    pub snapshot_every: Duration,
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        Self { retain_samples: Duration::from_secs(14 * 86_400), section_cache_bytes: 64 << 20, snapshot_every: Duration::from_secs(300) }
+    }
+}
+
+/// Somebody wants something.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Who, proven.
+    pub actor: Actor,
+    /// Id of the HTTP request.
+    pub request_id: Option<String>,
+    /// The caller's key for "do this once", scoped to caller and route.
+    pub idempotency_key: Option<String>,
+    /// What.
+    pub command: Command,
+}
+
+/// What came of a command.
+#[derive(Clone, Debug)]
+pub struct Executed {
+    /// Of the last record; the current one when nothing changed.
+    pub revision: u64,
+    /// What was written, consequences included.
+    pub records: Vec<Record>,
+    /// The idempotency key was known: the records are those of the first call.
+    pub replayed: bool,
+}
+
+/// Why the engine did not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The domain said no.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    /// The input makes no sense.
+    #[error("{0}")]
+    Malformed(String),
+    /// The input is larger than allowed.
+    #[error("{0}")]
+    TooLarge(String),
+    /// Too much waits already.
+    #[error("the server is busy; try again in {} s", retry_after.as_secs())]
+    Overloaded {
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// The store failed, or the server is stopping.
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+impl From<StoreError> for EngineError {
+    fn from(error: StoreError) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+impl From<LogError> for EngineError {
+    fn from(error: LogError) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+/// Whether the engine can take writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Health {
+    /// Whether it can.
+    pub ready: bool,
+    /// Why not.
+    pub reason: Option<String>,
+}
+
+/// Figures since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Pushes taken in.
+    pub pushes: u64,
+    /// Values taken in.
+    pub samples: u64,
+    /// Messages that had been taken in before.
+    pub duplicates: u64,
+    /// Inventories taken in.
+    pub reports: u64,
+    /// Section contents stored.
+    pub sections: u64,
+    /// Log records written.
+    pub records: u64,
+    /// Group commits.
+    pub commits: u64,
+    /// Time spent in group commits, microseconds.
+    pub commit_us: u64,
+    /// Inputs that the domain rejected.
+    pub rejections: u64,
+    /// Inputs whose judgement failed by a bug; each was refused and the state rebuilt.
+    pub panics: u64,
+    /// Inputs sent away because the queue was full.
+    pub overloads: u64,
+    /// Journal records waiting for compaction.
+    pub journal_records: u64,
+    /// Bytes of the store.
+    pub store_bytes: u64,
+}

@@ -1,0 +1,433 @@
+//! The writer: takes jobs one by one, decides, applies, and hands what must become durable to the committer.
+
+use super::committer::{Batch, Reply};
+use super::{EngineError, IncomingPush, Job, Request, Shared, recovery};
+use crate::entropy::Entropy;
+use crate::log::{self, Head};
+use rollcall_domain::journal::{JournalEntry, Sign};
+use rollcall_domain::rule::{RuleEvent, stock};
+use rollcall_domain::trust::TrustEvent;
+use rollcall_domain::{Actor, Context, Event, IdSource, Record, Rejection, World, alert, trust};
+use rollcall_shared::message::{Message, Payload, Push, PushReply, UploadReply};
+use rollcall_shared::{AgentId, ContentHash, Timestamp};
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, PoisonError, RwLockWriteGuard};
+use std::time::Duration;
+
+/// Time passes for rules at least this often.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Jobs decided before what they did is handed over: bounds how long readers wait.
+const BATCH_JOBS: usize = 256;
+
+/// How far consequences may follow each other: alert → incident → problem → link is four.
+const REACTION_DEPTH: u32 = 8;
+
+/// An agent's clock may lag behind its samples at most this much; older ones are taken as just that old.
+const OLDEST_SAMPLE: Duration = Duration::from_secs(7 * 86_400);
+
+/// What a command wrote.
+#[derive(Clone, Copy, Debug)]
+pub enum Written {
+    /// These records.
+    New {
+        /// First.
+        first: u64,
+        /// Last.
+        last: u64,
+    },
+    /// Its idempotency key had led to this record before.
+    Before {
+        /// First.
+        first: u64,
+    },
+    /// Nothing: the state was as wanted.
+    Nothing {
+        /// Now.
+        revision: u64,
+    },
+}
+
+struct Ids<'a>(&'a dyn Entropy, Timestamp);
+
+impl IdSource for Ids<'_> {
+    fn next_bits(&mut self) -> u128 {
+        self.0.id_bits(self.1)
+    }
+}
+
+/// On whose behalf records are written.
+struct Cause {
+    actor: Actor,
+    request_id: Option<String>,
+    idempotency_key: Option<String>,
+}
+
+impl Cause {
+    fn of(actor: Actor) -> Self {
+        Self { actor, request_id: None, idempotency_key: None }
+    }
+}
+
+/// The writing thread's state.
+pub struct Writer {
+    shared: Arc<Shared>,
+    head: Head,
+    batches: SyncSender<Batch>,
+    batch: Batch,
+    rebuilt_after_failure: bool,
+}
+
+impl Writer {
+    /// A writer behind `head`.
+    pub fn new(shared: Arc<Shared>, head: Head, batches: SyncSender<Batch>) -> Self {
+        Self { shared, head, batches, batch: Batch::default(), rebuilt_after_failure: false }
+    }
+
+    /// Works until told to stop.
+    pub fn run(mut self, jobs: &Receiver<Job>, snapshot_every: Duration) {
+        self.write_missing_stock_rules();
+        let mut last_tick = self.shared.clock.monotonic();
+        let mut last_snapshot = last_tick;
+        loop {
+            let now = self.shared.clock.monotonic();
+            match jobs.recv_timeout(TICK.saturating_sub(now.saturating_sub(last_tick))) {
+                Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+                Ok(job) => {
+                    if self.work_off(job, jobs) {
+                        break;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            let now = self.shared.clock.monotonic();
+            if now.saturating_sub(last_tick) >= TICK {
+                last_tick = now;
+                self.tick();
+            }
+            if now.saturating_sub(last_snapshot) >= snapshot_every {
+                last_snapshot = now;
+                self.freeze(None);
+            }
+        }
+        if self.shared.failure().is_some() {
+            return self.refuse_after_failure();
+        }
+        self.freeze(None);
+    }
+
+    /// Decides a job and those that wait behind it; says whether one of them was to stop.
+    fn work_off(&mut self, first: Job, jobs: &Receiver<Job>) -> bool {
+        let mut next = Some(first);
+        for _ in 0..BATCH_JOBS {
+            match next.take().or_else(|| jobs.try_recv().ok()) {
+                Some(Job::Stop) => return true,
+                Some(job) => self.guarded(job),
+                None => break,
+            }
+        }
+        self.hand_over();
+        false
+    }
+
+    /// A bug in the judgement of one input must not take the others with it: the state is rebuilt from what is durable.
+    fn guarded(&mut self, job: Job) {
+        if self.shared.failure().is_some() {
+            return self.refuse_after_failure();
+        }
+        let staged = (self.batch.commit.events.len(), self.batch.commit.journal.len());
+        if catch_unwind(AssertUnwindSafe(|| self.decide(job))).is_ok() {
+            return;
+        }
+        self.shared.tally.panics.fetch_add(1, Ordering::Relaxed);
+        tracing::error!("a bug: an input could not be judged; it is refused and the state is rebuilt");
+        self.batch.commit.events.truncate(staged.0);
+        self.batch.commit.journal.truncate(staged.1);
+        self.rebuild();
+    }
+
+    /// What was applied but could not be made durable must not be seen: the state goes back to what the store has. The job
+    /// is dropped, which tells its caller why.
+    fn refuse_after_failure(&mut self) {
+        if !self.rebuilt_after_failure {
+            self.rebuilt_after_failure = true;
+            self.batch = Batch::default();
+            self.rebuild();
+        }
+    }
+
+    fn rebuild(&mut self) {
+        let (done, finished) = sync_channel(1);
+        self.batch.barrier = Some(done);
+        self.hand_over();
+        let _ = finished.recv();
+        match recovery::recover(self.shared.store.as_ref(), &self.shared.content, self.shared.clock.now()) {
+            Ok(recovered) => {
+                self.head = recovered.head;
+                *self.world() = recovered.world;
+            }
+            Err(error) => self.shared.fail(format!("the state cannot be rebuilt: {error}")),
+        }
+    }
+
+    fn decide(&mut self, job: Job) {
+        match job {
+            Job::Execute(request, reply) => {
+                let outcome = self.execute(&request);
+                self.reply(outcome, reply);
+            }
+            Job::Push(push, reply) => {
+                let outcome = self.push(*push);
+                self.reply(outcome, reply);
+            }
+            Job::Store(sections, reply) => {
+                let stored: Vec<ContentHash> = sections.iter().map(|(hash, _)| *hash).collect();
+                self.batch.commit.sections.extend(sections);
+                self.reply(Ok(UploadReply { stored }), reply);
+            }
+            Job::Snapshot(done) => self.freeze(Some(done)),
+            Job::Stop => {}
+        }
+    }
+
+    /// The reply waits for the commit of everything decided so far, whether this job wrote something or not: what it saw
+    /// may not be durable yet.
+    fn reply<R: Send + 'static>(&mut self, outcome: Result<R, EngineError>, reply: tokio::sync::oneshot::Sender<Result<R, EngineError>>) {
+        if matches!(outcome, Err(EngineError::Rejected(_))) {
+            self.shared.tally.rejections.fetch_add(1, Ordering::Relaxed);
+        }
+        let reply: Reply = Box::new(move |durable| {
+            let _ = reply.send(durable.and(outcome));
+        });
+        self.batch.replies.push(reply);
+    }
+
+    fn execute(&mut self, request: &Request) -> Result<Written, EngineError> {
+        let shared = Arc::clone(&self.shared);
+        let mut world = lock(&shared);
+        if let Some(first) = request.idempotency_key.as_deref().and_then(|key| world.request(key)) {
+            return Ok(Written::Before { first });
+        }
+        let now = shared.clock.now();
+        let mut ids = Ids(shared.entropy.as_ref(), now);
+        let mut context = Context { now, actor: request.actor.clone(), ids: &mut ids, content: &shared.content };
+        let events = world.decide(&request.command, &mut context)?;
+        let first = world.revision + 1;
+        let cause = Cause {
+            actor: request.actor.clone(),
+            request_id: request.request_id.clone(),
+            idempotency_key: request.idempotency_key.clone(),
+        };
+        self.record(&mut world, events, &cause, now);
+        let last = world.revision;
+        Ok(if last < first { Written::Nothing { revision: last } } else { Written::New { first, last } })
+    }
+
+    fn push(&mut self, incoming: IncomingPush) -> Result<PushReply, EngineError> {
+        let IncomingPush { agent, push, wanted } = incoming;
+        let shared = Arc::clone(&self.shared);
+        let mut world = lock(&shared);
+        trust::decide::authorise(&world, agent)?;
+        let now = shared.clock.now();
+        let through = sequence_before(&world, agent, push.epoch)?;
+        let settings_version = push.settings_version;
+        let messages = push.messages.len();
+        let mut entry = begin_entry(agent, &push, through, now);
+        for message in push.messages.into_iter().filter(|message| message.sequence > through) {
+            self.take_in(&mut world, &mut entry, message, push.sent_at, now);
+        }
+        let tally = &shared.tally;
+        tally.pushes.fetch_add(1, Ordering::Relaxed);
+        tally.samples.fetch_add(entry.sets.iter().map(|set| set.values.len() as u64).sum(), Ordering::Relaxed);
+        if entry.through == through {
+            tally.duplicates.fetch_add(messages as u64, Ordering::Relaxed);
+        }
+        let events = {
+            let mut ids = Ids(shared.entropy.as_ref(), now);
+            let mut context = Context { now, actor: Actor::System, ids: &mut ids, content: &shared.content };
+            world.observe(&entry, &mut context)
+        };
+        self.record(&mut world, events, &Cause::of(Actor::System), now);
+        let acknowledged = entry.through;
+        if entry.through > through {
+            self.batch.commit.journal.push(entry);
+        }
+        let settings = (settings_version != world.rules.revision).then(|| world.settings(agent));
+        Ok(PushReply { acknowledged, wanted, settings, server_time: now })
+    }
+
+    /// What one new message means. A report that the domain refuses is written down as refused and counts as taken in:
+    /// sent again it would be refused again, and nothing behind it would ever get through.
+    fn take_in(&mut self, world: &mut World, entry: &mut JournalEntry, message: Message, sent_at: Timestamp, now: Timestamp) {
+        let agent = entry.agent;
+        entry.through = message.sequence;
+        match message.payload {
+            Payload::Samples(sets) => entry.sets.extend(sets.into_iter().map(|mut set| {
+                set.at = server_time(set.at, sent_at, now);
+                set
+            })),
+            Payload::Started { agent_version, .. } => entry.signs.push(Sign::Started(agent_version)),
+            Payload::Goodbye { reason, .. } => entry.signs.push(Sign::Goodbye(reason)),
+            Payload::Loss(loss) => {
+                let events = world.loss(agent, &loss);
+                self.record(world, events, &Cause::of(Actor::Agent { id: agent }), now);
+            }
+            Payload::Report(report) => {
+                entry.signs.push(Sign::Reported(report.root));
+                self.shared.tally.reports.fetch_add(1, Ordering::Relaxed);
+                let decided = self.with_context(Actor::Agent { id: agent }, now, |context| world.report(agent, &report, context));
+                let events = decided.unwrap_or_else(|rejection| {
+                    tracing::warn!(%agent, %rejection, "a report was refused");
+                    vec![refused(&rejection)]
+                });
+                self.record(world, events, &Cause::of(Actor::Agent { id: agent }), now);
+            }
+        }
+    }
+
+    fn tick(&mut self) {
+        let shared = Arc::clone(&self.shared);
+        if shared.failure().is_some() {
+            return self.refuse_after_failure();
+        }
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            let mut world = lock(&shared);
+            let now = shared.clock.now();
+            let events = self.with_context(Actor::System, now, |context| world.tick(context));
+            self.record(&mut world, events, &Cause::of(Actor::System), now);
+        }));
+        if outcome.is_err() {
+            shared.tally.panics.fetch_add(1, Ordering::Relaxed);
+            tracing::error!("a bug: the passing of time could not be judged; the state is rebuilt");
+            self.batch = Batch::default();
+            self.rebuild();
+        }
+        self.hand_over();
+    }
+
+    /// Rules of this release that the log does not know yet.
+    fn write_missing_stock_rules(&mut self) {
+        let shared = Arc::clone(&self.shared);
+        let mut world = lock(&shared);
+        let missing = stock::stock().into_iter().filter(|rule| !world.rules.rules.contains_key(&rule.id));
+        let events = missing.map(|rule| Event::Rule(RuleEvent::RuleSet { rule: Box::new(rule) })).collect();
+        self.record(&mut world, events, &Cause::of(Actor::System), shared.clock.now());
+        drop(world);
+        self.hand_over();
+    }
+
+    fn with_context<R>(&self, actor: Actor, now: Timestamp, decide: impl FnOnce(&mut Context<'_>) -> R) -> R {
+        let mut ids = Ids(self.shared.entropy.as_ref(), now);
+        decide(&mut Context { now, actor, ids: &mut ids, content: &self.shared.content })
+    }
+
+    /// Seals, applies and stages events and whatever follows from them. What follows from an event comes before the next event:
+    /// a second breach in one push must find the incident that the first one opened.
+    fn record(&mut self, world: &mut World, events: Vec<Event>, cause: &Cause, now: Timestamp) {
+        let mut queue: VecDeque<(u32, Actor, Event)> =
+            events.into_iter().map(|event| (0, stands_behind(&event, &cause.actor), event)).collect();
+        while let Some((depth, actor, event)) = queue.pop_front() {
+            let record = Record {
+                revision: world.revision + 1,
+                at: now,
+                actor: actor.clone(),
+                request_id: cause.request_id.clone(),
+                idempotency_key: cause.idempotency_key.clone(),
+                event,
+            };
+            self.stage(world, &record);
+            if depth < REACTION_DEPTH {
+                let follow = self.with_context(actor.clone(), now, |context| world.react(&record.event, context));
+                for event in follow.into_iter().rev() {
+                    queue.push_front((depth + 1, stands_behind(&event, &actor), event));
+                }
+            } else {
+                tracing::error!(revision = record.revision, "a bug: consequences follow each other without end; cut off");
+            }
+        }
+    }
+
+    fn stage(&mut self, world: &mut World, record: &Record) {
+        match log::encode(self.head, record) {
+            Ok((head, bytes)) => {
+                if self.batch.commit.events.is_empty() {
+                    self.batch.commit.expected_revision = world.revision;
+                }
+                self.head = head;
+                self.batch.commit.events.push(bytes);
+                world.apply(record, &self.shared.content);
+            }
+            Err(error) => tracing::error!(%error, revision = record.revision, "a bug: an event has no JSON form; it is dropped"),
+        }
+    }
+
+    fn freeze(&mut self, done: Option<SyncSender<()>>) {
+        if self.shared.failure().is_some() {
+            return;
+        }
+        let frozen = {
+            let world = self.shared.world.read().unwrap_or_else(PoisonError::into_inner);
+            log::freeze(self.head, &world).map(|bytes| (world.revision, bytes))
+        };
+        match frozen {
+            Ok(frozen) => self.batch.snapshot = Some(frozen),
+            Err(error) => tracing::error!(%error, "a bug: the state cannot be frozen"),
+        }
+        self.batch.barrier = done;
+        self.hand_over();
+    }
+
+    fn hand_over(&mut self) {
+        let mut batch = std::mem::take(&mut self.batch);
+        if batch.is_idle() {
+            return;
+        }
+        if batch.commit.events.is_empty() {
+            batch.commit.expected_revision = self.shared.world.read().unwrap_or_else(PoisonError::into_inner).revision;
+        }
+        let _ = self.batches.send(batch);
+    }
+
+    fn world(&self) -> RwLockWriteGuard<'_, World> {
+        lock(&self.shared)
+    }
+}
+
+fn lock(shared: &Shared) -> RwLockWriteGuard<'_, World> {
+    shared.world.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Rules stand behind what they judged; the rest keeps the actor of its cause.
+fn stands_behind(event: &Event, cause: &Actor) -> Actor {
+    match event {
+        Event::Alert(alert::AlertEvent::AlertTransitioned { key, .. }) => Actor::Rule { id: key.rule.clone() },
+        _ => cause.clone(),
+    }
+}
+
+fn refused(rejection: &Rejection) -> Event {
+    Event::Trust(TrustEvent::Refused { code: "report_refused".into(), detail: rejection.to_string() })
+}
+
+/// How far the agent's epoch had come before this push.
+fn sequence_before(world: &World, agent: AgentId, epoch: u64) -> Result<u64, Rejection> {
+    match world.telemetry.progress(agent) {
+        Some((known, _)) if epoch < known => Err(Rejection::StaleEpoch { found: epoch, known }),
+        Some((known, through)) if epoch == known => Ok(through),
+        _ => Ok(0),
+    }
+}
+
+fn begin_entry(agent: AgentId, push: &Push, through: u64, now: Timestamp) -> JournalEntry {
+    let skew_ms = push.sent_at.0.saturating_sub(now.0);
+    JournalEntry { agent, epoch: push.epoch, through, received_at: now, skew_ms, sets: Vec::new(), signs: Vec::new() }
+}
+
+/// When a sample was taken by the server's clock: as long before now as it was before the push left, by the agent's clock.
+/// A clock that jumped makes this wrong by at most the bounds: never in the future, never older than a week.
+fn server_time(at: Timestamp, sent_at: Timestamp, now: Timestamp) -> Timestamp {
+    now.minus(sent_at.since(at).min(OLDEST_SAMPLE))
+}

@@ -1,0 +1,196 @@
+//! The log on stable storage: how a record becomes bytes, and how anybody can tell that no byte was touched since.
+//!
+//! A stored record is 32 bytes of chain and the record as JSON. The chain is BLAKE3 over the chain before it and the JSON, so
+//! that an edited, reordered, inserted or removed record breaks every later one. The snapshot remembers a head: a log that is
+//! cut short behind it is noticed too.
+
+use crate::store::{Snapshot, Store, StoreError};
+use rollcall_domain::{Record, World};
+use serde::{Deserialize, Serialize};
+
+/// What the whole log up to a record hashes to. Text form: 64 hexadecimal digits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head(pub [u8; 32]);
+
+impl std::fmt::Display for Head {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// Records read at once: a page is a few hundred kilobytes.
+pub const PAGE: usize = 1_000;
+
+/// Why a stored log is not what was written.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// The store cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A record is not what was written, or something before it is gone.
+    #[error("log record {revision}: {cause}")]
+    Broken {
+        /// Which.
+        revision: u64,
+        /// What is wrong.
+        cause: String,
+    },
+    /// The log ends before a revision that was known to be durable.
+    #[error("the log ends at record {found}, but a snapshot of record {known} exists: its tail is gone")]
+    CutShort {
+        /// Last record.
+        found: u64,
+        /// Of the snapshot.
+        known: u64,
+    },
+}
+
+impl Head {
+    /// The head after `json` was appended.
+    #[must_use]
+    pub fn after(self, json: &[u8]) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&self.0).update(json);
+        Self(*hasher.finalize().as_bytes())
+    }
+}
+
+/// Encodes a record behind `head`; returns the new head and the bytes to store.
+///
+/// # Errors
+/// When the record has no JSON form, which is a bug in its type.
+pub fn encode(head: Head, record: &Record) -> Result<(Head, Vec<u8>), serde_json::Error> {
+    let json = serde_json::to_vec(record)?;
+    let head = head.after(&json);
+    let mut bytes = Vec::with_capacity(32 + json.len());
+    bytes.extend_from_slice(&head.0);
+    bytes.extend_from_slice(&json);
+    Ok((head, bytes))
+}
+
+/// Decodes a stored record without checking the chain.
+///
+/// # Errors
+/// [`LogError::Broken`] when the bytes are no record, or another one.
+pub fn decode(revision: u64, bytes: &[u8]) -> Result<(Head, Record), LogError> {
+    let broken = |cause: String| LogError::Broken { revision, cause };
+    let (chain, json) = bytes.split_first_chunk::<32>().ok_or_else(|| broken("shorter than its chain".into()))?;
+    let record: Record = serde_json::from_slice(json).map_err(|error| broken(format!("not a record: {error}")))?;
+    if record.revision != revision {
+        return Err(broken(format!("is record {} of the log", record.revision)));
+    }
+    Ok((Head(*chain), record))
+}
+
+/// Grows with each change of the state's types.
+const LAYOUT: u32 = 1;
+
+/// Freezes the state.
+///
+/// # Errors
+/// When it cannot be encoded, which is a bug in its types.
+pub fn freeze(head: Head, world: &World) -> Result<Vec<u8>, rmp_serde::encode::Error> {
+    let mut bytes = Vec::new();
+    // Tagged enums lose the "binary" hint on the way back, so both ways use the readable forms of ids and times.
+    let mut serializer = rmp_serde::Serializer::new(&mut bytes).with_struct_map().with_human_readable();
+    (LAYOUT, head, world).serialize(&mut serializer)?;
+    Ok(bytes)
+}
+
+/// Thaws a snapshot; `None` when it is of another layout or damaged.
+#[must_use]
+pub fn thaw(snapshot: &Snapshot) -> Option<(Head, World)> {
+    let mut deserializer = rmp_serde::Deserializer::new(&snapshot.bytes[..]).with_human_readable();
+    let (layout, head, world) = <(u32, Head, World)>::deserialize(&mut deserializer).ok()?;
+    (layout == LAYOUT && world.revision == snapshot.revision).then_some((head, world))
+}
+
+/// What a check of the whole log found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// Records read, each with an intact chain.
+    pub records: u64,
+    /// Section contents that the state refers to, each read and found to have its name.
+    pub sections: u64,
+    /// Head of the chain.
+    pub head: Head,
+}
+
+/// Replays the whole log: every record readable, in order and chained, every content that the state refers to present and
+/// intact, the snapshot equal to the fold up to its revision.
+///
+/// # Errors
+/// The first thing that is wrong.
+pub fn verify(store: &dyn Store) -> Result<Report, LogError> {
+    let content = crate::engine::StoredContent::new(store);
+    let frozen = store.load_snapshot()?.and_then(|snapshot| thaw(&snapshot));
+    let mut world = World::default();
+    let mut head = Head::default();
+    loop {
+        let page = store.read_log(world.revision, PAGE)?;
+        if page.is_empty() {
+            break;
+        }
+        for (revision, bytes) in page {
+            head = follow(head, &mut world, revision, &bytes, &content)?;
+            if let Some((known, snapshot)) = &frozen
+                && snapshot.revision == revision
+            {
+                compare_with_snapshot(&world, head, snapshot, *known)?;
+            }
+        }
+    }
+    if let Some((_, snapshot)) = frozen
+        && snapshot.revision > world.revision
+    {
+        return Err(LogError::CutShort { found: world.revision, known: snapshot.revision });
+    }
+    let sections = check_sections(store, &world)?;
+    Ok(Report { records: world.revision, sections, head })
+}
+
+fn follow(head: Head, world: &mut World, revision: u64, bytes: &[u8], content: &dyn rollcall_domain::Content) -> Result<Head, LogError> {
+    if revision != world.revision + 1 {
+        return Err(LogError::Broken { revision: world.revision + 1, cause: "is missing".into() });
+    }
+    let (chain, record) = decode(revision, bytes)?;
+    let expected = head.after(&bytes[32..]);
+    if chain != expected {
+        return Err(LogError::Broken { revision, cause: "does not continue the chain: it or a record before it was changed".into() });
+    }
+    world.apply(&record, content);
+    Ok(expected)
+}
+
+fn compare_with_snapshot(world: &World, head: Head, snapshot: &World, known: Head) -> Result<(), LogError> {
+    let revision = world.revision;
+    if known != head {
+        return Err(LogError::Broken { revision, cause: "the chain differs from the one that the snapshot remembers".into() });
+    }
+    let same = world.trust == snapshot.trust
+        && world.cmdb.cis == snapshot.cmdb.cis
+        && world.rules == snapshot.rules
+        && world.alerts == snapshot.alerts
+        && world.incidents == snapshot.incidents
+        && world.problems == snapshot.problems;
+    if same { Ok(()) } else { Err(LogError::Broken { revision, cause: "replay and snapshot disagree on the state".into() }) }
+}
+
+fn check_sections(store: &dyn Store, world: &World) -> Result<u64, LogError> {
+    let mut named = std::collections::BTreeSet::new();
+    for ci in world.cmdb.cis.values() {
+        for section in ci.sections.values() {
+            named.extend(section.hash);
+            named.extend(section.history.iter().map(|(_, hash)| *hash));
+        }
+    }
+    for hash in &named {
+        if store.section(hash)?.is_none() {
+            return Err(LogError::Broken { revision: world.revision, cause: format!("section content {hash} is missing") });
+        }
+    }
+    Ok(named.len() as u64)
+}
+
+#[cfg(test)]
+mod tests;
