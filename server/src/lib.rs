@@ -1,7 +1,28 @@
-//! Rollcall's server.
+//! Rollcall's server: the edges around the pure core of `rollcall-domain`.
+//!
+//! `main → app → {api, ingest, upkeep} → engine → {domain, store}`. Only the engine appends to the log; `api` and `ingest` never
+//! import each other, because operators and agents are different trust domains. Time comes from [`clock`] and randomness from
+//! [`entropy`], nowhere else. HTTP status codes are chosen in `answer` alone.
 
+pub mod admin;
+pub mod answer;
+pub mod api;
+pub mod app;
+pub mod ca;
+pub mod cli;
 pub mod clock;
+pub mod config;
+pub mod connections;
+pub mod data_directory;
 pub mod engine;
 pub mod entropy;
+pub mod ingest;
+pub mod listener;
 pub mod log;
+pub mod observability;
+pub mod refusals;
 pub mod store;
+#[cfg(test)]
+mod testing;
+pub mod tls;
+pub mod token;

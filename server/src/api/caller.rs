@@ -1,0 +1,109 @@
+//! Who asks for a change, on which precondition, and under which key for "do this once".
+
+use super::Api;
+use super::gate::Principal;
+use crate::answer::{ApiError, REQUEST_ID};
+use crate::engine::{Engine, Executed, Request};
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{Method, header};
+use rollcall_domain::{Actor, Command, Rejection};
+
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
+/// Long enough for two UUIDs with words between them.
+const IDEMPOTENCY_KEY_CHARS: usize = 128;
+
+/// Request ids of other people's proxies may be long; what enters the log has a bound.
+const REQUEST_ID_CHARS: usize = 128;
+
+/// The circumstances of a change.
+pub struct Caller {
+    /// Who asks.
+    pub principal: Principal,
+    /// Revision that the caller saw (`If-Match`).
+    pub expected: Option<u64>,
+    request_id: Option<String>,
+    idempotency_key: Option<String>,
+}
+
+impl Caller {
+    /// Asks the engine.
+    pub async fn execute(&self, engine: &Engine, command: Command) -> Result<Executed, ApiError> {
+        let request = Request {
+            actor: self.principal.actor.clone(),
+            request_id: self.request_id.clone(),
+            idempotency_key: self.idempotency_key.clone(),
+            command,
+        };
+        Ok(engine.execute(request).await?)
+    }
+
+    /// Holds the precondition against a subject whose commands carry none.
+    pub fn check_precondition(&self, subject: &str, current: u64) -> Result<(), ApiError> {
+        match self.expected {
+            Some(expected) if expected != current => Err(Rejection::Stale { subject: subject.to_owned(), current, expected }.into()),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl FromRequestParts<Api> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _api: &Api) -> Result<Self, ApiError> {
+        let principal = parts.extensions.get::<Principal>().cloned();
+        let principal = principal.ok_or_else(|| ApiError::internal("a changing route without a gate"))?;
+        let expected = header_text(parts, header::IF_MATCH.as_str())?.map(parse_tag).transpose()?.flatten();
+        let request_id = header_text(parts, REQUEST_ID)?.filter(|id| id.len() <= REQUEST_ID_CHARS).map(str::to_owned);
+        let idempotency_key = idempotency_key(parts, &principal.actor)?;
+        Ok(Self { principal, expected, request_id, idempotency_key })
+    }
+}
+
+/// The caller's key within the caller's token, method and path: nobody can meet another's.
+fn idempotency_key(parts: &Parts, actor: &Actor) -> Result<Option<String>, ApiError> {
+    let Some(key) = header_text(parts, IDEMPOTENCY_KEY)?.filter(|_| parts.method == Method::POST) else { return Ok(None) };
+    if key.is_empty() || key.len() > IDEMPOTENCY_KEY_CHARS || !key.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
+        return Err(ApiError::invalid(IDEMPOTENCY_KEY, format!("must be 1 to {IDEMPOTENCY_KEY_CHARS} printable ASCII characters")));
+    }
+    let owner = match actor {
+        Actor::Token { id, .. } => id.to_string(),
+        _ => "local".to_owned(),
+    };
+    Ok(Some(format!("{owner} {} {} {key}", parts.method, parts.uri.path())))
+}
+
+fn header_text<'a>(parts: &'a Parts, name: &str) -> Result<Option<&'a str>, ApiError> {
+    let value = parts.headers.get(name);
+    value.map(|value| value.to_str().map_err(|_| ApiError::invalid(name, "must be printable ASCII"))).transpose()
+}
+
+/// `"17"`, or `*` for any revision.
+fn parse_tag(text: &str) -> Result<Option<u64>, ApiError> {
+    if text.trim() == "*" {
+        return Ok(None);
+    }
+    let digits = text.trim().strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    let revision = digits.and_then(|digits| digits.parse().ok());
+    revision.map(Some).ok_or_else(|| ApiError::invalid("if-match", "must be one entity tag of this API, such as \"17\", or *"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: Option<Option<u64>>) {
+        assert_eq!(parse_tag(text).ok(), expected, "{text}");
+    }
+
+    #[test]
+    fn a_precondition_is_one_strong_tag_or_any() {
+        check("\"17\"", Some(Some(17)));
+        check("*", Some(None));
+        for other in ["17", "W/\"17\"", "\"17\", \"18\"", "\"-1\"", "\"\"", "\"x\"", ""] {
+            check(other, None);
+        }
+    }
+}

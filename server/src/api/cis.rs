@@ -1,0 +1,233 @@
+//! Configuration items: list, read, assert; their history, relations and identification.
+
+use super::Api;
+use super::caller::Caller;
+use super::extract::{Body, Named, Parameters};
+use super::format::Format;
+use super::page::{Page, Paging};
+use super::view::ci::{Ci, CiSummary, Identification, Relation, Value};
+use super::view::record::Record;
+use super::view::word::{Class, Lifecycle, RelationKind};
+use crate::answer::{self, ApiError};
+use axum::extract::State;
+use axum::response::Response;
+use rollcall_domain::ci::{self, CiCommand};
+use rollcall_domain::id::CiId;
+use rollcall_domain::{Command, World};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use utoipa::{IntoParams, ToSchema};
+
+/// Which configuration items are wanted.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct CiQuery {
+    /// Of this class or one that inherits from it.
+    class: Option<Class>,
+    /// At this point of their life.
+    status: Option<Lifecycle>,
+    /// With exactly this name.
+    name: Option<String>,
+    /// With this text in their name, whatever the case.
+    q: Option<String>,
+    /// Contained in this configuration item.
+    parent: Option<String>,
+    /// With this value of an attribute, as `name:value`, such as `os_id:debian`.
+    #[param(example = "os_id:debian")]
+    attribute: Option<String>,
+    /// Items of one page: 1 to 1000, 100 unless given.
+    limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// A page of a list that has no filters.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct PageQuery {
+    /// Items of one page: 1 to 1000, 100 unless given.
+    pub limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    pub cursor: Option<String>,
+}
+
+/// Which relations are wanted.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct RelationQuery {
+    /// Of this kind.
+    kind: Option<RelationKind>,
+    /// Items of one page: 1 to 1000, 100 unless given.
+    limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// What a person asserts: either attributes or a status.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"attributes": {"owner": "web team", "rack": null}}))]
+pub struct CiPatch {
+    /// Asserted values by name; null withdraws an assertion. What agents measured stays beside it.
+    attributes: Option<BTreeMap<String, Option<Value>>>,
+    /// Where it is in its life.
+    status: Option<Lifecycle>,
+    /// Why; needed with `status`.
+    reason: Option<String>,
+}
+
+/// Lists configuration items, by id.
+#[utoipa::path(get, path = "/api/v1/cis", tag = "cis", params(CiQuery), responses((status = 200, description = "A page.", body = Page<CiSummary>)))]
+pub async fn list_cis(State(api): State<Api>, Parameters(query): Parameters<CiQuery>, format: Format) -> Result<Response, ApiError> {
+    let paging = Paging::<CiId>::new("cis", query.limit, query.cursor.as_deref())?;
+    let filter = Filter::new(&query)?;
+    let page = api.engine.read(|world| {
+        let cis = world.cmdb.cis.range(paging.ascending()).map(|(_, ci)| ci);
+        paging.page(cis.filter(|ci| filter.keeps(ci)).map(|ci| (ci.id, ci.into())))
+    });
+    Ok(format.list::<CiSummary>(&page))
+}
+
+/// Shows one configuration item: every value with its source and every other opinion.
+#[utoipa::path(get, path = "/api/v1/cis/{id}", tag = "cis", responses((status = 200, description = "The configuration item.", body = Ci)))]
+pub async fn get_ci(State(api): State<Api>, Named(id): Named<CiId>) -> Result<Response, ApiError> {
+    show(&api, id)
+}
+
+/// Asserts attributes, or moves a configuration item on in its life.
+#[utoipa::path(patch, path = "/api/v1/cis/{id}", tag = "cis", request_body = CiPatch,
+    responses((status = 200, description = "The configuration item as it is now.", body = Ci)))]
+pub async fn patch_ci(
+    State(api): State<Api>,
+    Named(id): Named<CiId>,
+    caller: Caller,
+    Body(patch): Body<CiPatch>,
+) -> Result<Response, ApiError> {
+    let command = patch.into_command(id, caller.expected)?;
+    caller.execute(&api.engine, Command::Ci(command)).await?;
+    show(&api, id)
+}
+
+/// Lists what changed a configuration item, newest first.
+#[utoipa::path(get, path = "/api/v1/cis/{id}/history", tag = "cis", params(PageQuery), responses((status = 200, description = "A page.", body = Page<Record>)))]
+pub async fn list_ci_history(
+    State(api): State<Api>,
+    Named(id): Named<CiId>,
+    Parameters(query): Parameters<PageQuery>,
+    format: Format,
+) -> Result<Response, ApiError> {
+    let paging = Paging::<u64>::new("history", query.limit, query.cursor.as_deref())?;
+    let page = api.engine.read(|world| {
+        let history = &find(world, id)?.history;
+        let earlier = history.iter().rev().copied().filter(|revision| paging.after.is_none_or(|after| *revision < after));
+        Ok::<_, ApiError>(paging.page(earlier.map(|revision| (revision, revision))))
+    })?;
+    let records = api.engine.records_at(page.items).await?;
+    let mut items: Vec<Record> = records.iter().map(Into::into).collect();
+    items.sort_by_key(|record| std::cmp::Reverse(record.revision));
+    Ok(format.list(&Page { items, next_cursor: page.next_cursor }))
+}
+
+/// Lists what a configuration item belongs together with, by the other side's id.
+#[utoipa::path(get, path = "/api/v1/cis/{id}/relations", tag = "cis", params(RelationQuery),
+    responses((status = 200, description = "A page.", body = Page<Relation>)))]
+pub async fn list_ci_relations(
+    State(api): State<Api>,
+    Named(id): Named<CiId>,
+    Parameters(query): Parameters<RelationQuery>,
+    format: Format,
+) -> Result<Response, ApiError> {
+    let paging = Paging::<CiId>::new("relations", query.limit, query.cursor.as_deref())?;
+    let page = api.engine.read(|world| {
+        find(world, id)?;
+        let relations = relations(world, id);
+        let later = relations.range(paging.ascending()).filter(|(_, relation)| query.kind.is_none_or(|kind| relation.kind == kind.0));
+        Ok::<_, ApiError>(paging.page(later.map(|(other, relation)| (*other, relation.into()))))
+    })?;
+    Ok(format.list::<Relation>(&page))
+}
+
+/// Shows how a host was last identified: every try with the values it compared.
+#[utoipa::path(get, path = "/api/v1/cis/{id}/identification", tag = "cis",
+    responses((status = 200, description = "The explanation.", body = Identification)))]
+pub async fn get_ci_identification(State(api): State<Api>, Named(id): Named<CiId>) -> Result<Response, ApiError> {
+    api.engine.read(|world| {
+        let ci = find(world, id)?;
+        let (operation, attempts) =
+            world.cmdb.identifications.get(&id).ok_or_else(|| ApiError::not_found("identification of", &id.to_string()))?;
+        Ok(answer::resource(&Identification::new(id, *operation, attempts), ci.revision))
+    })
+}
+
+/// The configuration item, or that there is none.
+pub fn find(world: &World, id: CiId) -> Result<&ci::Ci, ApiError> {
+    world.cmdb.cis.get(&id).ok_or_else(|| ApiError::not_found("configuration item", &id.to_string()))
+}
+
+fn show(api: &Api, id: CiId) -> Result<Response, ApiError> {
+    api.engine.read(|world| find(world, id).map(|ci| answer::resource(&Ci::from(ci), ci.revision)))
+}
+
+/// What a configuration item belongs together with, each under the other side's id.
+fn relations(world: &World, id: CiId) -> BTreeMap<CiId, ci::Relation> {
+    let relations = ci::relation::relations(&world.cmdb, id).into_iter();
+    relations.map(|relation| (if relation.from == id { relation.to } else { relation.from }, relation)).collect()
+}
+
+impl CiPatch {
+    /// One request is one change: two decisions could end half done.
+    fn into_command(self, ci: CiId, expected: Option<u64>) -> Result<CiCommand, ApiError> {
+        match (self.attributes, self.status, self.reason) {
+            (Some(attributes), None, None) => {
+                let attributes = attributes.into_iter().map(|(name, value)| (name, value.map(|value| value.0))).collect();
+                Ok(CiCommand::AssertAttributes { ci, attributes, expected })
+            }
+            (None, Some(status), Some(reason)) => Ok(CiCommand::SetStatus { ci, status: status.0, reason, expected }),
+            (None, Some(_), None) => Err(ApiError::invalid("reason", "is needed with status")),
+            (None, None, _) => Err(ApiError::invalid("attributes", "give attributes or status")),
+            (Some(_), _, _) => {
+                Err(ApiError::invalid("attributes", "cannot go together with status or reason: each is a change of its own"))
+            }
+        }
+    }
+}
+
+struct Filter<'a> {
+    query: &'a CiQuery,
+    text: Option<String>,
+    parent: Option<CiId>,
+    attribute: Option<(&'a str, &'a str)>,
+}
+
+impl<'a> Filter<'a> {
+    fn new(query: &'a CiQuery) -> Result<Self, ApiError> {
+        let parent = query.parent.as_deref().map(str::parse).transpose();
+        let parent = parent.map_err(|_| ApiError::invalid("parent", "must be the id of a configuration item"))?;
+        let attribute = query.attribute.as_deref().map(|pair| pair.split_once(':').ok_or(pair)).transpose();
+        let attribute = attribute.map_err(|_| ApiError::invalid("attribute", "must have the form name:value"))?;
+        Ok(Self { query, text: query.q.as_ref().map(|text| text.to_lowercase()), parent, attribute })
+    }
+
+    fn keeps(&self, ci: &ci::Ci) -> bool {
+        self.query.class.is_none_or(|class| ci.class.is_a(class.0))
+            && self.query.status.is_none_or(|status| ci.status == status.0)
+            && self.query.name.as_ref().is_none_or(|name| ci.name == *name)
+            && self.text.as_ref().is_none_or(|text| ci.name.to_lowercase().contains(text))
+            && self.parent.is_none_or(|parent| ci.parent == Some(parent))
+            && self.attribute.is_none_or(|(name, value)| ci.attributes.get(name).is_some_and(|known| has_value(&known.value, value)))
+    }
+}
+
+/// Whether an attribute's value reads as `text`; of several texts, whether one does.
+fn has_value(value: &ci::AttributeValue, text: &str) -> bool {
+    match value {
+        ci::AttributeValue::Boolean(value) => value.to_string() == text,
+        ci::AttributeValue::Integer(value) => value.to_string() == text,
+        ci::AttributeValue::Number(value) => text.parse() == Ok(*value),
+        ci::AttributeValue::Text(value) => value == text,
+        ci::AttributeValue::List(values) => values.iter().any(|value| value == text),
+    }
+}

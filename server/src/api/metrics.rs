@@ -1,0 +1,94 @@
+//! The server's own figures, in Prometheus' text format.
+
+use super::Api;
+use crate::answer;
+use crate::engine::Counters;
+use axum::extract::State;
+use axum::response::Response;
+use rollcall_domain::World;
+use std::collections::BTreeMap;
+use std::fmt::{Display, Write as _};
+
+/// Shows the server's own figures for Prometheus.
+#[utoipa::path(get, path = "/metrics", tag = "probes",
+    responses((status = 200, description = "Prometheus text format 0.0.4.", content_type = "text/plain", body = String)))]
+pub async fn get_metrics(State(api): State<Api>) -> Response {
+    let mut text = Exposition::default();
+    text.counters(&api.engine.counters());
+    let refused = api.site.refusals.snapshot();
+    text.family("rollcall_refused_total", "counter", "Refused input by reason.", refused.iter().map(|(reason, count)| (*reason, *count)));
+    let ready = u64::from(api.engine.health().ready);
+    text.single("rollcall_ready", "gauge", "Whether writes are taken.", ready);
+    api.engine.read(|world| text.world(world));
+    answer::body("text/plain; version=0.0.4; charset=utf-8", text.0)
+}
+
+/// Text in the making. Label values are words of the program, never input.
+#[derive(Default)]
+struct Exposition(String);
+
+impl Exposition {
+    fn single(&mut self, name: &str, kind: &str, help: &str, value: impl Display) {
+        // Writing to a string cannot fail.
+        let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}");
+    }
+
+    fn family<L: Display>(&mut self, name: &str, kind: &str, help: &str, values: impl IntoIterator<Item = (L, u64)>) {
+        let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
+        let label = name.trim_start_matches("rollcall_").trim_end_matches("_total");
+        let label = match label {
+            "refused" => "reason",
+            "cis" => "class",
+            _ => "state",
+        };
+        for (value, count) in values {
+            let _ = writeln!(self.0, "{name}{{{label}=\"{value}\"}} {count}");
+        }
+    }
+
+    fn counters(&mut self, counters: &Counters) {
+        #[expect(clippy::cast_precision_loss, reason = "microseconds since the start fit 53 bits for 285 years")]
+        let commit_seconds = counters.commit_us as f64 / 1e6;
+        self.single("rollcall_pushes_total", "counter", "Pushes taken in.", counters.pushes);
+        self.single("rollcall_samples_total", "counter", "Values taken in.", counters.samples);
+        self.single("rollcall_duplicates_total", "counter", "Messages that had been taken in before.", counters.duplicates);
+        self.single("rollcall_reports_total", "counter", "Inventories taken in.", counters.reports);
+        self.single("rollcall_sections_total", "counter", "Section contents stored.", counters.sections);
+        self.single("rollcall_log_records_total", "counter", "Log records written.", counters.records);
+        self.single("rollcall_commits_total", "counter", "Group commits.", counters.commits);
+        self.single("rollcall_commit_seconds_total", "counter", "Time spent in group commits.", commit_seconds);
+        self.single("rollcall_rejections_total", "counter", "Inputs that the domain rejected.", counters.rejections);
+        self.single("rollcall_panics_total", "counter", "Inputs whose judgement failed by a bug.", counters.panics);
+        self.single("rollcall_overloads_total", "counter", "Inputs sent away because the queue was full.", counters.overloads);
+        self.single("rollcall_journal_records", "gauge", "Journal records waiting for compaction.", counters.journal_records);
+        self.single("rollcall_store_bytes", "gauge", "Bytes of the store.", counters.store_bytes);
+    }
+
+    fn world(&mut self, world: &World) {
+        self.single("rollcall_log_revision", "gauge", "Revision of the state.", world.revision);
+        self.family("rollcall_cis", "gauge", "Configuration items by class.", tally(world.cmdb.cis.values().map(|ci| ci.class.as_str())));
+        let agents = world.trust.agents.values().map(|agent| word(&agent.status));
+        self.family("rollcall_agents", "gauge", "Agents by status.", tally(agents));
+        let alerts = world.alerts.alerts.values().map(|alert| word(&alert.state));
+        self.family("rollcall_alerts", "gauge", "Alerts by state.", tally(alerts));
+        let incidents = world.incidents.incidents.values().map(|incident| word(&incident.state));
+        self.family("rollcall_incidents", "gauge", "Incidents by state.", tally(incidents));
+        let problems = world.problems.problems.values().map(|problem| word(&problem.state));
+        self.family("rollcall_problems", "gauge", "Problems by state.", tally(problems));
+    }
+}
+
+fn tally<T: Ord>(words: impl Iterator<Item = T>) -> BTreeMap<T, u64> {
+    words.fold(BTreeMap::new(), |mut counts, word| {
+        *counts.entry(word).or_default() += 1;
+        counts
+    })
+}
+
+/// The name that an enumeration has in JSON.
+fn word(value: &impl serde::Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => word,
+        _ => String::new(),
+    }
+}

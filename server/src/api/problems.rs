@@ -1,0 +1,285 @@
+//! Problems: list, look at their incidents and evidence, work on.
+
+use super::Api;
+use super::caller::Caller;
+use super::cis::PageQuery;
+use super::extract::{Body, Named, Parameters};
+use super::format::Format;
+use super::incidents::{Assignment, Closing, Reason};
+use super::page::{Page, Paging};
+use super::view::incident::Incident;
+use super::view::problem::{Evidence, Problem};
+use super::view::word::{ProblemState, Verdict};
+use crate::answer::{self, ApiError};
+use axum::extract::State;
+use axum::response::Response;
+use rollcall_domain::id::ProblemId;
+use rollcall_domain::problem::{self, ProblemAction, ProblemCommand};
+use rollcall_domain::{Command, World};
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+
+/// Which problems are wanted.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ProblemQuery {
+    /// In this state.
+    state: Option<ProblemState>,
+    /// Whether work remains.
+    open: Option<bool>,
+    /// Whether the cause is known though not fixed.
+    known_error: Option<bool>,
+    /// With this text in their title, whatever the case.
+    q: Option<String>,
+    /// Items of one page: 1 to 1000, 100 unless given.
+    limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// A work note.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"text": "Happens after every upgrade"}))]
+pub struct ProblemNote {
+    /// What.
+    text: String,
+}
+
+/// The next state of work.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"state": "root_cause_analysis"}))]
+pub struct Advance {
+    /// assess, root_cause_analysis or fix_in_progress.
+    state: ProblemState,
+}
+
+/// What is known; what is left out stays as it is.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"known_error": true, "workaround": "Restart the service"}))]
+pub struct Description {
+    /// Whether the cause is known though not fixed.
+    known_error: Option<bool>,
+    /// What helps until it is fixed.
+    workaround: Option<String>,
+    /// The cause.
+    root_cause: Option<String>,
+}
+
+/// A person's word on a suspected cause.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"factor": "package dpkg/openssl 3.0.13", "verdict": "confirmed"}))]
+pub struct Judgement {
+    /// The hypothesis, by its factor.
+    factor: String,
+    /// confirmed or refuted.
+    verdict: Verdict,
+}
+
+/// How it was fixed.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"notes": "Upgraded to 3.0.14"}))]
+pub struct Fix {
+    /// In words.
+    notes: String,
+}
+
+/// Lists problems, newest first.
+#[utoipa::path(get, path = "/api/v1/problems", tag = "problems", params(ProblemQuery),
+    responses((status = 200, description = "A page.", body = Page<Problem>)))]
+pub async fn list_problems(
+    State(api): State<Api>,
+    Parameters(query): Parameters<ProblemQuery>,
+    format: Format,
+) -> Result<Response, ApiError> {
+    let paging = Paging::<u64>::new("problems", query.limit, query.cursor.as_deref())?;
+    let text = query.q.map(|text| text.to_lowercase());
+    let page = api.engine.read(|world| {
+        let problems = world
+            .problems
+            .problems
+            .values()
+            .filter(|problem| query.state.is_none_or(|state| problem.state == state.0))
+            .filter(|problem| query.open.is_none_or(|open| problem.state.is_open() == open))
+            .filter(|problem| query.known_error.is_none_or(|known| problem.known_error == known))
+            .filter(|problem| text.as_ref().is_none_or(|text| problem.title.to_lowercase().contains(text)));
+        paging.newest_first(problems, |problem| problem.number, Problem::from)
+    });
+    Ok(format.list(&page))
+}
+
+/// Shows one problem with its hypotheses.
+#[utoipa::path(get, path = "/api/v1/problems/{id}", tag = "problems", responses((status = 200, description = "The problem.", body = Problem)))]
+pub async fn get_problem(State(api): State<Api>, Named(id): Named<ProblemId>) -> Result<Response, ApiError> {
+    show(&api, id)
+}
+
+/// Lists the incidents of a problem, newest first.
+#[utoipa::path(get, path = "/api/v1/problems/{id}/incidents", tag = "problems", params(PageQuery),
+    responses((status = 200, description = "A page.", body = Page<Incident>)))]
+pub async fn list_problem_incidents(
+    State(api): State<Api>,
+    Named(id): Named<ProblemId>,
+    Parameters(query): Parameters<PageQuery>,
+    format: Format,
+) -> Result<Response, ApiError> {
+    let paging = Paging::<u64>::new("problem_incidents", query.limit, query.cursor.as_deref())?;
+    let page = api.engine.read(|world| {
+        let incidents = find(world, id)?.incidents.iter().filter_map(|id| world.incidents.incidents.get(id));
+        Ok::<_, ApiError>(paging.newest_first(incidents, |incident| incident.number, Incident::from))
+    })?;
+    Ok(format.list(&page))
+}
+
+/// Lists why the machine thinks that it is a problem, in the order it was gathered.
+#[utoipa::path(get, path = "/api/v1/problems/{id}/evidence", tag = "problems", params(PageQuery),
+    responses((status = 200, description = "A page.", body = Page<Evidence>)))]
+pub async fn list_problem_evidence(
+    State(api): State<Api>,
+    Named(id): Named<ProblemId>,
+    Parameters(query): Parameters<PageQuery>,
+    format: Format,
+) -> Result<Response, ApiError> {
+    let paging = Paging::<u64>::new("evidence", query.limit, query.cursor.as_deref())?;
+    let page = api.engine.read(|world| {
+        // Evidence is only ever added at the end, so its position is a stable key.
+        let numbered = (0_u64..).zip(&find(world, id)?.evidence).filter(|(position, _)| paging.after.is_none_or(|after| *position > after));
+        Ok::<_, ApiError>(paging.page(numbered.map(|(position, evidence)| (position, Evidence::from(evidence)))))
+    })?;
+    Ok(format.list(&page))
+}
+
+/// Takes notice of a problem.
+#[utoipa::path(post, path = "/api/v1/problems/{id}/acknowledge", tag = "problems",
+    responses((status = 200, description = "The problem as it is now.", body = Problem)))]
+pub async fn acknowledge_problem(State(api): State<Api>, Named(id): Named<ProblemId>, caller: Caller) -> Result<Response, ApiError> {
+    act(&api, id, &caller, ProblemAction::Acknowledge).await
+}
+
+/// Gives a problem to a group, a person or both.
+#[utoipa::path(post, path = "/api/v1/problems/{id}/assign", tag = "problems", request_body = Assignment,
+    responses((status = 200, description = "The problem as it is now.", body = Problem)))]
+pub async fn assign_problem(
+    State(api): State<Api>,
+    Named(id): Named<ProblemId>,
+    caller: Caller,
+    Body(body): Body<Assignment>,
+) -> Result<Response, ApiError> {
+    act(&api, id, &caller, ProblemAction::Assign { group: body.group, assignee: body.assignee }).await
+}
+
+/// Writes something down.
+#[utoipa::path(post, path = "/api/v1/problems/{id}/notes", tag = "problems", request_body = ProblemNote,
+    responses((status = 200, description = "The problem as it is now.", body = Problem)))]
+pub async fn note_problem(
+    State(api): State<Api>,
+    Named(id): Named<ProblemId>,
+    caller: Caller,
+    Body(body): Body<ProblemNote>,
+) -> Result<Response, ApiError> {
+    act(&api, id, &caller, ProblemAction::Note { text: body.text }).await
+}
+
+/// Moves a problem on to the next state of work.
+#[utoipa::path(post, path = "/api/v1/problems/{id}/advance", tag = "problems", request_body = Advance,
+    responses((status = 200, description = "The problem as it is now.", body = Problem)))]
+pub async fn advance_problem(
+    State(api): State<Api>,
+    Named(id): Named<ProblemId>,
+    caller: Caller,
+    Body(body): Body<Advance>,
+) -> Result<Response, ApiError> {
+    act(&api, id, &caller, ProblemAction::Advance { state: body.state.0 }).await
+}
+
+/// Writes down what is known of a problem.
+#[utoipa::path(post, path = "/api/v1/problems/{id}/describe", tag = "problems", request_body = Description,
+    responses((status = 200, description = "The problem as it is now.", body = Problem)))]
+pub async fn describe_problem(
+    State(api): State<Api>,
+    Named(id): Named<ProblemId>,
+    caller: Caller,
+    Body(body): Body<Description>,
+) -> Result<Response, ApiError> {
+    let action = ProblemAction::Describe { known_error: body.known_error, workaround: body.workaround, root_cause: body.root_cause };
+    act(&api, id, &caller, action).await
+}
+
+/// Judges a suspected cause: a machine only suspects, people confirm.
+#[utoipa::path(post, path = "/api/v1/problems/{id}/judge", tag = "problems", request_body = Judgement,
+    responses((status = 200, description = "The problem as it is now.", body = Problem)))]
+pub async fn judge_problem(
+    State(api): State<Api>,
+    Named(id): Named<ProblemId>,
+    caller: Caller,
+    Body(body): Body<Judgement>,
+) -> Result<Response, ApiError> {
+    act(&api, id, &caller, ProblemAction::Judge { factor: body.factor, verdict: body.verdict.0 }).await
+}
+
+/// Resolves a problem.
+#[utoipa::path(post, path = "/api/v1/problems/{id}/resolve", tag = "problems", request_body = Fix,
+    responses((status = 200, description = "The problem as it is now.", body = Problem)))]
+pub async fn resolve_problem(
+    State(api): State<Api>,
+    Named(id): Named<ProblemId>,
+    caller: Caller,
+    Body(body): Body<Fix>,
+) -> Result<Response, ApiError> {
+    act(&api, id, &caller, ProblemAction::Resolve { notes: body.notes }).await
+}
+
+/// Takes a problem back to analysis.
+#[utoipa::path(post, path = "/api/v1/problems/{id}/reopen", tag = "problems", request_body = Reason,
+    responses((status = 200, description = "The problem as it is now.", body = Problem)))]
+pub async fn reopen_problem(
+    State(api): State<Api>,
+    Named(id): Named<ProblemId>,
+    caller: Caller,
+    Body(body): Body<Reason>,
+) -> Result<Response, ApiError> {
+    act(&api, id, &caller, ProblemAction::Reopen { reason: body.reason }).await
+}
+
+/// Closes a resolved problem.
+#[utoipa::path(post, path = "/api/v1/problems/{id}/close", tag = "problems", request_body = Closing,
+    responses((status = 200, description = "The problem as it is now.", body = Problem)))]
+pub async fn close_problem(
+    State(api): State<Api>,
+    Named(id): Named<ProblemId>,
+    caller: Caller,
+    Body(body): Body<Closing>,
+) -> Result<Response, ApiError> {
+    act(&api, id, &caller, ProblemAction::Close { notes: body.notes }).await
+}
+
+/// Says that it never was a problem.
+#[utoipa::path(post, path = "/api/v1/problems/{id}/cancel", tag = "problems", request_body = Reason,
+    responses((status = 200, description = "The problem as it is now.", body = Problem)))]
+pub async fn cancel_problem(
+    State(api): State<Api>,
+    Named(id): Named<ProblemId>,
+    caller: Caller,
+    Body(body): Body<Reason>,
+) -> Result<Response, ApiError> {
+    act(&api, id, &caller, ProblemAction::Cancel { reason: body.reason }).await
+}
+
+async fn act(api: &Api, id: ProblemId, caller: &Caller, action: ProblemAction) -> Result<Response, ApiError> {
+    let command = ProblemCommand { problem: id, action, expected: caller.expected };
+    caller.execute(&api.engine, Command::Problem(command)).await?;
+    show(api, id)
+}
+
+fn find(world: &World, id: ProblemId) -> Result<&problem::Problem, ApiError> {
+    world.problems.problems.get(&id).ok_or_else(|| ApiError::not_found("problem", &id.to_string()))
+}
+
+fn show(api: &Api, id: ProblemId) -> Result<Response, ApiError> {
+    api.engine.read(|world| find(world, id).map(|problem| answer::resource(&Problem::from(problem), problem.revision)))
+}

@@ -1,0 +1,160 @@
+//! The route list: every method and path with the shape of its answer and who may use it.
+//!
+//! A handler that is not in this list is not reachable, and a route in it cannot be without an access rule.
+
+use super::{
+    Api, agents, alerts, audit, cis, events, gate, incidents, metrics, probes, problems, rules, samples, sections, software, tokens,
+};
+use rollcall_domain::actor::Role;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// What a route answers, which decides the media types it serves and the headers it heeds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// `{items, next_cursor}` as JSON, CSV or NDJSON.
+    List,
+    /// One resource as JSON.
+    One,
+    /// Makes a resource: heeds `Idempotency-Key`.
+    Create,
+    /// Works on a resource: heeds `Idempotency-Key` and `If-Match`.
+    Act,
+    /// Changes a resource: heeds `If-Match`.
+    Update,
+    /// Withdraws a resource.
+    Delete,
+    /// Server-sent events, or a list.
+    Stream,
+    /// Plain text, whatever is accepted.
+    Text,
+}
+
+/// Who may use a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Everybody, without a token.
+    Public,
+    /// Every role.
+    Read,
+    /// Who works on incidents and problems.
+    Operate,
+    /// Who edits configuration items.
+    Edit,
+    /// Who reads the audit log.
+    Audit,
+    /// Administrators.
+    Administer,
+}
+
+impl Access {
+    /// The roles that are let in; the first is the least of them.
+    pub fn roles(self) -> &'static [Role] {
+        match self {
+            Self::Public | Self::Read => &Role::ALL,
+            Self::Operate => &[Role::Operator, Role::Admin],
+            Self::Edit => &[Role::AssetManager, Role::Admin],
+            Self::Audit => &[Role::Auditor, Role::Admin],
+            Self::Administer => &[Role::Admin],
+        }
+    }
+
+    /// Whether a role is let in.
+    pub fn allows(self, role: Role) -> bool {
+        self.roles().contains(&role)
+    }
+}
+
+/// A line of the list.
+#[derive(Clone, Copy, Debug)]
+pub struct Route {
+    /// HTTP method, upper case.
+    pub method: &'static str,
+    /// Path template.
+    pub path: &'static str,
+    /// Of its answer.
+    pub shape: Shape,
+    /// Who may use it.
+    pub access: Access,
+}
+
+macro_rules! route_list {
+    ($($method:ident $path:literal $shape:ident $access:ident $($handler:ident)::+;)*) => {
+        /// The list as data.
+        pub const ROUTES: &[Route] = &[
+            $(Route { method: stringify!($method), path: $path, shape: Shape::$shape, access: Access::$access },)*
+        ];
+
+        /// The routes with their gates.
+        pub fn mount(api: &Api) -> OpenApiRouter<Api> {
+            let mut lines = ROUTES.iter();
+            let router = OpenApiRouter::new();
+            $(let router = match lines.next() {
+                Some(line) => router.routes(gate::mount(api, line, routes!($($handler)::+))),
+                None => router,
+            };)*
+            router
+        }
+    };
+}
+
+route_list! {
+    GET    "/api/v1/cis"                           List   Read       cis::list_cis;
+    GET    "/api/v1/cis/{id}"                      One    Read       cis::get_ci;
+    PATCH  "/api/v1/cis/{id}"                      Update Edit       cis::patch_ci;
+    GET    "/api/v1/cis/{id}/sections"             List   Read       sections::list_sections;
+    GET    "/api/v1/cis/{id}/sections/{name}"      List   Read       sections::get_section;
+    GET    "/api/v1/cis/{id}/history"              List   Read       cis::list_ci_history;
+    GET    "/api/v1/cis/{id}/relations"            List   Read       cis::list_ci_relations;
+    GET    "/api/v1/cis/{id}/identification"       One    Read       cis::get_ci_identification;
+    GET    "/api/v1/cis/{id}/samples"              List   Read       samples::list_samples;
+    GET    "/api/v1/software"                      List   Read       software::list_software;
+    GET    "/api/v1/software/{id}/installations"   List   Read       software::list_installations;
+    GET    "/api/v1/agents"                        List   Read       agents::list_agents;
+    GET    "/api/v1/agents/{id}"                   One    Read       agents::get_agent;
+    POST   "/api/v1/agents/{id}/approve"           Act    Administer agents::approve_agent;
+    POST   "/api/v1/agents/{id}/revoke"            Act    Administer agents::revoke_agent;
+    GET    "/api/v1/rules"                         List   Read       rules::list_rules;
+    POST   "/api/v1/rules"                         Create Administer rules::create_rule;
+    GET    "/api/v1/rules/{id}"                    One    Read       rules::get_rule;
+    PUT    "/api/v1/rules/{id}"                    Update Administer rules::put_rule;
+    POST   "/api/v1/rules/{id}/enable"             Act    Administer rules::enable_rule;
+    POST   "/api/v1/rules/{id}/disable"            Act    Administer rules::disable_rule;
+    GET    "/api/v1/alerts"                        List   Read       alerts::list_alerts;
+    GET    "/api/v1/alerts/{id}"                   One    Read       alerts::get_alert;
+    GET    "/api/v1/incidents"                     List   Read       incidents::list_incidents;
+    POST   "/api/v1/incidents"                     Create Operate    incidents::create_incident;
+    GET    "/api/v1/incidents/{id}"                One    Read       incidents::get_incident;
+    POST   "/api/v1/incidents/{id}/acknowledge"    Act    Operate    incidents::acknowledge_incident;
+    POST   "/api/v1/incidents/{id}/assign"         Act    Operate    incidents::assign_incident;
+    POST   "/api/v1/incidents/{id}/notes"          Act    Operate    incidents::note_incident;
+    POST   "/api/v1/incidents/{id}/hold"           Act    Operate    incidents::hold_incident;
+    POST   "/api/v1/incidents/{id}/resume"         Act    Operate    incidents::resume_incident;
+    POST   "/api/v1/incidents/{id}/resolve"        Act    Operate    incidents::resolve_incident;
+    POST   "/api/v1/incidents/{id}/reopen"         Act    Operate    incidents::reopen_incident;
+    POST   "/api/v1/incidents/{id}/close"          Act    Operate    incidents::close_incident;
+    POST   "/api/v1/incidents/{id}/cancel"         Act    Operate    incidents::cancel_incident;
+    GET    "/api/v1/problems"                      List   Read       problems::list_problems;
+    GET    "/api/v1/problems/{id}"                 One    Read       problems::get_problem;
+    GET    "/api/v1/problems/{id}/incidents"       List   Read       problems::list_problem_incidents;
+    GET    "/api/v1/problems/{id}/evidence"        List   Read       problems::list_problem_evidence;
+    POST   "/api/v1/problems/{id}/acknowledge"     Act    Operate    problems::acknowledge_problem;
+    POST   "/api/v1/problems/{id}/assign"          Act    Operate    problems::assign_problem;
+    POST   "/api/v1/problems/{id}/notes"           Act    Operate    problems::note_problem;
+    POST   "/api/v1/problems/{id}/advance"         Act    Operate    problems::advance_problem;
+    POST   "/api/v1/problems/{id}/describe"        Act    Operate    problems::describe_problem;
+    POST   "/api/v1/problems/{id}/judge"           Act    Operate    problems::judge_problem;
+    POST   "/api/v1/problems/{id}/resolve"         Act    Operate    problems::resolve_problem;
+    POST   "/api/v1/problems/{id}/reopen"          Act    Operate    problems::reopen_problem;
+    POST   "/api/v1/problems/{id}/close"           Act    Operate    problems::close_problem;
+    POST   "/api/v1/problems/{id}/cancel"          Act    Operate    problems::cancel_problem;
+    GET    "/api/v1/events"                        Stream Read       events::stream_events;
+    GET    "/api/v1/me"                            One    Read       tokens::get_me;
+    GET    "/api/v1/tokens"                        List   Administer tokens::list_tokens;
+    POST   "/api/v1/tokens"                        Create Administer tokens::create_token;
+    DELETE "/api/v1/tokens/{id}"                   Delete Administer tokens::delete_token;
+    GET    "/api/v1/audit"                         List   Audit      audit::list_audit;
+    GET    "/healthz"                              One    Public     probes::get_health;
+    GET    "/readyz"                               One    Public     probes::get_readiness;
+    GET    "/metrics"                              Text   Read       metrics::get_metrics;
+}

@@ -1,0 +1,86 @@
+//! Rules: list, make, replace, switch.
+
+use super::Api;
+use super::caller::Caller;
+use super::cis::PageQuery;
+use super::extract::{Body, Named, Parameters};
+use super::format::Format;
+use super::page::{Page, Paging};
+use super::view::rule::{Rule, RuleInput};
+use crate::answer::{self, ApiError};
+use axum::extract::State;
+use axum::response::Response;
+use rollcall_domain::id::RuleId;
+use rollcall_domain::rule::{KnownRule, RuleCommand};
+use rollcall_domain::{Command, World};
+
+/// Lists rules, by name.
+#[utoipa::path(get, path = "/api/v1/rules", tag = "rules", params(PageQuery), responses((status = 200, description = "A page.", body = Page<Rule>)))]
+pub async fn list_rules(State(api): State<Api>, Parameters(query): Parameters<PageQuery>, format: Format) -> Result<Response, ApiError> {
+    let paging = Paging::<RuleId>::new("rules", query.limit, query.cursor.as_deref())?;
+    let page = api.engine.read(|world| {
+        let rules = world.rules.rules.range(paging.ascending());
+        paging.page(rules.map(|(id, rule)| (id.clone(), Rule::from(rule))))
+    });
+    Ok(format.list(&page))
+}
+
+/// Makes a rule.
+#[utoipa::path(post, path = "/api/v1/rules", tag = "rules", request_body = RuleInput, responses((status = 201, description = "The rule.", body = Rule)))]
+pub async fn create_rule(State(api): State<Api>, caller: Caller, Body(input): Body<RuleInput>) -> Result<Response, ApiError> {
+    let id = input.name()?.ok_or_else(|| ApiError::invalid("id", "is needed to create a rule"))?;
+    caller.execute(&api.engine, Command::Rule(RuleCommand::Create(input.into_domain(id.clone())))).await?;
+    api.engine.read(|world| {
+        let rule = find(world, &id)?;
+        Ok(answer::created(&format!("/api/v1/rules/{id}"), &Rule::from(rule), Some(rule.revision)))
+    })
+}
+
+/// Shows one rule.
+#[utoipa::path(get, path = "/api/v1/rules/{id}", tag = "rules", responses((status = 200, description = "The rule.", body = Rule)))]
+pub async fn get_rule(State(api): State<Api>, Named(id): Named<RuleId>) -> Result<Response, ApiError> {
+    show(&api, &id)
+}
+
+/// Replaces a rule.
+#[utoipa::path(put, path = "/api/v1/rules/{id}", tag = "rules", request_body = RuleInput,
+    responses((status = 200, description = "The rule as it is now.", body = Rule)))]
+pub async fn put_rule(
+    State(api): State<Api>,
+    Named(id): Named<RuleId>,
+    caller: Caller,
+    Body(input): Body<RuleInput>,
+) -> Result<Response, ApiError> {
+    if input.name()?.is_some_and(|name| name != id) {
+        return Err(ApiError::invalid("id", "a rule keeps its name for ever: leave it out or give that of the path"));
+    }
+    let stock = api.engine.read(|world| find(world, &id).map(|known| known.rule.stock))?;
+    let mut rule = input.into_domain(id.clone());
+    rule.stock = stock;
+    caller.execute(&api.engine, Command::Rule(RuleCommand::Update { rule, expected: caller.expected })).await?;
+    show(&api, &id)
+}
+
+/// Switches a rule on.
+#[utoipa::path(post, path = "/api/v1/rules/{id}/enable", tag = "rules", responses((status = 200, description = "The rule as it is now.", body = Rule)))]
+pub async fn enable_rule(State(api): State<Api>, Named(id): Named<RuleId>, caller: Caller) -> Result<Response, ApiError> {
+    let command = RuleCommand::Enable { rule: id.clone(), enabled: true, expected: caller.expected };
+    caller.execute(&api.engine, Command::Rule(command)).await?;
+    show(&api, &id)
+}
+
+/// Switches a rule off.
+#[utoipa::path(post, path = "/api/v1/rules/{id}/disable", tag = "rules", responses((status = 200, description = "The rule as it is now.", body = Rule)))]
+pub async fn disable_rule(State(api): State<Api>, Named(id): Named<RuleId>, caller: Caller) -> Result<Response, ApiError> {
+    let command = RuleCommand::Enable { rule: id.clone(), enabled: false, expected: caller.expected };
+    caller.execute(&api.engine, Command::Rule(command)).await?;
+    show(&api, &id)
+}
+
+fn find<'a>(world: &'a World, id: &RuleId) -> Result<&'a KnownRule, ApiError> {
+    world.rules.rules.get(id).ok_or_else(|| ApiError::not_found("rule", id.as_str()))
+}
+
+fn show(api: &Api, id: &RuleId) -> Result<Response, ApiError> {
+    api.engine.read(|world| find(world, id).map(|known| answer::resource(&Rule::from(known), known.revision)))
+}

@@ -1,0 +1,104 @@
+//! The sections of a host's inventory, as they are and as they were.
+
+use super::Api;
+use super::cis::{self, PageQuery};
+use super::extract::{Named, Parameters};
+use super::format::Format;
+use super::page::{Page, Paging};
+use super::view::Time;
+use super::view::ci::{SectionContent, SectionState};
+use crate::answer::{self, ApiError, Code};
+use axum::extract::State;
+use axum::response::Response;
+use rollcall_domain::ci;
+use rollcall_domain::id::CiId;
+use rollcall_shared::{ContentHash, SectionName, Timestamp};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+/// Which content of a section is wanted.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct SectionQuery {
+    /// The content that held at this moment (RFC 3339); the current one unless given.
+    #[param(value_type = Option<Time>)]
+    as_of: Option<Timestamp>,
+    /// Rows of one page: 1 to 1000, 100 unless given.
+    limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// Lists the sections of a host with how their last collection went.
+#[utoipa::path(get, path = "/api/v1/cis/{id}/sections", tag = "cis", params(PageQuery),
+    responses((status = 200, description = "A page.", body = Page<SectionState>)))]
+pub async fn list_sections(
+    State(api): State<Api>,
+    Named(id): Named<CiId>,
+    Parameters(query): Parameters<PageQuery>,
+    format: Format,
+) -> Result<Response, ApiError> {
+    let paging = Paging::<SectionName>::new("sections", query.limit, query.cursor.as_deref())?;
+    let page = api.engine.read(|world| {
+        let sections = cis::find(world, id)?.sections.range(paging.ascending());
+        Ok::<_, ApiError>(paging.page(sections.map(|(name, state)| (*name, SectionState::new(*name, state)))))
+    })?;
+    Ok(format.list(&page))
+}
+
+/// Why there are no rows: either there were none at that time, or the last collection says why there are none now.
+fn no_content(subject: &str, state: &ci::SectionState, as_of: Option<Timestamp>) -> ApiError {
+    if as_of.is_some() {
+        return ApiError::not_found("content at that time of section", subject);
+    }
+    let reason = state.reason.as_deref().unwrap_or("no reason given");
+    ApiError::new(Code::NotFound, format!("section {subject} has no content: {} ({reason})", state.outcome.as_str()))
+}
+
+/// Shows the rows of one section, now or as of a moment.
+#[utoipa::path(get, path = "/api/v1/cis/{id}/sections/{name}", tag = "cis", params(SectionQuery),
+    responses((status = 200, description = "A page of rows with the content's name.", body = SectionContent)))]
+pub async fn get_section(
+    State(api): State<Api>,
+    Named(id): Named<CiId>,
+    Named(name): Named<SectionName>,
+    Parameters(query): Parameters<SectionQuery>,
+    format: Format,
+) -> Result<Response, ApiError> {
+    let subject = format!("{name} of {id}");
+    let paging = Paging::<u64>::new("rows", query.limit, query.cursor.as_deref())?;
+    let (state, version) = api.engine.read(|world| {
+        let state = cis::find(world, id)?.sections.get(&name).ok_or_else(|| ApiError::not_found("section", &subject))?;
+        let version = version_at(state, query.as_of).ok_or_else(|| no_content(&subject, state, query.as_of))?;
+        Ok::<_, ApiError>((state.clone(), version))
+    })?;
+    let (since, hash) = version;
+    let section =
+        api.engine.section(hash).await?.ok_or_else(|| ApiError::internal(format!("section {hash} is referred to and not stored")))?;
+    let rows = section.to_json_rows().map_err(|error| ApiError::internal(format!("section {hash} as JSON: {error}")))?;
+    let later = (0_u64..).zip(rows).filter(|(position, _)| paging.after.is_none_or(|after| *position > after));
+    let page = paging.page(later);
+    if format != Format::Json {
+        return Ok(format.untyped_list(&page));
+    }
+    let current = state.hash == Some(hash);
+    let content = SectionContent {
+        name: name.into(),
+        hash: hash.to_string(),
+        since: Time(since),
+        outcome: current.then_some(state.outcome.into()),
+        reason: state.reason.filter(|_| current),
+        items: page.items,
+        next_cursor: page.next_cursor,
+    };
+    Ok(answer::json(&content))
+}
+
+/// The content that held at a moment and since when; now unless a moment is given.
+fn version_at(state: &ci::SectionState, as_of: Option<Timestamp>) -> Option<(Timestamp, ContentHash)> {
+    match as_of {
+        None => state.hash.map(|hash| (state.since, hash)),
+        Some(moment) => state.history.iter().rev().find(|(since, _)| *since <= moment).copied(),
+    }
+}

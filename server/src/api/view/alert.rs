@@ -1,0 +1,63 @@
+//! Alert instances.
+
+use super::Time;
+use super::word::{AlertState, Severity};
+use rollcall_domain::alert as domain;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
+
+/// One rule on one configuration item with one set of attributes.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Alert {
+    /// Its id.
+    #[schema(example = "alert_00000000000000000000000001")]
+    pub id: String,
+    /// Rule.
+    pub rule: String,
+    /// Configuration item.
+    pub ci: String,
+    /// Attributes of the series, such as the mount point.
+    pub attributes: BTreeMap<String, String>,
+    /// Where it is.
+    pub state: AlertState,
+    /// How bad, while pending, firing or recovering.
+    pub severity: Option<Severity>,
+    /// The value at the last transition; null when unknown.
+    pub value: Option<f64>,
+    /// Why it is where it is.
+    pub reason: String,
+    /// Since when.
+    pub since: Time,
+    /// When it last began to fire.
+    pub fired_at: Option<Time>,
+    /// When it last resolved.
+    pub resolved_at: Option<Time>,
+    /// How often it fired.
+    pub times_fired: u32,
+    /// Its live or last incident.
+    pub incident: Option<String>,
+    /// Revision of the last change; also its entity tag.
+    pub revision: u64,
+}
+
+impl From<&domain::Alert> for Alert {
+    fn from(alert: &domain::Alert) -> Self {
+        Self {
+            id: alert.id.to_string(),
+            rule: alert.key.rule.to_string(),
+            ci: alert.key.ci.to_string(),
+            attributes: alert.key.attributes.clone(),
+            state: alert.state.into(),
+            severity: alert.severity.map(Into::into),
+            value: alert.value,
+            reason: alert.reason.clone(),
+            since: Time(alert.since),
+            fired_at: alert.fired_at.map(Time),
+            resolved_at: alert.resolved_at.map(Time),
+            times_fired: alert.times_fired,
+            incident: alert.incident.map(|id| id.to_string()),
+            revision: alert.revision,
+        }
+    }
+}

@@ -1,0 +1,349 @@
+//! Configuration items and what belongs to them.
+
+use super::word::{AttemptResult, Class, Lifecycle, Operation, Outcome, RelationKind, SectionName};
+use super::{Time, texts};
+use rollcall_domain::World;
+use rollcall_domain::ci as domain;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use utoipa::openapi::schema::{AnyOfBuilder, ArrayBuilder, ObjectBuilder, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
+
+/// A value of an attribute.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Value(pub domain::AttributeValue);
+
+impl PartialSchema for Value {
+    fn schema() -> RefOr<Schema> {
+        let plain = |kind: Type| ObjectBuilder::new().schema_type(kind).build();
+        AnyOfBuilder::new()
+            .description(Some("A yes or no, a number, a text, or several texts. Sizes are in bytes."))
+            .item(plain(Type::Boolean))
+            .item(plain(Type::Integer))
+            .item(plain(Type::Number))
+            .item(plain(Type::String))
+            .item(ArrayBuilder::new().items(plain(Type::String)))
+            .into()
+    }
+}
+
+impl ToSchema for Value {
+    fn name() -> Cow<'static, str> {
+        "AttributeValue".into()
+    }
+}
+
+/// Where a value comes from.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Source {
+    /// A person asserted it.
+    Person {
+        /// Name of the token that the person used.
+        name: String,
+    },
+    /// An agent measured it.
+    Agent {
+        /// Which.
+        #[schema(example = "agent_00000000000000000000000001")]
+        id: String,
+    },
+}
+
+impl From<&domain::Source> for Source {
+    fn from(source: &domain::Source) -> Self {
+        match source {
+            domain::Source::Person { name } => Self::Person { name: name.clone() },
+            domain::Source::Agent { id } => Self::Agent { id: id.to_string() },
+        }
+    }
+}
+
+/// What one source says of one attribute.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Proposal {
+    /// The value.
+    pub value: Value,
+    /// Who says so.
+    pub source: Source,
+    /// When it was measured or asserted.
+    pub observed_at: Time,
+    /// How, such as `section system` or `api`.
+    pub method: String,
+}
+
+/// An attribute: the value that counts, whose it is and why, and what every source says.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Attribute {
+    /// The value that counts.
+    pub value: Value,
+    /// Whose value it is.
+    pub source: Source,
+    /// Why it won.
+    pub reason: String,
+    /// Whether an asserted and a measured value differ.
+    pub drift: bool,
+    /// What every source says.
+    pub proposals: Vec<Proposal>,
+}
+
+impl From<&domain::Attribute> for Attribute {
+    fn from(attribute: &domain::Attribute) -> Self {
+        let proposal = |one: &domain::Proposal| Proposal {
+            value: Value(one.value.clone()),
+            source: (&one.source).into(),
+            observed_at: Time(one.observed_at),
+            method: one.method.clone(),
+        };
+        Self {
+            value: Value(attribute.value.clone()),
+            source: (&attribute.source).into(),
+            reason: attribute.reason.clone(),
+            drift: attribute.drift,
+            proposals: attribute.proposals.iter().map(proposal).collect(),
+        }
+    }
+}
+
+/// A configuration item.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Ci {
+    /// Its id for ever.
+    #[schema(example = "host_00000000000000000000000001")]
+    pub id: String,
+    /// What it is.
+    pub class: Class,
+    /// What people call it.
+    pub name: String,
+    /// Where it is in its life.
+    pub status: Lifecycle,
+    /// Natural key within its class, for components and products.
+    pub key: Option<String>,
+    /// The configuration item that contains it, for components.
+    pub parent: Option<String>,
+    /// By name, each with its source.
+    pub attributes: BTreeMap<String, Attribute>,
+    /// When the record was made.
+    pub created_at: Time,
+    /// When it last changed.
+    pub updated_at: Time,
+    /// Revision of the last change; also its entity tag.
+    pub revision: u64,
+    /// The other record of the same thing, when this one is a duplicate.
+    pub duplicate_of: Option<String>,
+}
+
+impl From<&domain::Ci> for Ci {
+    fn from(ci: &domain::Ci) -> Self {
+        Self {
+            id: ci.id.to_string(),
+            class: ci.class.into(),
+            name: ci.name.clone(),
+            status: ci.status.into(),
+            key: ci.key.clone(),
+            parent: ci.parent.map(|id| id.to_string()),
+            attributes: ci.attributes.iter().map(|(name, attribute)| (name.clone(), attribute.into())).collect(),
+            created_at: Time(ci.created_at),
+            updated_at: Time(ci.updated_at),
+            revision: ci.revision,
+            duplicate_of: ci.duplicate_of.map(|id| id.to_string()),
+        }
+    }
+}
+
+/// A configuration item in a list: values without their sources.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct CiSummary {
+    /// Its id for ever.
+    #[schema(example = "host_00000000000000000000000001")]
+    pub id: String,
+    /// What it is.
+    pub class: Class,
+    /// What people call it.
+    pub name: String,
+    /// Where it is in its life.
+    pub status: Lifecycle,
+    /// The configuration item that contains it, for components.
+    pub parent: Option<String>,
+    /// The values that count, by name.
+    pub attributes: BTreeMap<String, Value>,
+    /// When it last changed.
+    pub updated_at: Time,
+    /// Revision of the last change.
+    pub revision: u64,
+}
+
+impl From<&domain::Ci> for CiSummary {
+    fn from(ci: &domain::Ci) -> Self {
+        Self {
+            id: ci.id.to_string(),
+            class: ci.class.into(),
+            name: ci.name.clone(),
+            status: ci.status.into(),
+            parent: ci.parent.map(|id| id.to_string()),
+            attributes: ci.attributes.iter().map(|(name, attribute)| (name.clone(), Value(attribute.value.clone()))).collect(),
+            updated_at: Time(ci.updated_at),
+            revision: ci.revision,
+        }
+    }
+}
+
+/// What is known of one section of a host.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct SectionState {
+    /// Which section.
+    pub name: SectionName,
+    /// Name of the last good content (BLAKE3).
+    pub hash: Option<String>,
+    /// How the last collection went.
+    pub outcome: Outcome,
+    /// Why it was not complete.
+    pub reason: Option<String>,
+    /// Since when the content is what it is.
+    pub since: Time,
+    /// Contents kept, the current one included.
+    pub versions: u64,
+}
+
+impl SectionState {
+    /// The view of a host's section.
+    pub fn new(name: rollcall_shared::SectionName, state: &domain::SectionState) -> Self {
+        Self {
+            name: name.into(),
+            hash: state.hash.map(|hash| hash.to_string()),
+            outcome: state.outcome.into(),
+            reason: state.reason.clone(),
+            since: Time(state.since),
+            versions: state.history.len() as u64,
+        }
+    }
+}
+
+/// The content of a section.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct SectionContent {
+    /// Which section.
+    pub name: SectionName,
+    /// Name of this content (BLAKE3).
+    pub hash: String,
+    /// Since when the host's content was this.
+    pub since: Time,
+    /// How the last collection went; null for earlier contents.
+    pub outcome: Option<Outcome>,
+    /// Why it was not complete.
+    pub reason: Option<String>,
+    /// The rows, in canonical order. Their fields are those of the section.
+    #[schema(value_type = Vec<Object>)]
+    pub items: Vec<serde_json::Value>,
+    /// Give this as `cursor` to get the next page; null on the last one.
+    pub next_cursor: Option<String>,
+}
+
+/// Two configuration items that belong together.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Relation {
+    /// Container or product.
+    pub from: String,
+    /// How.
+    pub kind: RelationKind,
+    /// Component or host.
+    pub to: String,
+    /// Who says so.
+    pub source: Source,
+    /// When it was first seen.
+    pub first_seen: Time,
+    /// When it was last confirmed by a change of either side.
+    pub last_seen: Time,
+}
+
+impl From<&domain::Relation> for Relation {
+    fn from(relation: &domain::Relation) -> Self {
+        Self {
+            from: relation.from.to_string(),
+            kind: relation.kind.into(),
+            to: relation.to.to_string(),
+            source: (&relation.source).into(),
+            first_seen: Time(relation.first_seen),
+            last_seen: Time(relation.last_seen),
+        }
+    }
+}
+
+/// One try to identify a machine.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Attempt {
+    /// Number of the identifier entry.
+    pub entry: u16,
+    /// Attributes that were compared, with their normalised values.
+    pub attributes: BTreeMap<String, String>,
+    /// What came of it.
+    pub result: AttemptResult,
+    /// Configuration items that matched.
+    pub candidates: Vec<String>,
+    /// Why it was skipped or a candidate was vetoed.
+    pub note: Option<String>,
+}
+
+/// How a host was last identified.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Identification {
+    /// Which host.
+    pub ci: String,
+    /// What was done.
+    pub operation: Operation,
+    /// Every try, in order.
+    pub attempts: Vec<Attempt>,
+}
+
+impl Identification {
+    /// The view of what identification did to a host.
+    pub fn new(ci: rollcall_domain::id::CiId, operation: domain::Operation, attempts: &[domain::Attempt]) -> Self {
+        let attempt = |one: &domain::Attempt| Attempt {
+            entry: one.entry,
+            attributes: one.attributes.clone(),
+            result: one.result.into(),
+            candidates: texts(&one.candidates),
+            note: one.note.clone(),
+        };
+        Self { ci: ci.to_string(), operation: operation.into(), attempts: attempts.iter().map(attempt).collect() }
+    }
+}
+
+/// A software product.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Product {
+    /// Its id for ever.
+    #[schema(example = "sw_00000000000000000000000001")]
+    pub id: String,
+    /// Package name.
+    pub name: String,
+    /// Package URL without version.
+    pub key: Option<String>,
+    /// Hosts that have it, in whatever version.
+    pub hosts: u64,
+    /// When it was first seen on any host.
+    pub created_at: Time,
+}
+
+impl Product {
+    /// The view of a product with what is installed now.
+    pub fn new(world: &World, ci: &domain::Ci) -> Self {
+        let hosts = world.cmdb.software.host_count(ci.id);
+        Self { id: ci.id.to_string(), name: ci.name.clone(), key: ci.key.clone(), hosts, created_at: Time(ci.created_at) }
+    }
+}
+
+/// A product on a host.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Installation {
+    /// The host.
+    #[schema(example = "host_00000000000000000000000001")]
+    pub ci: String,
+    /// What people call it.
+    pub name: Option<String>,
+    /// Installed version.
+    pub version: String,
+}

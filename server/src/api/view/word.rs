@@ -1,0 +1,93 @@
+//! Closed sets of words: the domain's enumerations with their names in JSON, queries and the API's description.
+
+use rollcall_domain::{alert, ci, incident, problem, rule};
+use rollcall_shared::{enrol, message, section};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
+
+macro_rules! words {
+    ($($name:ident($domain:ty) $about:literal = [$($word:literal)+];)*) => {
+        $(
+            #[doc = $about]
+            #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+            #[serde(transparent)]
+            pub struct $name(pub $domain);
+
+            impl PartialSchema for $name {
+                fn schema() -> RefOr<Schema> {
+                    ObjectBuilder::new().schema_type(Type::String).enum_values(Some([$($word),+])).description(Some($about)).into()
+                }
+            }
+
+            impl ToSchema for $name {
+                fn name() -> Cow<'static, str> {
+                    stringify!($name).into()
+                }
+            }
+
+            impl From<$domain> for $name {
+                fn from(domain: $domain) -> Self {
+                    Self(domain)
+                }
+            }
+        )*
+
+        #[cfg(test)]
+        #[test]
+        fn every_documented_word_is_a_word_of_the_domain() {
+            $($(
+                let read: $name = serde_json::from_str(concat!("\"", $word, "\"")).unwrap();
+                assert_eq!(serde_json::to_string(&read).unwrap(), concat!("\"", $word, "\""));
+            )+)*
+        }
+    };
+}
+
+words! {
+    Class(ci::Class) "Class of a configuration item; server, workstation, virtual_machine and container inherit from host."
+        = ["host" "server" "workstation" "virtual_machine" "container" "disk" "memory_module" "network_adapter" "software_product"];
+    Lifecycle(ci::Lifecycle) "Where a configuration item is in its life."
+        = ["planned" "operational" "maintenance" "missing" "retired"];
+    RelationKind(ci::RelationKind) "How two configuration items belong together, read from `from` to `to`."
+        = ["contains" "installed_on"];
+    AttemptResult(ci::AttemptResult) "What came of one try to identify a machine."
+        = ["MATCHED" "MULTI_MATCH" "NO_MATCH" "SKIPPED"];
+    Operation(ci::Operation) "What identification led to."
+        = ["INSERT" "UPDATE" "NO_CHANGE" "UPDATE_WITH_RECLASSIFICATION"];
+    Outcome(section::Outcome) "How a collection went. Only complete ones make something disappear."
+        = ["complete" "partial" "failed" "skipped"];
+    SectionName(section::SectionName) "A part of an inventory."
+        = ["system" "os" "cpus" "memory_modules" "disks" "filesystems" "network_interfaces" "packages" "services" "users" "processes"
+           "listeners" "containers" "series"];
+    AgentStatus(enrol::AgentStatus) "Whether the server takes data from an agent."
+        = ["pending" "approved" "revoked"];
+    Side(message::Side) "Which side of a line is bad."
+        = ["above" "below"];
+    Tier(rule::Tier) "How loud a rule is: page notifies at once, ticket opens an incident quietly, record_only is kept for correlation."
+        = ["record_only" "ticket" "page"];
+    Severity(rule::Severity) "How bad it is."
+        = ["warning" "critical"];
+    Grade(rule::Grade) "The scale of impact and urgency."
+        = ["low" "medium" "high"];
+    Reduce(rule::Reduce) "What a window of samples is reduced to."
+        = ["last" "min" "max" "avg" "sum" "increase"];
+    NoData(rule::NoData) "What happens to an alert when its series stops coming. It never resolves."
+        = ["unknown" "keep"];
+    AlertState(alert::AlertState) "Where an alert is."
+        = ["inactive" "pending" "firing" "recovering" "resolved" "unknown"];
+    IncidentState(incident::IncidentState) "Where an incident is."
+        = ["new" "assigned" "in_progress" "on_hold" "resolved" "closed" "cancelled"];
+    HoldReason(incident::HoldReason) "What an incident waits for."
+        = ["caller" "vendor" "change" "problem" "parts"];
+    Channel(incident::Channel) "How an incident came."
+        = ["monitoring" "api"];
+    ProblemState(problem::ProblemState) "Where a problem is."
+        = ["new" "assess" "root_cause_analysis" "fix_in_progress" "resolved" "closed" "cancelled"];
+    Verdict(problem::Verdict) "How a suspected cause is judged. A machine only suspects."
+        = ["suspected" "confirmed" "refuted"];
+    Role(rollcall_domain::actor::Role) "What a principal may do."
+        = ["viewer" "operator" "asset_manager" "auditor" "admin"];
+}
