@@ -1,1 +1,14 @@
-//! Rollcall.
+//! Rollcall's agent: collects inventory and health on a host, keeps them on disk until the server has them, and pushes them.
+//!
+//! `root` reads a host or a captured tree; `collect` and `health` say what is there; `spool` and `sections` keep it; `enrol`,
+//! `identity` and `trust` say who speaks to whom; `uplink` decides what to say, `http` says it; `run` holds the loop. Nothing
+//! here takes orders: what a server can change are intervals, thresholds and what is sent again.
+
+pub mod clock;
+pub mod collect;
+pub mod health;
+pub mod render;
+pub mod root;
+
+#[cfg(target_os = "linux")]
+mod kernel;

@@ -1,0 +1,127 @@
+//! Inventory: one collector a section, each in the file of its name.
+//!
+//! A collector reads through a `Scope` and hands what it read to pure parse functions. Invariants: no subprocess is ever started;
+//! a collector that fails or panics harms no other; absence is a value, a malformed source is an error that names path and line,
+//! and neither is ever turned into a zero; rows hold nothing that changes while the machine is idle.
+
+use crate::clock::Clock;
+use crate::root::Root;
+use rollcall_shared::section::Row;
+use rollcall_shared::{Outcome, Section, SectionName, limits};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+mod scope;
+pub(crate) mod secrets;
+mod text;
+
+#[cfg(any(not(target_os = "linux"), test))]
+mod elsewhere;
+
+pub(crate) use scope::{Failure, Scope};
+
+macro_rules! linux_collectors {
+    ($($module:ident)*) => { $(#[cfg(target_os = "linux")] pub(crate) mod $module;)* };
+}
+
+linux_collectors! {
+    bus containers cpus disks filesystems listeners memory_modules mounts network_interfaces os packages processes services smbios
+    system udev units users virtualisation
+}
+
+/// What one collector brought back.
+#[derive(Clone, Debug)]
+pub struct Collected {
+    /// Which section.
+    pub name: SectionName,
+    /// The rows, in canonical order; none when failed or skipped.
+    pub section: Option<Section>,
+    /// How it went.
+    pub outcome: Outcome,
+    /// Why it is not complete, for people.
+    pub reason: Option<String>,
+    /// How long it took, on the monotonic clock.
+    pub duration_us: u64,
+    /// Bytes of files read.
+    pub bytes_read: u64,
+}
+
+/// Every section that [`collect`] knows; the series table is the sampler's.
+pub const COLLECTED: &[SectionName] = &[
+    SectionName::System,
+    SectionName::Os,
+    SectionName::Cpus,
+    SectionName::MemoryModules,
+    SectionName::Disks,
+    SectionName::Filesystems,
+    SectionName::NetworkInterfaces,
+    SectionName::Packages,
+    SectionName::Services,
+    SectionName::Users,
+    SectionName::Processes,
+    SectionName::Listeners,
+    SectionName::Containers,
+];
+
+/// Runs the collectors of `names`, one after the other. Never panics.
+pub fn collect(root: &Root, names: &[SectionName], clock: &dyn Clock) -> Vec<Collected> {
+    names.iter().map(|&name| collect_one(root, name, clock)).collect()
+}
+
+fn collect_one(root: &Root, name: SectionName, clock: &dyn Clock) -> Collected {
+    let started = clock.now().monotonic;
+    let scope = Scope::new(root);
+    let result = catch_unwind(AssertUnwindSafe(|| gather(&scope, name))).unwrap_or(Err(Failure::Panicked));
+    let (section, outcome, reason) = judge(result, scope.problems());
+    let duration = clock.now().monotonic.saturating_sub(started);
+    let duration_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+    Collected { name, section, outcome, reason, duration_us, bytes_read: scope.bytes_read() }
+}
+
+fn judge(result: Result<Section, Failure>, problems: Option<String>) -> (Option<Section>, Outcome, Option<String>) {
+    match (result, problems) {
+        (Ok(section), None) => (Some(section), Outcome::Complete, None),
+        (Ok(section), Some(problems)) => (Some(section), Outcome::Partial, Some(problems)),
+        (Err(Failure::Skipped(reason)), _) => (None, Outcome::Skipped, Some(reason)),
+        (Err(failure), None) => (None, Outcome::Failed, Some(failure.to_string())),
+        (Err(failure), Some(problems)) => (None, Outcome::Failed, Some(format!("{failure}; {problems}"))),
+    }
+}
+
+/// Rows in canonical order and within the contract's bound; what had to be left out is a problem.
+fn ordered<R: Row>(scope: &Scope<'_>, mut rows: Vec<R>) -> Vec<R> {
+    rows.sort_unstable();
+    rows.dedup();
+    if rows.len() > limits::SECTION_ROWS {
+        scope.problem(format_args!("{} rows left out beyond the limit of {}", rows.len() - limits::SECTION_ROWS, limits::SECTION_ROWS));
+        rows.truncate(limits::SECTION_ROWS);
+    }
+    rows
+}
+
+#[cfg(target_os = "linux")]
+fn gather(scope: &Scope<'_>, name: SectionName) -> Result<Section, Failure> {
+    Ok(match name {
+        SectionName::System => Section::System(vec![system::collect(scope)?]),
+        SectionName::Os => Section::Os(vec![os::collect(scope)?]),
+        SectionName::Cpus => Section::Cpus(ordered(scope, cpus::collect(scope)?)),
+        SectionName::MemoryModules => Section::MemoryModules(ordered(scope, memory_modules::collect(scope)?)),
+        SectionName::Disks => Section::Disks(ordered(scope, disks::collect(scope)?)),
+        SectionName::Filesystems => Section::Filesystems(ordered(scope, filesystems::collect(scope)?)),
+        SectionName::NetworkInterfaces => Section::NetworkInterfaces(ordered(scope, network_interfaces::collect(scope)?)),
+        SectionName::Packages => Section::Packages(ordered(scope, packages::collect(scope)?)),
+        SectionName::Services => Section::Services(ordered(scope, services::collect(scope)?)),
+        SectionName::Users => Section::Users(ordered(scope, users::collect(scope)?)),
+        SectionName::Processes => Section::Processes(ordered(scope, processes::collect(scope)?)),
+        SectionName::Listeners => Section::Listeners(ordered(scope, listeners::collect(scope)?)),
+        SectionName::Containers => Section::Containers(ordered(scope, containers::collect(scope)?)),
+        SectionName::Series => return Err(Failure::Skipped("the series table comes from the sampler".to_owned())),
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn gather(scope: &Scope<'_>, name: SectionName) -> Result<Section, Failure> {
+    elsewhere::gather(scope, name)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests;

@@ -1,0 +1,35 @@
+//! Installed packages: dpkg, rpm and apk. Each package manager's database is read by itself; no package manager is run.
+
+use super::{Failure, Scope, os};
+use rollcall_shared::section::Package;
+
+mod apk;
+mod dpkg;
+mod purl;
+mod rpm;
+
+#[cfg(test)]
+pub(crate) use rpm::tests::plant as plant_rpm_database;
+
+use purl::Distribution;
+
+/// Collects the section.
+pub(crate) fn collect(scope: &Scope<'_>) -> Result<Vec<Package>, Failure> {
+    let distribution = Distribution::from(os::release(scope)?);
+    let mut packages = Vec::new();
+    let mut failures = Vec::new();
+    for read in [dpkg::read, rpm::read, apk::read] {
+        if let Err(failure) = read(scope, &distribution, &mut packages) {
+            failures.push(failure);
+        }
+    }
+    match failures.pop() {
+        Some(failure) if packages.is_empty() => Err(failure),
+        None if packages.is_empty() => Err(Failure::Skipped("there is no package database".to_owned())),
+        failure => {
+            failures.extend(failure);
+            failures.iter().for_each(|failure| scope.problem(failure));
+            Ok(packages)
+        }
+    }
+}

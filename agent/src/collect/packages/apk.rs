@@ -1,0 +1,101 @@
+//! apk: the installed database, blocks of `K:value` lines.
+
+use super::super::text::tidy;
+use super::super::{Failure, Scope};
+use super::purl::{Distribution, Purl};
+use rollcall_shared::limits::SECTION_ROWS;
+use rollcall_shared::section::Package;
+
+/// The second path is where apk-tools 3 on a merged `/usr` keeps it.
+const PATHS: [&str; 2] = ["/lib/apk/db/installed", "/usr/lib/apk/db/installed"];
+
+/// Adds the installed packages.
+pub(super) fn read(scope: &Scope<'_>, distribution: &Distribution, packages: &mut Vec<Package>) -> Result<(), Failure> {
+    for path in PATHS {
+        let mut block = Block::default();
+        let found = scope.lines(path, |number, line| {
+            if line.is_empty() {
+                packages.extend(std::mem::take(&mut block).finish(distribution).map_err(|what| Failure::malformed(path, number, what))?);
+            } else {
+                block.field(line).map_err(|what| Failure::malformed(path, number, what))?;
+            }
+            Ok(packages.len() <= SECTION_ROWS)
+        })?;
+        packages.extend(block.finish(distribution).map_err(|what| Failure::malformed(path, 0, what))?);
+        if found {
+            break;
+        }
+    }
+    Ok(())
+}
+
+#[derive(Debug, Default)]
+struct Block {
+    any: bool,
+    package: Package,
+}
+
+impl Block {
+    fn field(&mut self, line: &str) -> Result<(), String> {
+        let (key, value) = line.split_once(':').ok_or("not a field")?;
+        self.any = true;
+        let package = &mut self.package;
+        match key {
+            "P" => package.name = tidy(value).ok_or("an empty name")?,
+            "V" => package.version = tidy(value).ok_or("an empty version")?,
+            "A" => package.architecture = tidy(value),
+            "o" => package.source = tidy(value),
+            "m" => package.vendor = tidy(value),
+            "L" => package.licence = tidy(value),
+            "I" => package.size_bytes = Some(value.parse().map_err(|_| "the installed size is not a number")?),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn finish(self, distribution: &Distribution) -> Result<Option<Package>, String> {
+        let mut package = self.package;
+        if !self.any {
+            return Ok(None);
+        }
+        if package.name.is_empty() || package.version.is_empty() {
+            return Err(format!("package {:?} without name or version", package.name));
+        }
+        let purl = Purl { kind: "apk", name: &package.name, version: &package.version, architecture: package.architecture.as_deref(), epoch: None };
+        package.purl = purl.of(distribution);
+        package.manager = "apk".to_owned();
+        Ok(Some(package))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn parse(text: &str) -> Result<Option<Package>, String> {
+        let mut block = Block::default();
+        text.lines().try_for_each(|line| block.field(line))?;
+        block.finish(&Distribution::default())
+    }
+
+    #[test]
+    fn a_block_is_a_package() {
+        let package = parse("C:Q1x=\nP:musl\nV:1.2.4-r2\nA:x86_64\nI:622592\no:musl\nL:MIT\nF:lib\nR:x.so").expect("parsed").expect("a package");
+        assert_eq!((package.name.as_str(), package.version.as_str(), package.size_bytes), ("musl", "1.2.4-r2", Some(622_592)));
+        assert_eq!(package.licence.as_deref(), Some("MIT"));
+    }
+
+    #[test]
+    fn a_block_without_a_version_is_an_error() {
+        assert!(parse("P:musl").is_err());
+        assert_eq!(parse(""), Ok(None));
+    }
+
+    proptest! {
+        #[test]
+        fn no_block_panics(text in "([PVAIoLx]:?[ -~]{0,10}\n){0,6}") {
+            let _ = parse(&text);
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! One collector's run: its access to files, what it read, and what went wrong on the way.
+//!
+//! A problem that is noted makes the section `partial`; a [`Failure`] that is returned makes it `failed` or `skipped`.
+
+use crate::root::{ReadError, Root};
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::io::{self, BufRead, BufReader, Read};
+
+/// Why a collector has no section.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// A source could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// A source is not what it should be.
+    #[error("{path}:{line}: {what}")]
+    Malformed {
+        /// Path below the root.
+        path: String,
+        /// Line, from 1; byte offset in binary sources.
+        line: usize,
+        /// What is wrong.
+        what: String,
+    },
+    /// A source said no in another way: a socket, a database.
+    #[error("{subject}: {what}")]
+    Source {
+        /// Which source.
+        subject: String,
+        /// What it said.
+        what: String,
+    },
+    /// Not tried.
+    #[error("{0}")]
+    Skipped(String),
+    /// A bug; the message is in the log.
+    #[error("the collector panicked, which is a bug")]
+    Panicked,
+}
+
+impl Failure {
+    /// A malformed line of a text source.
+    pub(crate) fn malformed(path: &str, line: usize, what: impl Into<String>) -> Self {
+        Self::Malformed { path: path.to_owned(), line, what: what.into() }
+    }
+
+    /// A source other than a file.
+    pub(crate) fn source(subject: impl Into<String>, what: impl fmt::Display) -> Self {
+        Self::Source { subject: subject.into(), what: what.to_string() }
+    }
+}
+
+/// Problems that are spelled out; beyond, they are counted.
+const SPELLED_OUT: usize = 4;
+
+/// Bytes of a text file in `/proc`, `/sys` or `/etc`; the largest usual one, `/proc/cpuinfo` of 512 processors, has 0.8 MiB.
+pub(crate) const TEXT_FILE_BYTES: usize = 4 << 20;
+
+/// Bytes of one line of a streamed file; a longer one is cut there.
+const LINE_BYTES: u64 = 1 << 20;
+
+/// Access to files for one collector.
+pub(crate) struct Scope<'a> {
+    root: &'a Root,
+    bytes: Cell<u64>,
+    problems: RefCell<Vec<String>>,
+    more: Cell<usize>,
+}
+
+impl<'a> Scope<'a> {
+    /// A fresh run on `root`.
+    pub(crate) fn new(root: &'a Root) -> Self {
+        Self { root, bytes: Cell::new(0), problems: RefCell::new(Vec::new()), more: Cell::new(0) }
+    }
+
+    /// For look-ups that read no content.
+    pub(crate) fn root(&self) -> &'a Root {
+        self.root
+    }
+
+    /// Bytes read so far.
+    pub(crate) fn bytes_read(&self) -> u64 {
+        self.bytes.get()
+    }
+
+    /// Counts bytes that were read past this scope.
+    pub(crate) fn count(&self, bytes: usize) {
+        self.bytes.set(self.bytes.get().saturating_add(bytes as u64));
+    }
+
+    /// Notes that something is missing from the section.
+    pub(crate) fn problem(&self, what: impl fmt::Display) {
+        let what = what.to_string();
+        let mut problems = self.problems.borrow_mut();
+        if problems.contains(&what) {
+            return;
+        }
+        if problems.len() < SPELLED_OUT { problems.push(what) } else { self.more.set(self.more.get() + 1) }
+    }
+
+    /// All problems in one line; none when there were none.
+    pub(crate) fn problems(&self) -> Option<String> {
+        let problems = self.problems.borrow();
+        if problems.is_empty() {
+            return None;
+        }
+        let spelled_out = problems.join("; ");
+        Some(if self.more.get() == 0 { spelled_out } else { format!("{spelled_out}; and {} more", self.more.get()) })
+    }
+
+    /// The whole of a file.
+    pub(crate) fn bytes(&self, path: &str, limit: usize) -> Result<Option<Vec<u8>>, ReadError> {
+        let bytes = self.root.read(path, limit)?;
+        self.count(bytes.as_ref().map_or(0, Vec::len));
+        Ok(bytes)
+    }
+
+    /// The whole of a text file; bytes that are not UTF-8 are replaced.
+    pub(crate) fn text(&self, path: &str) -> Result<Option<String>, ReadError> {
+        let Some(bytes) = self.bytes(path, TEXT_FILE_BYTES)? else { return Ok(None) };
+        Ok(Some(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())))
+    }
+
+    /// A text file that the section can do without: not being able to read it is a problem.
+    pub(crate) fn text_or_problem(&self, path: &str) -> Option<String> {
+        self.text(path).unwrap_or_else(|error| {
+            self.problem(error);
+            None
+        })
+    }
+
+    /// A one-line attribute of sysfs or procfs, trimmed; none when absent, empty or not supported by the device.
+    pub(crate) fn attribute(&self, path: &str) -> Option<String> {
+        match self.text(path) {
+            Ok(text) => super::text::tidy(&text?),
+            Err(error) => {
+                if error.is_denied() {
+                    self.problem(format_args!("{path}: permission denied"));
+                }
+                None
+            }
+        }
+    }
+
+    /// A numeric attribute; a text that is no number is a problem.
+    pub(crate) fn number<N: std::str::FromStr>(&self, path: &str) -> Option<N> {
+        let text = self.attribute(path)?;
+        let number = text.parse().ok();
+        if number.is_none() {
+            self.problem(format_args!("{path}: {:?} is not a number in range", text.chars().take(32).collect::<String>()));
+        }
+        number
+    }
+
+    /// The names in a directory; an unreadable one is a problem.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn list(&self, path: &str) -> Vec<String> {
+        self.root
+            .list(path)
+            .unwrap_or_else(|error| {
+                self.problem(error);
+                None
+            })
+            .unwrap_or_default()
+    }
+
+    /// Hands the lines of a file to `each` without ever holding the whole of it; false from `each` ends the reading.
+    /// Returns whether the file exists.
+    pub(crate) fn lines(&self, path: &str, mut each: impl FnMut(usize, &str) -> Result<bool, Failure>) -> Result<bool, Failure> {
+        let Some(file) = self.root.open(path)? else { return Ok(false) };
+        let mut reader = BufReader::with_capacity(64 << 10, file);
+        let mut line = Vec::new();
+        for number in 1.. {
+            line.clear();
+            let read = (&mut reader).take(LINE_BYTES).read_until(b'\n', &mut line);
+            let read = read.map_err(|source: io::Error| ReadError::Io { path: path.to_owned(), source })?;
+            self.count(read);
+            let text = String::from_utf8_lossy(line.strip_suffix(b"\n").unwrap_or(&line));
+            if read == 0 || !each(number, &text)? {
+                break;
+            }
+        }
+        Ok(true)
+    }
+}

@@ -1,0 +1,206 @@
+//! The machine itself: SMBIOS, else `/sys/class/dmi/id`, else the device tree; then what the system says of itself.
+//!
+//! Inside a container none of the hardware is reported: it is the host's, and two containers would look like one machine.
+
+use super::smbios::{self, Smbios};
+use super::text::tidy;
+use super::virtualisation::{self, Hardware};
+use super::{Failure, Scope};
+use crate::kernel;
+use rollcall_shared::section::{System, Virtualisation};
+
+mod cloud;
+
+/// Collects the section.
+pub(crate) fn collect(scope: &Scope<'_>) -> Result<System, Failure> {
+    let container = virtualisation::container(scope);
+    let mut row = if container.is_some() { System::default() } else { hardware(scope) };
+    let (kind, technology) = match container {
+        Some(technology) => (Some(Virtualisation::Container), Some(technology)),
+        None => virtualisation::of_machine(scope, &hardware_words(&row)),
+    };
+    row.virtualisation = kind;
+    row.virtualisation_technology = technology;
+    row.machine_id = scope.attribute("/etc/machine-id").filter(|id| id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    name(scope, &mut row);
+    if kind != Some(Virtualisation::Container) {
+        cloud::recognise(scope, &mut row);
+        row.memory_bytes = row.memory_bytes.or_else(|| memory_of_kernel(scope));
+    } else {
+        row.memory_bytes = total_memory(scope);
+    }
+    if row == System::default() { Err(Failure::Skipped("nothing here says what machine this is".to_owned())) } else { Ok(row) }
+}
+
+fn hardware_words(row: &System) -> Hardware<'_> {
+    Hardware {
+        manufacturer: row.manufacturer.as_deref(),
+        product: row.product.as_deref(),
+        board: row.board_manufacturer.as_deref(),
+        bios: row.bios_vendor.as_deref(),
+        bios_version: row.bios_version.as_deref(),
+    }
+}
+
+fn hardware(scope: &Scope<'_>) -> System {
+    match smbios::read(scope) {
+        Ok(Some(table)) => {
+            if table.truncated {
+                scope.problem("/sys/firmware/dmi/tables/DMI: the table ends before its end marker");
+            }
+            from_smbios(table)
+        }
+        Ok(None) => from_sysfs(scope).or_else(|| from_device_tree(scope)).unwrap_or_default(),
+        Err(error) => {
+            scope.problem(error);
+            from_sysfs(scope).unwrap_or_default()
+        }
+    }
+}
+
+fn from_smbios(table: Smbios) -> System {
+    let (bios, system) = (table.bios.unwrap_or_default(), table.system.unwrap_or_default());
+    let (board, chassis) = (table.board.unwrap_or_default(), table.chassis.unwrap_or_default());
+    let memory: u64 = table.memory.iter().filter_map(|device| device.size_bytes).sum();
+    System {
+        manufacturer: system.manufacturer,
+        product: system.product,
+        version: system.version,
+        sku: system.sku,
+        family: system.family,
+        serial: system.serial,
+        uuid: system.uuid,
+        chassis_type: chassis.kind,
+        chassis_manufacturer: chassis.manufacturer,
+        chassis_serial: chassis.serial,
+        chassis_asset_tag: chassis.asset_tag,
+        board_manufacturer: board.manufacturer,
+        board_product: board.product,
+        board_version: board.version,
+        board_serial: board.serial,
+        bios_vendor: bios.vendor,
+        bios_version: bios.version,
+        bios_date: bios.date,
+        memory_bytes: Some(memory).filter(|&memory| memory > 0),
+        ..System::default()
+    }
+}
+
+/// What the kernel copied from SMBIOS; serials and the UUID need privileges here too.
+fn from_sysfs(scope: &Scope<'_>) -> Option<System> {
+    const FOLDER: &str = "/sys/class/dmi/id";
+    scope.root().facts(FOLDER)?;
+    let read = |name: &str| scope.attribute(&format!("{FOLDER}/{name}"));
+    Some(System {
+        manufacturer: read("sys_vendor"),
+        product: read("product_name"),
+        version: read("product_version"),
+        sku: read("product_sku"),
+        family: read("product_family"),
+        serial: read("product_serial"),
+        uuid: read("product_uuid").map(|uuid| uuid.to_ascii_lowercase()),
+        chassis_type: read("chassis_type").and_then(|code| smbios::chassis_type(code.parse().ok()?)).map(str::to_owned),
+        chassis_manufacturer: read("chassis_vendor"),
+        chassis_serial: read("chassis_serial"),
+        chassis_asset_tag: read("chassis_asset_tag"),
+        board_manufacturer: read("board_vendor"),
+        board_product: read("board_name"),
+        board_version: read("board_version"),
+        board_serial: read("board_serial"),
+        bios_vendor: read("bios_vendor"),
+        bios_version: read("bios_version"),
+        bios_date: read("bios_date"),
+        ..System::default()
+    })
+}
+
+/// ARM, POWER and RISC-V boards: the `compatible` list begins with `vendor,board`.
+fn from_device_tree(scope: &Scope<'_>) -> Option<System> {
+    let folder = ["/proc/device-tree", "/sys/firmware/devicetree/base"].into_iter().find(|folder| scope.root().exists(folder))?;
+    let read = |name: &str| scope.attribute(&format!("{folder}/{name}"));
+    let compatible = scope.text_or_problem(&format!("{folder}/compatible"));
+    let vendor = compatible.as_deref().and_then(|list| list.split('\0').next()?.split_once(',')).and_then(|(vendor, _)| tidy(vendor));
+    // POWER puts its serial in system-id, boards in serial-number.
+    Some(System {
+        manufacturer: read("vendor").or(vendor),
+        product: read("model"),
+        serial: read("serial-number").or_else(|| read("system-id")),
+        ..System::default()
+    })
+}
+
+fn name(scope: &Scope<'_>, row: &mut System) {
+    let live = if scope.root().is_live() { kernel::node_name().as_deref().and_then(tidy) } else { None };
+    let hostname = live.or_else(|| scope.attribute("/proc/sys/kernel/hostname")).or_else(|| scope.attribute("/etc/hostname"));
+    let hostname = hostname.filter(|name| name != "(none)");
+    let hosts = scope.text_or_problem("/etc/hosts").unwrap_or_default();
+    row.fqdn = hostname.as_deref().and_then(|name| fqdn(name, &hosts));
+    row.domain = match &row.fqdn {
+        Some(fqdn) => fqdn.split_once('.').map(|(_, domain)| domain.to_owned()),
+        None => scope.text_or_problem("/etc/resolv.conf").and_then(|text| resolver_domain(&text)),
+    };
+    row.hostname = hostname;
+}
+
+/// As `hostname -f` resolves it without asking the network: the host name itself when it has a dot, else the first name with a dot
+/// on the line of `/etc/hosts` that names this host.
+fn fqdn(hostname: &str, hosts: &str) -> Option<String> {
+    if hostname.contains('.') {
+        return Some(hostname.to_owned());
+    }
+    hosts
+        .lines()
+        .map(|line| line.split('#').next().unwrap_or_default().split_whitespace().skip(1))
+        .filter(|names| names.clone().any(|name| name.eq_ignore_ascii_case(hostname)))
+        .flat_map(|mut names| names.find(|name| name.split_once('.').is_some_and(|(first, _)| first.eq_ignore_ascii_case(hostname))))
+        .find_map(tidy)
+}
+
+fn resolver_domain(text: &str) -> Option<String> {
+    text.lines().find_map(|line| tidy(line.trim().strip_prefix("domain")?.strip_prefix([' ', '\t'])?))
+}
+
+/// The kernel's memory blocks count what firmware gave, unlike `MemTotal`, which depends on the kernel's own size.
+fn memory_of_kernel(scope: &Scope<'_>) -> Option<u64> {
+    const FOLDER: &str = "/sys/devices/system/memory";
+    /// A terabyte in blocks of 128 MiB has 8,192.
+    const BLOCKS: usize = 8192;
+    let blocks = scope.root().list(FOLDER).ok().flatten().unwrap_or_default();
+    let block_bytes = scope.attribute(&format!("{FOLDER}/block_size_bytes")).and_then(|hex| u64::from_str_radix(&hex, 16).ok());
+    let numbered = |name: &&String| name.strip_prefix("memory").is_some_and(|number| number.parse::<u32>().is_ok());
+    let count = blocks.iter().filter(numbered).count();
+    match block_bytes {
+        Some(bytes) if (1..=BLOCKS).contains(&count) => Some(bytes.saturating_mul(count as u64)),
+        _ => total_memory(scope),
+    }
+}
+
+fn total_memory(scope: &Scope<'_>) -> Option<u64> {
+    let text = scope.text_or_problem("/proc/meminfo")?;
+    let kibibytes: u64 = text.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix("kB")?.trim().parse().ok())?;
+    kibibytes.checked_mul(1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(hostname: &str, hosts: &str, expected: Option<&str>) {
+        assert_eq!(fqdn(hostname, hosts).as_deref(), expected);
+    }
+
+    #[test]
+    fn the_full_name_comes_from_the_line_of_this_host() {
+        check("web1", "127.0.0.1 localhost.localdomain localhost\n127.0.1.1 web1.example.org web1", Some("web1.example.org"));
+        check("web1", "127.0.0.1 other.example.org other", None);
+        check("web1", "# 127.0.1.1 web1.example.org web1", None);
+        check("web1.example.net", "", Some("web1.example.net"));
+    }
+
+    #[test]
+    fn a_resolver_domain_is_a_directive_and_not_a_prefix() {
+        assert_eq!(resolver_domain("search a.example\ndomain b.example").as_deref(), Some("b.example"));
+        assert_eq!(resolver_domain("domainx b.example"), None);
+    }
+}

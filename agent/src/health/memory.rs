@@ -1,0 +1,59 @@
+//! Memory, swap and the out-of-memory killer: `/proc/meminfo`, `/proc/vmstat`.
+
+use super::{Raw, float};
+use crate::collect::Scope;
+
+/// Reads the series.
+pub(super) fn read(scope: &Scope<'_>) -> Vec<Raw> {
+    let mut raw = scope.text_or_problem("/proc/meminfo").map(|text| meminfo(&text)).unwrap_or_default();
+    raw.extend(scope.text_or_problem("/proc/vmstat").into_iter().flat_map(|text| vmstat(&text)));
+    raw
+}
+
+fn meminfo(text: &str) -> Vec<Raw> {
+    let bytes = |key: &str| {
+        let value = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))?;
+        value.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
+    };
+    let mut raw = Vec::new();
+    if let Some(total) = bytes("MemTotal") {
+        raw.push(Raw::gauge("system.memory.limit", &[], "By", Some(float(total))));
+        // Kernels before 3.14 do not estimate it, and nothing else says what can be had.
+        if let Some(available) = bytes("MemAvailable") {
+            raw.push(Raw::gauge("system.memory.available", &[], "By", Some(float(available))));
+            raw.push(Raw::ratio("system.memory.utilization", &[], total.saturating_sub(available), total));
+        }
+    }
+    if let (Some(total), Some(free)) = (bytes("SwapTotal").filter(|&total| total > 0), bytes("SwapFree")) {
+        raw.push(Raw::ratio("system.paging.utilization", &[], total.saturating_sub(free), total));
+    }
+    raw
+}
+
+fn vmstat(text: &str) -> Vec<Raw> {
+    let counter = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' ')?.trim().parse::<u64>().ok());
+    let paging = |direction, key| {
+        counter(key).map(|pages| Raw::rate("system.paging.operations", &[("direction", direction)], "{operation}/s", pages, 1.0))
+    };
+    let kills = counter("oom_kill").map(|kills| Raw::growth("system.memory.oom_kills", "{kill}", kills));
+    kills.into_iter().chain(paging("in", "pswpin")).chain(paging("out", "pswpout")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn memory_that_is_not_stated_is_not_measured() {
+        let raw = meminfo("MemTotal: 1000 kB\nSwapTotal: 0 kB\nSwapFree: 0 kB");
+        assert_eq!(raw, [Raw::gauge("system.memory.limit", &[], "By", Some(1_024_000.0))]);
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in "(MemTotal|MemAvailable|SwapTotal|SwapFree|oom_kill|pswpin)?:? *[0-9]{0,25}( kB)?\n?[ -~]{0,20}") {
+            let _ = (meminfo(&text), vmstat(&text));
+        }
+    }
+}

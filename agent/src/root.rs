@@ -1,0 +1,278 @@
+//! File access below one root directory: `/` on a live machine, a captured tree with `--root`.
+//!
+//! Everything that collectors read goes through here. Invariants: every read has a bound; only regular files are read (a pipe or
+//! device in a captured tree cannot block the agent); below a captured tree every symbolic link, absolute ones too, is resolved inside
+//! that tree by the kernel. It must never write.
+
+use rollcall_shared::Timestamp;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+/// Where files are read from.
+#[derive(Clone, Debug)]
+pub struct Root {
+    path: PathBuf,
+    live: bool,
+}
+
+/// Why a file or directory could not be read. Absence is not among the reasons: it is a value.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The operating system said no.
+    #[error("{path}: {source}")]
+    Io {
+        /// Path below the root.
+        path: String,
+        /// What it said.
+        source: io::Error,
+    },
+    /// Larger than whoever reads it is prepared for.
+    #[error("{path}: larger than {limit} bytes")]
+    TooLarge {
+        /// Path below the root.
+        path: String,
+        /// The bound.
+        limit: usize,
+    },
+    /// A directory, device, pipe or socket.
+    #[error("{path}: not a regular file")]
+    NotRegular {
+        /// Path below the root.
+        path: String,
+    },
+}
+
+impl ReadError {
+    /// Whether privileges are what is missing.
+    #[must_use]
+    pub fn is_denied(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied)
+    }
+}
+
+/// What a path leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// Anything else.
+    Other,
+}
+
+/// What is known of a file without reading it.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts {
+    /// What it is.
+    pub kind: Kind,
+    /// Bytes.
+    pub size: u64,
+    /// Last change of its content.
+    pub modified: Timestamp,
+}
+
+/// Entries of one directory that are looked at; the largest that collectors list (dpkg's info) has some 10,000.
+const DIRECTORY_ENTRIES: usize = 100_000;
+
+impl Root {
+    /// A captured tree, or the live machine when `path` is `/`.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        let path = path.into();
+        let live = path == Path::new("/");
+        Self { path, live }
+    }
+
+    /// This machine.
+    #[must_use]
+    pub fn live() -> Self {
+        Self::new("/")
+    }
+
+    /// Whether this is the running machine, whose kernel and sockets may be asked.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        self.live
+    }
+
+    /// The directory that stands for `/`.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Opens a regular file; none when there is no such file.
+    ///
+    /// # Errors
+    /// When it exists and cannot be opened, or is not a regular file.
+    pub fn open(&self, path: &str) -> Result<Option<File>, ReadError> {
+        let Some(file) = absent_as_none(self.open_raw(path, Access::Read)).map_err(|source| failed(path, source))? else { return Ok(None) };
+        let metadata = file.metadata().map_err(|source| failed(path, source))?;
+        if metadata.is_file() { Ok(Some(file)) } else { Err(ReadError::NotRegular { path: path.to_owned() }) }
+    }
+
+    /// The whole of a file; none when there is no such file.
+    ///
+    /// # Errors
+    /// As [`Root::open`], and when it is larger than `limit`.
+    pub fn read(&self, path: &str, limit: usize) -> Result<Option<Vec<u8>>, ReadError> {
+        let Some(file) = self.open(path)? else { return Ok(None) };
+        let mut bytes = Vec::new();
+        file.take(limit as u64 + 1).read_to_end(&mut bytes).map_err(|source| failed(path, source))?;
+        if bytes.len() > limit { Err(ReadError::TooLarge { path: path.to_owned(), limit }) } else { Ok(Some(bytes)) }
+    }
+
+    /// What a path leads to, links followed; none when there is nothing or it may not be seen.
+    #[must_use]
+    pub fn facts(&self, path: &str) -> Option<Facts> {
+        let metadata = self.open_raw(path, Access::Look).ok()?.metadata().ok()?;
+        Some(facts_of(&metadata))
+    }
+
+    /// Whether a path leads anywhere.
+    #[must_use]
+    pub fn exists(&self, path: &str) -> bool {
+        self.facts(path).is_some()
+    }
+}
+
+enum Access {
+    Read,
+    Look,
+    List,
+}
+
+fn failed(path: &str, source: io::Error) -> ReadError {
+    ReadError::Io { path: path.to_owned(), source }
+}
+
+/// A missing path component, or a process that ended while it was read, is absence.
+fn absent_as_none<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    const ESRCH: i32 = 3;
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        Err(error) if cfg!(unix) && error.raw_os_error() == Some(ESRCH) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn facts_of(metadata: &std::fs::Metadata) -> Facts {
+    let kind = match metadata.file_type() {
+        kind if kind.is_file() => Kind::File,
+        kind if kind.is_dir() => Kind::Directory,
+        _ => Kind::Other,
+    };
+    let since = metadata.modified().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok()).unwrap_or_default();
+    Facts { kind, size: metadata.len(), modified: Timestamp(i64::try_from(since.as_secs()).unwrap_or(0).saturating_mul(1000)) }
+}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use super::{Access, DIRECTORY_ENTRIES, ReadError, Root, absent_as_none, failed};
+    use rollcall_shared::Timestamp;
+    use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags};
+    use std::fs::File;
+    use std::io;
+    use std::os::fd::OwnedFd;
+
+    /// An open directory, for many look-ups in it.
+    #[derive(Debug)]
+    pub struct Directory(OwnedFd);
+
+    impl Root {
+        /// `openat2` resolves everything inside the captured tree; it needs Linux 5.6, which only `--root` asks for.
+        pub(super) fn open_raw(&self, path: &str, access: Access) -> io::Result<File> {
+            let flags = OFlags::CLOEXEC
+                | match access {
+                    Access::Read => OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY,
+                    Access::Look => OFlags::PATH,
+                    Access::List => OFlags::RDONLY | OFlags::DIRECTORY,
+                };
+            let opened = if self.live {
+                rustix::fs::openat(CWD, path, flags, Mode::empty())?
+            } else {
+                rustix::fs::openat2(self.anchor()?, path, flags, Mode::empty(), ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS)?
+            };
+            Ok(File::from(opened))
+        }
+
+        fn anchor(&self) -> io::Result<OwnedFd> {
+            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            // A root that is not there must not look like a machine without files.
+            rustix::fs::openat(CWD, &self.path, flags, Mode::empty())
+                .map_err(|error| io::Error::other(format!("root {}: {}", self.path.display(), io::Error::from(error))))
+        }
+
+        /// The names in a directory, sorted; none when there is no such directory. Names that are not UTF-8 are left out.
+        ///
+        /// # Errors
+        /// When it exists and cannot be listed.
+        pub fn list(&self, path: &str) -> Result<Option<Vec<String>>, ReadError> {
+            let fail = |source| failed(path, source);
+            let Some(directory) = absent_as_none(self.open_raw(path, Access::List)).map_err(fail)? else { return Ok(None) };
+            let mut names = Vec::new();
+            for entry in rustix::fs::Dir::new(OwnedFd::from(directory)).map_err(|error| fail(error.into()))? {
+                let entry = entry.map_err(|error| fail(error.into()))?;
+                let Ok(name) = entry.file_name().to_str() else { continue };
+                if name == "." || name == ".." {
+                    continue;
+                }
+                if names.len() >= DIRECTORY_ENTRIES {
+                    return Err(ReadError::TooLarge { path: path.to_owned(), limit: DIRECTORY_ENTRIES });
+                }
+                names.push(name.to_owned());
+            }
+            names.sort_unstable();
+            Ok(Some(names))
+        }
+
+        /// Where a symbolic link points, as written in it; none when it is not a link.
+        #[must_use]
+        pub fn link(&self, path: &str) -> Option<String> {
+            let (parent, name) = path.rsplit_once('/')?;
+            let parent = if parent.is_empty() { "/" } else { parent };
+            let directory = if self.live {
+                rustix::fs::openat(CWD, parent, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok()?
+            } else {
+                OwnedFd::from(self.open_raw(parent, Access::Look).ok()?)
+            };
+            rustix::fs::readlinkat(directory, name, Vec::new()).ok()?.into_string().ok()
+        }
+
+        /// Opens a directory for many look-ups.
+        #[must_use]
+        pub fn directory(&self, path: &str) -> Option<Directory> {
+            Some(Directory(OwnedFd::from(self.open_raw(path, Access::List).ok()?)))
+        }
+    }
+
+    impl Directory {
+        /// Where a symbolic link in it points, as written in it.
+        #[must_use]
+        pub fn link(&self, name: &str) -> Option<String> {
+            rustix::fs::readlinkat(&self.0, name, Vec::new()).ok()?.into_string().ok()
+        }
+
+        /// When the content of a file in it last changed, whole seconds.
+        #[must_use]
+        pub fn modified(&self, name: &str) -> Option<Timestamp> {
+            let stat = rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+            Some(Timestamp(stat.st_mtime.saturating_mul(1000)))
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+pub use linux::Directory;
+
+#[cfg(not(target_os = "linux"))]
+impl Root {
+    fn open_raw(&self, path: &str, _access: Access) -> io::Result<File> {
+        File::open(self.path.join(path.trim_start_matches('/')))
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests;
