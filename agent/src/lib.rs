@@ -4,11 +4,24 @@
 //! `identity` and `trust` say who speaks to whom; `uplink` decides what to say, `http` says it; `run` holds the loop. Nothing
 //! here takes orders: what a server can change are intervals, thresholds and what is sent again.
 
+pub mod cli;
 pub mod clock;
 pub mod collect;
+pub mod config;
+pub mod enrol;
+pub mod entropy;
 pub mod health;
+pub mod http;
+pub mod identity;
+pub mod logging;
 pub mod render;
 pub mod root;
+pub mod run;
+pub mod sections;
+pub mod spool;
+pub mod state;
+pub mod trust;
+pub mod uplink;
 
 #[cfg(target_os = "linux")]
 mod kernel;

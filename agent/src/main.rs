@@ -1,2 +1,22 @@
-//! Rollcall.
-fn main() {}
+//! The agent program: reads the command line, and turns results into output and an exit code.
+
+use clap::Parser;
+use rollcall_agent::cli::Cli;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // Before anything that speaks TLS: the process has one cryptography provider.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    // Wrong usage ends here with exit code 2.
+    let cli = Cli::parse();
+    let mut out = io::stdout().lock();
+    match cli.execute(&mut out).and_then(|()| Ok(out.flush()?)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "rollcall-agent: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

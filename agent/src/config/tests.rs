@@ -1,0 +1,78 @@
+use super::*;
+
+#[track_caller]
+fn check(text: &str, expected: Result<Config, &str>) {
+    let parsed = Config::parse(Path::new("agent.toml"), text).map_err(|error| error.to_string());
+    match (parsed, expected) {
+        (Ok(parsed), Ok(expected)) => assert_eq!(parsed, expected),
+        (Err(error), Err(expected)) => assert!(error.contains(expected), "{error}"),
+        (parsed, expected) => panic!("{parsed:?} instead of {expected:?}"),
+    }
+}
+
+#[test]
+fn an_empty_file_is_the_default() {
+    check("", Ok(Config::default()));
+}
+
+#[test]
+fn every_key_is_read() {
+    let text = r#"
+state = "/var/lib/rollcall-agent"
+root = "/mnt/image"
+skip_sections = ["users", "processes"]
+spool_max_bytes = 1048576
+sample_interval_seconds = 0.5
+push_interval_seconds = 30
+inventory_interval_seconds = 600
+
+[log]
+format = "json"
+level = "debug"
+"#;
+    let expected = Config {
+        state: Some("/var/lib/rollcall-agent".into()),
+        root: Some("/mnt/image".into()),
+        skip_sections: vec![SectionName::Users, SectionName::Processes],
+        spool_max_bytes: Some(1 << 20),
+        sample_interval_seconds: Some(Duration::from_millis(500)),
+        push_interval_seconds: Some(Duration::from_secs(30)),
+        inventory_interval_seconds: Some(Duration::from_mins(10)),
+        log: LogConfig { format: LogFormat::Json, level: LogLevel::Debug },
+    };
+    check(text, Ok(expected));
+}
+
+#[test]
+fn an_error_names_file_line_and_key() {
+    check("state = \"/x\"\nstaet = \"/y\"\n", Err("agent.toml:2: staet: unknown field `staet`"));
+    check("\n\nspool_max_bytes = 12\n", Err("agent.toml:3: spool_max_bytes: 12 is below 262144 bytes"));
+    check("push_interval_seconds = 0\n", Err("agent.toml:1: push_interval_seconds: 0 is not between"));
+    check("push_interval_seconds = nan\n", Err("agent.toml:1: push_interval_seconds: NaN is not between"));
+    check("skip_sections = [\"packges\"]\n", Err("agent.toml:1: skip_sections: unknown variant `packges`"));
+    check("state = 7\n", Err("agent.toml:1: state: invalid type"));
+    check("[log]\nlevel = \"loud\"\n", Err("agent.toml:2: level: unknown variant `loud`"));
+    check("state = \n", Err("agent.toml:1: state: "));
+}
+
+#[test]
+fn a_named_file_must_be_there_and_say_where_the_state_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("agent.toml");
+    assert!(matches!(Config::from_file(&path), Err(ConfigError::Absent(_))));
+    std::fs::write(&path, "spool_max_bytes = 1048576\n").unwrap();
+    assert!(matches!(Config::from_file(&path), Err(ConfigError::NoState(_))));
+    let config = Config::from_state(directory.path()).unwrap();
+    assert_eq!((config.state.as_deref(), config.spool_max_bytes), (Some(directory.path()), Some(1 << 20)));
+}
+
+#[test]
+fn a_file_that_others_may_write_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("agent.toml");
+    std::fs::write(&path, "").unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o666)).unwrap();
+    let error = Config::from_state(directory.path()).unwrap_err().to_string();
+    assert!(error.contains("agent.toml: refused: others may write to it"), "{error}");
+}

@@ -1,0 +1,340 @@
+//! The parts of a running agent, and what happens when each has something to say.
+
+use super::intervals::{Intervals, next_tick};
+use super::inventory::take_inventory;
+use super::sampling::Sampling;
+use super::{RunError, finished};
+use crate::clock::{Clock, Reading};
+use crate::config::Config;
+use crate::entropy::{self, Jitter};
+use crate::health::{Measurement, Sampler};
+use crate::http::{Failure, Http};
+use crate::identity::Identity;
+use crate::root::Root;
+use crate::sections::SectionCache;
+use crate::spool::Spool;
+use crate::state::{StateDir, StateError};
+use crate::trust;
+use crate::uplink::exchange::exchange;
+use crate::uplink::{Answer, Consequences, Uplink, UplinkError};
+use rollcall_shared::message::{Payload, Report, Settings};
+use rollcall_shared::{ContentHash, limits};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::{JoinHandle, spawn_blocking};
+
+const SETTINGS_FILE: &str = "settings.json";
+
+/// The first push comes within this, at a moment of the agent's own: a fleet that was restarted at once does not arrive at once.
+const FIRST_PUSH: Duration = Duration::from_secs(2);
+
+/// An unchanged inventory is reported this often, so that the server knows that it was looked at.
+const REPORT_AT_LEAST: Duration = Duration::from_hours(24);
+
+/// After an inventory that could not be written down.
+const INVENTORY_RETRY: Duration = Duration::from_mins(1);
+
+/// A sampler, when it read, and what.
+type SamplerReading = (Box<Sampler>, Reading, Vec<Measurement>);
+
+/// See the module.
+pub struct Agent {
+    pub clock: Arc<dyn Clock>,
+    pub sampler_at_work: Option<JoinHandle<SamplerReading>>,
+    pub inventory_at_work: Option<JoinHandle<Result<Report, StateError>>>,
+    pub exchange: Option<JoinHandle<Answer>>,
+    state: StateDir,
+    config: Config,
+    root: Root,
+    identity: Identity,
+    settings: Settings,
+    intervals: Intervals,
+    http: Http,
+    spool: Spool,
+    cache: SectionCache,
+    uplink: Uplink,
+    sampling: Sampling,
+    /// `None` while it is at work.
+    sampler: Option<Box<Sampler>>,
+    sample_at: Duration,
+    inventory_at: Duration,
+    flush_at: Duration,
+    /// The next inventory is reported even when nothing changed.
+    report_anyway: bool,
+    reported: Option<(ContentHash, Duration)>,
+    /// Content of the latest inventory: it stays in the cache.
+    current: BTreeSet<ContentHash>,
+    /// Whether the disk took what it was given last.
+    disk_works: bool,
+}
+
+impl Agent {
+    pub fn start(state: StateDir, config: Config, clock: Arc<dyn Clock>) -> Result<Self, RunError> {
+        let now = clock.now();
+        let mut identity = Identity::load(&state)?;
+        let http = Http::new(trust::enrolled(&identity.authority, &identity.certificate, &identity.key)?, &identity.file.agent_url)?;
+        let settings = stored_settings(&state);
+        let intervals = Intervals::of(&config, &settings);
+        let mut spool = Spool::open(&state.join("spool"), config.spool_limits(), identity.file.epoch, now)?;
+        identity.note_epoch(&state, spool.epoch())?;
+        let started = Payload::Started { agent_version: env!("CARGO_PKG_VERSION").to_owned(), at: now.wall };
+        if let Err(error) = spool.append(&[started], now) {
+            tracing::warn!(%error, "the spool cannot be written; samples wait in memory");
+        }
+        let jitter = Jitter::new(u64::from_le_bytes(entropy::draw()?));
+        let first_push = FIRST_PUSH.min(intervals.push).mul_f64(own_fraction(&identity));
+        let root = config.root.clone().map_or_else(Root::live, Root::new);
+        tracing::info!(
+            agent = %identity.file.agent_id,
+            server = identity.file.agent_url,
+            waiting = spool.unsent(),
+            version = env!("CARGO_PKG_VERSION"),
+            "the agent runs"
+        );
+        Ok(Self {
+            cache: SectionCache::open(state.join("sections"))?,
+            uplink: Uplink::new(now.monotonic + first_push, intervals.push, jitter),
+            sampler: Some(Box::new(Sampler::new(root.clone()))),
+            sample_at: now.monotonic,
+            inventory_at: now.monotonic,
+            flush_at: now.monotonic + intervals.flush,
+            clock,
+            sampler_at_work: None,
+            inventory_at_work: None,
+            exchange: None,
+            state,
+            config,
+            root,
+            identity,
+            settings,
+            intervals,
+            http,
+            spool,
+            sampling: Sampling::default(),
+            report_anyway: true,
+            reported: None,
+            current: BTreeSet::new(),
+            disk_works: true,
+        })
+    }
+
+    /// When something is due.
+    pub fn deadline(&self) -> Duration {
+        let inventory = if self.inventory_at_work.is_some() { Duration::MAX } else { self.inventory_at };
+        let uplink = self.uplink.deadline().unwrap_or(Duration::MAX);
+        self.sample_at.min(inventory).min(uplink).min(self.flush_at)
+    }
+
+    /// Starts everything that is due.
+    pub fn tick(&mut self, now: Reading) {
+        if now.monotonic >= self.sample_at {
+            self.sample_at = next_tick(self.sample_at, self.intervals.sample, now.monotonic);
+            self.start_sampling();
+        }
+        if now.monotonic >= self.inventory_at && self.inventory_at_work.is_none() {
+            self.inventory_at = next_tick(self.inventory_at, self.intervals.inventory, now.monotonic);
+            self.start_inventory();
+        }
+        let push_is_due = self.uplink.deadline().is_some_and(|due| now.monotonic >= due);
+        if now.monotonic >= self.flush_at || (push_is_due && self.spool.unsent() == 0) {
+            self.flush(now);
+        }
+        if push_is_due {
+            self.start_exchange(now);
+        }
+    }
+
+    /// Collect and report now, whatever changed.
+    pub fn report_now(&mut self) {
+        tracing::info!("taking an inventory now (SIGHUP)");
+        self.report_anyway = true;
+        self.inventory_at = self.clock.now().monotonic;
+    }
+
+    fn start_sampling(&mut self) {
+        // Still busy with the reading before: this one is left out.
+        let Some(mut sampler) = self.sampler.take() else { return };
+        let clock = self.clock.clone();
+        self.sampler_at_work = Some(spawn_blocking(move || {
+            let at = clock.now();
+            let measurements = sampler.sample(at);
+            (sampler, at, measurements)
+        }));
+    }
+
+    pub fn sampled(&mut self, reading: Option<SamplerReading>) {
+        let now = self.clock.now();
+        let Some((sampler, at, measurements)) = reading else {
+            self.sampler = Some(Box::new(Sampler::new(self.root.clone())));
+            return;
+        };
+        self.sampler = Some(sampler);
+        match self.sampling.take(measurements, at.wall, &self.settings.thresholds) {
+            Ok(true) => {
+                self.flush(now);
+                self.uplink.hurry(now);
+            }
+            Ok(false) => {}
+            Err(error) => tracing::error!(%error, "the health series make no table; the samples are left out"),
+        }
+    }
+
+    fn start_inventory(&mut self) {
+        let (root, clock, cache) = (self.root.clone(), self.clock.clone(), self.cache.clone());
+        let skipped = self.config.skip_sections.clone();
+        self.inventory_at_work = Some(spawn_blocking(move || take_inventory(&root, &skipped, &*clock, &cache)));
+    }
+
+    pub fn collected(&mut self, report: Option<Result<Report, StateError>>) {
+        let now = self.clock.now();
+        let Some(report) = report else { return };
+        let report = match report {
+            Ok(report) => report,
+            Err(error) => {
+                self.disk(Err(&error));
+                self.inventory_at = self.inventory_at.min(now.monotonic + INVENTORY_RETRY);
+                return;
+            }
+        };
+        self.current = report.sections.iter().filter_map(|entry| entry.hash).collect();
+        let is_news = self.reported.is_none_or(|(root, at)| root != report.root || now.monotonic - at >= REPORT_AT_LEAST);
+        if is_news || self.report_anyway {
+            self.spool_report(report, now);
+        }
+        self.remove_unnamed_sections();
+    }
+
+    fn spool_report(&mut self, report: Report, now: Reading) {
+        let root = report.root;
+        match self.spool.append(&[Payload::Report(report)], now) {
+            Ok(()) => {
+                self.reported = Some((root, now.monotonic));
+                self.report_anyway = false;
+                self.disk(Ok(()));
+                self.uplink.hurry(now);
+            }
+            Err(error) => {
+                self.disk(Err(&error));
+                self.inventory_at = self.inventory_at.min(now.monotonic + INVENTORY_RETRY);
+            }
+        }
+    }
+
+    fn remove_unnamed_sections(&mut self) {
+        let named = self.spool.references().map_err(UplinkError::from).and_then(|mut named| {
+            named.extend(&self.current);
+            named.extend(self.sampling.tables());
+            Ok(self.cache.retain(&named)?)
+        });
+        if let Err(error) = named {
+            tracing::warn!(%error, "unused sections stay in the cache for now");
+        }
+    }
+
+    /// Gathered samples go to disk.
+    fn flush(&mut self, now: Reading) {
+        self.flush_at = next_tick(self.flush_at, self.intervals.flush, now.monotonic);
+        if self.sampling.is_empty() {
+            return;
+        }
+        match self.sampling.flush(&mut self.spool, &self.cache, now) {
+            Ok(()) => self.disk(Ok(())),
+            Err(error) => self.disk(Err(&error)),
+        }
+    }
+
+    fn start_exchange(&mut self, now: Reading) {
+        match self.uplink.poll(&mut self.spool, &self.cache, self.settings.version, now) {
+            Ok(Some(request)) => self.exchange = Some(tokio::spawn(exchange(self.http.clone(), request))),
+            Ok(None) => {}
+            Err(error) => self.disk(Err(&error)),
+        }
+    }
+
+    pub fn answered(&mut self, answer: Option<Answer>) {
+        let now = self.clock.now();
+        let answer = answer.unwrap_or_else(|| Answer::Failed(Failure::Unreachable("the exchange died".to_owned())));
+        match self.uplink.answered(answer, &mut self.spool, now) {
+            Ok(Consequences { settings, report_again, new_epoch }) => {
+                if let Some(settings) = settings {
+                    self.adopt(settings, now);
+                }
+                if report_again {
+                    self.report_anyway = true;
+                    self.inventory_at = now.monotonic;
+                }
+                if new_epoch && let Err(error) = self.identity.note_epoch(&self.state, self.spool.epoch()) {
+                    self.disk(Err(&error));
+                }
+            }
+            Err(error) => self.disk(Err(&error)),
+        }
+    }
+
+    fn adopt(&mut self, mut settings: Settings, now: Reading) {
+        settings.thresholds.truncate(limits::THRESHOLDS);
+        tracing::info!(version = settings.version, thresholds = settings.thresholds.len(), "new settings from the server");
+        if let Err(error) = self.state.install_json(SETTINGS_FILE, &settings) {
+            self.disk(Err(&error));
+        }
+        self.settings = settings;
+        self.intervals = Intervals::of(&self.config, &self.settings);
+        self.sample_at = self.sample_at.min(now.monotonic + self.intervals.sample);
+        self.inventory_at = self.inventory_at.min(now.monotonic + self.intervals.inventory);
+        self.flush_at = self.flush_at.min(now.monotonic + self.intervals.flush);
+        self.uplink.set_interval(self.intervals.push, now);
+    }
+
+    /// The last samples and the farewell, on disk first and then, if it is there, to the server.
+    pub async fn say_goodbye(&mut self, reason: &str) {
+        let now = self.clock.now();
+        self.flush(now);
+        let goodbye = Payload::Goodbye { reason: reason.to_owned(), at: now.wall };
+        if let Err(error) = self.spool.append(&[goodbye], now) {
+            tracing::warn!(%error, "the farewell cannot be written down");
+        }
+        if self.exchange.is_some() {
+            let answer = finished(&mut self.exchange).await;
+            self.answered(answer);
+        }
+        while self.spool.unsent() > 0 && self.uplink.last_words(self.clock.now()) {
+            self.start_exchange(self.clock.now());
+            if self.exchange.is_none() {
+                return;
+            }
+            let answer = finished(&mut self.exchange).await;
+            self.answered(answer);
+        }
+    }
+
+    /// One line when the disk stops taking data, one when it does again.
+    fn disk(&mut self, result: Result<(), &dyn std::error::Error>) {
+        match result {
+            Err(error) if self.disk_works => {
+                tracing::error!(%error, "the state directory cannot be written; sampling goes on in memory");
+                self.disk_works = false;
+            }
+            Ok(()) if !self.disk_works => {
+                tracing::info!("the state directory can be written again");
+                self.disk_works = true;
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What the server last asked for; the defaults when that is unknown or damaged.
+fn stored_settings(state: &StateDir) -> Settings {
+    let stored = state.read_json(SETTINGS_FILE).unwrap_or_else(|error| {
+        tracing::warn!(%error, "the stored settings are not used; the server will send them again");
+        None
+    });
+    stored.unwrap_or_default()
+}
+
+/// A number in `[0, 1)` of the agent's own, the same at each start. Ids are drawn at random; machine ids are copied with images.
+fn own_fraction(identity: &Identity) -> f64 {
+    let hash = ContentHash::of(&identity.file.agent_id.0.to_be_bytes());
+    f64::from(u16::from_be_bytes([hash.0[0], hash.0[1]])) / 65_536.0
+}

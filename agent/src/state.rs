@@ -1,0 +1,289 @@
+//! The state directory: everything an agent must not forget.
+//!
+//! | name | what it is |
+//! |---|---|
+//! | `agent.json` | who this agent is and whom it talks to; its presence means "enrolled" |
+//! | `agent.key`, `agent.pem`, `ca.pem` | private key, certificate, the only authority it trusts |
+//! | `enrolment.json` | the attempt in progress, so that a retry is the same attempt |
+//! | `settings.json` | what the server last asked for |
+//! | `spool/` | messages that are not acknowledged |
+//! | `sections/` | content that reports name |
+//! | `lock` | held by the one agent that runs here |
+//!
+//! Invariants: a file is either the old one or the new one, never a torn one; nothing here is used when somebody else could
+//! have written it, and the refusal names the path.
+
+use serde::{Serialize, de::DeserializeOwned};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// Files here are small; anything larger is not ours (certificates and settings stay far below).
+const FILE_BYTES: u64 = 1 << 20;
+
+/// Who may write: nobody but the owner.
+const WRITABLE_BY_OTHERS: u32 = 0o022;
+
+/// Why the state directory cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// The world broke.
+    #[error("{}: cannot {what}: {source}", path.display())]
+    Io {
+        /// What was touched.
+        path: PathBuf,
+        /// The attempted action.
+        what: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Somebody else could have written it.
+    #[error("{}: refused: {why}", path.display())]
+    Untrusted {
+        /// What was refused.
+        path: PathBuf,
+        /// What is wrong with it, and what to do.
+        why: String,
+    },
+    /// Another agent runs here.
+    #[error("{}: another agent is running on this state directory", path.display())]
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+    },
+    /// A file does not hold what it should.
+    #[error("{}: {why}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+}
+
+fn failed(path: &Path, what: &'static str) -> impl FnOnce(io::Error) -> StateError {
+    let path = path.to_owned();
+    move |source| StateError::Io { path, what, source }
+}
+
+/// A state directory that this process may use, and holds the lock of.
+#[derive(Debug)]
+pub struct StateDir {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl StateDir {
+    /// Opens the directory, after creating it (0700) when it is absent, and takes its lock.
+    ///
+    /// # Errors
+    /// When it, or one of its parts, is a symbolic link or writable by others, or when another agent holds the lock.
+    pub fn open(path: &Path) -> Result<Self, StateError> {
+        create_private_dir(path)?;
+        check_ancestors(path)?;
+        check_private(path)?;
+        for part in ["agent.json", "agent.key", "agent.pem", "ca.pem", "settings.json", "enrolment.json", "spool", "sections"] {
+            let part = path.join(part);
+            if part.symlink_metadata().is_ok() {
+                check_private(&part)?;
+            }
+        }
+        let lock = take_lock(&path.join("lock"))?;
+        let state = Self { path: path.to_owned(), _lock: lock };
+        state.remove_leftovers()?;
+        Ok(state)
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The path of one of its parts.
+    #[must_use]
+    pub fn join(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// The text of a part; `None` when it is absent.
+    ///
+    /// # Errors
+    /// When it is there and cannot be read.
+    pub fn read(&self, name: &str) -> Result<Option<String>, StateError> {
+        read_bounded(&self.join(name))
+    }
+
+    /// A JSON part; `None` when it is absent.
+    ///
+    /// # Errors
+    /// When it is there and is not what it should be.
+    pub fn read_json<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, StateError> {
+        let Some(text) = self.read(name)? else { return Ok(None) };
+        serde_json::from_str(&text).map(Some).map_err(|error| StateError::Malformed { path: self.join(name), why: error.to_string() })
+    }
+
+    /// Replaces a part so that a power cut leaves the old one or the new one.
+    ///
+    /// # Errors
+    /// When any step fails; the old part is then still there.
+    pub fn install(&self, name: &str, bytes: &[u8]) -> Result<(), StateError> {
+        install(&self.path, name, bytes)
+    }
+
+    /// [`Self::install`] of a value as JSON.
+    ///
+    /// # Errors
+    /// As for [`Self::install`].
+    pub fn install_json<T: Serialize>(&self, name: &str, value: &T) -> Result<(), StateError> {
+        let text = serde_json::to_vec_pretty(value);
+        let mut bytes = text.map_err(|error| StateError::Malformed { path: self.join(name), why: error.to_string() })?;
+        bytes.push(b'\n');
+        self.install(name, &bytes)
+    }
+
+    /// Temporary files of installs that a crash cut short.
+    fn remove_leftovers(&self) -> Result<(), StateError> {
+        let entries = fs::read_dir(&self.path).map_err(failed(&self.path, "list"))?;
+        for entry in entries.flatten() {
+            if entry.file_name().to_string_lossy().ends_with(TEMPORARY) {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+        Ok(())
+    }
+}
+
+const TEMPORARY: &str = ".new";
+
+/// Writes `directory/name` atomically: temporary file, sync, rename, sync of the directory.
+///
+/// # Errors
+/// When any step fails; an earlier file of that name is then still there.
+pub fn install(directory: &Path, name: &str, bytes: &[u8]) -> Result<(), StateError> {
+    install_unsynced(directory, name, bytes)?;
+    sync_dir(directory)
+}
+
+/// [`install`] without the last step: for many files, followed by one [`sync_dir`].
+///
+/// # Errors
+/// As for [`install`].
+pub fn install_unsynced(directory: &Path, name: &str, bytes: &[u8]) -> Result<(), StateError> {
+    let temporary = directory.join(format!("{name}{TEMPORARY}"));
+    let target = directory.join(name);
+    let written = write_synced(&temporary, bytes).and_then(|()| fs::rename(&temporary, &target).map_err(failed(&target, "install")));
+    if written.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    written
+}
+
+fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), StateError> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600).custom_flags(no_follow());
+    let mut file = options.open(path).map_err(failed(path, "create"))?;
+    file.write_all(bytes).map_err(failed(path, "write"))?;
+    file.sync_all().map_err(failed(path, "sync"))
+}
+
+/// Makes names in `directory` durable.
+///
+/// # Errors
+/// When the system cannot.
+pub fn sync_dir(directory: &Path) -> Result<(), StateError> {
+    File::open(directory).and_then(|file| file.sync_all()).map_err(failed(directory, "sync"))
+}
+
+/// Creates a directory (0700) with its parents and makes it durable; fine when it exists.
+///
+/// # Errors
+/// When it cannot be created.
+pub fn create_private_dir(path: &Path) -> Result<(), StateError> {
+    if path.symlink_metadata().is_ok() {
+        return Ok(());
+    }
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed(path, "create"))?;
+    match path.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => sync_dir(Path::new(".")),
+        Some(parent) => sync_dir(parent),
+        None => Ok(()),
+    }
+}
+
+/// Refuses what somebody else could have written: a symbolic link, a foreign owner, group or world write permission; for the
+/// private key also read permission.
+///
+/// # Errors
+/// [`StateError::Untrusted`], naming the path and the remedy.
+pub fn check_private(path: &Path) -> Result<(), StateError> {
+    let refuse = |why: String| Err(StateError::Untrusted { path: path.to_owned(), why });
+    let metadata = path.symlink_metadata().map_err(failed(path, "inspect"))?;
+    if metadata.is_symlink() {
+        return refuse("it is a symbolic link; put the real file or directory there".into());
+    }
+    let me = rustix::process::geteuid().as_raw();
+    if metadata.uid() != me && metadata.uid() != 0 {
+        return refuse(format!("it belongs to user {}, and this is user {me}", metadata.uid()));
+    }
+    let mode = metadata.mode() & 0o7777;
+    if mode & WRITABLE_BY_OTHERS != 0 {
+        return refuse(format!("others may write to it (mode {mode:04o}); chmod go-w it and check what is inside"));
+    }
+    let is_key = path.extension().is_some_and(|extension| extension == "key");
+    if is_key && mode & 0o077 != 0 {
+        return refuse(format!("others may read this private key (mode {mode:04o}); enrol again with a new one"));
+    }
+    Ok(())
+}
+
+/// Refuses a directory under one in which anybody may replace it. The sticky bit (as on /tmp) prevents that.
+fn check_ancestors(path: &Path) -> Result<(), StateError> {
+    let real = path.canonicalize().map_err(failed(path, "resolve"))?;
+    for ancestor in real.ancestors().skip(1) {
+        let mode = ancestor.metadata().map_err(failed(ancestor, "inspect"))?.mode();
+        if mode & 0o002 != 0 && mode & 0o1000 == 0 {
+            let why = format!("anybody may write to this parent of {} (mode {:04o})", path.display(), mode & 0o7777);
+            return Err(StateError::Untrusted { path: ancestor.to_owned(), why });
+        }
+    }
+    Ok(())
+}
+
+fn take_lock(path: &Path) -> Result<File, StateError> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false).mode(0o600).custom_flags(no_follow());
+    let file = options.open(path).map_err(failed(path, "open"))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StateError::Locked { path: path.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(StateError::Io { path: path.to_owned(), what: "lock", source }),
+    }
+}
+
+fn no_follow() -> i32 {
+    rustix::fs::OFlags::NOFOLLOW.bits().cast_signed()
+}
+
+/// The text of a file; `None` when it is absent. Bounded: nothing here is large.
+///
+/// # Errors
+/// When it cannot be read, is too large or is not UTF-8.
+pub fn read_bounded(path: &Path) -> Result<Option<String>, StateError> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(StateError::Io { path: path.to_owned(), what: "open", source }),
+    };
+    let mut bytes = Vec::new();
+    file.take(FILE_BYTES + 1).read_to_end(&mut bytes).map_err(failed(path, "read"))?;
+    let malformed = |why: &str| StateError::Malformed { path: path.to_owned(), why: why.to_owned() };
+    if bytes.len() as u64 > FILE_BYTES {
+        return Err(malformed("larger than 1 MiB"));
+    }
+    String::from_utf8(bytes).map(Some).map_err(|_| malformed("not UTF-8"))
+}
+
+#[cfg(test)]
+mod tests;
