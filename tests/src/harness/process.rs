@@ -6,9 +6,13 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
 
 /// Lines of a log that are worth repeating when something failed.
 const TAIL: usize = 25;
+
+/// Time that a program gets to end by itself when its owner goes.
+const PARTING: Duration = Duration::from_secs(10);
 
 /// A running program.
 pub struct Process {
@@ -127,8 +131,10 @@ impl Process {
 }
 
 impl Drop for Process {
+    /// Asks first: a script that started others must get to stop them.
     fn drop(&mut self) {
-        if matches!(self.child.try_wait(), Ok(None)) {
+        let _ = self.signal(Signal::TERM);
+        if clock::until(PARTING, "the end", || self.ended()).is_err() {
             let _ = self.child.kill();
             let _ = self.child.wait();
         }
