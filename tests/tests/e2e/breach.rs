@@ -64,6 +64,19 @@ async fn missing_data_never_resolves_an_incident() -> Result<()> {
     newest(&scene, 1, false).await.map(drop)
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn every_stock_rule_says_what_it_means_and_what_to_do() -> Result<()> {
+    let scene = Scene::start()?;
+    let rules = scene.api.list("/api/v1/rules").await?;
+    ensure!(rules.len() >= 10, "{} stock rules", rules.len());
+    for rule in rules {
+        let text = |field: &str| rule[field].as_str().unwrap_or_default().len();
+        ensure!(text("title") > 3 && text("description") > 100, "{rule}");
+        ensure!(rule["tier"].is_string() && rule["impact"].is_string(), "{rule}");
+    }
+    Ok(())
+}
+
 /// The latest of `count` incidents, when it is as open as wanted.
 async fn newest(scene: &Scene, count: usize, open: bool) -> Result<Value> {
     let what = format!("incident {count} to be {}", if open { "open" } else { "resolved" });
