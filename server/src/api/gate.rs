@@ -5,7 +5,7 @@
 use super::Api;
 use super::format::Format;
 use super::routes::{Access, Route};
-use crate::answer::{ApiError, Code};
+use crate::answer::{self, ApiError, Code};
 use crate::engine;
 use crate::token::{self, API_TOKEN_CHARS, API_TOKEN_PREFIX};
 use axum::extract::{Request, State};
@@ -81,26 +81,27 @@ async fn pass(State(gate): State<Arc<Gate>>, mut request: Request, next: Next) -
 impl Gate {
     async fn authorise(&self, headers: &HeaderMap) -> Result<Principal, ApiError> {
         let Some(principal) = authenticate(&self.api, headers) else {
-            self.audit(Actor::Anonymous, Code::Unauthenticated, "without a valid token".into()).await;
+            self.audit(headers, Actor::Anonymous, Code::Unauthenticated, "without a valid token".into()).await;
             return Err(ApiError::new(Code::Unauthenticated, "this needs a valid API token: Authorization: Bearer rca_…"));
         };
         if self.route.access.allows(principal.role) {
             return Ok(principal);
         }
         let role = principal.role.as_str();
-        self.audit(principal.actor, Code::Forbidden, format!("by a {role}")).await;
+        self.audit(headers, principal.actor, Code::Forbidden, format!("by a {role}")).await;
         let needed: Vec<&str> = self.route.access.roles().iter().map(|role| role.as_str()).collect();
         Err(ApiError::new(Code::Forbidden, format!("the role {role} may not do this; it needs {}", needed.join(" or "))))
     }
 
     /// The refusal stands whether or not it could be written down.
-    async fn audit(&self, actor: Actor, code: Code, how: String) {
+    async fn audit(&self, headers: &HeaderMap, actor: Actor, code: Code, how: String) {
         if !self.api.audited.admits(self.api.engine.now()) {
             return;
         }
         let detail = format!("{} {} {how}", self.route.method, self.route.path);
         let command = Command::Trust(TrustCommand::Refuse { code: code.as_str().into(), detail });
-        let request = engine::Request { actor, request_id: None, idempotency_key: None, command };
+        let request_id = headers.get(answer::REQUEST_ID).and_then(|id| id.to_str().ok()).map(str::to_owned);
+        let request = engine::Request { actor, request_id, idempotency_key: None, command };
         if let Err(error) = self.api.engine.execute(request).await {
             tracing::warn!(%error, "a refusal could not be written to the audit log");
         }

@@ -106,13 +106,17 @@ async fn refusals_are_in_the_audit_log_but_cannot_fill_it() {
     let fixture = Fixture::new().await;
     let before = fixture.engine.read(|world| world.revision);
     for _ in 0..100 {
-        fixture.send(fixture.ask(Role::Viewer, "POST", "/api/v1/tokens", &[], Some("{}"))).await.refused("forbidden");
+        fixture
+            .send(fixture.ask(Role::Viewer, "POST", "/api/v1/tokens", &[("x-request-id", "req-7")], Some("{}")))
+            .await
+            .refused("forbidden");
     }
     assert_eq!(fixture.engine.read(|world| world.revision) - before, 60);
     let newest = &fixture.get("/api/v1/audit").await.ok().items()[0];
     assert_eq!((&newest["type"], &newest["event"]["code"]), (&"refused".into(), &"forbidden".into()));
     assert_eq!(newest["event"]["detail"], "POST /api/v1/tokens by a viewer");
     assert_eq!(newest["actor"]["name"], "the viewer");
+    assert_eq!(newest["request_id"], "req-7", "what the caller was told leads to the entry");
 }
 
 #[tokio::test]
