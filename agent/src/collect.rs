@@ -10,9 +10,11 @@ use rollcall_shared::section::Row;
 use rollcall_shared::{Outcome, Section, SectionName, limits};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+pub mod options;
 mod scope;
 pub(crate) mod secrets;
 mod text;
+pub mod trace;
 
 #[cfg(any(not(target_os = "linux"), test))]
 mod elsewhere;
@@ -24,8 +26,10 @@ macro_rules! linux_collectors {
 }
 
 linux_collectors! {
-    bus containers cpus disks filesystems listeners memory_modules mounts network_interfaces os packages processes services smbios
-    system udev units users virtualisation
+    bus batteries certificates connections containers cpus custom databases disk_health disks dns filesystems firewall firmware gpus groups images kernel_modules listeners
+    logins memory_modules monitors mount_options mounts neighbours network_interfaces os packages pci_devices power_supplies processes routes
+    scheduled_tasks security services smbios ssh_keys sudoers sysctls system udev units usb_devices users virtual_machines virtualisation volumes
+    web_servers
 }
 
 /// What one collector brought back.
@@ -60,6 +64,34 @@ pub const COLLECTED: &[SectionName] = &[
     SectionName::Processes,
     SectionName::Listeners,
     SectionName::Containers,
+    SectionName::Firmware,
+    SectionName::Volumes,
+    SectionName::Routes,
+    SectionName::Dns,
+    SectionName::Neighbours,
+    SectionName::PciDevices,
+    SectionName::UsbDevices,
+    SectionName::Gpus,
+    SectionName::Monitors,
+    SectionName::Batteries,
+    SectionName::PowerSupplies,
+    SectionName::Connections,
+    SectionName::VirtualMachines,
+    SectionName::Images,
+    SectionName::Databases,
+    SectionName::WebServers,
+    SectionName::Groups,
+    SectionName::SshKeys,
+    SectionName::Sudoers,
+    SectionName::Logins,
+    SectionName::ScheduledTasks,
+    SectionName::KernelModules,
+    SectionName::Sysctls,
+    SectionName::MountOptions,
+    SectionName::Firewall,
+    SectionName::Certificates,
+    SectionName::Security,
+    SectionName::Custom,
 ];
 
 /// Runs the collectors of `names`, one after the other. Never panics.
@@ -114,6 +146,35 @@ fn gather(scope: &Scope<'_>, name: SectionName) -> Result<Section, Failure> {
         SectionName::Processes => Section::Processes(ordered(scope, processes::collect(scope)?)),
         SectionName::Listeners => Section::Listeners(ordered(scope, listeners::collect(scope)?)),
         SectionName::Containers => Section::Containers(ordered(scope, containers::collect(scope)?)),
+        SectionName::Firmware => Section::Firmware(ordered(scope, firmware::collect(scope)?)),
+        SectionName::Volumes => Section::Volumes(ordered(scope, volumes::collect(scope)?)),
+        SectionName::Routes => Section::Routes(ordered(scope, routes::collect(scope)?)),
+        SectionName::Dns => Section::Dns(ordered(scope, dns::collect(scope)?)),
+        SectionName::Neighbours => Section::Neighbours(ordered(scope, neighbours::collect(scope)?)),
+        SectionName::PciDevices => Section::PciDevices(ordered(scope, pci_devices::collect(scope)?)),
+        SectionName::UsbDevices => Section::UsbDevices(ordered(scope, usb_devices::collect(scope)?)),
+        SectionName::Gpus => Section::Gpus(ordered(scope, gpus::collect(scope)?)),
+        SectionName::Monitors => Section::Monitors(ordered(scope, monitors::collect(scope)?)),
+        SectionName::Batteries => Section::Batteries(ordered(scope, batteries::collect(scope)?)),
+        SectionName::PowerSupplies => Section::PowerSupplies(ordered(scope, power_supplies::collect(scope)?)),
+        SectionName::Connections => Section::Connections(ordered(scope, connections::collect(scope)?)),
+        SectionName::VirtualMachines => Section::VirtualMachines(ordered(scope, virtual_machines::collect(scope)?)),
+        SectionName::Images => Section::Images(ordered(scope, images::collect(scope)?)),
+        SectionName::Databases => Section::Databases(ordered(scope, databases::collect(scope)?)),
+        SectionName::WebServers => Section::WebServers(ordered(scope, web_servers::collect(scope)?)),
+        SectionName::Groups => Section::Groups(ordered(scope, groups::collect(scope)?)),
+        SectionName::SshKeys => Section::SshKeys(ordered(scope, ssh_keys::collect(scope)?)),
+        SectionName::Sudoers => Section::Sudoers(ordered(scope, sudoers::collect(scope)?)),
+        SectionName::Logins => Section::Logins(ordered(scope, logins::collect(scope)?)),
+        SectionName::ScheduledTasks => Section::ScheduledTasks(ordered(scope, scheduled_tasks::collect(scope)?)),
+        SectionName::KernelModules => Section::KernelModules(ordered(scope, kernel_modules::collect(scope)?)),
+        SectionName::Sysctls => Section::Sysctls(ordered(scope, sysctls::collect(scope)?)),
+        SectionName::MountOptions => Section::MountOptions(ordered(scope, mount_options::collect(scope)?)),
+        SectionName::Firewall => Section::Firewall(ordered(scope, firewall::collect(scope)?)),
+        SectionName::Certificates => Section::Certificates(ordered(scope, certificates::collect(scope)?)),
+        SectionName::Security => Section::Security(ordered(scope, security::collect(scope)?)),
+        SectionName::Custom => Section::Custom(ordered(scope, custom::collect(scope)?)),
+        SectionName::Checks => return Err(Failure::Skipped("checks are run by the agent itself".to_owned())),
         SectionName::Series => return Err(Failure::Skipped("the series table comes from the sampler".to_owned())),
     })
 }
@@ -123,5 +184,7 @@ fn gather(scope: &Scope<'_>, name: SectionName) -> Result<Section, Failure> {
     elsewhere::gather(scope, name)
 }
 
+#[cfg(all(test, target_os = "linux"))]
+pub(crate) mod testing;
 #[cfg(all(test, target_os = "linux"))]
 mod tests;

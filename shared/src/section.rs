@@ -224,6 +224,64 @@ sections! {
     Containers(Container) = 13, "containers", Many;
     /// The series that sample sets refer to.
     Series(Series) = 14, "series", Many;
+    /// Firmware: BIOS or EFI, TPM, microcode.
+    Firmware(Firmware) = 15, "firmware", Many;
+    /// Volumes, arrays and pools between disks and file systems.
+    Volumes(Volume) = 16, "volumes", Many;
+    /// Routes.
+    Routes(Route) = 17, "routes", Many;
+    /// Resolver configuration.
+    Dns(Dns) = 18, "dns", Many;
+    /// Peers on the link that stay: LLDP, gateways, permanent entries.
+    Neighbours(Neighbour) = 19, "neighbours", Many;
+    /// PCI devices.
+    PciDevices(PciDevice) = 20, "pci_devices", Many;
+    /// USB devices.
+    UsbDevices(UsbDevice) = 21, "usb_devices", Many;
+    /// Graphics processors.
+    Gpus(Gpu) = 22, "gpus", Many;
+    /// Monitors.
+    Monitors(Monitor) = 23, "monitors", Many;
+    /// Batteries.
+    Batteries(Battery) = 24, "batteries", Many;
+    /// Power supplies.
+    PowerSupplies(PowerSupply) = 25, "power_supplies", Many;
+    /// Connections, put together by service and peer.
+    Connections(Connection) = 26, "connections", Many;
+    /// Virtual machines on this host.
+    VirtualMachines(VirtualMachine) = 27, "virtual_machines", Many;
+    /// Container images.
+    Images(Image) = 28, "images", Many;
+    /// Database instances.
+    Databases(Database) = 29, "databases", Many;
+    /// Web server instances.
+    WebServers(WebServer) = 30, "web_servers", Many;
+    /// Local groups.
+    Groups(Group) = 31, "groups", Many;
+    /// SSH keys by fingerprint.
+    SshKeys(SshKey) = 32, "ssh_keys", Many;
+    /// Rules of sudo.
+    Sudoers(Sudoer) = 33, "sudoers", Many;
+    /// Last log-ins.
+    Logins(Login) = 34, "logins", Many;
+    /// What the clock starts.
+    ScheduledTasks(ScheduledTask) = 35, "scheduled_tasks", Many;
+    /// Loaded kernel modules.
+    KernelModules(KernelModule) = 36, "kernel_modules", Many;
+    /// Kernel settings that matter for security.
+    Sysctls(Sysctl) = 37, "sysctls", Many;
+    /// How well-known directories are mounted.
+    MountOptions(MountOption) = 38, "mount_options", Many;
+    /// Packet filters.
+    Firewall(Firewall) = 39, "firewall", Many;
+    /// X.509 certificates.
+    Certificates(Certificate) = 40, "certificates", Many;
+    /// Security controls.
+    Security(Security) = 41, "security", Many;
+    /// What local extension files declare.
+    Custom(Custom) = 42, "custom", Many;
+    /// Local checks and their states.
+    Checks(Check) = 43, "checks", Many;
 }
 
 /// Format that this release writes; it reads this one and earlier ones.

@@ -47,6 +47,9 @@ fn disk(scope: &Scope<'_>, name: String) -> Option<Disk> {
     let serial = || page("80").and_then(|page| unit_serial(&page));
     let designator = || page("83").and_then(|page| world_wide_name(&page));
     Some(Disk {
+        logical_sector_bytes: None,
+        physical_sector_bytes: None,
+        health: None,
         model: read("device/model").or_else(|| properties.get("ID_MODEL_ENC")).or_else(|| properties.get("ID_MODEL")),
         vendor: vendor(read("device/vendor")),
         serial: properties.get("ID_SERIAL_SHORT").or_else(serial).or_else(|| read("device/serial")).or_else(|| read("serial")),

@@ -39,6 +39,7 @@ struct Socket {
 fn row(scope: &Scope<'_>, socket: &Socket, pid: Option<u32>) -> Listener {
     let cgroup = pid.and_then(|pid| scope.text(&format!("/proc/{pid}/cgroup")).ok().flatten());
     Listener {
+        container: None,
         protocol: socket.protocol.to_owned(),
         address: socket.address.to_string(),
         port: socket.port,

@@ -66,6 +66,7 @@ fn row(scope: &Scope<'_>, link: Link, names: &BTreeMap<u32, String>, members: &B
     let mut members = members.get(&link.index).cloned().unwrap_or_default();
     members.sort_unstable();
     NetworkInterface {
+        firmware: None,
         is_virtual,
         bus_path: target.as_deref().filter(|_| is_virtual == Some(false)).and_then(bus_path),
         driver: scope.root().link(&format!("{folder}/device/driver")).and_then(|target| Some(target.rsplit('/').next()?.to_owned())),

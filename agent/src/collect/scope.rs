@@ -1,7 +1,11 @@
 //! One collector's run: its access to files, what it read, and what went wrong on the way.
 //!
-//! A problem that is noted makes the section `partial`; a [`Failure`] that is returned makes it `failed` or `skipped`.
+//! A problem that is noted makes the section `partial`; a [`Failure`] that is returned makes it `failed` or `skipped`. What the
+//! agent may not read itself is taken from the privileged helper, when there is one.
 
+use super::options::Options;
+use super::trace::{Found, Trace};
+use crate::probe::Privileged;
 use crate::root::{ReadError, Root};
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -63,15 +67,58 @@ const LINE_BYTES: u64 = 1 << 20;
 /// Access to files for one collector.
 pub(crate) struct Scope<'a> {
     root: &'a Root,
+    options: &'a Options,
+    privileged: &'a Privileged,
+    trace: Option<Trace>,
     bytes: Cell<u64>,
     problems: RefCell<Vec<String>>,
     more: Cell<usize>,
 }
 
 impl<'a> Scope<'a> {
-    /// A fresh run on `root`.
+    /// A fresh run on `root`, with nothing excluded and without a helper.
     pub(crate) fn new(root: &'a Root) -> Self {
-        Self { root, bytes: Cell::new(0), problems: RefCell::new(Vec::new()), more: Cell::new(0) }
+        Self::with(root, Options::default_ref(), Privileged::none_ref())
+    }
+
+    /// A fresh run on `root`.
+    pub(crate) fn with(root: &'a Root, options: &'a Options, privileged: &'a Privileged) -> Self {
+        Self { root, options, privileged, trace: None, bytes: Cell::new(0), problems: RefCell::new(Vec::new()), more: Cell::new(0) }
+    }
+
+    /// The same, noting every source that is asked.
+    pub(crate) fn traced(mut self) -> Self {
+        self.trace = Some(Trace::default());
+        self
+    }
+
+    /// Which sources were asked, and what came of it; empty unless the run is traced.
+    pub(crate) fn into_trace(self) -> Trace {
+        self.trace.unwrap_or_default()
+    }
+
+    /// What the operator configured.
+    pub(crate) fn options(&self) -> &'a Options {
+        self.options
+    }
+
+    /// What the privileged helper brought.
+    pub(crate) fn privileged(&self) -> &'a Privileged {
+        self.privileged
+    }
+
+    /// Notes a source that is no file of the root (a socket, netlink, an ioctl) and what came of asking it.
+    pub(crate) fn asked(&self, source: &str, found: Found) {
+        if let Some(trace) = &self.trace {
+            trace.note(source, found);
+        }
+    }
+
+    fn noted<T>(&self, path: &str, result: Result<Option<T>, ReadError>, length: impl Fn(&T) -> usize) -> Result<Option<T>, ReadError> {
+        if self.trace.is_some() {
+            self.asked(path, Found::of(&result, length));
+        }
+        result
     }
 
     /// For look-ups that read no content.
@@ -111,7 +158,14 @@ impl<'a> Scope<'a> {
 
     /// The whole of a file.
     pub(crate) fn bytes(&self, path: &str, limit: usize) -> Result<Option<Vec<u8>>, ReadError> {
-        let bytes = self.root.read(path, limit)?;
+        let result = match self.root.read(path, limit) {
+            Err(error) if error.is_denied() => match self.privileged.file(path).filter(|bytes| bytes.len() <= limit) {
+                Some(bytes) => Ok(Some(bytes.to_vec())),
+                None => Err(error),
+            },
+            result => result,
+        };
+        let bytes = self.noted(path, result, Vec::len)?;
         self.count(bytes.as_ref().map_or(0, Vec::len));
         Ok(bytes)
     }
@@ -136,7 +190,7 @@ impl<'a> Scope<'a> {
             Ok(text) => super::text::tidy(&text?),
             Err(error) => {
                 if error.is_denied() {
-                    self.problem(format_args!("{path}: permission denied"));
+                    self.problem(error);
                 }
                 None
             }
@@ -156,8 +210,7 @@ impl<'a> Scope<'a> {
     /// The names in a directory; an unreadable one is a problem.
     #[cfg(target_os = "linux")]
     pub(crate) fn list(&self, path: &str) -> Vec<String> {
-        self.root
-            .list(path)
+        self.noted(path, self.root.list(path), Vec::len)
             .unwrap_or_else(|error| {
                 self.problem(error);
                 None
@@ -168,7 +221,10 @@ impl<'a> Scope<'a> {
     /// Hands the lines of a file to `each` without ever holding the whole of it; false from `each` ends the reading.
     /// Returns whether the file exists.
     pub(crate) fn lines(&self, path: &str, mut each: impl FnMut(usize, &str) -> Result<bool, Failure>) -> Result<bool, Failure> {
-        let Some(file) = self.root.open(path)? else { return Ok(false) };
+        let opened = self.noted(path, self.root.open(path), |file| {
+            file.metadata().map_or(0, |facts| usize::try_from(facts.len()).unwrap_or(usize::MAX))
+        })?;
+        let Some(file) = opened else { return Ok(false) };
         let mut reader = BufReader::with_capacity(64 << 10, file);
         let mut line = Vec::new();
         for number in 1.. {

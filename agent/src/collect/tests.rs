@@ -22,25 +22,8 @@ fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
 }
 
-/// Unpacks a `.tree` file: see the head of one for the format.
 fn plant(name: &str) -> tempfile::TempDir {
-    let text = std::fs::read_to_string(fixtures().join(format!("{name}.tree"))).expect("a tree");
-    let directory = tempfile::tempdir().expect("a temporary directory");
-    for entry in text.split("\n=== /").skip(1) {
-        let (head, content) = entry.split_once('\n').unwrap_or((entry, ""));
-        let (path, target) = head.split_once(" -> ").map_or((head, None), |(path, target)| (path, Some(target)));
-        let path = directory.path().join(path);
-        if head.ends_with('/') {
-            std::fs::create_dir_all(path).expect("a folder");
-            continue;
-        }
-        std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
-        match target {
-            Some(target) => std::os::unix::fs::symlink(target, path).expect("a link"),
-            None => std::fs::write(path, content.replace("\\0", "\0")).expect("a file"),
-        }
-    }
-    directory
+    testing::plant(&std::fs::read_to_string(fixtures().join(format!("{name}.tree"))).expect("a tree"))
 }
 
 #[track_caller]
@@ -134,5 +117,5 @@ fn a_panic_is_one_sections_failure() {
 #[test]
 fn every_section_is_collected_or_the_samplers() {
     let missing: Vec<_> = SectionName::ALL.iter().filter(|name| !COLLECTED.contains(name)).collect();
-    assert_eq!(missing, [&SectionName::Series]);
+    assert_eq!(missing, [&SectionName::Series, &SectionName::Checks]);
 }

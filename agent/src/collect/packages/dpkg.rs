@@ -107,6 +107,8 @@ fn add(stanza: &mut Stanza, distribution: &Distribution, lists: Option<&Director
     let with_architecture = || architecture.as_ref().filter(|_| stanza.same).and_then(|architecture| listed(&format!("{name}:{architecture}.list")));
     let purl = Purl { kind: "deb", name: &name, version: &version, architecture: architecture.as_deref(), epoch: None }.of(distribution);
     packages.push(Package {
+        origin: None,
+        location: None,
         installed_at: with_architecture().or_else(|| listed(&format!("{name}.list"))),
         purl,
         manager: "dpkg".to_owned(),

@@ -82,6 +82,8 @@ fn package(header: &Header<'_>, distribution: &Distribution) -> Result<Option<Pa
     let version = epoch.map_or_else(|| plain.clone(), |epoch| format!("{epoch}:{plain}"));
     let installed_at = header.number(header::INSTALLTIME).and_then(|seconds| i64::try_from(seconds).ok()?.checked_mul(1000)).map(Timestamp);
     Ok(Some(Package {
+        origin: None,
+        location: None,
         purl,
         manager: "rpm".to_owned(),
         source_version: source.as_ref().map(|(_, version)| version.clone()).filter(|source| *source != plain),

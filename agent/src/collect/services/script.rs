@@ -17,6 +17,7 @@ pub(super) fn read(scope: &Scope<'_>) -> Vec<Service> {
         let text = scope.text_or_problem(&format!("{SCRIPTS}/{name}"))?;
         let active = started.as_ref().map(|started| if failed.contains(&name) { "failed" } else if started.contains(&name) { "active" } else { "inactive" });
         Some(Service {
+            restarts: None,
             description: description(&text),
             load_state: Some("loaded".to_owned()),
             active_state: active.map(str::to_owned),

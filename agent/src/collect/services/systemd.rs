@@ -70,6 +70,7 @@ fn service(scope: &Scope<'_>, name: &str, folder: &str, file: &str, enabled: &BT
     };
     let running = running(scope, name);
     Some(Service {
+        restarts: None,
         name: name.to_owned(),
         description: unit.description,
         load_state: Some(if is_masked { "masked" } else { "loaded" }.to_owned()),

@@ -1,0 +1,81 @@
+//! Guests: containers, images, virtual machines.
+
+use crate::Timestamp;
+use crate::section::Row;
+use serde::{Deserialize, Serialize};
+
+/// A published port of a container.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PublishedPort {
+    /// Port inside the container.
+    pub container_port: u16,
+    /// Port on the host, when published.
+    pub host_port: Option<u16>,
+    /// `tcp`, `udp` or `sctp`.
+    pub protocol: String,
+}
+
+rows! {
+    /// One container.
+    Container {
+        /// `docker`, `podman`, `lxc`, ….
+        runtime: String,
+        /// Id within the runtime.
+        id: String,
+        /// Name.
+        name: Option<String>,
+        /// Image reference.
+        image: Option<String>,
+        /// Image digest.
+        image_digest: Option<String>,
+        /// `running`, `exited`, ….
+        state: Option<String>,
+        /// When it was created.
+        created_at: Option<Timestamp>,
+        /// Published ports, sorted.
+        ports: Vec<PublishedPort>,
+        /// Labels, sorted.
+        labels: Vec<(String, String)>,
+    } key(row) { format!("{}/{}", row.runtime, row.id) }
+
+    /// One container image.
+    Image {
+        /// `docker`, `podman`, `containerd`.
+        runtime: String,
+        /// Image id.
+        id: String,
+        /// Repository tags, sorted.
+        tags: Vec<String>,
+        /// Repository digests, sorted.
+        digests: Vec<String>,
+        /// Size.
+        size_bytes: Option<u64>,
+        /// When it was built.
+        created_at: Option<Timestamp>,
+    } key(row) { format!("{}/{}", row.runtime, row.id) }
+
+    /// One virtual machine that this host runs or has defined.
+    VirtualMachine {
+        /// `libvirt`, `firecracker`, ….
+        runtime: String,
+        /// UUID, lower-case with dashes; else the runtime's id.
+        id: String,
+        /// Name.
+        name: Option<String>,
+        /// `running`, `shut_off`, `paused`.
+        state: Option<String>,
+        /// Virtual processors.
+        vcpus: Option<u32>,
+        /// Memory.
+        memory_bytes: Option<u64>,
+        /// Hardware addresses, lower-case with colons, sorted.
+        macs: Vec<String>,
+        /// Disk images and devices, sorted.
+        disks: Vec<String>,
+        /// Started with the host.
+        autostart: Option<bool>,
+        /// Operating system as the definition says.
+        os: Option<String>,
+    } key(row) { format!("{}/{}", row.runtime, row.id) }
+}
