@@ -1,7 +1,7 @@
 //! The command line: what can be asked, and what is answered.
 
 use crate::clock::{Clock, SystemClock};
-use crate::collect::{COLLECTED, collect};
+use crate::collect::{COLLECTED, Runner, Setup};
 use crate::config::{Config, ConfigError, LogFormat, LogLevel};
 use crate::enrol::{self, EnrolError};
 use crate::health::Sampler;
@@ -283,7 +283,7 @@ fn show_inventory(args: &InventoryArgs, out: &mut impl Write) -> Result<(), CliE
     let root = root_of(args.root.as_deref())?;
     let wanted: Vec<SectionName> =
         COLLECTED.iter().copied().filter(|name| args.sections.is_empty() || args.sections.contains(name)).collect();
-    let collected = collect(&root, &wanted, &SystemClock::new());
+    let collected = Runner::new(Arc::new(Setup::from(root)), Arc::new(SystemClock::new())).run(&wanted);
     match args.format {
         Format::Table => write!(out, "{}", render::inventory_table(&collected))?,
         Format::Json => writeln!(out, "{:#}", render::inventory_json(&collected))?,

@@ -5,12 +5,15 @@
 //! and neither is ever turned into a zero; rows hold nothing that changes while the machine is idle.
 
 use crate::clock::Clock;
+use crate::probe::ProbeSource;
 use crate::root::Root;
 use rollcall_shared::section::Row;
 use rollcall_shared::{Outcome, Section, SectionName, limits};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 pub mod options;
+mod plan;
+mod runner;
 mod scope;
 pub(crate) mod secrets;
 mod text;
@@ -19,6 +22,9 @@ pub mod trace;
 #[cfg(any(not(target_os = "linux"), test))]
 mod elsewhere;
 
+pub use options::Options;
+pub use plan::{Plan, Volatility};
+pub use runner::Runner;
 pub(crate) use scope::{Failure, Scope};
 
 macro_rules! linux_collectors {
@@ -94,19 +100,72 @@ pub const COLLECTED: &[SectionName] = &[
     SectionName::Custom,
 ];
 
-/// Runs the collectors of `names`, one after the other. Never panics.
-pub fn collect(root: &Root, names: &[SectionName], clock: &dyn Clock) -> Vec<Collected> {
-    names.iter().map(|&name| collect_one(root, name, clock)).collect()
+/// What the collectors work on, and what they were told.
+#[derive(Debug)]
+pub struct Setup {
+    /// The host, or a captured tree.
+    pub root: Root,
+    /// What to leave out, and where to look.
+    pub options: Options,
+    /// The privileged helper.
+    pub probe: ProbeSource,
 }
 
-fn collect_one(root: &Root, name: SectionName, clock: &dyn Clock) -> Collected {
+impl From<Root> for Setup {
+    fn from(root: Root) -> Self {
+        Self { root, options: Options::default(), probe: ProbeSource::none() }
+    }
+}
+
+/// Runs the collectors of `names`, one after the other, without budgets. Never panics.
+pub fn collect(setup: &Setup, names: &[SectionName], clock: &dyn Clock) -> Vec<Collected> {
+    names.iter().map(|&name| collect_one(setup, name, clock)).collect()
+}
+
+/// Runs one collector. Never panics.
+pub fn collect_one(setup: &Setup, name: SectionName, clock: &dyn Clock) -> Collected {
+    let privileged = setup.probe.current(clock);
+    run_in(&Scope::with(&setup.root, &setup.options, &privileged), name, clock)
+}
+
+/// Runs one collector and tells which sources it asked, and what came of each.
+pub fn explain(setup: &Setup, name: SectionName, clock: &dyn Clock) -> (Collected, Vec<(String, trace::Found)>) {
+    let privileged = setup.probe.current(clock);
+    let scope = Scope::with(&setup.root, &setup.options, &privileged).traced();
+    let collected = run_in(&scope, name, clock);
+    (collected, scope.into_trace().into_sources())
+}
+
+fn run_in(scope: &Scope<'_>, name: SectionName, clock: &dyn Clock) -> Collected {
     let started = clock.now().monotonic;
-    let scope = Scope::new(root);
-    let result = catch_unwind(AssertUnwindSafe(|| gather(&scope, name))).unwrap_or(Err(Failure::Panicked));
-    let (section, outcome, reason) = judge(result, scope.problems());
+    let result = catch_unwind(AssertUnwindSafe(|| gather(scope, name))).unwrap_or(Err(Failure::Panicked));
+    let (section, outcome, reason) = judge(result.map(|section| without_excluded(scope, section)), scope.problems());
     let duration = clock.now().monotonic.saturating_sub(started);
     let duration_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
     Collected { name, section, outcome, reason, duration_us, bytes_read: scope.bytes_read() }
+}
+
+/// The section without what the operator excluded. That something was excluded is no problem: it was wanted.
+fn without_excluded(scope: &Scope<'_>, mut section: Section) -> Section {
+    let exclude = &scope.options().exclude;
+    match &mut section {
+        Section::Packages(rows) => {
+            rows.retain(|row| !exclude.has_package(&row.name) && !row.location.as_ref().is_some_and(|path| exclude.has_path(path)))
+        }
+        Section::NetworkInterfaces(rows) => rows.retain(|row| !exclude.has_interface(&row.name)),
+        Section::Routes(rows) => rows.retain(|row| !row.interface.as_ref().is_some_and(|name| exclude.has_interface(name))),
+        Section::Neighbours(rows) => rows.retain(|row| !exclude.has_interface(&row.interface)),
+        Section::Filesystems(rows) => rows.retain(|row| !exclude.has_path(&row.mount_point)),
+        Section::MountOptions(rows) => rows.retain(|row| !exclude.has_path(&row.path)),
+        Section::SshKeys(rows) => rows.retain(|row| !exclude.has_path(&row.path)),
+        Section::Sudoers(rows) => rows.retain(|row| !exclude.has_path(&row.path)),
+        Section::Certificates(rows) => rows.retain_mut(|row| {
+            row.paths.retain(|path| !exclude.has_path(path));
+            !row.paths.is_empty()
+        }),
+        _ => {}
+    }
+    section
 }
 
 fn judge(result: Result<Section, Failure>, problems: Option<String>) -> (Option<Section>, Outcome, Option<String>) {

@@ -1,8 +1,11 @@
 //! Configuration: a TOML file, read and checked whole before anything starts. Unknown keys are errors that name file, line and key.
 
+use crate::collect::options::{Collect, Exclude};
+use crate::collect::{Options, Setup};
+use crate::probe::{DEFAULT_SOCKET, ProbeSource};
+use crate::root::Root;
 use crate::spool::{LEAST_BYTES, SpoolLimits};
 use crate::state::{self, StateError};
-use rollcall_shared::SectionName;
 use serde::{Deserialize, Deserializer, de};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -18,8 +21,8 @@ pub struct Config {
     pub state: Option<PathBuf>,
     /// Directory tree to describe instead of this host, for captured trees; absent for the host itself.
     pub root: Option<PathBuf>,
-    /// Sections that are not collected, and are reported as skipped.
-    pub skip_sections: Vec<SectionName>,
+    /// Socket of the privileged helper; absent for [`DEFAULT_SOCKET`].
+    pub probe_socket: Option<PathBuf>,
     /// Bound of the spool on disk, in bytes; absent for 64 MiB.
     #[serde(deserialize_with = "spool_bytes")]
     pub spool_max_bytes: Option<u64>,
@@ -32,6 +35,10 @@ pub struct Config {
     /// Time between inventories, in place of the server's wish.
     #[serde(deserialize_with = "seconds")]
     pub inventory_interval_seconds: Option<Duration>,
+    /// What never leaves the host.
+    pub exclude: Exclude,
+    /// Where collectors look.
+    pub collect: Collect,
     /// What is logged, and how.
     pub log: LogConfig,
 }
@@ -140,6 +147,15 @@ impl Config {
         SpoolLimits { bytes: self.spool_max_bytes.unwrap_or(default.bytes), ..default }
     }
 
+    /// What the collectors are told.
+    #[must_use]
+    pub fn setup(&self) -> Setup {
+        let root = self.root.clone().map_or_else(Root::live, Root::new);
+        let socket = self.probe_socket.as_deref().unwrap_or(Path::new(DEFAULT_SOCKET));
+        let probe = if root.is_live() && !is_root() { ProbeSource::at(socket) } else { ProbeSource::none() };
+        Setup { root, options: Options { exclude: self.exclude.clone(), collect: self.collect.clone() }, probe }
+    }
+
     fn read(path: &Path) -> Result<Option<Self>, ConfigError> {
         let Some(text) = state::read_bounded(path)? else { return Ok(None) };
         state::check_private(path)?;
@@ -164,6 +180,11 @@ fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration
     } else {
         Err(de::Error::custom(format!("{number} is not between 0.1 and 86400 seconds")))
     }
+}
+
+/// Root needs no helper.
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
 }
 
 fn spool_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {

@@ -14,7 +14,7 @@ pub mod health;
 pub mod http;
 pub mod identity;
 pub mod logging;
-mod probe;
+pub mod probe;
 pub mod render;
 pub mod root;
 pub mod run;

@@ -5,9 +5,13 @@
 //! judgement: what to say is [`crate::uplink`]'s, what to keep is [`crate::spool`]'s.
 
 mod agent;
+mod hints;
 mod intervals;
 mod inventory;
 mod sampling;
+mod schedule;
+pub mod status;
+mod survey;
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -70,7 +74,8 @@ pub async fn run(state: StateDir, config: Config, clock: Arc<dyn Clock>) -> Resu
             reason = told_to_stop(&mut terminate, &mut interrupt) => break reason,
             Some(()) = hangup.recv() => agent.report_now(),
             reading = finished(&mut agent.sampler_at_work) => agent.sampled(reading),
-            report = finished(&mut agent.inventory_at_work) => agent.collected(report),
+            done = agent.survey.done() => agent.collected(done),
+            names = agent.hints.next() => agent.hinted(names),
             answer = finished(&mut agent.exchange) => agent.answered(answer),
             () = tokio::time::sleep(pause) => {}
         }

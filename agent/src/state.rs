@@ -8,6 +8,7 @@
 //! | `settings.json` | what the server last asked for |
 //! | `spool/` | messages that are not acknowledged |
 //! | `sections/` | content that reports name |
+//! | `status.json` | what the running agent says of itself; a note that may be missing |
 //! | `lock` | held by the one agent that runs here |
 //!
 //! Invariants: a file is either the old one or the new one, never a torn one; nothing here is used when somebody else could
@@ -143,6 +144,18 @@ impl StateDir {
         self.install(name, &bytes)
     }
 
+    /// Replaces a note as JSON: readers see the old one or the new one, and a power cut may take both.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn note_json<T: Serialize>(&self, name: &str, value: &T) -> Result<(), StateError> {
+        let malformed = |error: serde_json::Error| StateError::Malformed { path: self.join(name), why: error.to_string() };
+        let bytes = serde_json::to_vec(value).map_err(malformed)?;
+        let (temporary, target) = (self.join(&format!("{name}{TEMPORARY}")), self.join(name));
+        open_for_writing(&temporary)?.write_all(&bytes).map_err(failed(&temporary, "write"))?;
+        fs::rename(&temporary, &target).map_err(failed(&target, "install"))
+    }
+
     /// Temporary files of installs that a crash cut short.
     fn remove_leftovers(&self) -> Result<(), StateError> {
         let entries = fs::read_dir(&self.path).map_err(failed(&self.path, "list"))?;
@@ -180,10 +193,14 @@ pub fn install_unsynced(directory: &Path, name: &str, bytes: &[u8]) -> Result<()
     written
 }
 
-fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), StateError> {
+fn open_for_writing(path: &Path) -> Result<File, StateError> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600).custom_flags(no_follow());
-    let mut file = options.open(path).map_err(failed(path, "create"))?;
+    options.open(path).map_err(failed(path, "create"))
+}
+
+fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), StateError> {
+    let mut file = open_for_writing(path)?;
     file.write_all(bytes).map_err(failed(path, "write"))?;
     file.sync_all().map_err(failed(path, "sync"))
 }

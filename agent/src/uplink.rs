@@ -17,9 +17,10 @@ use crate::sections::SectionCache;
 use crate::spool::{Spool, SpoolError};
 use crate::state::StateError;
 use backoff::Backoff;
-use link::{Link, Watch};
+pub use link::Link;
+use link::Watch;
 use rollcall_shared::message::{Content, Push, PushReply, Settings, Upload, UploadReply};
-use rollcall_shared::{ContentHash, limits};
+use rollcall_shared::{ContentHash, Timestamp, limits};
 use std::time::Duration;
 
 /// Of one push, before compression: about 25 s on a 64 kbit/s line, well inside the time of a request.
@@ -131,6 +132,12 @@ impl Uplink {
             report_again: false,
             pending_answers: 0,
         }
+    }
+
+    /// How things stand with the server: since the last answer, when it last took something, and why not since.
+    #[must_use]
+    pub fn standing(&self) -> (Link, Option<Timestamp>, Option<&str>) {
+        (self.watch.link(), self.watch.last_up(), self.watch.reason())
     }
 
     /// Monotonic time of the next request; `None` while one is on its way.

@@ -1,5 +1,6 @@
 //! What the operator told the collectors: what to leave out, and where to look beyond the usual.
 
+use rollcall_shared::SectionName;
 use serde::Deserialize;
 use std::sync::LazyLock;
 
@@ -16,6 +17,8 @@ pub struct Options {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Exclude {
+    /// Whole sections: they are not collected, and are reported as skipped.
+    pub sections: Vec<SectionName>,
     /// Packages, by name.
     pub packages: Vec<String>,
     /// Files, directories and mount points, by absolute path; what lies below a match is left out too.

@@ -5,10 +5,10 @@
 
 use super::options::Options;
 use super::trace::{Found, Trace};
-use crate::probe::Privileged;
+use crate::probe::{HOW_TO_GRANT, Privileged};
 use crate::root::{ReadError, Root};
 use std::cell::{Cell, RefCell};
-use std::fmt;
+use std::fmt::{self, Write};
 use std::io::{self, BufRead, BufReader, Read};
 
 /// Why a collector has no section.
@@ -38,6 +38,15 @@ pub(crate) enum Failure {
     /// Not tried.
     #[error("{0}")]
     Skipped(String),
+    /// It exceeded its budget.
+    #[error("took longer than {seconds} s; a file system, device or service does not answer")]
+    OutOfTime {
+        /// The budget.
+        seconds: u64,
+    },
+    /// It exceeded its budget at an earlier turn and has not come back.
+    #[error("still busy since an earlier inventory; a file system, device or service does not answer")]
+    StillBusy,
     /// A bug; the message is in the log.
     #[error("the collector panicked, which is a bug")]
     Panicked,
@@ -73,6 +82,8 @@ pub(crate) struct Scope<'a> {
     bytes: Cell<u64>,
     problems: RefCell<Vec<String>>,
     more: Cell<usize>,
+    /// Whether a source said that privileges are missing.
+    denied: Cell<bool>,
 }
 
 impl<'a> Scope<'a> {
@@ -83,7 +94,16 @@ impl<'a> Scope<'a> {
 
     /// A fresh run on `root`.
     pub(crate) fn with(root: &'a Root, options: &'a Options, privileged: &'a Privileged) -> Self {
-        Self { root, options, privileged, trace: None, bytes: Cell::new(0), problems: RefCell::new(Vec::new()), more: Cell::new(0) }
+        Self {
+            root,
+            options,
+            privileged,
+            trace: None,
+            bytes: Cell::new(0),
+            problems: RefCell::new(Vec::new()),
+            more: Cell::new(0),
+            denied: Cell::new(false),
+        }
     }
 
     /// The same, noting every source that is asked.
@@ -115,6 +135,9 @@ impl<'a> Scope<'a> {
     }
 
     fn noted<T>(&self, path: &str, result: Result<Option<T>, ReadError>, length: impl Fn(&T) -> usize) -> Result<Option<T>, ReadError> {
+        if matches!(&result, Err(error) if error.is_denied()) {
+            self.denied.set(true);
+        }
         if self.trace.is_some() {
             self.asked(path, Found::of(&result, length));
         }
@@ -152,8 +175,14 @@ impl<'a> Scope<'a> {
         if problems.is_empty() {
             return None;
         }
-        let spelled_out = problems.join("; ");
-        Some(if self.more.get() == 0 { spelled_out } else { format!("{spelled_out}; and {} more", self.more.get()) })
+        let mut text = problems.join("; ");
+        if self.more.get() > 0 {
+            let _ = write!(text, "; and {} more", self.more.get());
+        }
+        if self.denied.get() {
+            let _ = write!(text, " ({HOW_TO_GRANT})");
+        }
+        Some(text)
     }
 
     /// The whole of a file.
@@ -210,7 +239,11 @@ impl<'a> Scope<'a> {
     /// The names in a directory; an unreadable one is a problem.
     #[cfg(target_os = "linux")]
     pub(crate) fn list(&self, path: &str) -> Vec<String> {
-        self.noted(path, self.root.list(path), Vec::len)
+        let result = match self.root.list(path) {
+            Err(error) if error.is_denied() => self.privileged.names(path).map_or(Err(error), |names| Ok(Some(names))),
+            result => result,
+        };
+        self.noted(path, result, Vec::len)
             .unwrap_or_else(|error| {
                 self.problem(error);
                 None

@@ -38,8 +38,8 @@ fn check(name: &str, found: &str) {
 
 #[track_caller]
 fn check_tree(name: &str, root: &Path) {
-    let collected = collect(&Root::new(root), COLLECTED, &StandingClock);
-    let again = collect(&Root::new(root), COLLECTED, &StandingClock);
+    let collected = collect(&Root::new(root).into(), COLLECTED, &StandingClock);
+    let again = collect(&Root::new(root).into(), COLLECTED, &StandingClock);
     let json = render::inventory_json(&collected);
     assert_eq!(json, render::inventory_json(&again), "two inventories of one tree are equal");
     check(&format!("{name}.golden.json"), &format!("{json:#}\n"));
@@ -85,21 +85,21 @@ fn the_health_of_a_tree_is_read() {
 #[test]
 fn an_empty_tree_is_no_machine_and_no_panic() {
     let directory = tempfile::tempdir().expect("a temporary directory");
-    let collected = collect(&Root::new(directory.path()), COLLECTED, &StandingClock);
+    let collected = collect(&Root::new(directory.path()).into(), COLLECTED, &StandingClock);
     assert_eq!(collected.len(), COLLECTED.len());
     assert!(Sampler::new(Root::new(directory.path())).sample(StandingClock.now()).iter().all(|one| one.value.is_none()));
 }
 
 #[test]
 fn a_root_that_is_missing_fails_every_section_that_is_tried() {
-    for one in collect(&Root::new("/no/such/root"), COLLECTED, &StandingClock) {
+    for one in collect(&Root::new("/no/such/root").into(), COLLECTED, &StandingClock) {
         assert!(one.outcome != Outcome::Complete, "{} is {:?}", one.name, one.outcome);
     }
 }
 
 #[test]
 fn this_machine_is_collected_without_a_failure() {
-    for one in collect(&Root::live(), COLLECTED, &StandingClock) {
+    for one in collect(&Root::live().into(), COLLECTED, &StandingClock) {
         assert_ne!(one.outcome, Outcome::Failed, "{}: {:?}", one.name, one.reason);
         if let Some(section) = one.section {
             assert!(section.canonical().is_ok(), "{}", one.name);

@@ -1,4 +1,5 @@
 use super::*;
+use rollcall_shared::SectionName;
 
 #[track_caller]
 fn check(text: &str, expected: Result<Config, &str>) {
@@ -20,11 +21,23 @@ fn every_key_is_read() {
     let text = r#"
 state = "/var/lib/rollcall-agent"
 root = "/mnt/image"
-skip_sections = ["users", "processes"]
+probe_socket = "/run/probe.sock"
 spool_max_bytes = 1048576
 sample_interval_seconds = 0.5
 push_interval_seconds = 30
 inventory_interval_seconds = 600
+
+[exclude]
+sections = ["users", "processes"]
+packages = ["linux-*"]
+paths = ["/srv/scratch"]
+interfaces = ["tap*"]
+
+[collect]
+certificate_paths = ["/etc/tls"]
+language_paths = []
+extensions = "/srv/extensions"
+cloud_metadata = true
 
 [log]
 format = "json"
@@ -33,7 +46,19 @@ level = "debug"
     let expected = Config {
         state: Some("/var/lib/rollcall-agent".into()),
         root: Some("/mnt/image".into()),
-        skip_sections: vec![SectionName::Users, SectionName::Processes],
+        probe_socket: Some("/run/probe.sock".into()),
+        exclude: Exclude {
+            sections: vec![SectionName::Users, SectionName::Processes],
+            packages: vec!["linux-*".to_owned()],
+            paths: vec!["/srv/scratch".to_owned()],
+            interfaces: vec!["tap*".to_owned()],
+        },
+        collect: Collect {
+            certificate_paths: vec!["/etc/tls".to_owned()],
+            language_paths: Vec::new(),
+            extensions: "/srv/extensions".to_owned(),
+            cloud_metadata: true,
+        },
         spool_max_bytes: Some(1 << 20),
         sample_interval_seconds: Some(Duration::from_millis(500)),
         push_interval_seconds: Some(Duration::from_secs(30)),
@@ -49,7 +74,7 @@ fn an_error_names_file_line_and_key() {
     check("\n\nspool_max_bytes = 12\n", Err("agent.toml:3: spool_max_bytes: 12 is below 262144 bytes"));
     check("push_interval_seconds = 0\n", Err("agent.toml:1: push_interval_seconds: 0 is not between"));
     check("push_interval_seconds = nan\n", Err("agent.toml:1: push_interval_seconds: NaN is not between"));
-    check("skip_sections = [\"packges\"]\n", Err("agent.toml:1: skip_sections: unknown variant `packges`"));
+    check("[exclude]\nsections = [\"packges\"]\n", Err("agent.toml:2: sections: unknown variant `packges`"));
     check("state = 7\n", Err("agent.toml:1: state: invalid type"));
     check("[log]\nlevel = \"loud\"\n", Err("agent.toml:2: level: unknown variant `loud`"));
     check("state = \n", Err("agent.toml:1: state: "));

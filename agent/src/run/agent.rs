@@ -1,8 +1,10 @@
 //! The parts of a running agent, and what happens when each has something to say.
 
+use super::hints::Hints;
 use super::intervals::{Intervals, next_tick};
-use super::inventory::take_inventory;
 use super::sampling::Sampling;
+use super::status::{IntervalStatus, STATUS_FILE, SectionStatus, SpoolStatus, Status};
+use super::survey::{Done, Survey};
 use super::{RunError, finished};
 use crate::clock::{Clock, Reading};
 use crate::config::Config;
@@ -13,12 +15,12 @@ use crate::identity::Identity;
 use crate::root::Root;
 use crate::sections::SectionCache;
 use crate::spool::Spool;
-use crate::state::{StateDir, StateError};
+use crate::state::StateDir;
 use crate::trust;
 use crate::uplink::exchange::exchange;
 use crate::uplink::{Answer, Consequences, Uplink, UplinkError};
 use rollcall_shared::message::{Payload, Report, Settings};
-use rollcall_shared::{ContentHash, limits};
+use rollcall_shared::{ContentHash, SectionName, Timestamp, limits};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,9 +34,6 @@ const FIRST_PUSH: Duration = Duration::from_secs(2);
 /// An unchanged inventory is reported this often, so that the server knows that it was looked at.
 const REPORT_AT_LEAST: Duration = Duration::from_hours(24);
 
-/// After an inventory that could not be written down.
-const INVENTORY_RETRY: Duration = Duration::from_mins(1);
-
 /// A sampler, when it read, and what.
 type SamplerReading = (Box<Sampler>, Reading, Vec<Measurement>);
 
@@ -42,7 +41,8 @@ type SamplerReading = (Box<Sampler>, Reading, Vec<Measurement>);
 pub struct Agent {
     pub clock: Arc<dyn Clock>,
     pub sampler_at_work: Option<JoinHandle<SamplerReading>>,
-    pub inventory_at_work: Option<JoinHandle<Result<Report, StateError>>>,
+    pub survey: Survey,
+    pub hints: Hints,
     pub exchange: Option<JoinHandle<Answer>>,
     state: StateDir,
     config: Config,
@@ -58,13 +58,11 @@ pub struct Agent {
     /// `None` while it is at work.
     sampler: Option<Box<Sampler>>,
     sample_at: Duration,
-    inventory_at: Duration,
     flush_at: Duration,
+    started_at: Timestamp,
     /// The next inventory is reported even when nothing changed.
     report_anyway: bool,
     reported: Option<(ContentHash, Duration)>,
-    /// Content of the latest inventory: it stays in the cache.
-    current: BTreeSet<ContentHash>,
     /// Whether the disk took what it was given last.
     disk_works: bool,
 }
@@ -84,7 +82,9 @@ impl Agent {
         }
         let jitter = Jitter::new(u64::from_le_bytes(entropy::draw()?));
         let first_push = FIRST_PUSH.min(intervals.push).mul_f64(own_fraction(&identity));
-        let root = config.root.clone().map_or_else(Root::live, Root::new);
+        let setup = Arc::new(config.setup());
+        let root = setup.root.clone();
+        let cache = SectionCache::open(state.join("sections"))?;
         tracing::info!(
             agent = %identity.file.agent_id,
             server = identity.file.agent_url,
@@ -93,15 +93,16 @@ impl Agent {
             "the agent runs"
         );
         Ok(Self {
-            cache: SectionCache::open(state.join("sections"))?,
+            survey: Survey::new(setup, clock.clone(), cache.clone(), intervals.inventory),
+            hints: if root.is_live() { Hints::live() } else { Hints::default() },
+            cache,
             uplink: Uplink::new(now.monotonic + first_push, intervals.push, jitter),
             sampler: Some(Box::new(Sampler::new(root.clone()))),
             sample_at: now.monotonic,
-            inventory_at: now.monotonic,
+            started_at: now.wall,
             flush_at: now.monotonic + intervals.flush,
             clock,
             sampler_at_work: None,
-            inventory_at_work: None,
             exchange: None,
             state,
             config,
@@ -114,16 +115,14 @@ impl Agent {
             sampling: Sampling::default(),
             report_anyway: true,
             reported: None,
-            current: BTreeSet::new(),
             disk_works: true,
         })
     }
 
     /// When something is due.
     pub fn deadline(&self) -> Duration {
-        let inventory = if self.inventory_at_work.is_some() { Duration::MAX } else { self.inventory_at };
         let uplink = self.uplink.deadline().unwrap_or(Duration::MAX);
-        self.sample_at.min(inventory).min(uplink).min(self.flush_at)
+        self.sample_at.min(self.survey.deadline()).min(uplink).min(self.flush_at)
     }
 
     /// Starts everything that is due.
@@ -132,10 +131,7 @@ impl Agent {
             self.sample_at = next_tick(self.sample_at, self.intervals.sample, now.monotonic);
             self.start_sampling();
         }
-        if now.monotonic >= self.inventory_at && self.inventory_at_work.is_none() {
-            self.inventory_at = next_tick(self.inventory_at, self.intervals.inventory, now.monotonic);
-            self.start_inventory();
-        }
+        self.survey.start_due(now);
         let push_is_due = self.uplink.deadline().is_some_and(|due| now.monotonic >= due);
         if now.monotonic >= self.flush_at || (push_is_due && self.spool.unsent() == 0) {
             self.flush(now);
@@ -149,7 +145,12 @@ impl Agent {
     pub fn report_now(&mut self) {
         tracing::info!("taking an inventory now (SIGHUP)");
         self.report_anyway = true;
-        self.inventory_at = self.clock.now().monotonic;
+        self.survey.all_now(self.clock.now());
+    }
+
+    /// Something hints that these sections changed.
+    pub fn hinted(&mut self, names: BTreeSet<SectionName>) {
+        self.survey.hint(names, self.clock.now());
     }
 
     fn start_sampling(&mut self) {
@@ -180,29 +181,21 @@ impl Agent {
         }
     }
 
-    fn start_inventory(&mut self) {
-        let (root, clock, cache) = (self.root.clone(), self.clock.clone(), self.cache.clone());
-        let skipped = self.config.skip_sections.clone();
-        self.inventory_at_work = Some(spawn_blocking(move || take_inventory(&root, &skipped, &*clock, &cache)));
-    }
-
-    pub fn collected(&mut self, report: Option<Result<Report, StateError>>) {
+    pub fn collected(&mut self, done: Option<Done>) {
         let now = self.clock.now();
-        let Some(report) = report else { return };
-        let report = match report {
-            Ok(report) => report,
-            Err(error) => {
-                self.disk(Err(&error));
-                self.inventory_at = self.inventory_at.min(now.monotonic + INVENTORY_RETRY);
-                return;
+        match self.survey.take(done, now) {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(error) => return self.disk(Err(&error)),
+        }
+        if let Some(report) = self.survey.report(now.wall) {
+            let is_news = self.reported.is_none_or(|(root, at)| root != report.root || now.monotonic - at >= REPORT_AT_LEAST);
+            if is_news || self.report_anyway {
+                self.spool_report(report, now);
             }
-        };
-        self.current = report.sections.iter().filter_map(|entry| entry.hash).collect();
-        let is_news = self.reported.is_none_or(|(root, at)| root != report.root || now.monotonic - at >= REPORT_AT_LEAST);
-        if is_news || self.report_anyway {
-            self.spool_report(report, now);
         }
         self.remove_unnamed_sections();
+        self.note_status(now);
     }
 
     fn spool_report(&mut self, report: Report, now: Reading) {
@@ -216,14 +209,14 @@ impl Agent {
             }
             Err(error) => {
                 self.disk(Err(&error));
-                self.inventory_at = self.inventory_at.min(now.monotonic + INVENTORY_RETRY);
+                self.survey.again(now);
             }
         }
     }
 
     fn remove_unnamed_sections(&mut self) {
         let named = self.spool.references().map_err(UplinkError::from).and_then(|mut named| {
-            named.extend(&self.current);
+            named.extend(self.survey.contents());
             named.extend(self.sampling.tables());
             Ok(self.cache.retain(&named)?)
         });
@@ -262,7 +255,7 @@ impl Agent {
                 }
                 if report_again {
                     self.report_anyway = true;
-                    self.inventory_at = now.monotonic;
+                    self.survey.all_now(now);
                 }
                 if new_epoch && let Err(error) = self.identity.note_epoch(&self.state, self.spool.epoch()) {
                     self.disk(Err(&error));
@@ -270,6 +263,7 @@ impl Agent {
             }
             Err(error) => self.disk(Err(&error)),
         }
+        self.note_status(now);
     }
 
     fn adopt(&mut self, mut settings: Settings, now: Reading) {
@@ -281,7 +275,7 @@ impl Agent {
         self.settings = settings;
         self.intervals = Intervals::of(&self.config, &self.settings);
         self.sample_at = self.sample_at.min(now.monotonic + self.intervals.sample);
-        self.inventory_at = self.inventory_at.min(now.monotonic + self.intervals.inventory);
+        self.survey.set_interval(self.intervals.inventory, now);
         self.flush_at = self.flush_at.min(now.monotonic + self.intervals.flush);
         self.uplink.set_interval(self.intervals.push, now);
     }
@@ -306,6 +300,32 @@ impl Agent {
             let answer = finished(&mut self.exchange).await;
             self.answered(answer);
         }
+    }
+
+    /// For whoever asks `rollcall-agent status`. What cannot be written is not worth a word: the spool complains of the same disk.
+    fn note_status(&self, now: Reading) {
+        let (link, last_push_at, last_failure) = self.uplink.standing();
+        let milliseconds = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        let status = Status {
+            agent_id: self.identity.file.agent_id,
+            agent_version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            started_at: self.started_at,
+            written_at: now.wall,
+            server: self.identity.file.agent_url.clone(),
+            link,
+            last_push_at,
+            last_failure: last_failure.map(str::to_owned),
+            spool: SpoolStatus { messages: self.spool.unsent(), bytes: self.spool.bytes(), limit_bytes: self.config.spool_limits().bytes },
+            settings_version: self.settings.version,
+            intervals: IntervalStatus {
+                sample_ms: milliseconds(self.intervals.sample),
+                push_ms: milliseconds(self.intervals.push),
+                inventory_ms: milliseconds(self.intervals.inventory),
+            },
+            sections: self.survey.entries().map(|(entry, at)| SectionStatus::of(entry, at)).collect(),
+        };
+        let _ = self.state.note_json(STATUS_FILE, &status);
     }
 
     /// One line when the disk stops taking data, one when it does again.

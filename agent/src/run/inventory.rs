@@ -1,30 +1,63 @@
-//! One inventory: collectors' results become durable sections and a report that names them. Runs on a thread of its own.
+//! Inventories: collectors' results become durable sections and a report that names them.
 
-use crate::clock::Clock;
-use crate::collect::{COLLECTED, Collected, collect};
-use crate::root::Root;
+use crate::collect::{COLLECTED, Collected, Runner};
 use crate::sections::SectionCache;
 use crate::state::StateError;
 use rollcall_shared::message::{Report, SectionEntry, root_hash};
-use rollcall_shared::{ContentHash, Outcome, SectionName, limits};
+use rollcall_shared::{ContentHash, Outcome, SectionName, Timestamp, limits};
+use std::collections::BTreeMap;
 
-/// Collects every section but those that are switched off, and makes their content durable.
+/// Collects `names` and makes their content durable.
 ///
 /// # Errors
 /// When the content cannot be written: then nothing may be reported.
-pub fn take_inventory(root: &Root, skipped: &[SectionName], clock: &dyn Clock, cache: &SectionCache) -> Result<Report, StateError> {
-    let wanted: Vec<SectionName> = COLLECTED.iter().copied().filter(|name| !skipped.contains(name)).collect();
-    let (mut sections, mut contents): (Vec<SectionEntry>, Vec<_>) = (Vec::new(), Vec::new());
-    for collected in collect(root, &wanted, clock) {
+pub fn take_inventory(runner: &mut Runner, names: &[SectionName], cache: &SectionCache) -> Result<Vec<SectionEntry>, StateError> {
+    let (mut entries, mut contents) = (Vec::with_capacity(names.len()), Vec::new());
+    for collected in runner.run(names) {
         let (entry, content) = entry_of(collected);
-        sections.push(entry);
+        entries.push(entry);
         contents.extend(content);
     }
-    sections.extend(skipped.iter().filter(|name| COLLECTED.contains(name)).map(|name| switched_off(*name)));
-    sections.sort_by_key(|entry| entry.name);
-    sections.dedup_by_key(|entry| entry.name);
     cache.put(&contents)?;
-    Ok(Report { collected_at: clock.now().wall, root: root_hash(&sections), sections })
+    Ok(entries)
+}
+
+/// The latest entry of each section. A report is always about all of them, whatever was looked at last.
+#[derive(Debug)]
+pub struct Inventory {
+    entries: BTreeMap<SectionName, (SectionEntry, Timestamp)>,
+}
+
+impl Inventory {
+    /// Nothing looked at yet, but for what is switched off.
+    pub fn new(excluded: &[SectionName]) -> Self {
+        let switched_off = COLLECTED.iter().filter(|name| excluded.contains(name)).map(|&name| (name, (switched_off(name), Timestamp(0))));
+        Self { entries: switched_off.collect() }
+    }
+
+    /// Takes what was looked at.
+    pub fn take(&mut self, entries: Vec<SectionEntry>, at: Timestamp) {
+        self.entries.extend(entries.into_iter().map(|entry| (entry.name, (entry, at))));
+    }
+
+    /// The report; none before every section was looked at once.
+    pub fn report(&self, collected_at: Timestamp) -> Option<Report> {
+        if !COLLECTED.iter().all(|name| self.entries.contains_key(name)) {
+            return None;
+        }
+        let sections: Vec<SectionEntry> = self.entries.values().map(|(entry, _)| entry.clone()).collect();
+        Some(Report { collected_at, root: root_hash(&sections), sections })
+    }
+
+    /// Names of all content.
+    pub fn contents(&self) -> impl Iterator<Item = ContentHash> {
+        self.entries.values().filter_map(|(entry, _)| entry.hash)
+    }
+
+    /// Every entry and when it was looked at, in order.
+    pub fn entries(&self) -> impl Iterator<Item = (&SectionEntry, Timestamp)> {
+        self.entries.values().map(|(entry, at)| (entry, *at))
+    }
 }
 
 fn entry_of(collected: Collected) -> (SectionEntry, Option<(ContentHash, Vec<u8>)>) {

@@ -2,10 +2,13 @@
 
 use crate::clock::Reading;
 use crate::http::Refusal;
+use rollcall_shared::Timestamp;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// How things stand.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Link {
     /// Nothing has been tried yet.
     #[default]
@@ -25,6 +28,8 @@ pub enum Link {
 pub struct Watch {
     link: Link,
     since: Duration,
+    last_up: Option<Timestamp>,
+    reason: Option<String>,
 }
 
 impl Watch {
@@ -32,7 +37,18 @@ impl Watch {
         self.link
     }
 
+    /// When the server last took something.
+    pub fn last_up(&self) -> Option<Timestamp> {
+        self.last_up
+    }
+
+    /// Why it took nothing the last time, if so.
+    pub fn reason(&self) -> Option<&str> {
+        self.reason.as_deref()
+    }
+
     pub fn up(&mut self, waiting: usize, now: Reading) {
+        (self.last_up, self.reason) = (Some(now.wall), None);
         let seconds = now.monotonic.saturating_sub(self.since).as_secs();
         match self.change(Link::Up, now) {
             None => {}
@@ -44,6 +60,7 @@ impl Watch {
     }
 
     pub fn down(&mut self, reason: &str, now: Reading) {
+        self.reason = Some(reason.to_owned());
         if self.change(Link::Down, now).is_some() {
             tracing::warn!(reason, "the server cannot be reached or cannot help; messages wait in the spool");
         } else {
@@ -52,12 +69,14 @@ impl Watch {
     }
 
     pub fn pending(&mut self, refusal: &Refusal, now: Reading) {
+        self.reason = Some(refusal.detail.clone());
         if self.change(Link::Pending, now).is_some() {
             tracing::info!(detail = refusal.detail, "waiting for approval on the server; messages wait in the spool");
         }
     }
 
     pub fn revoked(&mut self, refusal: &Refusal, now: Reading) {
+        self.reason = Some(refusal.detail.clone());
         if self.change(Link::Revoked, now).is_some() {
             tracing::error!(
                 detail = refusal.detail,
