@@ -1,25 +1,28 @@
 //! The command line: what can be asked, and what is answered.
 
-use crate::clock::{Clock, SystemClock};
-use crate::collect::{COLLECTED, Runner, Setup};
+use crate::clock::SystemClock;
 use crate::config::{Config, ConfigError, LogFormat, LogLevel};
-use crate::enrol::{self, EnrolError};
-use crate::health::Sampler;
-use crate::identity::{AGENT_FILE, AgentFile};
-use crate::root::Root;
+use crate::enrol::EnrolError;
+use crate::identity::IdentityError;
+use crate::logging;
 use crate::run::{self, RunError};
 use crate::state::{StateDir, StateError};
-use crate::{logging, render};
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use rollcall_shared::SectionName;
-use rollcall_shared::enrol::AgentStatus;
+use clap::{Args, Parser, Subcommand};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
-/// Between the two readings of `health`: rates need a distance.
-const HEALTH_DISTANCE: Duration = Duration::from_secs(1);
+mod bundle;
+mod enrol;
+mod inventory;
+#[cfg(target_os = "linux")]
+mod probe;
+mod status;
+
+use bundle::BundleArgs;
+use enrol::EnrolArgs;
+use inventory::{HealthArgs, InventoryArgs};
+use status::StatusArgs;
 
 /// Sampler, collectors and name look-ups; one more for the next.
 const BLOCKING_THREADS: usize = 4;
@@ -42,6 +45,20 @@ pub enum CliError {
     /// The running agent.
     #[error(transparent)]
     Run(#[from] RunError),
+    /// Not enrolled, or not whole.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// A file that was given is not what it should be.
+    #[error("{}: {why}", path.display())]
+    File {
+        /// As given.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// The privileged helper.
+    #[error(transparent)]
+    Probe(#[from] crate::probe::ProbeError),
     /// A directory that is not there.
     #[error("{}: {why}", path.display())]
     Directory {
@@ -115,7 +132,11 @@ enum Command {
     #[command(after_help = "Run as root to see everything; without, the sections say what was missing.\n\n\
             Examples:\n  \
             rollcall-agent inventory\n  \
-            rollcall-agent inventory --section packages --section os --format json\n  \
+            rollcall-agent inventory --section packages\n  \
+            rollcall-agent inventory --format json > monday.json\n  \
+            rollcall-agent inventory --diff monday.json            what changed since\n  \
+            rollcall-agent inventory --explain packages            which sources were read, and what was missing\n  \
+            rollcall-agent inventory --format cyclonedx            a software bill of materials\n  \
             rollcall-agent inventory --root /mnt/image")]
     Inventory(InventoryArgs),
     /// Show the health of this host, or of a directory tree. No server needed.
@@ -124,19 +145,26 @@ enum Command {
             rollcall-agent health\n  \
             rollcall-agent health --format json")]
     Health(HealthArgs),
-}
-
-#[derive(Debug, Args)]
-struct EnrolArgs {
-    /// Base URL of the server's API, such as `https://rollcall.example:8443`. It must show the authority that the token names.
-    #[arg(long, value_name = "URL")]
-    server: String,
-    /// File with the join token; `-` for standard input.
-    #[arg(long, value_name = "FILE|-")]
-    token_file: PathBuf,
-    /// State directory; made, private to this user, when it is absent.
-    #[arg(long, value_name = "DIR")]
-    state: PathBuf,
+    /// Show how the agent on this host is doing: identity, last push, spool, collectors.
+    #[command(after_help = "Reads the state directory; the running agent is not disturbed.\n\n\
+            Examples:\n  \
+            rollcall-agent status --state /var/lib/rollcall-agent\n  \
+            rollcall-agent status --state /var/lib/rollcall-agent --format json")]
+    Status(StatusArgs),
+    /// Write everything that support needs into one archive. It holds no key, no token and no secret of the configuration.
+    #[command(after_help = "Look into it before you send it:\n  tar --zstd -tvf rollcall-support.tar.zst\n\n\
+            Examples:\n  \
+            rollcall-agent support-bundle --state /var/lib/rollcall-agent --output rollcall-support.tar.zst")]
+    SupportBundle(BundleArgs),
+    /// The privileged helper: writes what only root may read to standard output. It takes no arguments from whoever asks.
+    ///
+    /// An agent that runs without privileges asks it through a socket. systemd starts it for each connection
+    /// (rollcall-agent-probe.socket); --listen does the same without systemd. It needs no network.
+    #[cfg(target_os = "linux")]
+    #[command(after_help = "Examples:\n  \
+            systemctl enable --now rollcall-agent-probe.socket\n  \
+            rollcall-agent probe --listen /run/rollcall-agent-probe.sock")]
+    Probe(probe::ProbeArgs),
 }
 
 #[derive(Debug, Args)]
@@ -148,43 +176,6 @@ struct RunArgs {
     /// Configuration file (TOML); its `state` says where the state directory is.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-struct InventoryArgs {
-    /// Describe this directory tree instead of the running host.
-    #[arg(long, value_name = "DIR")]
-    root: Option<PathBuf>,
-    /// Only this section; may be given more than once.
-    #[arg(long = "section", value_name = "NAME", value_parser = section)]
-    sections: Vec<SectionName>,
-    /// How to show it.
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    format: Format,
-}
-
-#[derive(Debug, Args)]
-struct HealthArgs {
-    /// Describe this directory tree instead of the running host.
-    #[arg(long, value_name = "DIR")]
-    root: Option<PathBuf>,
-    /// How to show it.
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    format: Format,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people.
-    Table,
-    /// For programs.
-    Json,
-}
-
-/// A section that the agent collects.
-fn section(text: &str) -> Result<SectionName, String> {
-    let known = || COLLECTED.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
-    text.parse().ok().filter(|name| COLLECTED.contains(name)).ok_or_else(|| format!("known sections are {}", known()))
 }
 
 impl Cli {
@@ -203,7 +194,7 @@ impl Cli {
         match self.command {
             Command::Enrol(args) => {
                 start_logging(&Config::default());
-                enrol_here(&args, out)
+                enrol::enrol_here(&args, out)
             }
             Command::Run(args) => {
                 let config = match (&args.config, &args.state) {
@@ -215,41 +206,27 @@ impl Cli {
             }
             Command::Inventory(args) => {
                 start_logging(&Config::default());
-                show_inventory(&args, out)
+                inventory::show_inventory(&args, out)
             }
             Command::Health(args) => {
                 start_logging(&Config::default());
-                show_health(&args, out)
+                inventory::show_health(&args, out)
+            }
+            Command::Status(args) => {
+                start_logging(&Config::default());
+                status::show_status(&args, out)
+            }
+            Command::SupportBundle(args) => {
+                start_logging(&Config::default());
+                bundle::write_bundle(&args, out)
+            }
+            #[cfg(target_os = "linux")]
+            Command::Probe(args) => {
+                start_logging(&Config::default());
+                probe::answer(&args, out)
             }
         }
     }
-}
-
-fn enrol_here(args: &EnrolArgs, out: &mut impl Write) -> Result<(), CliError> {
-    enrol::server_url(&args.server).map_err(CliError::Arguments)?;
-    let state = StateDir::open(&args.state)?;
-    if let Some(agent) = state.read_json::<AgentFile>(AGENT_FILE)? {
-        writeln!(out, "already enrolled as {} with {}; nothing was changed", agent.agent_id, agent.server_url)?;
-        writeln!(out, "to enrol anew, stop the agent, remove {} and run this again", args.state.display())?;
-        return Ok(());
-    }
-    let token = enrol::read_token(&args.token_file).map_err(CliError::Arguments)?;
-    let clock = SystemClock::new();
-    let runtime = runtime()?;
-    let agent = runtime.block_on(enrol::enrol(&state, &args.server, &token, &clock))?;
-    runtime.shutdown_background();
-    writeln!(out, "enrolled as {}", agent.agent_id)?;
-    match agent.status_at_enrolment {
-        AgentStatus::Approved => writeln!(out, "status: approved, its data counts from now on")?,
-        AgentStatus::Pending => writeln!(
-            out,
-            "status: pending, an operator has to approve it on {} (console, or POST /api/v1/agents/{}/approve)",
-            agent.server_url, agent.agent_id
-        )?,
-        AgentStatus::Revoked => writeln!(out, "status: revoked, the server will take nothing from it")?,
-    }
-    writeln!(out, "next: rollcall-agent run --state {}", args.state.display())?;
-    Ok(())
 }
 
 fn run_here(config: Config) -> Result<(), CliError> {
@@ -271,43 +248,6 @@ fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
     builder.enable_all().max_blocking_threads(BLOCKING_THREADS).build().map_err(CliError::Start)
 }
 
-fn root_of(path: Option<&Path>) -> Result<Root, CliError> {
-    let Some(path) = path else { return Ok(Root::live()) };
-    if !path.is_dir() {
-        return Err(CliError::Directory { path: path.to_owned(), why: "not a directory" });
-    }
-    Ok(Root::new(path))
-}
-
-fn show_inventory(args: &InventoryArgs, out: &mut impl Write) -> Result<(), CliError> {
-    let root = root_of(args.root.as_deref())?;
-    let wanted: Vec<SectionName> =
-        COLLECTED.iter().copied().filter(|name| args.sections.is_empty() || args.sections.contains(name)).collect();
-    let collected = Runner::new(Arc::new(Setup::from(root)), Arc::new(SystemClock::new())).run(&wanted);
-    match args.format {
-        Format::Table => write!(out, "{}", render::inventory_table(&collected))?,
-        Format::Json => writeln!(out, "{:#}", render::inventory_json(&collected))?,
-    }
-    Ok(())
-}
-
-fn show_health(args: &HealthArgs, out: &mut impl Write) -> Result<(), CliError> {
-    let root = root_of(args.root.as_deref())?;
-    let clock = SystemClock::new();
-    let is_live = root.is_live();
-    let mut sampler = Sampler::new(root);
-    let mut measurements = sampler.sample(clock.now());
-    if is_live {
-        std::thread::sleep(HEALTH_DISTANCE);
-        measurements = sampler.sample(clock.now());
-    }
-    match args.format {
-        Format::Table => write!(out, "{}", render::health_table(&measurements))?,
-        Format::Json => writeln!(out, "{:#}", render::health_json(&measurements))?,
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -316,12 +256,5 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn only_sections_that_the_agent_collects_can_be_asked_for() {
-        assert_eq!(section("packages"), Ok(SectionName::Packages));
-        assert!(section("series").is_err());
-        assert!(section("packges").unwrap_err().contains("packages"));
     }
 }

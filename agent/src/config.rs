@@ -140,6 +140,14 @@ impl Config {
         Ok(Self { state: Some(state.to_owned()), ..config })
     }
 
+    /// What a file says of collecting; it need not say where the state is.
+    ///
+    /// # Errors
+    /// Every [`ConfigError`] but a missing state directory.
+    pub fn options_from(path: &Path) -> Result<Self, ConfigError> {
+        Self::read(path)?.ok_or_else(|| ConfigError::Absent(path.to_owned()))
+    }
+
     /// The spool's bounds.
     #[must_use]
     pub fn spool_limits(&self) -> SpoolLimits {

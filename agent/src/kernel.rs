@@ -2,6 +2,10 @@
 //!
 //! The one file of the agent that may contain `unsafe`: each block names why it is sound. Everything here only reads.
 
+use std::os::fd::OwnedFd;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
 /// The node name, as `uname -n`.
 pub(crate) fn node_name() -> Option<String> {
     rustix::system::uname().nodename().to_str().ok().map(str::to_owned)
@@ -37,4 +41,14 @@ pub(crate) fn clock_discipline() -> Option<ClockDiscipline> {
     #[allow(clippy::unnecessary_cast, clippy::cast_precision_loss, reason = "the width of these fields differs between architectures")]
     let (offset, max_error) = (timex.offset as f64, timex.maxerror as f64);
     Some(ClockDiscipline { synchronized: timex.status & libc::STA_UNSYNC == 0, offset_ms: offset / unit, max_error_ms: max_error / 1e3 })
+}
+
+/// A descriptor that the runtime waits for.
+///
+/// # Errors
+/// When the kernel does not let it be waited for.
+#[expect(unsafe_code, reason = "registering a descriptor with the runtime has no safe form")]
+pub(crate) fn awaited(descriptor: OwnedFd, interest: Interest) -> std::io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: an OwnedFd is a valid, open descriptor, always the same, and it is owned by the AsyncFd from here on.
+    Ok(unsafe { AsyncFd::register_with_interest(descriptor, interest) }?)
 }

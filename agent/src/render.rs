@@ -1,4 +1,4 @@
-//! What `inventory` and `health` print: tables for people, JSON for programs.
+//! What the commands print: tables for people, JSON for programs.
 //!
 //! Names come from the host's files and processes: everything that could steer a terminal is escaped. Long lists are cut with a count.
 
@@ -9,11 +9,26 @@ use serde_json::{Map, Value, json};
 use std::fmt::Write;
 use table::{Column, table};
 
+mod bill;
 mod columns;
+mod difference;
+mod explanation;
+mod standing;
 mod table;
+
+pub use bill::{BILL_SECTIONS, bill_of_materials};
+pub use difference::{Earlier, difference_json, difference_table};
+pub use explanation::{explanation_json, explanation_table};
+pub use standing::{Standing, status_json, status_table};
 
 /// Rows of a section that are shown among others; a section that was asked for alone is shown whole.
 const ROWS: usize = 12;
+
+/// Sizes for display.
+#[expect(clippy::cast_precision_loss, reason = "people read three digits of it")]
+fn float(number: usize) -> f64 {
+    number as f64
+}
 
 /// Sections for people: a heading with how it went, then the columns that matter.
 #[must_use]

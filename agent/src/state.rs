@@ -288,18 +288,26 @@ fn no_follow() -> i32 {
 /// # Errors
 /// When it cannot be read, is too large or is not UTF-8.
 pub fn read_bounded(path: &Path) -> Result<Option<String>, StateError> {
+    read_within(path, FILE_BYTES)
+}
+
+/// The text of a file of at most `limit` bytes; `None` when it is absent.
+///
+/// # Errors
+/// When it cannot be read, is too large or is not UTF-8.
+pub fn read_within(path: &Path, limit: u64) -> Result<Option<String>, StateError> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(StateError::Io { path: path.to_owned(), what: "open", source }),
     };
     let mut bytes = Vec::new();
-    file.take(FILE_BYTES + 1).read_to_end(&mut bytes).map_err(failed(path, "read"))?;
-    let malformed = |why: &str| StateError::Malformed { path: path.to_owned(), why: why.to_owned() };
-    if bytes.len() as u64 > FILE_BYTES {
-        return Err(malformed("larger than 1 MiB"));
+    file.take(limit + 1).read_to_end(&mut bytes).map_err(failed(path, "read"))?;
+    let malformed = |why: String| StateError::Malformed { path: path.to_owned(), why };
+    if bytes.len() as u64 > limit {
+        return Err(malformed(format!("larger than {} MiB", limit >> 20)));
     }
-    String::from_utf8(bytes).map(Some).map_err(|_| malformed("not UTF-8"))
+    String::from_utf8(bytes).map(Some).map_err(|_| malformed("not UTF-8".to_owned()))
 }
 
 #[cfg(test)]

@@ -171,7 +171,8 @@ macro_rules! sections {
                 }
             }
 
-            fn sort(&mut self) {
+            /// Brings the rows into canonical order.
+            pub fn sort(&mut self) {
                 match self { $(Self::$variant(rows) => { rows.sort_unstable(); rows.dedup(); })* }
             }
 

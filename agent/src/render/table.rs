@@ -64,6 +64,11 @@ pub(super) fn safe(text: &str) -> String {
     text.chars().map(|c| if is_steering(c) { c.escape_unicode().to_string() } else { c.to_string() }).collect()
 }
 
+/// A text within a line of its own: safe, and no longer than a cell.
+pub(super) fn short(text: &str) -> String {
+    cut(&safe(text))
+}
+
 fn cut(text: &str) -> String {
     match text.char_indices().nth(CELL) {
         Some(_) => text.chars().take(CELL - 1).chain(['…']).collect(),

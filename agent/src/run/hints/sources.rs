@@ -1,10 +1,12 @@
 //! The kernel's own announcements: inotify, rtnetlink, device events and the mount table.
 
 use super::{FOLDERS, Folder, Watched, message_types, of_device_event, of_file, of_route_message};
-use netlink_sys::protocols::{NETLINK_KOBJECT_UEVENT, NETLINK_ROUTE};
-use netlink_sys::{Socket, SocketAddr};
+use crate::kernel::awaited;
 use rollcall_shared::SectionName;
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
+use rustix::io::Errno;
+use rustix::net::netlink::{self, SocketAddrNetlink};
+use rustix::net::{AddressFamily, Protocol, RecvFlags, SocketFlags, SocketType};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::future::pending;
@@ -40,9 +42,9 @@ const ALL_DEVICES: &[SectionName] = &[
 /// What could be opened; the rest is silent.
 pub struct Sources {
     files: Option<(AsyncFd<OwnedFd>, Watched)>,
-    routes: Option<AsyncFd<Socket>>,
-    devices: Option<AsyncFd<Socket>>,
-    mounts: Option<AsyncFd<File>>,
+    routes: Option<AsyncFd<OwnedFd>>,
+    devices: Option<AsyncFd<OwnedFd>>,
+    mounts: Option<AsyncFd<OwnedFd>>,
 }
 
 impl Sources {
@@ -52,8 +54,8 @@ impl Sources {
             |what: &str, error: &io::Error| tracing::debug!(%error, what, "no hints from this source; the section waits for its turn");
         Self {
             files: open_files(FOLDERS.iter()).inspect_err(|error| said("inotify", error)).ok(),
-            routes: open_socket(NETLINK_ROUTE, ROUTE_GROUPS).inspect_err(|error| said("rtnetlink", error)).ok(),
-            devices: open_socket(NETLINK_KOBJECT_UEVENT, KERNEL_EVENTS).inspect_err(|error| said("device events", error)).ok(),
+            routes: open_socket(None, ROUTE_GROUPS).inspect_err(|error| said("rtnetlink", error)).ok(),
+            devices: open_socket(Some(netlink::KOBJECT_UEVENT), KERNEL_EVENTS).inspect_err(|error| said("device events", error)).ok(),
             mounts: open_mounts().inspect_err(|error| said("the mount table", error)).ok(),
         }
     }
@@ -81,7 +83,7 @@ fn open_files(folders: impl Iterator<Item = &'static Folder>) -> io::Result<(Asy
     let what = WatchFlags::CLOSE_WRITE | WatchFlags::MOVED_TO | WatchFlags::CREATE | WatchFlags::DELETE | WatchFlags::ONLYDIR;
     // A folder that is not there, or that this user may not see, has no hints.
     let watched: Watched = folders.filter_map(|folder| Some((inotify::add_watch(&inotify, folder.path, what).ok()?, folder))).collect();
-    Ok((AsyncFd::with_interest(inotify, Interest::READABLE)?, watched))
+    Ok((awaited(inotify, Interest::READABLE)?, watched))
 }
 
 async fn of_files(files: &mut Option<(AsyncFd<OwnedFd>, BTreeMap<i32, &'static Folder>)>) -> Vec<SectionName> {
@@ -109,15 +111,16 @@ async fn of_files(files: &mut Option<(AsyncFd<OwnedFd>, BTreeMap<i32, &'static F
     hinted
 }
 
-fn open_socket(protocol: isize, groups: u32) -> io::Result<AsyncFd<Socket>> {
-    let mut socket = Socket::new(protocol)?;
-    socket.bind(&SocketAddr::new(0, groups))?;
-    socket.set_non_blocking(true)?;
-    AsyncFd::with_interest(socket, Interest::READABLE)
+/// rtnetlink is protocol 0, which is no protocol to the library.
+fn open_socket(protocol: Option<Protocol>, groups: u32) -> io::Result<AsyncFd<OwnedFd>> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = rustix::net::socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, protocol)?;
+    rustix::net::bind(&socket, &SocketAddrNetlink::new(0, groups))?;
+    awaited(socket, Interest::READABLE)
 }
 
 async fn of_socket(
-    socket: &mut Option<AsyncFd<Socket>>,
+    socket: &mut Option<AsyncFd<OwnedFd>>,
     all: &[SectionName],
     parse: impl Fn(&[u8]) -> Vec<SectionName>,
 ) -> Vec<SectionName> {
@@ -126,9 +129,9 @@ async fn of_socket(
     let mut buffer = vec![0; BUFFER_BYTES];
     let mut hinted = Vec::new();
     for _ in 0..AT_ONCE {
-        match ready.get_inner().recv(&mut &mut buffer[..], 0) {
-            Ok(size) => hinted.extend(parse(&buffer[..size.min(BUFFER_BYTES)])),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+        match rustix::net::recv(ready.get_inner(), &mut buffer[..], RecvFlags::empty()) {
+            Ok((size, _)) => hinted.extend(parse(&buffer[..size.min(BUFFER_BYTES)])),
+            Err(Errno::AGAIN) => {
                 ready.clear_ready();
                 break;
             }
@@ -140,11 +143,11 @@ async fn of_socket(
 }
 
 /// The kernel marks the mount table as exceptional whenever it changes (proc(5)).
-fn open_mounts() -> io::Result<AsyncFd<File>> {
-    AsyncFd::with_interest(File::open("/proc/self/mounts")?, Interest::PRIORITY)
+fn open_mounts() -> io::Result<AsyncFd<OwnedFd>> {
+    awaited(File::open("/proc/self/mounts")?.into(), Interest::PRIORITY)
 }
 
-async fn changed_mounts(mounts: &mut Option<AsyncFd<File>>) {
+async fn changed_mounts(mounts: &mut Option<AsyncFd<OwnedFd>>) {
     let Some(open) = mounts else { return pending().await };
     let Ok(mut ready) = open.ready(Interest::PRIORITY).await else { return gone(mounts).await };
     ready.clear_ready();
