@@ -4,7 +4,7 @@
 
 use crate::collect::Collected;
 use crate::health::Measurement;
-use rollcall_shared::SectionName;
+use rollcall_shared::{Outcome, SectionName};
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
 use table::{Column, table};
@@ -30,18 +30,47 @@ fn float(number: usize) -> f64 {
     number as f64
 }
 
-/// Sections for people: a heading with how it went, then the columns that matter.
+/// Sections for people: a heading with how it went, then the columns that matter. Among others, sections without rows are named at
+/// the end, in short.
 #[must_use]
 pub fn inventory_table(collected: &[Collected]) -> String {
+    let alone = collected.len() == 1;
+    let has_something = |one: &&Collected| alone || has_rows(one) || matches!(one.outcome, Outcome::Partial | Outcome::Failed);
     let mut text = String::new();
-    for one in collected {
+    for one in collected.iter().filter(has_something) {
         let _ = writeln!(text, "{}", heading(one));
         if let Some(reason) = &one.reason {
             let _ = writeln!(text, "  {}", table::safe(reason));
         }
         let rows = one.section.as_ref().and_then(|section| section.to_json_rows().ok()).unwrap_or_default();
-        text.push_str(&section(one.name, &rows, if collected.len() == 1 { usize::MAX } else { ROWS }));
+        text.push_str(&section(one.name, &rows, if alone { usize::MAX } else { ROWS }));
         text.push('\n');
+    }
+    if !alone {
+        text.push_str(&nothing(collected));
+    }
+    text
+}
+
+fn has_rows(one: &Collected) -> bool {
+    one.section.as_ref().is_some_and(|section| !section.is_empty())
+}
+
+/// What was looked for and is not there, and what could not be looked for.
+fn nothing(collected: &[Collected]) -> String {
+    let mut text = String::new();
+    let empty: Vec<&str> =
+        collected.iter().filter(|one| one.outcome == Outcome::Complete && !has_rows(one)).map(|one| one.name.as_str()).collect();
+    if !empty.is_empty() {
+        let _ = writeln!(text, "none: {}", empty.join(", "));
+    }
+    let skipped: Vec<Vec<String>> = collected
+        .iter()
+        .filter(|one| one.outcome == Outcome::Skipped)
+        .map(|one| vec![one.name.to_string(), one.reason.clone().unwrap_or_default()])
+        .collect();
+    if !skipped.is_empty() {
+        let _ = write!(text, "skipped:\n{}", table(&[Column::left(""), Column::left("")], &skipped));
     }
     text
 }

@@ -84,7 +84,7 @@ impl Bench {
 fn help_and_version_are_done_and_wrong_usage_is_two() {
     check(&["--help"], 0, "First steps on a new host");
     check(&["--version"], 0, "rollcall-agent 0.");
-    for command in ["enrol", "run", "inventory", "health"] {
+    for command in ["enrol", "run", "inventory", "health", "status", "support-bundle", "probe"] {
         check(&[command, "--help"], 0, "Examples:");
     }
     check(&[], 2, "Usage");
@@ -92,6 +92,7 @@ fn help_and_version_are_done_and_wrong_usage_is_two() {
     check(&["run", "--state", "a", "--config", "b"], 2, "cannot be used with");
     check(&["inventory", "--section", "packges"], 2, "known sections are");
     check(&["health", "--format", "yaml"], 2, "invalid value");
+    check(&["inventory", "--explain", "os", "--section", "os"], 2, "cannot be used with");
 }
 
 #[test]
@@ -101,7 +102,13 @@ fn what_cannot_be_done_is_one_and_names_its_subject() {
     check(&["run", "--state", &path("none")], 1, "none: no such state directory");
     check(&["run", "--config", &path("none.toml")], 1, "none.toml: no such configuration file");
     check(&["inventory", "--root", &path("none")], 1, "none: not a directory");
+    check(&["inventory", "--section", "os", "--diff", &path("none.json")], 1, "none.json: no such file");
+    std::fs::write(path("rubbish.json"), "{\"sections\": {\"os\": {\"rows\": [{\"no\": 1}]}}}").unwrap();
+    check(&["inventory", "--section", "os", "--diff", &path("rubbish.json")], 1, "rubbish.json: section os: unknown field `no`");
+    check(&["inventory", "--config", &path("none.toml")], 1, "none.toml: no such configuration file");
+    check(&["status", "--state", &path("none")], 1, "none: no such state directory");
     std::fs::create_dir(directory.path().join("empty")).unwrap();
+    check(&["status", "--state", &path("empty")], 1, "not enrolled");
     check(&["run", "--state", &path("empty")], 1, "not enrolled");
     std::fs::write(path("empty/agent.toml"), "satte = 1\n").unwrap();
     check(&["run", "--state", &path("empty")], 1, "agent.toml:1: satte: unknown field");
@@ -116,6 +123,95 @@ fn an_inventory_and_health_need_no_server() {
     serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap();
     let output = check(&["health", "--format", "json"], 0, "");
     serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap();
+}
+
+#[test]
+fn an_inventory_is_compared_explained_and_billed() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("earlier.json").to_str().unwrap().to_owned();
+    let output = check(&["inventory", "--section", "os", "--format", "json"], 0, "os");
+    std::fs::write(&path, &output.stdout).unwrap();
+    check(&["inventory", "--section", "os", "--diff", &path], 0, "no difference");
+    let mut earlier: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    earlier["sections"]["os"]["rows"][0]["kernel_release"] = "4.19.0".into();
+    std::fs::write(&path, earlier.to_string()).unwrap();
+    check(&["inventory", "--section", "os", "--diff", &path], 0, "kernel_release 4.19.0 →");
+    check(&["inventory", "--explain", "os"], 0, "/etc/os-release");
+    let bill = check(&["inventory", "--format", "cyclonedx"], 0, "").stdout;
+    let bill: serde_json::Value = serde_json::from_slice(&bill).unwrap();
+    assert_eq!((&bill["bomFormat"], &bill["specVersion"]), (&"CycloneDX".into(), &"1.6".into()));
+    assert!(bill["components"].as_array().is_some_and(|components| components.iter().any(|one| one["type"] == "operating-system")));
+}
+
+#[test]
+fn a_configuration_leaves_out_what_it_names() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("agent.toml");
+    std::fs::write(&config, "[exclude]\nsections = [\"processes\"]\ninterfaces = [\"lo\"]\n").unwrap();
+    let output = check(&["inventory", "--config", config.to_str().unwrap(), "--format", "json"], 0, "");
+    let inventory: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(inventory["sections"]["processes"].is_null());
+    let interfaces = inventory["sections"]["network_interfaces"]["rows"].as_array().unwrap();
+    assert!(interfaces.iter().all(|interface| interface["name"] != "lo"));
+}
+
+/// The content of an archive: `tar` knows no zstd on minimal systems.
+fn unpacked(archive: &Path) -> String {
+    let bytes = zstd::stream::decode_all(std::fs::File::open(archive).unwrap()).unwrap();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[test]
+fn status_and_support_bundle_tell_how_the_agent_is_doing_and_no_secret() {
+    let bench = Bench::enrolled();
+    let state = bench.state().to_str().unwrap().to_owned();
+    check(&["status", "--state", &state], 0, "never ran");
+    let mut running = Running::start(&bench.state());
+    bench.server.wait_for(|payload| matches!(payload, Payload::Report(_)).then_some(()));
+    // The note is written after the answer: the next push comes after it.
+    bench.server.wait_for(|payload| matches!(payload, Payload::Samples(_)).then_some(()));
+    let output = check(&["status", "--state", &state], 0, "running as ");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.contains(" up, last push ") && text.contains("packages") && text.contains("complete"), "{text}");
+    let json: serde_json::Value = serde_json::from_slice(&check(&["status", "--state", &state, "--format", "json"], 0, "").stdout).unwrap();
+    assert_eq!(json["running"], true);
+
+    let archive = bench.directory.path().join("bundle.tar.zst");
+    check(&["support-bundle", "--state", &state, "--output", archive.to_str().unwrap()], 0, "bundle.tar.zst: ");
+    let content = unpacked(&archive);
+    assert!(content.contains("inventory.json") && content.contains("\"sections\"") && content.contains("agent.key"), "the key is listed");
+    let key = std::fs::read_to_string(bench.state().join("agent.key")).unwrap();
+    assert!(
+        !content.contains("PRIVATE KEY") && key.lines().filter(|line| line.len() > 20).all(|line| !content.contains(line)),
+        "and not in it"
+    );
+    check(&["support-bundle", "--state", &state, "--output", archive.to_str().unwrap()], 1, "File exists");
+
+    running.0.kill().unwrap();
+    running.0.wait().unwrap();
+    check(&["status", "--state", &state], 0, "NOT RUNNING");
+}
+
+#[test]
+fn a_change_is_reported_within_seconds_and_without_a_new_inventory() {
+    let bench = Bench::enrolled();
+    let extensions = bench.directory.path().join("extensions.d");
+    std::fs::create_dir(&extensions).unwrap();
+    let config = format!(
+        "sample_interval_seconds = 60\npush_interval_seconds = 0.4\ninventory_interval_seconds = 3600\n[collect]\nextensions = {extensions:?}\n[log]\nlevel = \"warn\"\n"
+    );
+    std::fs::write(bench.state().join("agent.toml"), config).unwrap();
+    let _running = Running::start(&bench.state());
+    let report = |payload: &Payload| if let Payload::Report(report) = payload { Some(report.clone()) } else { None };
+    let custom = |report: &rollcall_shared::message::Report| {
+        report.sections.iter().find(|entry| entry.name == SectionName::Custom).cloned().unwrap()
+    };
+    let before = custom(&bench.server.wait_for(report));
+    std::fs::write(extensions.join("rack.json"), r#"{"key": "rack", "row": 7}"#).unwrap();
+    let after = custom(&bench.server.wait_for(report));
+    assert_ne!(before.hash, after.hash);
+    let Section::Custom(rows) = Section::decode(&bench.server.content(&after.hash.unwrap())).unwrap() else { panic!("custom") };
+    assert_eq!(rows[0].extension, "rack");
 }
 
 #[test]

@@ -254,11 +254,8 @@ impl<'a> Scope<'a> {
     /// Hands the lines of a file to `each` without ever holding the whole of it; false from `each` ends the reading.
     /// Returns whether the file exists.
     pub(crate) fn lines(&self, path: &str, mut each: impl FnMut(usize, &str) -> Result<bool, Failure>) -> Result<bool, Failure> {
-        let opened = self.noted(path, self.root.open(path), |file| {
-            file.metadata().map_or(0, |facts| usize::try_from(facts.len()).unwrap_or(usize::MAX))
-        })?;
-        let Some(file) = opened else { return Ok(false) };
-        let mut reader = BufReader::with_capacity(64 << 10, file);
+        let Some(mut reader) = self.opened(path)? else { return Ok(false) };
+        let before = self.bytes_read();
         let mut line = Vec::new();
         for number in 1.. {
             line.clear();
@@ -270,6 +267,19 @@ impl<'a> Scope<'a> {
                 break;
             }
         }
+        self.asked(path, Found::Read(usize::try_from(self.bytes_read() - before).unwrap_or(usize::MAX)));
         Ok(true)
+    }
+
+    /// The file itself, or what the helper has of it.
+    fn opened(&self, path: &str) -> Result<Option<Box<dyn BufRead + 'a>>, ReadError> {
+        match self.root.open(path) {
+            Ok(Some(file)) => Ok(Some(Box::new(BufReader::with_capacity(64 << 10, file)))),
+            Err(error) if error.is_denied() && self.privileged.file(path).is_some() => {
+                Ok(self.privileged.file(path).map(|bytes| Box::new(bytes) as Box<dyn BufRead>))
+            }
+            // Absent or failed: there is nothing whose length would matter.
+            other => self.noted(path, other, |_| 0).map(|_| None),
+        }
     }
 }

@@ -101,3 +101,32 @@ fn a_file_that_others_may_write_is_refused() {
     let error = Config::from_state(directory.path()).unwrap_err().to_string();
     assert!(error.contains("agent.toml: refused: others may write to it"), "{error}");
 }
+
+/// The sample that packages install.
+fn sample() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/agent.toml");
+    std::fs::read_to_string(path).expect("the sample")
+}
+
+#[test]
+fn the_sample_is_the_default_in_the_usual_place() {
+    check(&sample(), Ok(Config { state: Some("/var/lib/rollcall-agent".into()), ..Config::default() }));
+}
+
+#[test]
+fn every_key_has_a_line_in_the_sample_and_every_line_is_a_key() {
+    let text: String = sample()
+        .lines()
+        .map(|line| format!("{}\n", line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).unwrap_or(line)))
+        .collect();
+    let config = Config::parse(Path::new("agent.toml"), &text).expect("each line is a key");
+    assert!(config.root.is_some() && config.spool_max_bytes.is_some() && config.inventory_interval_seconds.is_some());
+    assert_eq!(config.collect, Collect::default(), "what the sample shows is the default");
+    let missing: Vec<&str> =
+        KEYS.split_whitespace().filter(|key| !text.lines().any(|line| line.starts_with(&format!("{key} = ")))).collect();
+    assert!(missing.is_empty(), "not in the sample: {missing:?}");
+}
+
+/// Every key of `every_key_is_read`.
+const KEYS: &str = "state root probe_socket spool_max_bytes sample_interval_seconds push_interval_seconds inventory_interval_seconds \
+    sections packages paths interfaces certificate_paths language_paths extensions cloud_metadata format level";

@@ -11,6 +11,9 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+/// Columns that name a row: a process has a number, an owner and a name.
+const LABEL: usize = 3;
+
 /// An earlier inventory as `--format json` wrote it.
 #[derive(Debug)]
 pub struct Earlier(BTreeMap<SectionName, Section>);
@@ -105,7 +108,7 @@ fn lines(text: &mut String, name: SectionName, diff: &SectionDiff) {
 /// What people call a row: its first telling columns.
 fn label(name: SectionName, row: &Value) -> String {
     let cells = columns::of(name).into_iter().map(|field| columns::cell(field.key, &row[field.key])).filter(|cell| !cell.is_empty());
-    let label = cells.take(2).map(|cell| short(&cell)).collect::<Vec<_>>().join(" ");
+    let label = cells.take(LABEL).map(|cell| short(&cell)).collect::<Vec<_>>().join(" ");
     if label.is_empty() { name.to_string() } else { label }
 }
 

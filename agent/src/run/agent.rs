@@ -93,8 +93,8 @@ impl Agent {
             "the agent runs"
         );
         Ok(Self {
+            hints: if root.is_live() { Hints::live(&setup.options.collect.extensions) } else { Hints::default() },
             survey: Survey::new(setup, clock.clone(), cache.clone(), intervals.inventory),
-            hints: if root.is_live() { Hints::live() } else { Hints::default() },
             cache,
             uplink: Uplink::new(now.monotonic + first_push, intervals.push, jitter),
             sampler: Some(Box::new(Sampler::new(root.clone()))),

@@ -19,8 +19,10 @@ const GATHER: Duration = Duration::from_millis(500);
 /// A folder in which something may change, and which files of it matter to which sections; a name of `*` is any.
 struct Folder {
     path: &'static str,
-    files: &'static [(&'static str, &'static [SectionName])],
+    files: Files,
 }
+
+type Files = &'static [(&'static str, &'static [SectionName])];
 
 const PACKAGES: &[SectionName] = &[SectionName::Packages];
 const USERS: &[SectionName] = &[SectionName::Users];
@@ -61,18 +63,20 @@ const FOLDERS: &[Folder] = &[
     Folder { path: "/var/spool/cron", files: &[("*", TASKS)] },
     Folder { path: "/etc/systemd/system", files: &[("*", UNITS)] },
     Folder { path: "/etc/libvirt/qemu", files: &[("*", &[SectionName::VirtualMachines])] },
-    Folder { path: "/etc/rollcall/extensions.d", files: &[("*", &[SectionName::Custom])] },
     Folder { path: "/run", files: &[("reboot-required", OS)] },
     Folder { path: "/run/systemd/resolve", files: &[("resolv.conf", &[SectionName::Dns])] },
 ];
 
-/// The sections that a change of `name` in `folder` hints at.
-fn of_file(folder: &Folder, name: &str) -> &'static [SectionName] {
+/// In the configured folder of extensions.
+const EXTENSIONS: Files = &[("*", &[SectionName::Custom])];
+
+/// The sections that a change of `name` hints at in a folder where `files` matter.
+fn of_file(files: Files, name: &str) -> &'static [SectionName] {
     // What editors and package managers write first and rename then.
     let is_temporary = name.ends_with(['~', '+', '-']) || name.ends_with(".tmp") || name.ends_with(".new") || name.ends_with(".lock");
     let of =
         |wanted: &str| wanted == name || (wanted == "*" && !is_temporary && !name.starts_with(".lock") && !name.starts_with(".rpm.lock"));
-    folder.files.iter().find(|(wanted, _)| of(wanted)).map_or(&[], |(_, sections)| sections)
+    files.iter().find(|(wanted, _)| of(wanted)).map_or(&[], |(_, sections)| sections)
 }
 
 /// The sections that a kernel's device event hints at: `action@path` and `KEY=value`, separated by NUL.
@@ -137,17 +141,17 @@ pub struct Hints {
 }
 
 impl Hints {
-    /// Watches the running machine.
+    /// Watches the running machine, and a folder of extension files. Needs a runtime.
     #[cfg(target_os = "linux")]
     #[must_use]
-    pub fn live() -> Self {
-        Self { sources: Some(Sources::open()), gathered: BTreeSet::new() }
+    pub fn live(extensions: &str) -> Self {
+        Self { sources: Some(Sources::open(extensions)), gathered: BTreeSet::new() }
     }
 
     /// Nothing of the kind is known of this platform.
     #[cfg(not(target_os = "linux"))]
     #[must_use]
-    pub fn live() -> Self {
+    pub fn live(_extensions: &str) -> Self {
         Self::default()
     }
 
@@ -167,8 +171,8 @@ impl Hints {
     }
 }
 
-/// What inotify calls a folder, and which it is.
-type Watched = BTreeMap<i32, &'static Folder>;
+/// What inotify calls a folder, and which files of it matter.
+type Watched = BTreeMap<i32, Files>;
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests;

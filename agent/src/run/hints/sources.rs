@@ -1,13 +1,12 @@
 //! The kernel's own announcements: inotify, rtnetlink, device events and the mount table.
 
-use super::{FOLDERS, Folder, Watched, message_types, of_device_event, of_file, of_route_message};
+use super::{EXTENSIONS, FOLDERS, Files, Watched, message_types, of_device_event, of_file, of_route_message};
 use crate::kernel::awaited;
 use rollcall_shared::SectionName;
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 use rustix::io::Errno;
 use rustix::net::netlink::{self, SocketAddrNetlink};
 use rustix::net::{AddressFamily, Protocol, RecvFlags, SocketFlags, SocketType};
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::future::pending;
 use std::io;
@@ -49,21 +48,22 @@ pub struct Sources {
 
 impl Sources {
     /// Opens what this machine has. Needs a runtime.
-    pub fn open() -> Self {
+    pub fn open(extensions: &str) -> Self {
+        let folders = FOLDERS.iter().map(|folder| (folder.path, folder.files)).chain([(extensions, EXTENSIONS)]);
         let said =
             |what: &str, error: &io::Error| tracing::debug!(%error, what, "no hints from this source; the section waits for its turn");
         Self {
-            files: open_files(FOLDERS.iter()).inspect_err(|error| said("inotify", error)).ok(),
+            files: open_files(folders).inspect_err(|error| said("inotify", error)).ok(),
             routes: open_socket(None, ROUTE_GROUPS).inspect_err(|error| said("rtnetlink", error)).ok(),
             devices: open_socket(Some(netlink::KOBJECT_UEVENT), KERNEL_EVENTS).inspect_err(|error| said("device events", error)).ok(),
             mounts: open_mounts().inspect_err(|error| said("the mount table", error)).ok(),
         }
     }
 
-    /// These folders alone.
+    /// One folder alone.
     #[cfg(test)]
-    pub(super) fn of_folders(folders: impl IntoIterator<Item = &'static Folder>) -> Self {
-        Self { files: Some(open_files(folders.into_iter()).expect("inotify")), routes: None, devices: None, mounts: None }
+    pub(super) fn of_folder(path: &str, files: Files) -> Self {
+        Self { files: Some(open_files([(path, files)].into_iter()).expect("inotify")), routes: None, devices: None, mounts: None }
     }
 
     /// What the next announcement hints at; may be nothing.
@@ -78,15 +78,15 @@ impl Sources {
     }
 }
 
-fn open_files(folders: impl Iterator<Item = &'static Folder>) -> io::Result<(AsyncFd<OwnedFd>, Watched)> {
+fn open_files<'a>(folders: impl Iterator<Item = (&'a str, Files)>) -> io::Result<(AsyncFd<OwnedFd>, Watched)> {
     let inotify = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?;
     let what = WatchFlags::CLOSE_WRITE | WatchFlags::MOVED_TO | WatchFlags::CREATE | WatchFlags::DELETE | WatchFlags::ONLYDIR;
     // A folder that is not there, or that this user may not see, has no hints.
-    let watched: Watched = folders.filter_map(|folder| Some((inotify::add_watch(&inotify, folder.path, what).ok()?, folder))).collect();
+    let watched: Watched = folders.filter_map(|(path, files)| Some((inotify::add_watch(&inotify, path, what).ok()?, files))).collect();
     Ok((awaited(inotify, Interest::READABLE)?, watched))
 }
 
-async fn of_files(files: &mut Option<(AsyncFd<OwnedFd>, BTreeMap<i32, &'static Folder>)>) -> Vec<SectionName> {
+async fn of_files(files: &mut Option<(AsyncFd<OwnedFd>, Watched)>) -> Vec<SectionName> {
     let Some((inotify, watched)) = files else { return pending().await };
     let Ok(mut ready) = inotify.readable().await else { return gone(files).await };
     let mut buffer = [MaybeUninit::<u8>::uninit(); 4096];
@@ -100,7 +100,7 @@ async fn of_files(files: &mut Option<(AsyncFd<OwnedFd>, BTreeMap<i32, &'static F
             }
             Ok(event) => {
                 let name = event.file_name().and_then(|name| name.to_str().ok()).unwrap_or_default();
-                hinted.extend(watched.get(&event.wd()).map_or(&[][..], |folder| of_file(folder, name)));
+                hinted.extend(watched.get(&event.wd()).map_or(&[][..], |files| of_file(files, name)));
             }
             Err(_) => {
                 ready.clear_ready();

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 #[track_caller]
 fn check_file(folder: &str, name: &str, expected: &[SectionName]) {
     let folder = FOLDERS.iter().find(|known| known.path == folder).expect("a watched folder");
-    assert_eq!(of_file(folder, name), expected, "{name}");
+    assert_eq!(of_file(folder.files, name), expected, "{name}");
 }
 
 #[test]
@@ -42,9 +42,7 @@ fn a_datagram_may_hold_several_messages() {
 #[tokio::test]
 async fn a_changed_file_is_announced() {
     let directory = tempfile::tempdir().expect("a directory");
-    let path: &'static str = Box::leak(directory.path().to_str().expect("UTF-8").to_owned().into_boxed_str());
-    let folder: &'static Folder = Box::leak(Box::new(Folder { path, files: &[("status", PACKAGES)] }));
-    let mut sources = Sources::of_folders([folder]);
+    let mut sources = Sources::of_folder(directory.path().to_str().expect("UTF-8"), &[("status", PACKAGES)]);
     std::fs::write(directory.path().join("other"), "x").expect("written");
     std::fs::write(directory.path().join("status-new"), "x").expect("written");
     std::fs::rename(directory.path().join("status-new"), directory.path().join("status")).expect("renamed");
