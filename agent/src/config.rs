@@ -2,6 +2,7 @@
 
 use crate::collect::options::{Collect, Exclude};
 use crate::collect::{Options, Setup};
+use crate::platform;
 use crate::probe::{DEFAULT_SOCKET, ProbeSource};
 use crate::root::Root;
 use crate::spool::{LEAST_BYTES, SpoolLimits};
@@ -160,7 +161,7 @@ impl Config {
     pub fn setup(&self) -> Setup {
         let root = self.root.clone().map_or_else(Root::live, Root::new);
         let socket = self.probe_socket.as_deref().unwrap_or(Path::new(DEFAULT_SOCKET));
-        let probe = if root.is_live() && !is_root() { ProbeSource::at(socket) } else { ProbeSource::none() };
+        let probe = if root.is_live() && !platform::is_root() { ProbeSource::at(socket) } else { ProbeSource::none() };
         Setup { root, options: Options { exclude: self.exclude.clone(), collect: self.collect.clone() }, probe }
     }
 
@@ -188,11 +189,6 @@ fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration
     } else {
         Err(de::Error::custom(format!("{number} is not between 0.1 and 86400 seconds")))
     }
-}
-
-/// Root needs no helper.
-fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
 }
 
 fn spool_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {

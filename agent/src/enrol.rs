@@ -7,6 +7,7 @@ use crate::clock::Clock;
 use crate::entropy::{self, NoEntropy};
 use crate::http::{Failure, Http};
 use crate::identity::{AGENT_FILE, AUTHORITY_FILE, AgentFile, CERTIFICATE_FILE, KEY_FILE};
+use crate::platform;
 use crate::state::{StateDir, StateError};
 use crate::trust::{self, CaPin, TrustError};
 use base64::Engine;
@@ -151,7 +152,7 @@ pub async fn enrol(state: &StateDir, server: &str, token: &JoinToken, clock: &dy
         token: token.secret.clone(),
         enrolment_id: attempt.enrolment_id.clone(),
         csr: rcgen::CertificateParams::new(Vec::new())?.serialize_request(&key)?.pem()?,
-        hostname: hostname(),
+        hostname: platform::node_name(),
         agent_version: env!("CARGO_PKG_VERSION").to_owned(),
     };
     let reply = exchange(&url, pin, &request).await?;
@@ -214,11 +215,6 @@ fn check_reply(reply: &EnrolReply, pin: CaPin, key: &rcgen::KeyPair) -> Result<(
     }
     trust::enrolled(&reply.ca_certificate, &reply.certificate, &Zeroizing::new(key.serialize_pem())).map_err(|error| error.to_string())?;
     Ok(())
-}
-
-fn hostname() -> Option<String> {
-    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    (!name.is_empty() && name != "(none)").then_some(name)
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ pub mod health;
 pub mod http;
 pub mod identity;
 pub mod logging;
+mod platform;
 pub mod probe;
 pub mod render;
 pub mod root;

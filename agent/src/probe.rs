@@ -17,7 +17,7 @@ use std::time::Duration;
 
 #[cfg(target_os = "linux")]
 mod answer;
-#[cfg(unix)]
+#[cfg(unix_like)]
 mod ask;
 
 #[cfg(target_os = "linux")]
@@ -197,12 +197,12 @@ impl Latest {
     }
 }
 
-#[cfg(unix)]
+#[cfg(unix_like)]
 fn ask_at(socket: &Path) -> Result<Option<Privileged>, ProbeError> {
     ask::ask(socket)
 }
 
-#[cfg(not(unix))]
+#[cfg(not(unix_like))]
 fn ask_at(_socket: &Path) -> Result<Option<Privileged>, ProbeError> {
     Ok(None)
 }

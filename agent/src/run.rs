@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::entropy::NoEntropy;
 use crate::http::Failure;
 use crate::identity::IdentityError;
+use crate::platform::{Signals, Told};
 use crate::spool::SpoolError;
 use crate::state::{StateDir, StateError};
 use crate::trust::TrustError;
@@ -25,7 +26,6 @@ use agent::Agent;
 use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 
 /// What a stop may take: the last messages, if the server is there. A service manager's patience is longer.
@@ -62,17 +62,17 @@ pub enum RunError {
 /// # Errors
 /// When it cannot start. Once it runs, it goes on.
 pub async fn run(state: StateDir, config: Config, clock: Arc<dyn Clock>) -> Result<(), RunError> {
-    let listen = |kind| signal(kind).map_err(RunError::Signals);
-    let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
-    let mut hangup = listen(SignalKind::hangup())?;
+    let mut signals = Signals::listen().map_err(RunError::Signals)?;
     let mut agent = Agent::start(state, config, clock)?;
     let reason = loop {
         let now = agent.clock.now();
         agent.tick(now);
         let pause = agent.deadline().saturating_sub(now.monotonic);
         tokio::select! {
-            reason = told_to_stop(&mut terminate, &mut interrupt) => break reason,
-            Some(()) = hangup.recv() => agent.report_now(),
+            told = signals.next() => match told {
+                Told::Stop(reason) => break reason,
+                Told::Report => agent.report_now(),
+            },
             reading = finished(&mut agent.sampler_at_work) => agent.sampled(reading),
             done = agent.survey.done() => agent.collected(done),
             names = agent.hints.next() => agent.hinted(names),
@@ -85,13 +85,6 @@ pub async fn run(state: StateDir, config: Config, clock: Arc<dyn Clock>) -> Resu
         tracing::info!("the server did not take the last messages in time; they wait in the spool");
     }
     Ok(())
-}
-
-async fn told_to_stop(terminate: &mut Signal, interrupt: &mut Signal) -> &'static str {
-    tokio::select! {
-        _ = terminate.recv() => "told to stop (SIGTERM)",
-        _ = interrupt.recv() => "told to stop (SIGINT)",
-    }
 }
 
 /// The result of a job, once there is one; `None` when the job died.

@@ -14,6 +14,7 @@ mod recovery;
 mod room;
 
 use crate::clock::Reading;
+use crate::platform;
 use crate::state::{self, StateError};
 use index::{Entry, Segment};
 use rollcall_shared::message::{Loss, Message, Payload};
@@ -22,7 +23,6 @@ use rollcall_shared::{ContentHash, Timestamp};
 use std::collections::{BTreeSet, VecDeque};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -334,9 +334,9 @@ impl Spool {
         let path = index::segment_path(&self.directory, self.next);
         let mut options = OpenOptions::new();
         // A file of this name holds nothing that was ever confirmed: confirmed numbers are below `next`.
-        options.create(true).write(true).truncate(true).mode(0o600);
+        platform::private(options.create(true).write(true).truncate(true));
         let file = options.open(&path).map_err(failed(&path, "create"))?;
-        reserve(&file, self.limits.segment_bytes());
+        platform::reserve(&file, self.limits.segment_bytes().min(RESERVED_BYTES));
         state::sync_dir(&self.directory)?;
         if self.segments.back().is_some_and(|last| last.first == self.next) {
             self.segments.pop_back();
@@ -369,11 +369,8 @@ impl Spool {
     }
 }
 
-/// Reserves space, so that a disk that others fill does not stop the messages of the next hours. Not every file system can; no matter.
-fn reserve(file: &File, bytes: u64) {
-    let bytes = bytes.min(256 << 10);
-    let _ = rustix::fs::fallocate(file, rustix::fs::FallocateFlags::KEEP_SIZE, 0, bytes);
-}
+/// Bytes reserved for a segment: a disk that others fill does not stop the messages of the next hours.
+const RESERVED_BYTES: u64 = 256 << 10;
 
 /// Records on their way to the end of the last segment; offsets are relative to it.
 struct Batch {

@@ -14,17 +14,14 @@
 //! Invariants: a file is either the old one or the new one, never a torn one; nothing here is used when somebody else could
 //! have written it, and the refusal names the path.
 
+use crate::platform;
 use serde::{Serialize, de::DeserializeOwned};
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// Files here are small; anything larger is not ours (certificates and settings stay far below).
 const FILE_BYTES: u64 = 1 << 20;
-
-/// Who may write: nobody but the owner.
-const WRITABLE_BY_OTHERS: u32 = 0o022;
 
 /// Why the state directory cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -195,8 +192,7 @@ pub fn install_unsynced(directory: &Path, name: &str, bytes: &[u8]) -> Result<()
 
 fn open_for_writing(path: &Path) -> Result<File, StateError> {
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(0o600).custom_flags(no_follow());
-    options.open(path).map_err(failed(path, "create"))
+    platform::private(options.write(true).create(true).truncate(true)).open(path).map_err(failed(path, "create"))
 }
 
 fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), StateError> {
@@ -210,7 +206,7 @@ fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), StateError> {
 /// # Errors
 /// When the system cannot.
 pub fn sync_dir(directory: &Path) -> Result<(), StateError> {
-    File::open(directory).and_then(|file| file.sync_all()).map_err(failed(directory, "sync"))
+    platform::sync_directory(directory).map_err(failed(directory, "sync"))
 }
 
 /// Creates a directory (0700) with its parents and makes it durable; fine when it exists.
@@ -221,7 +217,7 @@ pub fn create_private_dir(path: &Path) -> Result<(), StateError> {
     if path.symlink_metadata().is_ok() {
         return Ok(());
     }
-    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed(path, "create"))?;
+    platform::private_directories().create(path).map_err(failed(path, "create"))?;
     match path.parent() {
         Some(parent) if parent.as_os_str().is_empty() => sync_dir(Path::new(".")),
         Some(parent) => sync_dir(parent),
@@ -240,28 +236,16 @@ pub fn check_private(path: &Path) -> Result<(), StateError> {
     if metadata.is_symlink() {
         return refuse("it is a symbolic link; put the real file or directory there".into());
     }
-    let me = rustix::process::geteuid().as_raw();
-    if metadata.uid() != me && metadata.uid() != 0 {
-        return refuse(format!("it belongs to user {}, and this is user {me}", metadata.uid()));
-    }
-    let mode = metadata.mode() & 0o7777;
-    if mode & WRITABLE_BY_OTHERS != 0 {
-        return refuse(format!("others may write to it (mode {mode:04o}); chmod go-w it and check what is inside"));
-    }
-    let is_key = path.extension().is_some_and(|extension| extension == "key");
-    if is_key && mode & 0o077 != 0 {
-        return refuse(format!("others may read this private key (mode {mode:04o}); enrol again with a new one"));
-    }
-    Ok(())
+    platform::not_private(path, &metadata).map_or(Ok(()), refuse)
 }
 
 /// Refuses a directory under one in which anybody may replace it. The sticky bit (as on /tmp) prevents that.
 fn check_ancestors(path: &Path) -> Result<(), StateError> {
     let real = path.canonicalize().map_err(failed(path, "resolve"))?;
     for ancestor in real.ancestors().skip(1) {
-        let mode = ancestor.metadata().map_err(failed(ancestor, "inspect"))?.mode();
-        if mode & 0o002 != 0 && mode & 0o1000 == 0 {
-            let why = format!("anybody may write to this parent of {} (mode {:04o})", path.display(), mode & 0o7777);
+        let metadata = ancestor.metadata().map_err(failed(ancestor, "inspect"))?;
+        if let Some(mode) = platform::open_to_anybody(&metadata) {
+            let why = format!("anybody may write to this parent of {} (mode {mode:04o})", path.display());
             return Err(StateError::Untrusted { path: ancestor.to_owned(), why });
         }
     }
@@ -270,17 +254,12 @@ fn check_ancestors(path: &Path) -> Result<(), StateError> {
 
 fn take_lock(path: &Path) -> Result<File, StateError> {
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false).mode(0o600).custom_flags(no_follow());
-    let file = options.open(path).map_err(failed(path, "open"))?;
+    let file = platform::private(options.write(true).create(true).truncate(false)).open(path).map_err(failed(path, "open"))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(StateError::Locked { path: path.to_owned() }),
         Err(TryLockError::Error(source)) => Err(StateError::Io { path: path.to_owned(), what: "lock", source }),
     }
-}
-
-fn no_follow() -> i32 {
-    rustix::fs::OFlags::NOFOLLOW.bits().cast_signed()
 }
 
 /// The text of a file; `None` when it is absent. Bounded: nothing here is large.

@@ -1,12 +1,11 @@
 //! What the spool knows of its segments without reading them again.
 
 use super::{SpoolError, failed, record};
-use crate::state;
+use crate::{platform, state};
 use rollcall_shared::message::Payload;
 use rollcall_shared::{ContentHash, Timestamp, wire};
 use std::collections::VecDeque;
 use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -132,7 +131,7 @@ impl Segment {
             None => file.insert(File::open(&self.path).map_err(failed(&self.path, "open"))?),
         };
         let mut bytes = vec![0; entry.record_bytes()];
-        match file.read_exact_at(&mut bytes, entry.offset) {
+        match platform::read_exact_at(file, &mut bytes, entry.offset) {
             Ok(()) => Ok(Some(bytes)),
             Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Ok(None),
             Err(error) => Err(failed(&self.path, "read")(error)),

@@ -1,4 +1,6 @@
 use super::*;
+use std::fs::DirBuilder;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 #[track_caller]
