@@ -2,22 +2,27 @@
 
 use crate::config::{LogConfig, LogFormat};
 use std::io::{IsTerminal, stderr};
-use tracing_subscriber::EnvFilter;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
-/// The environment variable that goes before the configured level; its form is that of `tracing` filters, such as `debug`.
+/// The environment variable that goes before the configured level: `debug`, or `warn,rollcall_agent=trace`.
 pub const FILTER_VARIABLE: &str = "ROLLCALL_LOG";
 
 /// Starts logging. Later calls change nothing.
 pub fn start(config: &LogConfig) {
-    let filter = EnvFilter::try_from_env(FILTER_VARIABLE);
+    let asked = std::env::var(FILTER_VARIABLE).ok().and_then(|filter| filter.parse::<Targets>().ok());
+    let level: LevelFilter = config.level.as_str().parse().unwrap_or(LevelFilter::INFO);
     // Other people's crates speak up only when something is wrong.
-    let filter = filter.unwrap_or_else(|_| EnvFilter::new(format!("warn,rollcall_agent={}", config.level.as_str())));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_target(false);
+    let filter = asked.unwrap_or_else(|| Targets::new().with_default(LevelFilter::WARN).with_target("rollcall_agent", level));
+    let registry = tracing_subscriber::registry().with(filter);
+    let lines = tracing_subscriber::fmt::layer().with_writer(stderr).with_target(false);
     let started = match config.format {
-        LogFormat::Text => builder.with_ansi(stderr().is_terminal()).try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+        LogFormat::Text => registry.with(lines.with_ansi(stderr().is_terminal())).try_init(),
+        LogFormat::Json => registry.with(lines.json().flatten_event(true)).try_init(),
     };
     if let Err(error) = started {
-        tracing::debug!(error, "logging was started already");
+        tracing::debug!(%error, "logging was started already");
     }
 }

@@ -1,6 +1,9 @@
 //! `agent_bench`: what the agent costs the host it runs on. Prints JSON.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the result goes to standard output, progress to standard error")]
 
+mod packages;
+mod relay;
+
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use rollcall_tests::harness::agent::write_private;
@@ -29,6 +32,9 @@ struct Line {
     /// Seconds before that, in which the agent starts and sends its first inventory.
     #[arg(long, value_name = "S", default_value_t = 15)]
     warm_up: u64,
+    /// Packages of the larger inventory.
+    #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    packages: u32,
     /// Cargo profile of the agent.
     #[arg(long, default_value = "agent")]
     profile: String,
@@ -38,27 +44,34 @@ fn main() -> Result<()> {
     let line = Line::parse();
     eprintln!("agent_bench: building the agent with --profile {}, when it is not fresh", line.profile);
     let agent = binaries::cargo_build(&line.profile, &["rollcall-agent"])?.join("rollcall-agent");
-    let inventory = inventories(&agent)?;
+    let inventory = inventories(&mut Command::new(&agent))?;
+    let many = match packages::command(&agent, line.packages)? {
+        Some((_directory, mut command)) => inventories(&mut command)?,
+        None => json!({ "skipped": "needs root, to mount a package database of that size over this machine's in a namespace of its own" }),
+    };
     eprintln!("agent_bench: steady state for {} s after {} s", line.duration, line.warm_up);
     let steady = steady_state(&agent, &line)?;
     let report = json!({
         "profile": line.profile,
         "program_bytes": std::fs::metadata(&agent)?.len(),
         "inventory": inventory,
+        "inventory_of_many_packages": { "packages": line.packages, "measured": many },
         "steady_state": steady,
     });
     println!("{}", serde_json::to_string_pretty(&report)?);
     Ok(())
 }
 
-fn inventories(agent: &Path) -> Result<serde_json::Value> {
-    let output = Command::new(agent).arg("inventory").output()?;
+/// `command` with the arguments that make it take an inventory.
+fn inventories(command: &mut Command) -> Result<serde_json::Value> {
+    command.args(["inventory", "--format", "json"]);
+    let output = command.output()?;
     let bytes = succeed(output)?.len();
     let (mut walls, mut peak) = (Vec::new(), 0);
     let cpu = children_cpu_seconds()?;
     for _ in 0..INVENTORIES {
         let began = clock::instant();
-        let mut child = Command::new(agent).arg("inventory").stdout(Stdio::null()).spawn()?;
+        let mut child = command.stdout(Stdio::null()).spawn()?;
         let directory = format!("/proc/{}", child.id());
         let status = loop {
             peak = peak.max(consumption(&directory).map(|used| used.peak_rss_bytes).unwrap_or_default());
@@ -102,21 +115,39 @@ fn steady_state(agent: &Path, line: &Line) -> Result<serde_json::Value> {
     write_private(&token, &server.join_token(1)?)?;
     let enrol = ["enrol", "--server", &server.url(), "--token-file", text(&token)?, "--state", text(&state)?];
     succeed(Command::new(agent).args(enrol).output()?)?;
+    let relay = relay::between(&state.join("agent.json"))?;
     let mut process = Process::start(agent, &["run", "--state", text(&state)?], &directory.path().join("agent.log"))?;
     std::thread::sleep(Duration::from_secs(line.warm_up));
-    let before = process.consumption()?;
+    let (before, wire_before) = (process.consumption()?, relay.count());
     std::thread::sleep(Duration::from_secs(line.duration));
     process.ensure_alive()?;
-    let after = process.consumption()?;
+    let (after, wire) = (process.consumption()?, relay.count().since(wire_before));
     let cpu = after.cpu_seconds - before.cpu_seconds;
+    let sections = section_bytes(&state.join("sections"))?;
     let _ = process.terminate()?;
     Ok(json!({
         "seconds": line.duration,
         "cpu_seconds": rounded(cpu),
+        "cpu_seconds_per_hour": rounded(cpu * 3_600.0 / line.duration as f64),
         "cpu_percent_of_one_core": rounded(cpu * 100.0 / line.duration as f64),
         "start_and_first_inventory_cpu_seconds": before.cpu_seconds,
         "rss_bytes": after.rss_bytes,
         "pss_bytes": after.pss_bytes,
         "peak_rss_bytes": after.peak_rss_bytes,
+        "inventory_raw_bytes": sections.0,
+        "inventory_compressed_bytes": sections.1,
+        "pushes": wire.exchanges,
+        "wire_bytes_a_push": { "sent": wire.sent.checked_div(wire.exchanges), "received": wire.received.checked_div(wire.exchanges) },
     }))
+}
+
+/// Canonical and compressed bytes of the content that the agent keeps: its whole inventory and its series table.
+fn section_bytes(directory: &Path) -> Result<(u64, u64)> {
+    let (mut raw, mut compressed) = (0, 0);
+    for entry in std::fs::read_dir(directory)? {
+        let bytes = std::fs::read(entry?.path())?;
+        compressed += bytes.len() as u64;
+        raw += zstd::decode_all(&bytes[..])?.len() as u64;
+    }
+    Ok((raw, compressed))
 }
