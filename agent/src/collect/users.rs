@@ -8,6 +8,8 @@ use rollcall_shared::limits::SECTION_ROWS;
 use rollcall_shared::section::User;
 use std::collections::{BTreeMap, BTreeSet};
 
+pub(crate) mod remote;
+
 /// Collects the section.
 pub(crate) fn collect(scope: &Scope<'_>) -> Result<Vec<User>, Failure> {
     let mut users = Vec::new();
@@ -24,10 +26,32 @@ pub(crate) fn collect(scope: &Scope<'_>) -> Result<Vec<User>, Failure> {
     let groups = scope.text_or_problem("/etc/group").map(|text| groups(scope, &text)).unwrap_or_default();
     let locked = locked(scope);
     for user in &mut users {
-        user.groups = groups.members.get(&user.name).into_iter().flatten().chain(groups.names.get(&user.gid)).cloned().collect::<BTreeSet<_>>().into_iter().collect();
+        user.groups = groups
+            .members
+            .get(&user.name)
+            .into_iter()
+            .flatten()
+            .chain(groups.names.get(&user.gid))
+            .cloned()
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect();
         user.locked = user.locked.or_else(|| locked.get(&user.name).copied());
     }
     Ok(users)
+}
+
+/// The local accounts as `/etc/passwd` has them, for what looks into their homes; malformed lines are passed over.
+pub(crate) fn accounts(scope: &Scope<'_>) -> Vec<User> {
+    let mut users = Vec::new();
+    let read = scope.lines("/etc/passwd", |_, line| {
+        users.extend(account(line).ok().flatten());
+        Ok(users.len() < SECTION_ROWS)
+    });
+    if let Err(failure) = read {
+        scope.problem(failure);
+    }
+    users
 }
 
 /// The names of local accounts by number, for what only knows numbers.

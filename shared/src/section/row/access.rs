@@ -53,7 +53,7 @@ rows! {
         comment: Option<String>,
         /// Names of the options before the key, such as `command`, `from`, sorted; not their values.
         options: Vec<String>,
-    } key(row) { format!("{}/{}", row.path, row.fingerprint) }
+    } key(row) { format!("{}/{}/{}", row.user.as_deref().unwrap_or_default(), row.path, row.fingerprint) }
 
     /// One rule of sudo.
     Sudoer {
@@ -111,6 +111,8 @@ rows! {
         paths: Vec<String>,
         /// What names those files, such as `nginx`, `configuration`, sorted.
         used_by: Vec<String>,
+        /// Whether it stands behind another one in every file it was found in: part of a chain, nothing that a server shows as its own.
+        is_chain_only: bool,
     } key(row) { row.fingerprint.clone() }
 
     /// The state of one security control.
