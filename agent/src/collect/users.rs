@@ -3,12 +3,16 @@
 //! Directories behind NSS are not asked: a domain has more accounts than a host. Password hashes are looked at and forgotten.
 
 use super::text::tidy;
-use super::{Failure, Scope};
+use super::{Failure, Scope, groups};
 use rollcall_shared::limits::SECTION_ROWS;
 use rollcall_shared::section::User;
 use std::collections::{BTreeMap, BTreeSet};
+use zeroize::Zeroizing;
 
 pub(crate) mod remote;
+
+/// Bytes of the shadow file: a line of some 130 for each of as many accounts as a section may have.
+const SHADOW_BYTES: usize = 32 << 20;
 
 /// Collects the section.
 pub(crate) fn collect(scope: &Scope<'_>) -> Result<Vec<User>, Failure> {
@@ -23,19 +27,12 @@ pub(crate) fn collect(scope: &Scope<'_>) -> Result<Vec<User>, Failure> {
     if !found {
         return Err(Failure::Skipped("there is no /etc/passwd".to_owned()));
     }
-    let groups = scope.text_or_problem("/etc/group").map(|text| groups(scope, &text)).unwrap_or_default();
+    let groups = groups(scope);
     let locked = locked(scope);
     for user in &mut users {
-        user.groups = groups
-            .members
-            .get(&user.name)
-            .into_iter()
-            .flatten()
-            .chain(groups.names.get(&user.gid))
-            .cloned()
-            .collect::<BTreeSet<_>>()
-            .into_iter()
-            .collect();
+        let named = groups.members.get(&user.name).into_iter().flatten();
+        let names: BTreeSet<&String> = named.chain(groups.names.get(&user.gid)).collect();
+        user.groups = names.into_iter().cloned().collect();
         user.locked = user.locked.or_else(|| locked.get(&user.name).copied());
     }
     Ok(users)
@@ -101,45 +98,47 @@ struct Groups {
     members: BTreeMap<String, Vec<String>>,
 }
 
-/// `name:password:gid:member,member`, group(5).
-fn groups(scope: &Scope<'_>, text: &str) -> Groups {
+/// The groups by number, and those of each member. Not being able to read them is a problem.
+fn groups(scope: &Scope<'_>) -> Groups {
     let mut groups = Groups::default();
-    for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty() && !line.starts_with(['#', '+', '-'])) {
-        let mut fields = line.split(':');
-        let (name, gid) = (fields.next().and_then(tidy), fields.nth(1).and_then(|gid| gid.parse().ok()));
-        let (Some(name), Some(gid)) = (name, gid) else {
-            scope.problem(Failure::malformed("/etc/group", number + 1, "not a group"));
-            continue;
-        };
-        for member in fields.next().unwrap_or_default().split(',').filter_map(tidy) {
-            groups.members.entry(member).or_default().push(name.clone());
+    let read = groups::read(scope).unwrap_or_else(|failure| {
+        scope.problem(failure);
+        None
+    });
+    for group in read.unwrap_or_default() {
+        for member in group.members {
+            groups.members.entry(member).or_default().push(group.name.clone());
         }
-        groups.names.entry(gid).or_insert(name);
+        groups.names.entry(group.gid).or_insert(group.name);
     }
     groups
 }
 
-/// Without the privilege to read the shadow file nothing is known, which is no problem: the accounts are.
+/// Whether each account's hash is none that a password has. Without the privilege to read the shadow file that is unknown, which is no
+/// problem: the accounts are. What was read is wiped.
 fn locked(scope: &Scope<'_>) -> BTreeMap<String, bool> {
-    let mut locked = BTreeMap::new();
-    let read = scope.lines("/etc/shadow", |_, line| {
-        let mut fields = line.split(':');
-        if let (Some(name), Some(hash)) = (fields.next(), fields.next()) {
-            locked.insert(name.to_owned(), is_locked(hash));
+    let bytes = match scope.bytes("/etc/shadow", SHADOW_BYTES) {
+        Ok(bytes) => Zeroizing::new(bytes.unwrap_or_default()),
+        Err(error) => {
+            if !error.is_denied() {
+                scope.problem(error);
+            }
+            return BTreeMap::new();
         }
-        Ok(true)
+    };
+    let lines = bytes.split(|byte| *byte == b'\n').filter_map(|line| {
+        let mut fields = line.split(|byte| *byte == b':');
+        let (name, hash) = (fields.next()?, fields.next()?);
+        Some((tidy(&String::from_utf8_lossy(name))?, hash.starts_with(b"!") || hash.starts_with(b"*")))
     });
-    match read {
-        Err(Failure::Read(error)) if error.is_denied() => {}
-        Err(failure) => scope.problem(failure),
-        Ok(_) => {}
-    }
-    locked
+    lines.collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::collect::testing::plant;
+    use crate::root::Root;
     use proptest::prelude::*;
 
     #[track_caller]
@@ -162,6 +161,22 @@ mod tests {
     fn only_the_name_of_a_comment_is_kept() {
         let user = account("ann:x:1000:1000:Ann Example,Room 1,555-0100:/home/ann:/bin/sh").expect("parsed").expect("an account");
         assert_eq!((user.comment.as_deref(), user.locked), (Some("Ann Example"), None));
+    }
+
+    #[test]
+    fn hashes_are_looked_at_and_forgotten() {
+        let tree = plant(
+            "=== /etc/passwd\nroot:x:0:0::/root:/bin/sh\nann:x:1:1::/home/ann:/bin/sh\nbob:x:2:2::/:/bin/sh\nopen::3:3::/:/bin/sh\n\
+             === /etc/shadow\nroot:$6$salt$hash:1:0:9:7:::\nann:!$6$salt$hash:1::::::\n=== /etc/group\nroot:x:0:\nadm:x:4:root,ann\nbroken\n",
+        );
+        let root = Root::new(tree.path());
+        let scope = Scope::new(&root);
+        let users = collect(&scope).expect("collected");
+        let short: Vec<_> = users.iter().map(|user| (user.name.as_str(), user.locked, user.groups.join(" "))).collect();
+        let expected = [("root", Some(false), "adm root"), ("ann", Some(true), "adm"), ("bob", None, ""), ("open", Some(false), "")];
+        assert_eq!(short, expected.map(|(name, locked, groups)| (name, locked, groups.to_owned())));
+        assert_eq!(scope.problems().as_deref(), Some("/etc/group:3: 1 fields instead of 4"));
+        assert!(!format!("{users:?}").contains("salt"), "no hash is shown");
     }
 
     proptest! {
