@@ -6,6 +6,8 @@ use crate::kernel;
 use rollcall_shared::Timestamp;
 use rollcall_shared::section::Os;
 
+mod kernels;
+
 /// Collects the section.
 pub(crate) fn collect(scope: &Scope<'_>) -> Result<Os, Failure> {
     let mut row = release(scope)?;
@@ -19,7 +21,7 @@ pub(crate) fn collect(scope: &Scope<'_>) -> Result<Os, Failure> {
     row.time_zone = time_zone(scope);
     row.locale = locale(scope);
     row.init = init(scope);
-    row.reboot_required = reboot_required(scope);
+    row.reboot_required = reboot_required(scope, row.kernel_release.as_deref());
     if row == Os::default() { Err(Failure::Skipped("nothing here says what system this is".to_owned())) } else { Ok(row) }
 }
 
@@ -49,18 +51,25 @@ fn parse_release(text: &str) -> Os {
     row
 }
 
-/// Installers leave a log behind and never touch it again.
+/// What is written once and never touched again: logs of installers, else what cloud-init does once for each machine.
 fn installed_at(scope: &Scope<'_>) -> Option<Timestamp> {
-    const LEFT_BEHIND: [&str; 4] = [
+    const LEFT_BEHIND: [&str; 11] = [
         "/var/log/installer/syslog",
         "/var/log/installer/installer-journal.txt",
+        "/var/log/installer/initial-status.gz",
         "/root/anaconda-ks.cfg",
         "/var/log/anaconda/anaconda.log",
+        "/var/log/YaST2/y2start.log",
+        "/var/adm/autoinstall/cache/installedSystem.xml",
+        "/var/log/installation.log",
+        "/var/lib/cloud/instance/sem/config_ssh",
+        "/var/lib/cloud/instance/sem/config_set_hostname",
+        "/var/lib/cloud/instance/sem/config_users_groups",
     ];
     LEFT_BEHIND.iter().find_map(|path| scope.root().facts(path)).map(|facts| facts.modified)
 }
 
-/// The boot time of `/proc/stat`; other rows count from it.
+/// The boot time of `/proc/stat`; other rows count from it. The kernel keeps it through slewing of its clock: only a step moves it.
 pub(crate) fn booted_at(scope: &Scope<'_>) -> Result<Option<Timestamp>, Failure> {
     let mut booted = None;
     scope.lines("/proc/stat", |number, line| {
@@ -72,16 +81,34 @@ pub(crate) fn booted_at(scope: &Scope<'_>) -> Result<Option<Timestamp>, Failure>
     Ok(booted)
 }
 
+/// The name that `/etc/localtime` links to; where it is a copy, what distributions keep beside it.
 fn time_zone(scope: &Scope<'_>) -> Option<String> {
     let link = scope.root().link("/etc/localtime");
-    let linked = link.as_deref().and_then(|target| target.split_once("zoneinfo/")).and_then(|(_, name)| tidy(name));
-    linked.or_else(|| scope.attribute("/etc/timezone"))
+    let linked = link.as_deref().and_then(|target| target.split_once("zoneinfo/")).and_then(|(_, name)| {
+        // The same zones with and without leap seconds.
+        tidy(name.strip_prefix("posix/").or_else(|| name.strip_prefix("right/")).unwrap_or(name))
+    });
+    let clock = || {
+        let text = scope.text_or_problem("/etc/sysconfig/clock")?;
+        assignments(&text).find(|(key, _)| matches!(*key, "ZONE" | "TIMEZONE")).and_then(|(_, value)| tidy(&value))
+    };
+    linked.or_else(|| scope.attribute("/etc/timezone")).or_else(clock)
 }
 
+/// `LANG` as it is set for everyone; a value that is computed is unknown.
 fn locale(scope: &Scope<'_>) -> Option<String> {
-    ["/etc/locale.conf", "/etc/default/locale"].iter().find_map(|path| {
+    const FILES: [&str; 6] = [
+        "/etc/locale.conf",
+        "/etc/default/locale",
+        "/etc/sysconfig/i18n",
+        "/etc/profile.d/00locale.sh",
+        "/etc/profile.d/locale.sh",
+        "/etc/env.d/02locale",
+    ];
+    FILES.iter().find_map(|path| {
         let text = scope.text_or_problem(path)?;
-        assignments(&text).find(|(key, _)| *key == "LANG").and_then(|(_, value)| tidy(&value))
+        let set = assignments(&text).find(|(key, _)| key.strip_prefix("export ").unwrap_or(key).trim() == "LANG");
+        set.and_then(|(_, value)| tidy(&value)).filter(|value| !value.contains('$'))
     })
 }
 
@@ -98,10 +125,15 @@ fn init(scope: &Scope<'_>) -> Option<String> {
     }
 }
 
-/// Debian's and Ubuntu's marker; that it is missing says something only where a hook would write it.
-fn reboot_required(scope: &Scope<'_>) -> Option<bool> {
-    if scope.root().exists("/run/reboot-required") || scope.root().exists("/var/run/reboot-required") {
+/// The markers of Debian, Ubuntu and SUSE; where nothing would write one, the running kernel and those that are installed tell.
+fn reboot_required(scope: &Scope<'_>, running: Option<&str>) -> Option<bool> {
+    const MARKERS: [&str; 3] = ["/run/reboot-required", "/var/run/reboot-required", "/run/reboot-needed"];
+    if MARKERS.iter().any(|path| scope.root().exists(path)) {
         return Some(true);
+    }
+    let is_newer = running.and_then(|running| kernels::is_newer_installed(scope, running));
+    if is_newer.is_some() {
+        return is_newer;
     }
     const HOOKS: [&str; 2] = ["/usr/share/update-notifier/notify-reboot-required", "/etc/kernel/postinst.d/unattended-upgrades"];
     HOOKS.iter().any(|path| scope.root().exists(path)).then_some(false)
@@ -110,13 +142,55 @@ fn reboot_required(scope: &Scope<'_>) -> Option<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::collect::testing::plant;
+    use crate::root::Root;
     use proptest::prelude::*;
 
     #[test]
     fn os_release_is_read_and_empty_values_are_unknown() {
         let row = parse_release("ID=debian\nNAME='Debian GNU/Linux'\nVERSION_ID=\"12\"\nVERSION_CODENAME=\nBOGUS\n");
-        assert_eq!((row.id.as_deref(), row.name.as_deref(), row.version.as_deref()), (Some("debian"), Some("Debian GNU/Linux"), Some("12")));
+        assert_eq!(
+            (row.id.as_deref(), row.name.as_deref(), row.version.as_deref()),
+            (Some("debian"), Some("Debian GNU/Linux"), Some("12"))
+        );
         assert_eq!(row.codename, None);
+    }
+
+    #[track_caller]
+    fn check(tree: &str, expected: Os) {
+        let tree = plant(tree);
+        let root = Root::new(tree.path());
+        assert_eq!(collect(&Scope::new(&root)).expect("collected"), expected);
+    }
+
+    #[test]
+    fn an_alpine_machine_keeps_its_zone_and_locale_elsewhere() {
+        check(
+            "=== /usr/lib/os-release\nID=alpine\n=== /etc/localtime -> /etc/zoneinfo/Europe/Oslo\n=== /etc/profile.d/00locale.sh\nexport LANG=C.UTF-8\n\
+             === /sbin/openrc-run\n=== /proc/sys/kernel/osrelease\n6.6.1-0-lts\n=== /lib/modules/6.6.3-0-lts/modules.dep\n",
+            Os {
+                id: Some("alpine".into()),
+                time_zone: Some("Europe/Oslo".into()),
+                locale: Some("C.UTF-8".into()),
+                init: Some("openrc".into()),
+                kernel_release: Some("6.6.1-0-lts".into()),
+                reboot_required: Some(true),
+                ..Os::default()
+            },
+        );
+    }
+
+    #[test]
+    fn a_marker_or_a_newer_kernel_asks_for_a_reboot_and_silence_is_unknown() {
+        let base = || Os { id: Some("x".into()), ..Os::default() };
+        check("=== /etc/os-release\nID=x\nSUPPORT_END=2030-01-01\n", Os { support_end: Some("2030-01-01".into()), ..base() });
+        check("=== /etc/os-release\nID=x\n=== /run/reboot-needed\n", Os { reboot_required: Some(true), ..base() });
+        let hook = "=== /etc/os-release\nID=x\n=== /etc/kernel/postinst.d/unattended-upgrades\n";
+        check(hook, Os { reboot_required: Some(false), ..base() });
+        check(
+            "=== /etc/os-release\nID=x\n=== /etc/sysconfig/clock\nZONE=\"Asia/Tokyo\"\n=== /etc/default/locale\nLANG=${OTHER}\n=== /proc/stat\nbtime 1700000000\n",
+            Os { time_zone: Some("Asia/Tokyo".into()), booted_at: Some(Timestamp(1_700_000_000_000)), ..base() },
+        );
     }
 
     proptest! {
