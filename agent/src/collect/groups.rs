@@ -47,8 +47,11 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// Name, number, members.
+    type Short<'a> = (&'a str, u32, &'a [&'a str]);
+
     #[track_caller]
-    fn check(line: &str, expected: Result<Option<(&str, u32, &[&str])>, &str>) {
+    fn check(line: &str, expected: Result<Option<Short<'_>>, &str>) {
         let group = group(line);
         let members: Vec<&str> = group.iter().flatten().flat_map(|group| group.members.iter().map(String::as_str)).collect();
         let short = group

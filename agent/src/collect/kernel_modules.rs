@@ -63,8 +63,11 @@ mod tests {
     use crate::root::Root;
     use proptest::prelude::*;
 
+    /// Name, users, taint.
+    type Short<'a> = (&'a str, &'a str, Option<&'a str>);
+
     #[track_caller]
-    fn check(line: &str, expected: Result<Option<(&str, &str, Option<&str>)>, &str>) {
+    fn check(line: &str, expected: Result<Option<Short<'_>>, &str>) {
         let read = module(line);
         let used_by = read.iter().flatten().map(|module| module.used_by.join(" ")).next().unwrap_or_default();
         let short = read

@@ -6,7 +6,6 @@
 use super::text::{bounded, tidy};
 use super::{Failure, Scope, secrets};
 use aliases::Aliases;
-use rollcall_shared::limits::SECTION_ROWS;
 use rollcall_shared::section::Sudoer;
 use rule::Rule;
 
@@ -16,6 +15,9 @@ mod rule;
 
 /// SUSE keeps the vendor's file apart from the administrator's; sudo-rs has a name of its own first.
 const FILES: [&str; 3] = ["/etc/sudoers-rs", "/etc/sudoers", "/usr/etc/sudoers"];
+
+/// Rules, and rows made of them; a large company's file for all its hosts has some thousand rules.
+const ROWS: usize = 20_000;
 
 /// Collects the section.
 pub(crate) fn collect(scope: &Scope<'_>) -> Result<Vec<Sudoer>, Failure> {
@@ -35,19 +37,20 @@ pub(crate) fn collect(scope: &Scope<'_>) -> Result<Vec<Sudoer>, Failure> {
         if let Err(what) = read {
             scope.problem(Failure::malformed(&line.path, line.number, what));
         }
-        if rules.len() > SECTION_ROWS {
+        if rules.len() > ROWS {
             break;
         }
     }
-    Ok(rules.iter().flat_map(|(path, rule)| rows(path, rule, &aliases)).take(SECTION_ROWS).collect())
+    Ok(rules.iter().flat_map(|(path, rule)| rows(path, rule, &aliases)).take(ROWS).collect())
 }
 
 /// One row for each user of a rule.
 fn rows(path: &str, rule: &Rule, aliases: &Aliases) -> Vec<Sudoer> {
     let hosts = listed(aliases.expanded(aliases::HOST, &rule.hosts));
-    let run_as = rule.run_as.as_ref().map(|(users, groups)| {
-        let (users, groups) = (listed(aliases.expanded(aliases::RUN_AS, users)), listed(aliases.expanded(aliases::RUN_AS, groups)));
-        if groups.is_empty() { users } else { format!("{users}:{groups}") }
+    let run_as = rule.run_as.as_ref().map(|run_as| {
+        let (users, groups) =
+            (listed(aliases.expanded(aliases::RUN_AS, &run_as.users)), listed(aliases.expanded(aliases::RUN_AS, &run_as.groups)));
+        if groups.is_empty() { users } else { bounded(format!("{users}:{groups}")) }
     });
     // Each command is redacted by itself, so that the program's name is known.
     let commands = aliases.expanded(aliases::COMMAND, &rule.commands);

@@ -224,13 +224,16 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// Schedule, user, command.
+    type Short<'a> = (&'a str, Option<&'a str>, &'a str);
+
     #[track_caller]
-    fn check(line: &str, expected: Result<Option<(&str, Option<&str>, &str)>, &str>) {
+    fn check(line: &str, expected: Result<Option<Short<'_>>, &str>) {
         let read = entry(line, true);
         let short = read
             .as_ref()
             .map(|read| read.as_ref().map(|one| (one.schedule.as_str(), one.user.as_deref(), one.command.as_deref().unwrap_or_default())));
-        assert_eq!(short, expected.as_ref().map(|one| *one).map_err(|what| what));
+        assert_eq!(short.map_err(|what| *what), expected);
     }
 
     #[test]

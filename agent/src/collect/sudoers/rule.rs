@@ -1,6 +1,7 @@
 //! One rule: `users hosts = (run_as) TAG: command, command : hosts = …`.
 
 use super::aliases;
+use std::rc::Rc;
 
 /// What a line is.
 pub(super) enum Kind<'a> {
@@ -15,12 +16,19 @@ pub(super) enum Kind<'a> {
 /// Commands of one rule that share whom they run as and whether they ask.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Rule {
-    pub(super) users: Vec<String>,
-    pub(super) hosts: Vec<String>,
-    /// Users and groups; none for root.
-    pub(super) run_as: Option<(Vec<String>, Vec<String>)>,
+    pub(super) users: Rc<[String]>,
+    pub(super) hosts: Rc<[String]>,
+    /// None for root.
+    pub(super) run_as: Option<RunAs>,
     pub(super) commands: Vec<String>,
     pub(super) no_password: bool,
+}
+
+/// Whom commands run as: any of the users, with any of the groups.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct RunAs {
+    pub(super) users: Vec<String>,
+    pub(super) groups: Vec<String>,
 }
 
 /// By its first word.
@@ -37,13 +45,13 @@ pub(super) fn kind(line: &str) -> Kind<'_> {
 /// The rules of a line, one for each run of commands with the same circumstances.
 pub(super) fn parse(line: &str) -> Result<Vec<Rule>, &'static str> {
     let mut text = Text::new(line);
-    let users = items(&mut text, &[' ', '=']);
+    let users: Rc<[String]> = items(&mut text, &[' ', '=']).into();
     if users.is_empty() {
         return Err("a rule without users");
     }
     let mut rules = Vec::new();
     loop {
-        let hosts = items(&mut text, &['=']);
+        let hosts: Rc<[String]> = items(&mut text, &['=']).into();
         if hosts.is_empty() || !text.skip('=') {
             return Err("a rule without hosts and commands");
         }
@@ -55,7 +63,7 @@ pub(super) fn parse(line: &str) -> Result<Vec<Rule>, &'static str> {
 }
 
 /// Whom a command runs as and what its tags say holds for those after it, too.
-fn commands(text: &mut Text<'_>, users: &[String], hosts: &[String], rules: &mut Vec<Rule>) -> Result<(), &'static str> {
+fn commands(text: &mut Text<'_>, users: &Rc<[String]>, hosts: &Rc<[String]>, rules: &mut Vec<Rule>) -> Result<(), &'static str> {
     let mut run_as = None;
     let mut no_password = false;
     let first = rules.len();
@@ -73,8 +81,8 @@ fn commands(text: &mut Text<'_>, users: &[String], hosts: &[String], rules: &mut
         match rules.get_mut(first..).and_then(|rules| rules.last_mut()) {
             Some(rule) if rule.run_as == run_as && rule.no_password == no_password => rule.commands.push(command),
             _ => rules.push(Rule {
-                users: users.to_vec(),
-                hosts: hosts.to_vec(),
+                users: Rc::clone(users),
+                hosts: Rc::clone(hosts),
                 run_as: run_as.clone(),
                 commands: vec![command],
                 no_password,
@@ -183,7 +191,7 @@ impl<'a> Text<'a> {
     }
 
     /// `(users : groups)`.
-    fn parenthesised(&mut self) -> Result<Option<(Vec<String>, Vec<String>)>, &'static str> {
+    fn parenthesised(&mut self) -> Result<Option<RunAs>, &'static str> {
         if !self.skip('(') {
             return Ok(None);
         }
@@ -191,7 +199,7 @@ impl<'a> Text<'a> {
         let mut inner = Text::new(&inner);
         let users = items(&mut inner, &[':']);
         let groups = if inner.skip(':') { items(&mut inner, &[]) } else { Vec::new() };
-        if inner.is_at_end() { Ok(Some((users, groups))) } else { Err("something after whom to run as") }
+        if inner.is_at_end() { Ok(Some(RunAs { users, groups })) } else { Err("something after whom to run as") }
     }
 
     /// Passes over a tag (`NOPASSWD:`) or an option (`TIMEOUT=5m`); says whether it makes sudo ask for a password, where it speaks of it.
@@ -245,8 +253,8 @@ impl<'a> Text<'a> {
 
 /// A regular expression ends with the last `$` before a comma or the end; within it commas and colons are its own.
 fn expression_end(text: &str) -> Option<usize> {
-    let ends = text.match_indices('$').map(|(at, _)| at + 1);
-    ends.filter(|end| text.get(*end..).is_some_and(|rest| rest.is_empty() || rest.trim_start().starts_with([',', ':']))).next()
+    let mut ends = text.match_indices('$').map(|(at, _)| at + 1);
+    ends.find(|end| text.get(*end..).is_some_and(|rest| rest.is_empty() || rest.trim_start().starts_with([',', ':'])))
 }
 
 /// Without the backslashes that only keep a sign from meaning something.
@@ -274,8 +282,8 @@ mod tests {
     /// `users | hosts | run as | commands | asked?` of each rule.
     #[track_caller]
     fn check(line: &str, expected: Result<&[&str], &str>) {
-        let run_as = |run_as: &Option<(Vec<String>, Vec<String>)>| {
-            run_as.as_ref().map_or("-".to_owned(), |(users, groups)| format!("{}:{}", users.join(","), groups.join(",")))
+        let run_as = |run_as: &Option<RunAs>| {
+            run_as.as_ref().map_or("-".to_owned(), |run_as| format!("{}:{}", run_as.users.join(","), run_as.groups.join(",")))
         };
         let short = |rule: &Rule| {
             let asked = if rule.no_password { "free" } else { "asks" };
