@@ -151,7 +151,9 @@ rows! {
         count: u32,
     } key(row) {
         let port = row.local_port.or(row.remote_port).unwrap_or_default();
-        format!("{}/{}/{}/{port}/{}", row.direction, row.protocol, row.remote_address, row.unit.as_ref().or(row.process.as_ref()).map(String::as_str).unwrap_or_default())
+        // Several processes of one unit may have connections to the same service.
+        let owner = |name: &Option<String>| name.clone().unwrap_or_default();
+        format!("{}/{}/{}/{port}/{}/{}", row.direction, row.protocol, row.remote_address, owner(&row.unit), owner(&row.process))
     }
 
     /// One part of a packet filter.
