@@ -227,6 +227,9 @@ pub(crate) fn hardware_address(bytes: &[u8]) -> Option<String> {
 }
 
 #[cfg(test)]
+pub(crate) mod namespace;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;

@@ -2,6 +2,7 @@
 
 use super::super::{Failure, Scope};
 use super::Link;
+use super::links::lasts;
 use rollcall_shared::section::InterfaceAddress;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -34,10 +35,12 @@ fn link(scope: &Scope<'_>, name: &str) -> Link {
     let made_of = |mark: &str| scope.root().exists(&format!("{folder}/{mark}"));
     let by_folder = if made_of("bonding") { Some("bond") } else if made_of("bridge") { Some("bridge") } else if made_of("tun_flags") { Some("tun") } else { None };
     let vlan = scope.text_or_problem(&format!("/proc/net/vlan/{name}"));
+    let mac = read("address").filter(|mac| mac.bytes().any(|byte| !matches!(byte, b'0' | b':')));
     Link {
         index: scope.number(&format!("{folder}/ifindex")).unwrap_or(0),
-        mac: read("address").filter(|mac| mac.bytes().any(|byte| !matches!(byte, b'0' | b':'))),
-        permanent_mac: None,
+        // `NET_ADDR_PERM`: the address is the one that the device came with.
+        permanent_mac: mac.clone().filter(|_| read("addr_assign_type").as_deref() == Some("0")),
+        mac,
         software_kind: by_folder.map(str::to_owned).or(device_type.filter(|kind| kind != "wlan")),
         layer: scope.number(&format!("{folder}/type")).unwrap_or(0),
         mtu: scope.number(&format!("{folder}/mtu")),
@@ -51,11 +54,10 @@ fn link(scope: &Scope<'_>, name: &str) -> Link {
 
 /// `fe80000000000000… 02 40 20 80 eth0`: address, index, prefix, scope, flags (all hexadecimal), name.
 fn inet6_address(line: &str) -> Option<(&str, InterfaceAddress)> {
-    const TEMPORARY: u32 = 1;
     let words: Vec<&str> = line.split_whitespace().collect();
     let &[address, _, prefix, scope, flags, name] = words.as_slice() else { return None };
     let address = Ipv6Addr::from(u128::from_str_radix(address, 16).ok()?);
-    if u32::from_str_radix(flags, 16).ok()? & TEMPORARY != 0 {
+    if !lasts(u32::from_str_radix(flags, 16).ok()?) {
         return None;
     }
     let scope = match u32::from_str_radix(scope, 16).ok()? {
