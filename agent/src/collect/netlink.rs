@@ -58,8 +58,8 @@ impl Subsystem {
     }
 }
 
-/// Asks for a list and hands the payload of each of its messages, with the message's type, to `parse`; what that returns is collected,
-/// `limit` of it at most.
+/// Asks for a list and hands the payload of each of its messages, with the message's type, to `parse`; what that returns is collected.
+/// With `limit` of it the reading ends: a result of that length may not be all there is.
 pub(crate) fn dump<T>(
     subsystem: Subsystem,
     request: (u16, &[u8]),
@@ -72,9 +72,8 @@ pub(crate) fn dump<T>(
         let socket = open(subsystem)?;
         rustix::net::send(&socket, &request_bytes(request.0, request.1), SendFlags::empty())?;
         let is_consistent = receive(&socket, |kind, payload| {
-            if found.len() < limit {
-                found.extend(parse(kind, payload));
-            }
+            found.extend(parse(kind, payload));
+            found.len() < limit
         })?;
         if is_consistent {
             break;
@@ -103,8 +102,8 @@ fn request_bytes(kind: u16, body: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Reads to the end of a dump; whether it was of one moment.
-fn receive(socket: &OwnedFd, mut each: impl FnMut(u16, &[u8])) -> io::Result<bool> {
+/// Reads to the end of a dump, or until `each` has enough; whether it was of one moment.
+fn receive(socket: &OwnedFd, mut each: impl FnMut(u16, &[u8]) -> bool) -> io::Result<bool> {
     let mut buffer = vec![0; BUFFER_BYTES];
     let mut is_consistent = true;
     for _ in 0..DATAGRAMS {
@@ -118,7 +117,8 @@ fn receive(socket: &OwnedFd, mut each: impl FnMut(u16, &[u8])) -> io::Result<boo
             is_consistent &= message.flags & INTERRUPTED == 0;
             match message.outcome() {
                 Some(result) => return result.map(|()| is_consistent),
-                None => each(message.kind, message.payload),
+                None if each(message.kind, message.payload) => {}
+                None => return Ok(true),
             }
         }
     }

@@ -64,6 +64,11 @@ pub(crate) fn collect(scope: &Scope<'_>) -> Result<Vec<NetworkInterface>, Failur
     Ok(kept.map(|link| row(scope, link, &Surroundings { names: &names, members: &members, adapters: &adapters })).collect())
 }
 
+/// The names of the running machine's interfaces, by their index.
+pub(crate) fn names() -> std::io::Result<BTreeMap<u32, String>> {
+    Ok(links::without_addresses()?.into_iter().map(|link| (link.index, link.name)).collect())
+}
+
 /// None where the kernel cannot be asked.
 fn asked(scope: &Scope<'_>) -> Option<Vec<Link>> {
     if !scope.root().is_live() {

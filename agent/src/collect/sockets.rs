@@ -110,7 +110,7 @@ fn ask_kernel(scope: &Scope<'_>, wanted: Wanted) -> Option<Vec<Socket>> {
     let mut sockets = Vec::new();
     for (_, protocol, family) in TABLES {
         let request = diagnosis_request(protocol, family, wanted);
-        let limit = SOCKETS - sockets.len();
+        let limit = SOCKETS.saturating_sub(sockets.len()).max(1);
         let dumped = netlink::dump(Subsystem::SocketDiagnosis, (BY_FAMILY, &request), limit, |_, payload| diagnosed(payload, protocol));
         match dumped {
             Ok(found) => sockets.extend(found),

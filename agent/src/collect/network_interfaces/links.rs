@@ -14,9 +14,9 @@ const NEW_ADDRESS: u16 = 20;
 
 /// All links with their addresses.
 pub(super) fn read() -> io::Result<Vec<Link>> {
-    let mut links = netlink::dump(Subsystem::Route, (GET_LINK, &link_request()), LINKS, |kind, payload| (kind == NEW_LINK).then(|| link(payload))?)?;
+    let mut links = without_addresses()?;
     // `struct ifaddrmsg` of zeros: both families, all interfaces.
-    let addresses = netlink::dump(Subsystem::Route, (GET_ADDRESS, &[0; 8]), LINKS, |kind, payload| (kind == NEW_ADDRESS).then(|| address(payload))?)?;
+    let addresses = netlink::dump(Subsystem::Route, (GET_ADDRESS, &[0; 8]), LINKS, |kind, payload| if kind == NEW_ADDRESS { address(payload) } else { None })?;
     let places: BTreeMap<u32, usize> = links.iter().enumerate().map(|(place, link)| (link.index, place)).collect();
     for (index, address) in addresses {
         if let Some(link) = places.get(&index).and_then(|&place| links.get_mut(place)) {
@@ -24,6 +24,11 @@ pub(super) fn read() -> io::Result<Vec<Link>> {
         }
     }
     Ok(links)
+}
+
+/// All links.
+pub(super) fn without_addresses() -> io::Result<Vec<Link>> {
+    netlink::dump(Subsystem::Route, (GET_LINK, &link_request()), LINKS, |kind, payload| if kind == NEW_LINK { link(payload) } else { None })
 }
 
 /// `struct ifinfomsg` of zeros, and the wish for no counters: they are most of an answer.

@@ -52,7 +52,7 @@ rows! {
         firmware: Option<String>,
     } key(row) { row.name.clone() }
 
-    /// One route of the kernel's tables.
+    /// One route of the kernel's tables; of a route with several next hops, one of them.
     Route {
         /// `inet` or `inet6`.
         family: String,
@@ -72,7 +72,11 @@ rows! {
         protocol: Option<String>,
         /// `unicast`, `blackhole`, `unreachable`, …
         kind: String,
-    } key(row) { format!("{}/{}/{}/{}/{}", row.family, row.table, row.destination, row.interface.as_deref().unwrap_or_default(), row.metric.unwrap_or_default()) }
+    } key(row) {
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        let metric = row.metric.unwrap_or_default();
+        format!("{}/{}/{}/{}/{metric}/{}", row.family, row.table, row.destination, text(&row.interface), text(&row.gateway))
+    }
 
     /// One line of the resolver's configuration.
     Dns {
