@@ -69,6 +69,15 @@ pub(crate) fn names() -> std::io::Result<BTreeMap<u32, String>> {
     Ok(links::without_addresses()?.into_iter().map(|link| (link.index, link.name)).collect())
 }
 
+/// The same, of a captured tree too.
+pub(crate) fn names_in(scope: &Scope<'_>) -> BTreeMap<u32, String> {
+    let asked = if scope.root().is_live() { names().ok() } else { None };
+    asked.unwrap_or_else(|| {
+        let index = |name: &String| scope.attribute(&format!("/sys/class/net/{name}/ifindex"))?.parse().ok();
+        scope.list("/sys/class/net").into_iter().take(INTERFACES).filter_map(|name| Some((index(&name)?, name))).collect()
+    })
+}
+
 /// None where the kernel cannot be asked.
 fn asked(scope: &Scope<'_>) -> Option<Vec<Link>> {
     if !scope.root().is_live() {
