@@ -7,6 +7,8 @@ use super::network_interfaces::{self, is_noise};
 use super::trace::Found;
 use super::{Failure, Scope};
 use rollcall_shared::section::Route;
+use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 mod kernel;
 mod tables;
@@ -30,6 +32,12 @@ pub(crate) fn collect(scope: &Scope<'_>) -> Result<Vec<Route>, Failure> {
     Ok(routes)
 }
 
+/// The next hops that routes lead over, by interface.
+pub(crate) fn gateways(scope: &Scope<'_>) -> BTreeSet<(String, IpAddr)> {
+    let routes = asked(scope).or_else(|| tables::read(scope).ok()).unwrap_or_default();
+    routes.into_iter().filter_map(|route| Some((route.interface?, route.gateway?.parse().ok()?))).collect()
+}
+
 /// None where the kernel cannot be asked.
 fn asked(scope: &Scope<'_>) -> Option<Vec<Route>> {
     if !scope.root().is_live() {
@@ -41,7 +49,7 @@ fn asked(scope: &Scope<'_>) -> Option<Vec<Route>> {
 }
 
 /// `default`, or the network with its prefix length.
-fn destination(address: std::net::IpAddr, prefix: u8) -> String {
+fn destination(address: IpAddr, prefix: u8) -> String {
     if prefix == 0 { "default".to_owned() } else { format!("{address}/{prefix}") }
 }
 
