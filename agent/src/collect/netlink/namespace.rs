@@ -20,7 +20,7 @@ fn run(command: &[&str]) -> bool {
     Command::new(program).args(arguments).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
-/// Runs `check` inside a new namespace in which the lines of `setup` were given to `ip`; lines that fail (a kernel without that kind of
+/// Runs `check` inside a new namespace in which the lines of `setup` were given to `ip`, or to `nft` where they begin so; lines that fail (a kernel without that kind of
 /// link) are skipped. `test` is the full name of the calling test. Without root or `ip` nothing runs.
 #[track_caller]
 pub(crate) fn inside(test: &str, setup: &str, check: impl FnOnce()) {
@@ -32,7 +32,8 @@ pub(crate) fn inside(test: &str, setup: &str, check: impl FnOnce()) {
         return;
     }
     for line in setup.lines().map(str::trim).filter(|line| !line.is_empty()) {
-        let words: Vec<&str> = ["ip", "-n", &namespace.0].into_iter().chain(line.split_whitespace()).collect();
+        let head: &[&str] = if line.starts_with("nft ") { &["ip", "netns", "exec", &namespace.0] } else { &["ip", "-n", &namespace.0] };
+        let words: Vec<&str> = head.iter().copied().chain(line.split_whitespace()).collect();
         run(&words);
     }
     let program = std::env::current_exe().expect("the test program");
