@@ -83,14 +83,15 @@ fn flows(sockets: &[Socket], services: &Services) -> Vec<Flow> {
 }
 
 /// Flows of the same kind and owner, counted before any text is made of them: a proxy has 100,000 of a few kinds.
-fn grouped(flows: &[Flow], owners: &Owners<'_>) -> Vec<(Flow, u32)> {
-    let mut groups: BTreeMap<(Option<u32>, Protocol, Option<u16>, SocketAddr), (u64, u32)> = BTreeMap::new();
+fn grouped(flows: &[Flow], owners: &Owners<'_>) -> BTreeMap<Flow, u32> {
+    // One socket of each process stands for all that it has.
+    let mut first: BTreeMap<u32, u64> = BTreeMap::new();
+    let mut counts: BTreeMap<Flow, u32> = BTreeMap::new();
     for flow in flows {
-        let key = (owners.pid(flow.owner_inode), flow.protocol, flow.service_port, flow.remote);
-        groups.entry(key).or_insert((flow.owner_inode, 0)).1 += 1;
+        let owner_inode = owners.pid(flow.owner_inode).map_or(0, |pid| *first.entry(pid).or_insert(flow.owner_inode));
+        *counts.entry(Flow { owner_inode, ..*flow }).or_default() += 1;
     }
-    let group = |((_, protocol, service_port, remote), (owner_inode, count))| (Flow { protocol, service_port, remote, owner_inode }, count);
-    groups.into_iter().map(group).collect()
+    counts
 }
 
 fn row(flow: &Flow, owners: &Owners<'_>) -> Connection {

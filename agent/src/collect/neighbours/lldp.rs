@@ -187,7 +187,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
-            let _ = (frames(&bytes), parse(&bytes), parse(&frame(&[bytes.clone()])), capabilities(&bytes), management_address(&bytes));
+            let _ = (frames(&bytes), parse(&bytes), parse(&frame(std::slice::from_ref(&bytes))), capabilities(&bytes), management_address(&bytes));
         }
     }
 }
