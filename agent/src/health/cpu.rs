@@ -1,6 +1,6 @@
-//! Processor time and load: `/proc/stat`, `/proc/loadavg`.
+//! Processor time, load, and what the scheduler counts: `/proc/stat`, `/proc/loadavg`.
 
-use super::{Raw, float};
+use super::Raw;
 use crate::collect::Scope;
 
 /// Reads the series.
@@ -17,8 +17,9 @@ fn stat(text: &str) -> Vec<Raw> {
         text.lines().filter(|line| line.strip_prefix("cpu").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))).count();
     let mut raw = Vec::new();
     if count > 0 {
-        raw.push(Raw::gauge("system.cpu.logical.count", &[], "{cpu}", Some(float(count as u64))));
+        raw.push(Raw::count("system.cpu.logical.count", &[], "{cpu}", count as u64));
     }
+    raw.extend(text.lines().filter_map(scheduler));
     let Some(times) = text.lines().find_map(|line| line.strip_prefix("cpu ")) else { return raw };
     let times: Vec<u64> = times.split_whitespace().take(8).map_while(|time| time.parse().ok()).collect();
     let &[user, nice, system, idle, ref rest @ ..] = times.as_slice() else { return raw };
@@ -34,6 +35,19 @@ fn stat(text: &str) -> Vec<Raw> {
     ];
     raw.extend(states.map(|(state, part)| Raw::share(METRIC, &[("state", state)], part, whole)));
     raw
+}
+
+/// `ctxt 123`, `processes 45`, `procs_running 2`, `procs_blocked 0`.
+fn scheduler(line: &str) -> Option<Raw> {
+    let (key, number) = line.split_once(' ')?;
+    let number = || number.trim().parse().ok();
+    Some(match key {
+        "ctxt" => Raw::rate("system.linux.context_switches", &[], "{switch}/s", number()?, 1.0),
+        "processes" => Raw::rate("system.processes.created", &[], "{process}/s", number()?, 1.0),
+        "procs_running" => Raw::count("system.processes.running", &[], "{process}", number()?),
+        "procs_blocked" => Raw::count("system.processes.blocked", &[], "{process}", number()?),
+        _ => return None,
+    })
 }
 
 fn load(text: &str) -> Vec<Raw> {
@@ -53,9 +67,21 @@ mod tests {
         assert_eq!(stat("cpu  1 2 3 x"), []);
     }
 
+    #[test]
+    fn what_the_scheduler_counts_is_read() {
+        let raw = stat("intr 5 0 0\nctxt 7\nprocs_blocked 2\nprocs_running x\n");
+        assert_eq!(
+            raw,
+            [
+                Raw::rate("system.linux.context_switches", &[], "{switch}/s", 7, 1.0),
+                Raw::count("system.processes.blocked", &[], "{process}", 2)
+            ]
+        );
+    }
+
     proptest! {
         #[test]
-        fn no_text_panics(text in "(cpu[0-9]? |btime )?[0-9a-z. ]{0,60}\n?[ -~]{0,20}") {
+        fn no_text_panics(text in "(cpu[0-9]? |btime |ctxt |procs_blocked )?[0-9a-z. ]{0,60}\n?[ -~]{0,20}") {
             let _ = (stat(&text), load(&text));
         }
     }

@@ -1,4 +1,4 @@
-//! Throughput and busy time of whole disks: `/proc/diskstats`.
+//! Throughput, operations, queue and busy time of whole disks: `/proc/diskstats`.
 
 use super::Raw;
 use crate::collect::{Scope, disks};
@@ -6,7 +6,7 @@ use crate::collect::{Scope, disks};
 /// The kernel counts in sectors of 512 bytes whatever the disk's own are.
 const SECTOR: f64 = 512.0;
 
-/// Disks measured, five series each.
+/// Disks measured, ten series each; when other sources leave no room for all, whole disks are left out.
 const DISKS: usize = 256;
 
 /// Reads the series.
@@ -19,14 +19,14 @@ pub(super) fn read(scope: &Scope<'_>) -> Vec<Raw> {
 
 struct Disk<'a> {
     name: &'a str,
-    /// Counters from the fourth column on: reads, merged, sectors, ms; the same for writes; in flight, busy ms.
-    counters: [u64; 10],
+    /// Counters from the fourth column on: reads, merged, sectors, ms; the same for writes; in flight, busy ms, ms in the queue.
+    counters: [u64; 11],
 }
 
 fn parse(line: &str) -> Option<Disk<'_>> {
     let mut columns = line.split_whitespace().skip(2);
     let name = columns.next()?;
-    let mut counters = [0; 10];
+    let mut counters = [0; 11];
     for counter in &mut counters {
         *counter = columns.next()?.parse().ok()?;
     }
@@ -35,15 +35,23 @@ fn parse(line: &str) -> Option<Disk<'_>> {
 
 impl Disk<'_> {
     fn raw(self) -> Vec<Raw> {
-        let [_, _, read_sectors, read_ms, _, _, written_sectors, write_ms, _, busy_ms] = self.counters;
+        let [reads, _, read_sectors, read_ms, writes, _, written_sectors, write_ms, _, busy_ms, queued_ms] = self.counters;
+        let device = ("device", self.name);
         let both = |metric, unit, read, written, factor| {
             [("read", read), ("write", written)]
-                .map(|(direction, counter)| Raw::rate(metric, &[("device", self.name), ("direction", direction)], unit, counter, factor))
+                .map(|(direction, counter)| Raw::rate(metric, &[device, ("direction", direction)], unit, counter, factor))
         };
-        let mut raw = Vec::with_capacity(5);
+        let latency = [("read", read_ms, reads), ("write", write_ms, writes)].map(|(direction, spent, operations)| {
+            Raw::average("system.disk.latency", &[device, ("direction", direction)], "s", (spent, operations), 1e-3)
+        });
+        let mut raw = Vec::with_capacity(10);
         raw.extend(both("system.disk.io", "By/s", read_sectors, written_sectors, SECTOR));
+        raw.extend(both("system.disk.operations", "{operation}/s", reads, writes, 1.0));
         raw.extend(both("system.disk.operation_time", "s/s", read_ms, write_ms, 1e-3));
-        raw.push(Raw::busy("system.disk.utilization", &[("device", self.name)], busy_ms, 1e-3));
+        raw.extend(latency);
+        raw.push(Raw::busy("system.disk.utilization", &[device], busy_ms, 1e-3));
+        // Each operation adds its time in the queue and at the device: over a second, that is how many there were on average.
+        raw.push(Raw::rate("system.disk.queue_length", &[device], "{operation}", queued_ms, 1e-3));
         raw
     }
 }
@@ -56,7 +64,7 @@ mod tests {
     #[test]
     fn a_line_has_a_name_and_counters() {
         let disk = parse(" 254  0 vda 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17").expect("a disk");
-        assert_eq!((disk.name, disk.counters), ("vda", [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]));
+        assert_eq!((disk.name, disk.counters), ("vda", [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]));
         assert!(parse(" 254  0 vda 1 2 x").is_none());
     }
 

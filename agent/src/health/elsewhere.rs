@@ -1,12 +1,17 @@
 //! Health on platforms other than Linux, through `sysinfo`. Compiled for tests on Linux too.
 
 use super::{Raw, float};
-use sysinfo::{Disks, Networks, System};
+use std::collections::BTreeMap;
+use sysinfo::{Components, Disks, Networks, System};
+
+/// Sensors measured; a large server has some 100.
+const SENSORS: usize = 256;
 
 /// What `sysinfo` keeps between readings: processor use is the difference of two.
 #[derive(Debug, Default)]
 pub(super) struct Machine {
     system: Option<System>,
+    sensors: Option<Components>,
     has_before: bool,
 }
 
@@ -30,8 +35,27 @@ impl Machine {
         raw.push(Raw::gauge("system.uptime", &[], "s", System::uptime().ok().map(float)));
         raw.extend(filesystems());
         raw.extend(network());
+        if self.sensors.is_none() {
+            self.sensors = Components::new_with_refreshed_list().ok();
+        }
+        raw.extend(self.sensors.as_mut().map(temperatures).unwrap_or_default());
         raw
     }
+}
+
+/// Of sensors with one label the hottest counts.
+fn temperatures(sensors: &mut Components) -> Vec<Raw> {
+    sensors.refresh(true);
+    let mut hottest: BTreeMap<&str, Option<f64>> = BTreeMap::new();
+    for sensor in sensors.iter().take(SENSORS) {
+        let value = sensor.temperature().map(f64::from).filter(|value| value.is_finite());
+        let kept = hottest.entry(sensor.label()).or_default();
+        *kept = match (*kept, value) {
+            (Some(one), Some(other)) => Some(one.max(other)),
+            (one, other) => one.or(other),
+        };
+    }
+    hottest.into_iter().map(|(sensor, value)| Raw::gauge("hw.temperature", &[("sensor", sensor)], "Cel", value)).collect()
 }
 
 fn memory(system: &System) -> Vec<Raw> {

@@ -7,13 +7,15 @@ use super::{Raw, float};
 use crate::collect::Scope;
 use crate::collect::mounts::{self, Mount};
 
-/// File systems measured, five series each; the contract bounds the series of an agent to 4,096.
+/// File systems measured, five series each; when other sources leave no room for all, whole file systems are left out.
 const FILESYSTEMS: usize = 256;
 
 /// Reads the series.
 pub(super) fn read(scope: &Scope<'_>) -> Vec<Raw> {
     let mounts = mounts::read(scope).unwrap_or_default();
-    let measured = mounts.into_iter().filter(|mount| !mount.is_remote() && !mount.is_image());
+    let exclude = &scope.options().exclude;
+    let is_measured = |mount: &Mount| !mount.is_remote() && !mount.is_image() && !exclude.has_path(&mount.mount_point);
+    let measured = mounts.into_iter().filter(is_measured);
     measured.take(FILESYSTEMS).flat_map(|mount| measure(scope, &mount)).collect()
 }
 

@@ -1,4 +1,4 @@
-//! Memory, swap and the out-of-memory killer: `/proc/meminfo`, `/proc/vmstat`.
+//! Memory, swap, huge pages and the out-of-memory killer: `/proc/meminfo`, `/proc/vmstat`.
 
 use super::{Raw, float};
 use crate::collect::Scope;
@@ -27,6 +27,11 @@ fn meminfo(text: &str) -> Vec<Raw> {
     if let (Some(total), Some(free)) = (bytes("SwapTotal").filter(|&total| total > 0), bytes("SwapFree")) {
         raw.push(Raw::ratio("system.paging.utilization", &[], total.saturating_sub(free), total));
     }
+    let pages = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':')?.trim().parse::<u64>().ok());
+    if let (Some(total), Some(free)) = (pages("HugePages_Total").filter(|&total| total > 0), pages("HugePages_Free")) {
+        raw.push(Raw::ratio("system.memory.linux.hugepages.utilization", &[], total.saturating_sub(free), total));
+        raw.push(Raw::count("system.memory.linux.hugepages.limit", &[], "{page}", total));
+    }
     raw
 }
 
@@ -35,8 +40,9 @@ fn vmstat(text: &str) -> Vec<Raw> {
     let paging = |direction, key| {
         counter(key).map(|pages| Raw::rate("system.paging.operations", &[("direction", direction)], "{operation}/s", pages, 1.0))
     };
-    let kills = counter("oom_kill").map(|kills| Raw::growth("system.memory.oom_kills", "{kill}", kills));
-    kills.into_iter().chain(paging("in", "pswpin")).chain(paging("out", "pswpout")).collect()
+    let kills = counter("oom_kill").map(|kills| Raw::growth("system.memory.oom_kills", &[], "{kill}", kills));
+    let faults = counter("pgmajfault").map(|faults| Raw::rate("system.paging.faults", &[("type", "major")], "{fault}/s", faults, 1.0));
+    [kills, paging("in", "pswpin"), paging("out", "pswpout"), faults].into_iter().flatten().collect()
 }
 
 #[cfg(test)]
@@ -50,9 +56,16 @@ mod tests {
         assert_eq!(raw, [Raw::gauge("system.memory.limit", &[], "By", Some(1_024_000.0))]);
     }
 
+    #[test]
+    fn huge_pages_are_measured_where_there_are_any() {
+        assert_eq!(meminfo("HugePages_Total:       0\nHugePages_Free:        0"), []);
+        let raw = meminfo("HugePages_Total:       8\nHugePages_Free:        6");
+        assert_eq!(raw[0], Raw::gauge("system.memory.linux.hugepages.utilization", &[], "1", Some(0.25)));
+    }
+
     proptest! {
         #[test]
-        fn no_text_panics(text in "(MemTotal|MemAvailable|SwapTotal|SwapFree|oom_kill|pswpin)?:? *[0-9]{0,25}( kB)?\n?[ -~]{0,20}") {
+        fn no_text_panics(text in "(MemTotal|MemAvailable|SwapTotal|SwapFree|HugePages_Total|HugePages_Free|oom_kill|pswpin)?:? *[0-9]{0,25}( kB)?\n?[ -~]{0,20}") {
             let _ = (meminfo(&text), vmstat(&text));
         }
     }

@@ -3,21 +3,30 @@
 use super::Raw;
 use crate::collect::{Scope, network_interfaces};
 
-/// Interfaces measured, eight series each.
-const INTERFACES: usize = 128;
+/// Interfaces measured, eight series each; when other sources leave no room for all, whole interfaces are left out.
+pub(super) const INTERFACES: usize = 256;
 
 /// Reads the series; the loopback interface and per-container ones are left out.
 pub(super) fn read(scope: &Scope<'_>) -> Vec<Raw> {
     let Some(text) = scope.text_or_problem("/proc/net/dev") else { return Vec::new() };
-    let counts = |interface: &Interface<'_>| interface.name != "lo" && !network_interfaces::is_noise(interface.name);
-    text.lines().filter_map(parse).filter(counts).take(INTERFACES).flat_map(Interface::raw).collect()
+    measured(scope, &text).take(INTERFACES).flat_map(Interface::raw).collect()
 }
 
-struct Interface<'a> {
-    name: &'a str,
+/// The interfaces of `/proc/net/dev` that are worth measuring.
+pub(super) fn measured<'a>(scope: &Scope<'_>, text: &'a str) -> impl Iterator<Item = Interface<'a>> {
+    let exclude = &scope.options().exclude;
+    let counts = |interface: &Interface<'_>| {
+        interface.name != "lo" && !network_interfaces::is_noise(interface.name) && !exclude.has_interface(interface.name)
+    };
+    text.lines().filter_map(parse).filter(counts)
+}
+
+/// One line of `/proc/net/dev`.
+pub(super) struct Interface<'a> {
+    pub(super) name: &'a str,
     /// Bytes, packets, errors, drops.
-    received: [u64; 4],
-    sent: [u64; 4],
+    pub(super) received: [u64; 4],
+    pub(super) sent: [u64; 4],
 }
 
 /// `eth0: bytes packets errs drop fifo frame compressed multicast | bytes packets errs drop …`.

@@ -1,13 +1,13 @@
-//! What runs out in the kernel: processes, file descriptors, tracked connections, entropy; and how long it has been up.
+//! What runs out in the kernel: threads, file descriptors, tracked connections, entropy; and how long it has been up.
 
-use super::{Raw, float};
+use super::Raw;
 use crate::collect::Scope;
 
 /// Reads the series.
 pub(super) fn read(scope: &Scope<'_>) -> Vec<Raw> {
     let number = |path: &str| scope.number::<u64>(path);
     let mut raw = Vec::new();
-    raw.extend(processes(scope));
+    raw.extend(threads_of_the_limit(scope));
     if let Some(text) = scope.attribute("/proc/sys/fs/file-nr") {
         raw.extend(file_descriptors(&text));
     }
@@ -16,7 +16,7 @@ pub(super) fn read(scope: &Scope<'_>) -> Vec<Raw> {
         raw.push(Raw::ratio("system.network.conntrack.utilization", &[], count, max));
     }
     if let Some(bits) = number("/proc/sys/kernel/random/entropy_avail") {
-        raw.push(Raw::gauge("system.linux.entropy.available", &[], "bit", Some(float(bits))));
+        raw.push(Raw::count("system.linux.entropy.available", &[], "bit", bits));
     }
     if let Some(text) = scope.attribute("/proc/uptime") {
         let seconds = text.split_whitespace().next().and_then(|seconds| seconds.parse().ok());
@@ -25,20 +25,12 @@ pub(super) fn read(scope: &Scope<'_>) -> Vec<Raw> {
     raw
 }
 
-/// Processes, and threads against whichever of the kernel's two limits is lower.
-fn processes(scope: &Scope<'_>) -> Vec<Raw> {
-    let listed = scope.list("/proc");
-    let count = listed.iter().filter(|name| name.bytes().all(|byte| byte.is_ascii_digit())).count();
-    let mut raw = Vec::new();
-    if count > 0 {
-        raw.push(Raw::gauge("system.processes.count", &[], "{process}", Some(float(count as u64))));
-    }
+/// Threads, and what they are of whichever of the kernel's two limits is lower.
+fn threads_of_the_limit(scope: &Scope<'_>) -> Vec<Raw> {
+    let Some(threads) = scope.attribute("/proc/loadavg").and_then(|text| threads(&text)) else { return Vec::new() };
     let limits = ["/proc/sys/kernel/pid_max", "/proc/sys/kernel/threads-max"].iter().filter_map(|path| scope.number::<u64>(path));
-    let threads = scope.attribute("/proc/loadavg").and_then(|text| threads(&text));
-    if let (Some(threads), Some(limit)) = (threads, limits.min()) {
-        raw.push(Raw::ratio("system.processes.utilization", &[], threads, limit));
-    }
-    raw
+    let utilization = limits.min().map(|limit| Raw::ratio("system.processes.utilization", &[], threads, limit));
+    utilization.into_iter().chain([Raw::count("system.processes.threads", &[], "{thread}", threads)]).collect()
 }
 
 /// `0.00 0.01 0.05 1/123 4567`: the fourth word is running/existing threads.

@@ -1,68 +1,12 @@
-//! Rates, shares and what is not measured.
+//! Whole samples.
 
 use super::*;
-use rollcall_shared::Timestamp;
+use crate::collect::testing::plant;
+use rollcall_shared::{Timestamp, limits};
+use std::time::Duration;
 
 fn at(seconds: u64) -> Reading {
     Reading { wall: Timestamp(0), monotonic: Duration::from_secs(seconds) }
-}
-
-fn sampler() -> Sampler {
-    Sampler::new(Root::new("/no/such/root"))
-}
-
-/// Feeds two readings of one series, ten seconds apart.
-#[track_caller]
-fn check(before: Raw, after: Raw, expected: Option<f64>) {
-    let mut sampler = sampler();
-    assert_eq!(
-        sampler.compare(at(0), vec![before.clone()])[0].value,
-        if matches!(before.figure, Figure::Gauge(_)) { expected } else { None }
-    );
-    let measured = sampler.compare(at(10), vec![after]);
-    assert_eq!(measured[0].value, expected);
-}
-
-#[test]
-fn counters_become_rates_and_shares() {
-    let rate = |counter| Raw::rate("system.disk.io", &[], "By/s", counter, 512.0);
-    check(rate(100), rate(120), Some(1024.0));
-    let busy = |counter| Raw::busy("system.disk.utilization", &[], counter, 1e-3);
-    check(busy(0), busy(2500), Some(0.25));
-    check(busy(0), busy(99_000), Some(1.0));
-    let growth = |counter| Raw::growth("system.memory.oom_kills", "{kill}", counter);
-    check(growth(3), growth(5), Some(2.0));
-    let share = |part, whole| Raw::share("system.cpu.utilization", &[], part, whole);
-    check(share(10, 100), share(40, 200), Some(0.3));
-}
-
-#[test]
-fn a_counter_that_went_backwards_is_no_value() {
-    let rate = |counter| Raw::rate("system.network.io", &[], "By/s", counter, 1.0);
-    check(rate(100), rate(99), None);
-    let share = |part, whole| Raw::share("system.cpu.utilization", &[], part, whole);
-    check(share(10, 100), share(9, 200), None);
-    check(share(10, 100), share(10, 100), None);
-    check(share(10, 100), share(11, 90), None);
-}
-
-#[test]
-fn no_time_is_no_rate() {
-    let mut sampler = sampler();
-    let rate = |counter| vec![Raw::rate("system.network.io", &[], "By/s", counter, 1.0)];
-    sampler.compare(at(5), rate(1));
-    assert_eq!(sampler.compare(at(5), rate(9))[0].value, None);
-    assert_eq!(sampler.compare(at(4), rate(9))[0].value, None);
-}
-
-#[test]
-fn a_value_that_is_not_finite_is_no_value() {
-    check(Raw::gauge("x", &[], "1", Some(f64::NAN)), Raw::gauge("x", &[], "1", Some(f64::INFINITY)), None);
-}
-
-#[test]
-fn a_whole_of_nothing_is_no_ratio() {
-    check(Raw::ratio("x", &[], 0, 0), Raw::ratio("x", &[], 5, 0), None);
 }
 
 #[test]
@@ -71,11 +15,10 @@ fn this_machine_is_measured_within_bounds() {
     let mut sampler = Sampler::new(Root::live());
     sampler.sample(at(0));
     let second = sampler.sample(at(10));
-    assert!(
-        second
-            .iter()
-            .any(|one| one.series.metric == "system.memory.utilization" && one.value.is_some_and(|value| value > 0.0 && value < 1.0))
-    );
+    let of = |metric: &str| second.iter().find(|one| one.series.metric == metric).and_then(|one| one.value);
+    assert!(of("system.memory.utilization").is_some_and(|value| value > 0.0 && value < 1.0));
+    assert!(of("rollcall.agent.memory").is_some_and(|bytes| bytes > 1e6));
+    assert!(second.is_sorted_by(|a, b| a.series < b.series));
     assert!(
         second
             .iter()
@@ -83,4 +26,87 @@ fn this_machine_is_measured_within_bounds() {
             .filter_map(|one| one.value)
             .all(|value| (0.0..=1.0).contains(&value))
     );
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_machine_with_ten_thousand_of_everything_is_still_measured() {
+    use std::fmt::Write as _;
+    let mut tree = String::from(
+        "=== /proc/meminfo\nMemTotal: 1000 kB\nMemAvailable: 500 kB\n=== /proc/stat\ncpu  1 2 3 4\n=== /proc/net/dev\nInter-|\n face |\n",
+    );
+    for number in 0..10_000 {
+        let _ = writeln!(tree, " eth{number}: 1 1 0 0 0 0 0 0 1 1 0 0 0 0 0 0");
+    }
+    tree += "=== /proc/1/mountinfo\n";
+    for number in 0..10_000 {
+        let _ = writeln!(tree, "{number} 1 8:{number} / /srv/{number} rw - ext4 /dev/sd{number} rw");
+    }
+    tree += "=== /proc/diskstats\n";
+    for number in 0..1_000 {
+        let _ = writeln!(tree, "8 {number} sd{number} 1 1 1 1 1 1 1 1 1 1 1");
+    }
+    for number in 0..1_000 {
+        let _ = write!(
+            tree,
+            "=== /sys/block/sd{number}/size\n1\n=== /sys/fs/cgroup/memory/system.slice/{number}.service/memory.usage_in_bytes\n1\n"
+        );
+    }
+    let directory = plant(&tree);
+    let mut sampler = Sampler::new(Root::new(directory.path()));
+    let measured = sampler.sample(at(0));
+    assert!(measured.len() <= limits::SERIES - room::CHECKS, "{}", measured.len());
+    for metric in [
+        "system.memory.utilization",
+        "system.cpu.utilization",
+        "system.network.io",
+        "system.disk.io",
+        "system.filesystem.read_only",
+        "system.systemd.unit.memory",
+    ] {
+        assert!(measured.iter().any(|one| one.series.metric == metric), "{metric}");
+    }
+    assert_eq!(
+        sampler.sample(at(10)).iter().map(|one| &one.series).collect::<Vec<_>>(),
+        measured.iter().map(|one| &one.series).collect::<Vec<_>>()
+    );
+}
+
+/// What each source costs on this machine: `ROLLCALL_BENCH=1 cargo test --release -p rollcall-agent --lib health -- --nocapture`.
+#[test]
+#[cfg(target_os = "linux")]
+fn every_source_can_be_timed() {
+    const ROUNDS: u32 = 200;
+    use crate::clock::{Clock, SystemClock};
+    if std::env::var_os("ROLLCALL_BENCH").is_none() {
+        return;
+    }
+    let clock = SystemClock::new();
+    let time = |name: &str, each: &mut dyn FnMut()| {
+        let start = clock.now().monotonic;
+        (0..ROUNDS).for_each(|_| each());
+        println!("{name:<16} {:>8} µs", ((clock.now().monotonic - start) / ROUNDS).as_micros());
+    };
+    let root = Root::live();
+    let scope = || crate::collect::Scope::new(&root);
+    for (name, read) in sources::STEADY {
+        time(name, &mut || drop(read(&scope())));
+    }
+    let mut processes = processes::Processes::new(&[]);
+    time("  processes", &mut || drop(processes.read(&scope())));
+    let options = HealthOptions::default();
+    time("  units", &mut || drop(units::read(&scope(), &options)));
+    let slow: [(&str, sources::Read); 6] = [
+        ("  links", links::read),
+        ("  sensors", sensors::read),
+        ("  arrays", hardware::arrays),
+        ("  supplies", hardware::supplies),
+        ("  memory_errors", hardware::memory_errors),
+        ("  services", services::read),
+    ];
+    for (name, read) in slow {
+        time(name, &mut || drop(read(&scope())));
+    }
+    let mut sampler = Sampler::new(Root::live());
+    time("a sample", &mut || drop(sampler.sample(clock.now())));
 }
