@@ -16,7 +16,7 @@ mod plan;
 mod runner;
 mod scope;
 pub(crate) mod secrets;
-mod text;
+pub(crate) mod text;
 pub mod trace;
 
 #[cfg(any(not(target_os = "linux"), test))]

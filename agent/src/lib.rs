@@ -4,6 +4,8 @@
 //! `identity` and `trust` say who speaks to whom; `uplink` decides what to say, `http` says it; `run` holds the loop. Nothing
 //! here takes orders: what a server can change are intervals, thresholds and what is sent again.
 
+#[cfg(target_os = "linux")]
+pub mod checks;
 pub mod cli;
 pub mod clock;
 pub mod collect;

@@ -6,6 +6,11 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    // A check's plugin is about to be run: nothing of the agent may come before its limits.
+    #[cfg(target_os = "linux")]
+    if let Some(code) = rollcall_agent::checks::launcher::launch(std::env::args_os()) {
+        return code;
+    }
     // Before anything that speaks TLS: the process has one cryptography provider.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     // Wrong usage ends here with exit code 2.

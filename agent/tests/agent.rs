@@ -1,6 +1,9 @@
 //! The real program against a small server of the same protocol: exit codes, enrolment, delivery once, stop and resume.
 #![expect(clippy::unwrap_used, reason = "all of this is a test, helpers included")]
 
+#[cfg(target_os = "linux")]
+#[path = "agent/checks.rs"]
+mod checks;
 #[path = "agent/server.rs"]
 mod server;
 

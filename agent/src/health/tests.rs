@@ -30,6 +30,20 @@ fn this_machine_is_measured_within_bounds() {
 
 #[test]
 #[cfg(target_os = "linux")]
+fn a_rate_over_a_suspend_is_that_of_the_time_awake() {
+    let traffic = |bytes| format!("=== /proc/net/dev\nInter-|\n face |\n eth0: {bytes} 1 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n");
+    let directory = plant(&traffic(1_000));
+    let mut sampler = Sampler::new(Root::new(directory.path()));
+    sampler.sample(at(0));
+    std::fs::copy(plant(&traffic(3_000)).path().join("proc/net/dev"), directory.path().join("proc/net/dev")).expect("copied");
+    let eight_hours_later = Reading { wall: Timestamp(8 * 3_600_000), monotonic: Duration::from_secs(10) };
+    let measured = sampler.sample(eight_hours_later);
+    let received = measured.iter().find(|one| one.series.metric == "system.network.io").and_then(|one| one.value);
+    assert_eq!(received, Some(200.0));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
 fn a_machine_with_ten_thousand_of_everything_is_still_measured() {
     use std::fmt::Write as _;
     let mut tree = String::from(
