@@ -3,7 +3,7 @@
 //! Only what stays: highest frequencies, never present ones.
 
 use super::text::tidy;
-use super::{Failure, Scope, smbios};
+use super::{Failure, Scope, smbios, virtualisation};
 use rollcall_shared::section::Cpu;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,13 +39,23 @@ pub(crate) fn collect(scope: &Scope<'_>) -> Result<Vec<Cpu>, Failure> {
         return Err(Failure::Skipped("there are no processors in /proc/cpuinfo and /sys/devices/system/cpu".to_owned()));
     }
     let vulnerabilities = vulnerabilities(scope);
-    let firmware = smbios::read(scope).ok().flatten().map(|table| table.processors).unwrap_or_default();
+    let firmware = firmware(scope, &processors);
     let packages: BTreeSet<u32> = places.iter().map(|place| place.package).collect();
     let rows = packages.into_iter().map(|package| {
         let members: Vec<&Place> = places.iter().filter(|place| place.package == package).collect();
         Cpu { vulnerabilities: vulnerabilities.clone(), ..socket(scope, package, &members, &processors, &firmware) }
     });
     Ok(rows.collect())
+}
+
+/// SMBIOS is asked only where the kernel does not name maker or model, as on many ARM servers; its highest frequency is not taken:
+/// it is what the socket bears, not what the processor does. A container has its host's SMBIOS.
+fn firmware(scope: &Scope<'_>, processors: &BTreeMap<u32, Processor>) -> Vec<smbios::Processor> {
+    let says_all = |processor: &Processor| processor.manufacturer.is_some() && processor.model.is_some();
+    if (!processors.is_empty() && processors.values().all(says_all)) || virtualisation::container(scope).is_some() {
+        return Vec::new();
+    }
+    smbios::read(scope).ok().flatten().map(|table| table.processors).unwrap_or_default()
 }
 
 fn socket(
@@ -65,8 +75,8 @@ fn socket(
     let caches = caches(scope, members);
     Cpu {
         socket: package,
-        manufacturer: first.manufacturer.or_else(|| said?.manufacturer.clone()),
-        model: tidy(&models.join(" + ")).or_else(|| said?.version.clone()),
+        manufacturer: first.manufacturer.or_else(|| said?.manufacturer.clone()).or_else(|| maker_of(&models)),
+        model: tidy(&models.join(" + ")).or_else(|| said?.version.clone()).or_else(|| said?.part_number.clone()),
         family: first.family,
         model_number: first.model_number,
         stepping: first.stepping,
@@ -81,6 +91,11 @@ fn socket(
         flags: first.flags,
         vulnerabilities: Vec::new(),
     }
+}
+
+/// POWER's cpuinfo names no maker.
+fn maker_of(models: &[String]) -> Option<String> {
+    models.iter().any(|model| model.starts_with("POWER")).then(|| "IBM".to_owned())
 }
 
 /// Every processor that is online. Where sysfs has no topology, `/proc/cpuinfo` has (x86) or each is a core of its own.
@@ -128,7 +143,7 @@ fn merge_clusters(mut places: Vec<Place>, processors: &BTreeMap<u32, Processor>)
 
 fn max_mhz(scope: &Scope<'_>, number: u32) -> Option<u32> {
     let kilohertz: u32 = scope.number(&format!("{SYSFS}/cpu{number}/cpufreq/cpuinfo_max_freq"))?;
-    Some((kilohertz + 500) / 1000)
+    Some(kilohertz.saturating_add(500) / 1000)
 }
 
 /// Bytes by level and type (`D`ata, `I`nstruction, `U`nified), each shared cache counted once.

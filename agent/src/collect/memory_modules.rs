@@ -1,23 +1,13 @@
 //! Memory modules: SMBIOS types 16 and 17, which need privileges.
 
-use super::{Failure, Scope, smbios, virtualisation};
+use super::{Failure, Scope, smbios};
 use rollcall_shared::section::MemoryModule;
 
 /// Collects the section; a machine without SMBIOS has no slots that could be known.
 pub(crate) fn collect(scope: &Scope<'_>) -> Result<Vec<MemoryModule>, Failure> {
-    if virtualisation::container(scope).is_some() {
-        return Err(Failure::Skipped("in a container: the memory modules are the host's".to_owned()));
-    }
-    let table = match smbios::read(scope) {
-        Ok(Some(table)) => table,
-        Ok(None) => return Err(Failure::Skipped("this machine has no SMBIOS".to_owned())),
-        Err(Failure::Read(error)) if error.is_denied() => return Err(Failure::Skipped(format!("needs privileges: {error}"))),
-        Err(failure) => return Err(failure),
-    };
-    if table.truncated {
-        scope.problem("/sys/firmware/dmi/tables/DMI: the table ends before its end marker");
-    }
-    Ok(table.memory.into_iter().enumerate().map(|(at, device)| row(at, device)).collect())
+    let table = smbios::required(scope, "memory modules")?;
+    smbios::note(scope, &table.memory_defects);
+    Ok(table.memory.into_iter().enumerate().map(|(at, device)| row(at + 1, device)).collect())
 }
 
 fn row(at: usize, device: smbios::MemoryDevice) -> MemoryModule {

@@ -1,18 +1,26 @@
-//! The SMBIOS structure table (DSP0134), types 0 to 4, 16 and 17.
+//! The SMBIOS structure table (DSP0134), types 0 to 4, 16, 17 and 39.
 //!
-//! The table is firmware's word and hostile input: every length is checked against what is left, every step moves forward, and what
-//! cannot be read is left out. Texts are raw but trimmed; judging placeholders is the server's business.
+//! The table is firmware's word and hostile input: every length is checked against what is left, every step moves forward, and where
+//! it stops making sense the reading stops and says at which byte. Texts are raw but trimmed; judging placeholders is the server's
+//! business.
 
-use super::text::tidy;
-use super::{Failure, Scope};
+use super::{Failure, Scope, virtualisation};
 
+mod memory;
 mod names;
+mod table;
+
+pub(crate) use memory::{MemoryArray, MemoryDevice};
+pub(crate) use table::{Defect, Entry};
+use table::{Structure, structures};
+
+/// Where the kernel shows the table; needs privileges.
+pub(crate) const TABLE: &str = "/sys/firmware/dmi/tables/DMI";
+
+const ENTRY_POINT: &str = "/sys/firmware/dmi/tables/smbios_entry_point";
 
 /// Bytes of a structure table; the length field of the 64-bit entry point would allow 4 GiB, real ones have some 10 KiB.
 const TABLE_BYTES: usize = 1 << 20;
-
-/// Structures looked at; handles are 16-bit.
-const STRUCTURES: usize = 1 << 16;
 
 /// What firmware says of the machine.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,10 +29,15 @@ pub(crate) struct Smbios {
     pub(crate) system: Option<SystemInformation>,
     pub(crate) board: Option<Board>,
     pub(crate) chassis: Option<Chassis>,
+    /// Of populated sockets.
     pub(crate) processors: Vec<Processor>,
+    pub(crate) memory_arrays: Vec<MemoryArray>,
     pub(crate) memory: Vec<MemoryDevice>,
-    /// Whether the table ended before its end marker.
-    pub(crate) truncated: bool,
+    pub(crate) power_supplies: Vec<PowerSupply>,
+    /// What is wrong with the table; there is one of a broken walk at most.
+    pub(crate) defects: Vec<Defect>,
+    /// What is wrong with its memory devices only.
+    pub(crate) memory_defects: Vec<Defect>,
 }
 
 /// Type 0.
@@ -54,6 +67,9 @@ pub(crate) struct Board {
     pub(crate) product: Option<String>,
     pub(crate) version: Option<String>,
     pub(crate) serial: Option<String>,
+    pub(crate) asset_tag: Option<String>,
+    /// Handle of the chassis that it is in.
+    chassis: Option<u16>,
 }
 
 /// Type 3.
@@ -68,31 +84,57 @@ pub(crate) struct Chassis {
 /// Type 4, of a populated socket.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Processor {
+    pub(crate) socket: Option<String>,
     pub(crate) manufacturer: Option<String>,
     pub(crate) version: Option<String>,
+    pub(crate) part_number: Option<String>,
+    pub(crate) cores: Option<u16>,
+    pub(crate) threads: Option<u16>,
 }
 
-/// Type 17.
+/// Type 39.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct MemoryDevice {
-    pub(crate) slot: Option<String>,
-    pub(crate) bank: Option<String>,
-    pub(crate) size_bytes: Option<u64>,
-    pub(crate) form_factor: Option<String>,
-    pub(crate) memory_type: Option<String>,
-    pub(crate) speed_mts: Option<u32>,
-    pub(crate) configured_speed_mts: Option<u32>,
+pub(crate) struct PowerSupply {
+    pub(crate) location: Option<String>,
+    pub(crate) name: Option<String>,
     pub(crate) manufacturer: Option<String>,
     pub(crate) serial: Option<String>,
+    pub(crate) asset_tag: Option<String>,
     pub(crate) part_number: Option<String>,
-    pub(crate) ecc: Option<bool>,
+    pub(crate) revision: Option<String>,
+    pub(crate) max_watts: Option<u32>,
+    pub(crate) present: Option<bool>,
+    pub(crate) hot_replaceable: Option<bool>,
 }
 
-/// Reads the table; none when the machine has none. Without privileges it is there and may not be read: an error.
+/// Reads the table and notes what is wrong with it; none when the machine has none. Without privileges it is there and may not be
+/// read: an error.
 pub(crate) fn read(scope: &Scope<'_>) -> Result<Option<Smbios>, Failure> {
-    let Some(table) = scope.bytes("/sys/firmware/dmi/tables/DMI", TABLE_BYTES)? else { return Ok(None) };
-    let entry = scope.bytes("/sys/firmware/dmi/tables/smbios_entry_point", 64)?;
-    Ok(Some(parse(&table, entry.as_deref().and_then(version))))
+    let Some(table) = scope.bytes(TABLE, TABLE_BYTES)? else { return Ok(None) };
+    let entry = scope.bytes(ENTRY_POINT, 64)?;
+    let found = parse(&table, entry.as_deref().and_then(table::entry));
+    note(scope, &found.defects);
+    Ok(Some(found))
+}
+
+/// Notes what is wrong, with its place.
+pub(crate) fn note(scope: &Scope<'_>, defects: &[Defect]) {
+    for defect in defects {
+        scope.problem(Failure::malformed(TABLE, defect.at, defect.what.clone()));
+    }
+}
+
+/// The table for a section that has no other source; why there is none, otherwise. `what` completes "the … are the host's".
+pub(crate) fn required(scope: &Scope<'_>, what: &str) -> Result<Smbios, Failure> {
+    if virtualisation::container(scope).is_some() {
+        return Err(Failure::Skipped(format!("in a container: the {what} are the host's")));
+    }
+    match read(scope) {
+        Ok(Some(table)) => Ok(table),
+        Ok(None) => Err(Failure::Skipped("this machine has no SMBIOS".to_owned())),
+        Err(Failure::Read(error)) if error.is_denied() => Err(Failure::Skipped(format!("needs privileges: {error}"))),
+        Err(failure) => Err(failure),
+    }
 }
 
 /// The standard's word for a chassis type.
@@ -100,99 +142,44 @@ pub(crate) fn chassis_type(code: u8) -> Option<&'static str> {
     names::chassis(code & 0x7f)
 }
 
-/// The standard's version that an entry point names.
-pub(crate) fn version(entry: &[u8]) -> Option<(u8, u8)> {
-    let at = if entry.starts_with(b"_SM3_") { 7 } else if entry.starts_with(b"_SM_") { 6 } else { return None };
-    Some((*entry.get(at)?, *entry.get(at + 1)?))
-}
-
-/// Reads a structure table; `version` decides the byte order of the UUID (2.6 and later: little-endian fields).
-pub(crate) fn parse(table: &[u8], version: Option<(u8, u8)>) -> Smbios {
-    let mut found = Smbios { truncated: true, ..Smbios::default() };
-    let mut board_is_main = false;
-    let mut arrays: Vec<(u16, Option<bool>)> = Vec::new();
-    let mut devices: Vec<(Option<u16>, MemoryDevice)> = Vec::new();
-    for structure in structures(table) {
-        match structure.kind {
-            0 if found.bios.is_none() => found.bios = Some(bios(&structure)),
-            1 if found.system.is_none() => found.system = Some(system(&structure, version)),
-            2 => keep_main_board(&mut found.board, &mut board_is_main, &structure),
-            3 if found.chassis.is_none() && !is_dock(&structure) => found.chassis = Some(chassis(&structure)),
-            4 => found.processors.extend(processor(&structure)),
-            16 => arrays.push((structure.handle, ecc(&structure))),
-            17 => devices.push((structure.word(0x04), memory_device(&structure))),
-            127 => found.truncated = false,
-            _ => {}
-        }
-    }
-    found.memory = devices
-        .into_iter()
-        .map(|(array, device)| {
-            let ecc = array.and_then(|array| arrays.iter().find(|(handle, _)| *handle == array)).and_then(|(_, ecc)| *ecc);
-            MemoryDevice { ecc, ..device }
-        })
-        .collect();
+/// Reads a structure table; the entry point's version decides the byte order of the UUID.
+pub(crate) fn parse(table: &[u8], entry: Option<Entry>) -> Smbios {
+    let (all, broken) = structures(table, entry);
+    let of = |kind: u8| all.iter().filter(move |structure| structure.kind == kind);
+    let board = main_board(of(2));
+    let chassis = own_chassis(of(3), board.as_ref().and_then(|board| board.chassis));
+    let memory_arrays: Vec<MemoryArray> = of(16).map(MemoryArray::read).collect();
+    let mut memory_defects = Vec::new();
+    let mut found = Smbios {
+        bios: of(0).next().map(bios),
+        system: of(1).next().map(|structure| system(structure, entry)),
+        board,
+        chassis,
+        processors: of(4).filter_map(processor).collect(),
+        memory: memory::devices(&all, &memory_arrays, &mut memory_defects),
+        memory_arrays,
+        power_supplies: of(39).map(power_supply).collect(),
+        defects: broken.into_iter().collect(),
+        memory_defects,
+    };
+    // One tells that the table lies about its texts; a list of them would tell no more.
+    found.defects.extend(all.iter().find_map(Structure::defect));
     found
-}
-
-struct Structure<'a> {
-    kind: u8,
-    handle: u16,
-    formatted: &'a [u8],
-    strings: &'a [u8],
-}
-
-impl Structure<'_> {
-    fn byte(&self, at: usize) -> Option<u8> {
-        self.formatted.get(at).copied()
-    }
-
-    fn word(&self, at: usize) -> Option<u16> {
-        Some(u16::from_le_bytes([self.byte(at)?, self.byte(at + 1)?]))
-    }
-
-    fn double(&self, at: usize) -> Option<u32> {
-        Some(u32::from(self.word(at)?) | u32::from(self.word(at + 2)?) << 16)
-    }
-
-    /// The string whose number, from 1, is at this offset.
-    fn text(&self, at: usize) -> Option<String> {
-        let number = usize::from(self.byte(at)?).checked_sub(1)?;
-        let raw = self.strings.split(|&byte| byte == 0).nth(number)?;
-        tidy(&String::from_utf8_lossy(raw))
-    }
-}
-
-/// Walks the table up to its end marker or to the first structure that does not fit.
-fn structures(table: &[u8]) -> impl Iterator<Item = Structure<'_>> {
-    let mut rest = table;
-    let mut ended = false;
-    std::iter::from_fn(move || {
-        if ended {
-            return None;
-        }
-        let &[kind, length, low, high, ..] = rest else { return None };
-        // A header has four bytes; a shorter length would stand still.
-        let (formatted, tail) = rest.split_at_checked(usize::from(length).max(4))?;
-        let end = tail.windows(2).position(|pair| pair == [0, 0]).unwrap_or(tail.len());
-        rest = tail.get(end + 2..).unwrap_or_default();
-        ended = kind == 127;
-        Some(Structure { kind, handle: u16::from_le_bytes([low, high]), formatted, strings: &tail[..end] })
-    })
-    .take(STRUCTURES)
 }
 
 fn bios(s: &Structure<'_>) -> Bios {
     Bios { vendor: s.text(0x04), version: s.text(0x05), date: s.text(0x08) }
 }
 
-fn system(s: &Structure<'_>, version: Option<(u8, u8)>) -> SystemInformation {
+fn system(s: &Structure<'_>, entry: Option<Entry>) -> SystemInformation {
+    // From 2.6 on the first three fields are little-endian; a table without entry point is of our days.
+    let little_endian = entry.is_none_or(|entry| entry.version >= (2, 6));
     SystemInformation {
         manufacturer: s.text(0x04),
         product: s.text(0x05),
         version: s.text(0x06),
         serial: s.text(0x07),
-        uuid: s.formatted.get(0x08..0x18).and_then(|bytes| uuid(bytes, version.is_none_or(|version| version >= (2, 6)))),
+        uuid: s.formatted.get(0x08..0x18).and_then(|bytes| uuid(bytes, little_endian)),
         sku: s.text(0x19),
         family: s.text(0x1a),
     }
@@ -217,78 +204,82 @@ fn uuid(bytes: &[u8], little_endian: bool) -> Option<String> {
     Some(text)
 }
 
-/// Blades and risers have board records too: the motherboard's wins over the first.
-fn keep_main_board(kept: &mut Option<Board>, kept_is_main: &mut bool, s: &Structure<'_>) {
-    const MOTHERBOARD: u8 = 0x0a;
-    let is_main = s.byte(0x0d) == Some(MOTHERBOARD);
-    if kept.is_none() || (is_main && !*kept_is_main) {
-        *kept_is_main = is_main;
-        *kept = Some(Board { manufacturer: s.text(0x04), product: s.text(0x05), version: s.text(0x06), serial: s.text(0x07) });
-    }
+/// Risers, controllers and other nodes have board records too: the motherboard's wins, then one that hosts others, then the first.
+fn main_board<'a>(boards: impl Iterator<Item = &'a Structure<'a>>) -> Option<Board> {
+    let rank = |s: &&Structure<'_>| {
+        let place = match s.byte(0x0d) {
+            // Motherboard.
+            Some(0x0a) => 0,
+            // Server blade; processor with memory or I/O.
+            Some(0x03 | 0x0b | 0x0c) => 1,
+            // Unknown, other, or a record from before there were types.
+            None | Some(0..=2) => 2,
+            Some(_) => 3,
+        };
+        let hosts_others = s.byte(0x09).is_some_and(|features| features & 1 != 0);
+        (place, !hosts_others)
+    };
+    let s = boards.min_by_key(rank)?;
+    Some(Board {
+        manufacturer: s.text(0x04),
+        product: s.text(0x05),
+        version: s.text(0x06),
+        serial: s.text(0x07),
+        asset_tag: s.text(0x08),
+        chassis: s.word(0x0b),
+    })
 }
 
-/// A second chassis record is a dock's: its serial travels between machines.
-fn is_dock(s: &Structure<'_>) -> bool {
+/// The chassis that travels with the machine. A docking station's never is; one that several machines share (multi-system chassis,
+/// blade enclosure) or that holds parts only (expansion, peripherals, RAID) counts only when there is no other.
+fn own_chassis<'a>(chassis: impl Iterator<Item = &'a Structure<'a>>, of_board: Option<u16>) -> Option<Chassis> {
     const DOCKING_STATION: u8 = 0x0c;
-    s.byte(0x05).is_some_and(|kind| kind & 0x7f == DOCKING_STATION)
-}
-
-fn chassis(s: &Structure<'_>) -> Chassis {
-    Chassis {
-        kind: s.byte(0x05).and_then(|kind| names::chassis(kind & 0x7f)).map(str::to_owned),
+    let kind = |s: &Structure<'_>| s.byte(0x05).unwrap_or_default() & 0x7f;
+    let rank = |s: &&Structure<'_>| (matches!(kind(s), 0x12..=0x16 | 0x19 | 0x1d), Some(s.handle) != of_board);
+    let s = chassis.filter(|s| kind(s) != DOCKING_STATION).min_by_key(rank)?;
+    Some(Chassis {
+        kind: s.byte(0x05).and_then(chassis_type).map(str::to_owned),
         manufacturer: s.text(0x04),
         serial: s.text(0x07),
         asset_tag: s.text(0x08),
-    }
+    })
 }
 
 fn processor(s: &Structure<'_>) -> Option<Processor> {
     const POPULATED: u8 = 1 << 6;
     let populated = s.byte(0x18)? & POPULATED != 0;
-    populated.then(|| Processor { manufacturer: s.text(0x07), version: s.text(0x10) })
-}
-
-fn ecc(s: &Structure<'_>) -> Option<bool> {
-    // Error correction: 3 none, 4 parity, 5 single-bit, 6 multi-bit, 7 CRC; 1 and 2 say nothing.
-    match s.byte(0x06)? {
-        3 | 4 => Some(false),
-        5..=7 => Some(true),
-        _ => None,
-    }
-}
-
-fn memory_device(s: &Structure<'_>) -> MemoryDevice {
-    MemoryDevice {
-        slot: s.text(0x10),
-        bank: s.text(0x11),
-        size_bytes: memory_size(s),
-        form_factor: s.byte(0x0e).and_then(names::form_factor).map(str::to_owned),
-        memory_type: s.byte(0x12).and_then(names::memory_type).map(str::to_owned),
-        speed_mts: speed(s, 0x15, 0x54),
-        configured_speed_mts: speed(s, 0x20, 0x58),
-        manufacturer: s.text(0x17),
-        serial: s.text(0x18),
-        part_number: s.text(0x1a),
-        ecc: None,
-    }
-}
-
-/// 0: empty slot; 0xffff: unknown; 0x7fff: see the extended field, in MiB; bit 15: KiB instead of MiB.
-fn memory_size(s: &Structure<'_>) -> Option<u64> {
-    match s.word(0x0c)? {
-        0 | 0xffff => None,
-        0x7fff => Some(u64::from(s.double(0x1c)? & 0x7fff_ffff) << 20).filter(|&size| size > 0),
-        size if size & 0x8000 != 0 => Some(u64::from(size & 0x7fff) << 10),
-        size => Some(u64::from(size) << 20),
-    }
-}
-
-/// 0: unknown; 0xffff: see the extended field.
-fn speed(s: &Structure<'_>, at: usize, extended: usize) -> Option<u32> {
-    match s.word(at)? {
+    // 0xff: see the 16-bit field; 0: unknown.
+    let count = |at: usize, extended: usize| match s.byte(at)? {
         0 => None,
-        0xffff => s.double(extended).filter(|&speed| speed > 0),
-        speed => Some(u32::from(speed)),
+        0xff => s.word(extended).filter(|&count| count > 0 && count < 0xffff),
+        count => Some(u16::from(count)),
+    };
+    populated.then(|| Processor {
+        socket: s.text(0x04),
+        manufacturer: s.text(0x07),
+        version: s.text(0x10),
+        part_number: s.text(0x22),
+        cores: count(0x23, 0x2a),
+        threads: count(0x25, 0x2e),
+    })
+}
+
+fn power_supply(s: &Structure<'_>) -> PowerSupply {
+    const UNKNOWN_WATTS: u16 = 0x8000;
+    const HOT_REPLACEABLE: u16 = 1;
+    const PRESENT: u16 = 1 << 1;
+    let flag = |mask: u16| s.word(0x0e).map(|flags| flags & mask != 0);
+    PowerSupply {
+        location: s.text(0x05),
+        name: s.text(0x06),
+        manufacturer: s.text(0x07),
+        serial: s.text(0x08),
+        asset_tag: s.text(0x09),
+        part_number: s.text(0x0a),
+        revision: s.text(0x0b),
+        max_watts: s.word(0x0c).filter(|&watts| watts != UNKNOWN_WATTS && watts > 0).map(u32::from),
+        present: flag(PRESENT),
+        hot_replaceable: flag(HOT_REPLACEABLE),
     }
 }
 

@@ -44,12 +44,7 @@ fn hardware_words(row: &System) -> Hardware<'_> {
 
 fn hardware(scope: &Scope<'_>) -> System {
     match smbios::read(scope) {
-        Ok(Some(table)) => {
-            if table.truncated {
-                scope.problem("/sys/firmware/dmi/tables/DMI: the table ends before its end marker");
-            }
-            from_smbios(table)
-        }
+        Ok(Some(table)) => from_smbios(table),
         Ok(None) => from_sysfs(scope).or_else(|| from_device_tree(scope)).unwrap_or_default(),
         Err(error) => {
             scope.problem(error);
@@ -61,7 +56,7 @@ fn hardware(scope: &Scope<'_>) -> System {
 fn from_smbios(table: Smbios) -> System {
     let (bios, system) = (table.bios.unwrap_or_default(), table.system.unwrap_or_default());
     let (board, chassis) = (table.board.unwrap_or_default(), table.chassis.unwrap_or_default());
-    let memory: u64 = table.memory.iter().filter_map(|device| device.size_bytes).sum();
+    let memory: u64 = table.memory.iter().filter_map(|device| device.volatile_bytes).fold(0, u64::saturating_add);
     System {
         manufacturer: system.manufacturer,
         product: system.product,

@@ -10,7 +10,8 @@ pub(super) struct Processor {
     pub(super) model: Option<String>,
     pub(super) family: Option<u32>,
     pub(super) model_number: Option<u32>,
-    pub(super) stepping: Option<u32>,
+    /// A number, or ARM's variant and revision such as `r1p2`.
+    pub(super) stepping: Option<String>,
     pub(super) microcode: Option<String>,
     pub(super) package: Option<u32>,
     pub(super) core: Option<u32>,
@@ -25,6 +26,9 @@ pub(super) struct Reader {
     number: Option<u32>,
     processor: Processor,
     implementer: Option<u32>,
+    variant: Option<u32>,
+    /// What stands before the first processor holds for all of them (s390x).
+    common: Processor,
     /// Flags of the processor before: they are the same hundred words thousands of times over.
     flags: (String, Vec<String>),
 }
@@ -34,20 +38,28 @@ impl Reader {
     pub(super) fn line(&mut self, line: &str) -> Option<(u32, Processor)> {
         let (key, value) = line.split_once(':')?;
         let (key, value) = (key.trim_end(), value.trim());
-        if key == "processor" {
-            let before = self.end();
-            self.number = value.parse().ok();
-            return before;
+        let Some(number) = processor_number(key, value) else {
+            self.field(key, value);
+            return None;
+        };
+        let before = self.end();
+        self.number = number;
+        // s390x puts the rest on the same line: `processor 0: version = 00, identification = 0A1B2C, machine = 8561`.
+        if let Some(machine) = value.split(',').find_map(|part| part.trim().strip_prefix("machine = ")) {
+            self.processor.model = tidy(machine);
         }
-        self.field(key, value);
-        None
+        before
     }
 
     /// Gives the last processor.
     pub(super) fn end(&mut self) -> Option<(u32, Processor)> {
-        self.implementer = None;
-        let processor = std::mem::take(&mut self.processor);
-        Some((self.number.take()?, processor))
+        (self.implementer, self.variant) = (None, None);
+        let Some(number) = self.number.take() else {
+            self.common = std::mem::take(&mut self.processor);
+            self.processor = self.common.clone();
+            return None;
+        };
+        Some((number, std::mem::replace(&mut self.processor, self.common.clone())))
     }
 
     fn field(&mut self, key: &str, value: &str) {
@@ -57,18 +69,21 @@ impl Reader {
         }
         let processor = &mut self.processor;
         match key {
-            "vendor_id" | "vendor" | "mvendorid" => processor.manufacturer = tidy(value).map(|vendor| vendor_name(&vendor)),
+            "vendor_id" | "vendor" | "CPU Vendor" | "mvendorid" => processor.manufacturer = tidy(value).map(|vendor| vendor_name(&vendor)),
             "model name" | "cpu" | "cpu model" | "Model Name" | "uarch" => processor.model = tidy(&collapsed(value)),
             "cpu family" => processor.family = value.parse().ok(),
             "model" => processor.model_number = value.parse().ok(),
-            "stepping" => processor.stepping = value.parse().ok(),
+            "stepping" => processor.stepping = tidy(value),
             "microcode" => processor.microcode = tidy(value),
             "physical id" => processor.package = value.parse().ok(),
             "core id" => processor.core = value.parse().ok(),
             "CPU implementer" => self.implementer = hexadecimal(value),
             "CPU part" => self.arm_part(value),
-            "CPU variant" => processor.model_number = hexadecimal(value),
-            "CPU revision" => processor.stepping = value.parse().ok(),
+            "CPU variant" => self.variant = hexadecimal(value),
+            "CPU revision" => {
+                processor.model_number = value.parse().ok();
+                processor.stepping = self.variant.zip(processor.model_number).map(|(variant, revision)| format!("r{variant}p{revision}"));
+            }
             _ => {}
         }
     }
@@ -88,11 +103,20 @@ impl Reader {
         let Some(implementer) = self.implementer else { return };
         self.processor.manufacturer = arm::implementer(implementer).map(str::to_owned);
         let Some(part) = hexadecimal(value) else { return };
-        self.processor.model.get_or_insert_with(|| match arm::part(implementer, part) {
-            Some(name) => name.to_owned(),
-            None => format!("implementer {implementer:#x} part {part:#x}"),
-        });
+        match arm::part(implementer, part) {
+            // 32-bit kernels have a model name too, which names the architecture only.
+            Some(name) => self.processor.model = Some(name.to_owned()),
+            None => drop(self.processor.model.get_or_insert_with(|| format!("implementer {implementer:#x} part {part:#x}"))),
+        }
         self.processor.part = Some(format!("{implementer:#x}/{part:#x}"));
+    }
+}
+
+/// Whether a line begins a processor, and its number where that can be read.
+fn processor_number(key: &str, value: &str) -> Option<Option<u32>> {
+    match key.strip_prefix("processor")? {
+        "" => Some(value.parse().ok()),
+        number => Some(Some(number.strip_prefix(' ')?.parse().ok()?)),
     }
 }
 

@@ -39,15 +39,78 @@ fn check_tree(tree: &Path, expected: &str) {
     assert_eq!(sum(|row| row.l3_bytes), said_bytes(expected, "L3 cache"));
     let models: Vec<String> =
         expected.lines().filter_map(|line| line.strip_prefix("Model name:")).map(|name| name.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    let fastest = |line: &str| line.strip_prefix("CPU max MHz:").map(|mhz| mhz.trim().parse::<f64>().expect("a frequency").round());
+    let cores: u32 = expected.lines().filter_map(|line| line.strip_prefix("Core(s) per socket:")?.trim().parse::<u32>().ok()).sum();
     for row in &rows {
         assert_eq!(row.model.as_deref(), Some(models.join(" + ").as_str()));
-        if models.len() == 1 {
-            assert_eq!(row.cores, number("Core(s) per socket"));
-            assert_eq!((row.model_number, row.family, row.stepping), (number("Model"), number("CPU family"), number("Stepping")));
-            let fastest = said(expected, "CPU max MHz").and_then(|mhz| mhz.parse::<f64>().ok());
-            assert_eq!(row.max_mhz.map(f64::from), fastest);
+        assert_eq!(row.cores, Some(cores));
+        assert_eq!(row.threads, number("Thread(s) per core").map(|threads| threads * cores));
+        assert_eq!(row.max_mhz.map(f64::from), expected.lines().filter_map(fastest).reduce(f64::max));
+        let vendor = said(expected, "Vendor ID").map(|vendor| vendor.replace("AuthenticAMD", "AMD").replace("GenuineIntel", "Intel"));
+        assert_eq!(row.manufacturer, vendor);
+        // Of several kinds of core the first is described.
+        assert_eq!((row.model_number, row.family), (number("Model"), number("CPU family")));
+        assert_eq!(row.stepping.as_deref(), said(expected, "Stepping"));
+        if let Some(microcode) = said(expected, "Microcode version") {
+            assert_eq!(row.microcode.as_deref(), Some(microcode));
         }
+        let flags: BTreeSet<&str> = said(expected, "Flags").expect("flags").split_whitespace().collect();
+        assert_eq!(row.flags, flags.into_iter().collect::<Vec<_>>());
+        assert_eq!(row.vulnerabilities.iter().map(as_lscpu_writes).collect::<Vec<_>>(), vulnerabilities_said(expected));
     }
+}
+
+/// `Vulnerability Spec store bypass: Mitigation; …` of the summary.
+fn vulnerabilities_said(expected: &str) -> Vec<(String, String)> {
+    let lines = expected.lines().filter_map(|line| line.strip_prefix("Vulnerability ")?.split_once(':'));
+    lines.map(|(name, state)| (name.to_owned(), state.trim().to_owned())).collect()
+}
+
+fn as_lscpu_writes((name, state): &(String, String)) -> (String, String) {
+    let mut words = name.replace('_', " ");
+    words[..1].make_ascii_uppercase();
+    (words, state.replacen("Mitigation: ", "Mitigation; ", 1))
+}
+
+#[track_caller]
+fn check_first(cpuinfo: &str, expected: (Option<&str>, Option<&str>, Option<&str>)) {
+    let mut reader = cpuinfo::Reader::default();
+    let mut found: Vec<_> = cpuinfo.lines().filter_map(|line| reader.line(line)).collect();
+    found.extend(reader.end());
+    let (number, first) = found.first().expect("a processor");
+    assert_eq!(*number, 0);
+    assert_eq!((first.manufacturer.as_deref(), first.model.as_deref(), first.stepping.as_deref()), expected);
+}
+
+#[test]
+fn each_architecture_says_it_in_its_own_words() {
+    let pi = "processor\t: 0\nmodel name\t: ARMv7 Processor rev 3 (v7l)\nCPU implementer\t: 0x41\nCPU variant\t: 0x0\nCPU part\t: 0xd08\nCPU revision\t: 3";
+    check_first(pi, (Some("ARM"), Some("Cortex-A72"), Some("r0p3")));
+    let unknown = "processor\t: 0\nCPU implementer\t: 0x41\nCPU part\t: 0xfff";
+    check_first(unknown, (Some("ARM"), Some("implementer 0x41 part 0xfff"), None));
+    let mainframe = "vendor_id       : IBM/S390\n# processors    : 1\nfeatures\t: esan3 zarch\nprocessor 0: version = 00,  identification = 0A1B2C,  machine = 8561";
+    check_first(mainframe, (Some("IBM"), Some("8561"), None));
+    let power = "processor\t: 0\ncpu\t\t: POWER9 (architected), altivec supported\nrevision\t: 2.2 (pvr 004e 1202)";
+    check_first(power, (None, Some("POWER9 (architected), altivec supported"), None));
+    check_first("processor\t: 0\nhart\t\t: 1\nisa\t\t: rv64imafdc\nuarch\t\t: sifive,u74-mc", (None, Some("sifive,u74-mc"), None));
+}
+
+#[test]
+fn firmware_names_what_the_kernel_does_not() {
+    let directory = crate::collect::testing::plant(
+        "=== /sys/devices/system/cpu/cpu0/topology/physical_package_id
+0
+=== /sys/devices/system/cpu/cpu0/topology/core_cpus_list
+0
+=== /proc/cpuinfo
+processor\t: 0
+BogoMIPS\t: 50.00
+=== /sys/firmware/dmi/tables/DMI (hex)
+041a000001030001000000000000000002000000000000004100 4d616b657200 4d6f64656c205800 00 7f04ffff0000",
+    );
+    let root = Root::new(directory.path());
+    let row = &collect(&Scope::new(&root)).expect("collected")[0];
+    assert_eq!((row.manufacturer.as_deref(), row.model.as_deref()), (Some("Maker"), Some("Model X")));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Words of the SMBIOS standard (DSP0134 3.7) for its numbers. Numbers that say "other" or "unknown" have none.
+//! Words of the SMBIOS standard (DSP0134 3.9) for its numbers. Numbers that say "other" or "unknown" have none.
 
 /// Chassis types, 7.4.1.
 pub(super) fn chassis(code: u8) -> Option<&'static str> {
@@ -14,19 +14,20 @@ pub(super) fn chassis(code: u8) -> Option<&'static str> {
 
 /// Memory device form factors, 7.18.1.
 pub(super) fn form_factor(code: u8) -> Option<&'static str> {
-    const NAMES: [&str; 14] = [
+    const NAMES: [&str; 17] = [
         "SIMM", "SIP", "Chip", "DIP", "ZIP", "Proprietary Card", "DIMM", "TSOP", "Row of chips", "RIMM", "SODIMM", "SRIMM", "FB-DIMM",
-        "Die",
+        "Die", "CAMM", "CUDIMM", "CSODIMM",
     ];
     NAMES.get(usize::from(code).checked_sub(3)?).copied()
 }
 
 /// Memory device types, 7.18.2.
 pub(super) fn memory_type(code: u8) -> Option<&'static str> {
-    const NAMES: [&str; 34] = [
+    const NAMES: [&str; 35] = [
         "DRAM", "EDRAM", "VRAM", "SRAM", "RAM", "ROM", "Flash", "EEPROM", "FEPROM", "EPROM", "CDRAM", "3DRAM", "SDRAM", "SGRAM", "RDRAM",
         "DDR", "DDR2", "DDR2 FB-DIMM", "", "", "", "DDR3", "FBD2", "DDR4", "LPDDR", "LPDDR2", "LPDDR3", "LPDDR4",
         "Logical non-volatile device", "HBM", "HBM2", "DDR5", "LPDDR5", "HBM3",
+        "MRDIMM",
     ];
     NAMES.get(usize::from(code).checked_sub(3)?).copied().filter(|name| !name.is_empty())
 }

@@ -110,8 +110,8 @@ rows! {
         family: Option<u32>,
         /// Model number.
         model_number: Option<u32>,
-        /// Stepping.
-        stepping: Option<u32>,
+        /// Stepping: a number, or the variant and revision of an ARM core such as `r1p2`.
+        stepping: Option<String>,
         /// Cores in this socket.
         cores: Option<u32>,
         /// Hardware threads in this socket.

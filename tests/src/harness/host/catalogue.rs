@@ -182,7 +182,7 @@ fn cpus() -> Section {
         model: Some("Intel(R) Xeon(R) Gold 6230 CPU @ 2.10GHz".into()),
         family: Some(6),
         model_number: Some(85),
-        stepping: Some(7),
+        stepping: Some("7".to_owned()),
         cores: Some(20),
         threads: Some(40),
         max_mhz: Some(3_900),
