@@ -84,12 +84,9 @@ pub(crate) struct Chassis {
 /// Type 4, of a populated socket.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Processor {
-    pub(crate) socket: Option<String>,
     pub(crate) manufacturer: Option<String>,
     pub(crate) version: Option<String>,
     pub(crate) part_number: Option<String>,
-    pub(crate) cores: Option<u16>,
-    pub(crate) threads: Option<u16>,
 }
 
 /// Type 39.
@@ -248,20 +245,7 @@ fn own_chassis<'a>(chassis: impl Iterator<Item = &'a Structure<'a>>, of_board: O
 fn processor(s: &Structure<'_>) -> Option<Processor> {
     const POPULATED: u8 = 1 << 6;
     let populated = s.byte(0x18)? & POPULATED != 0;
-    // 0xff: see the 16-bit field; 0: unknown.
-    let count = |at: usize, extended: usize| match s.byte(at)? {
-        0 => None,
-        0xff => s.word(extended).filter(|&count| count > 0 && count < 0xffff),
-        count => Some(u16::from(count)),
-    };
-    populated.then(|| Processor {
-        socket: s.text(0x04),
-        manufacturer: s.text(0x07),
-        version: s.text(0x10),
-        part_number: s.text(0x22),
-        cores: count(0x23, 0x2a),
-        threads: count(0x25, 0x2e),
-    })
+    populated.then(|| Processor { manufacturer: s.text(0x07), version: s.text(0x10), part_number: s.text(0x22) })
 }
 
 fn power_supply(s: &Structure<'_>) -> PowerSupply {

@@ -57,6 +57,9 @@ fn from_smbios(table: Smbios) -> System {
     let (bios, system) = (table.bios.unwrap_or_default(), table.system.unwrap_or_default());
     let (board, chassis) = (table.board.unwrap_or_default(), table.chassis.unwrap_or_default());
     let memory: u64 = table.memory.iter().filter_map(|device| device.volatile_bytes).fold(0, u64::saturating_add);
+    let arrays = || table.memory_arrays.iter().filter(|array| array.is_working_memory());
+    let slots = arrays().filter_map(|array| array.devices).map(u32::from).fold(0, u32::saturating_add);
+    let maximum = arrays().filter_map(|array| array.maximum_bytes).fold(0, u64::saturating_add);
     System {
         manufacturer: system.manufacturer,
         product: system.product,
@@ -77,6 +80,8 @@ fn from_smbios(table: Smbios) -> System {
         bios_version: bios.version,
         bios_date: bios.date,
         memory_bytes: Some(memory).filter(|&memory| memory > 0),
+        memory_slots: Some(slots).filter(|&slots| slots > 0),
+        memory_maximum_bytes: Some(maximum).filter(|&maximum| maximum > 0),
         ..System::default()
     }
 }

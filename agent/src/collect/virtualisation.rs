@@ -2,7 +2,7 @@
 //!
 //! Hints only, from most to least certain; without any the kind is unknown on a tree that shows no hardware, physical otherwise.
 
-use super::{Scope, mounts};
+use super::{Failure, Scope, mounts};
 use rollcall_shared::section::Virtualisation;
 
 /// Firmware's words that hypervisors put their name in.
@@ -29,6 +29,14 @@ pub(crate) fn container(scope: &Scope<'_>) -> Option<String> {
     }
     let cgroup = scope.text("/proc/1/cgroup").ok().flatten()?;
     container_of_cgroup(&cgroup).map(str::to_owned)
+}
+
+/// Fails in a container, whose sysfs shows its host's hardware; `what` completes "the … are the host's".
+pub(crate) fn outside_containers(scope: &Scope<'_>, what: &str) -> Result<(), Failure> {
+    if container(scope).is_some() {
+        return Err(Failure::Skipped(format!("in a container: the {what} are the host's")));
+    }
+    Ok(())
 }
 
 /// Images are turned into virtual machines with the marker file still in them: whoever mounts a whole disk as its root is no container.

@@ -8,7 +8,7 @@ use super::table::{Defect, Structure};
 pub(crate) struct MemoryArray {
     pub(super) handle: u16,
     /// What the memory is used for.
-    pub(crate) usage: u8,
+    usage: u8,
     /// Whether errors are corrected; none when firmware does not say.
     pub(crate) ecc: Option<bool>,
     /// Most that the array takes.
@@ -52,7 +52,7 @@ impl MemoryArray {
     }
 
     /// Video memory, firmware's flash and caches are listed as arrays too.
-    fn is_working_memory(&self) -> bool {
+    pub(crate) fn is_working_memory(&self) -> bool {
         const VIDEO: u8 = 4;
         const FLASH: u8 = 5;
         const NON_VOLATILE: u8 = 6;

@@ -259,14 +259,11 @@ fn check_processors(found: &[Processor], expected: &serde_json::Value) {
         same_texts(
             expected,
             &[
-                ("SocketDesignation", &found.socket),
                 ("ProcessorManufacturer", &found.manufacturer),
                 ("ProcessorVersion", &found.version),
                 ("PartNumber", &found.part_number),
             ],
         );
-        assert_eq!(found.cores.map(u64::from), expected["CoreCount"].as_u64());
-        assert_eq!(found.threads.map(u64::from), expected["ThreadCount"].as_u64());
     }
 }
 

@@ -80,6 +80,10 @@ rows! {
         cloud_type: Option<String>,
         /// Physical memory, bytes.
         memory_bytes: Option<u64>,
+        /// Slots for memory modules (SMBIOS type 16).
+        memory_slots: Option<u32>,
+        /// Most memory that the machine takes, bytes (SMBIOS type 16).
+        memory_maximum_bytes: Option<u64>,
     } key(_row) { String::new() }
 
     /// One component of the firmware.
