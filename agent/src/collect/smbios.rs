@@ -67,7 +67,6 @@ pub(crate) struct Board {
     pub(crate) product: Option<String>,
     pub(crate) version: Option<String>,
     pub(crate) serial: Option<String>,
-    pub(crate) asset_tag: Option<String>,
     /// Handle of the chassis that it is in.
     chassis: Option<u16>,
 }
@@ -222,7 +221,6 @@ fn main_board<'a>(boards: impl Iterator<Item = &'a Structure<'a>>) -> Option<Boa
         product: s.text(0x05),
         version: s.text(0x06),
         serial: s.text(0x07),
-        asset_tag: s.text(0x08),
         chassis: s.word(0x0b),
     })
 }

@@ -1,35 +1,38 @@
 //! The machine itself: SMBIOS, else `/sys/class/dmi/id`, else the device tree; then what the system says of itself.
 //!
-//! Inside a container none of the hardware is reported: it is the host's, and two containers would look like one machine.
+//! A container and WSL report no hardware: it is the host's, and two of them would look like one machine.
 
-use super::smbios::{self, Smbios};
 use super::text::tidy;
 use super::virtualisation::{self, Hardware};
 use super::{Failure, Scope};
 use crate::kernel;
-use rollcall_shared::section::{System, Virtualisation};
+use rollcall_shared::section::System;
 
 mod cloud;
+mod hardware;
 
 /// Collects the section.
 pub(crate) fn collect(scope: &Scope<'_>) -> Result<System, Failure> {
-    let container = virtualisation::container(scope);
-    let mut row = if container.is_some() { System::default() } else { hardware(scope) };
-    let (kind, technology) = match container {
-        Some(technology) => (Some(Virtualisation::Container), Some(technology)),
-        None => virtualisation::of_machine(scope, &hardware_words(&row)),
+    let mut row = match virtualisation::guest(scope) {
+        Some((kind, technology)) => {
+            let technology = Some(technology);
+            System { virtualisation: Some(kind), virtualisation_technology: technology, memory_bytes: total_memory(scope), ..System::default() }
+        }
+        None => machine(scope),
     };
-    row.virtualisation = kind;
-    row.virtualisation_technology = technology;
     row.machine_id = scope.attribute("/etc/machine-id").filter(|id| id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()));
     name(scope, &mut row);
-    if kind != Some(Virtualisation::Container) {
-        cloud::recognise(scope, &mut row);
-        row.memory_bytes = row.memory_bytes.or_else(|| memory_of_kernel(scope));
-    } else {
-        row.memory_bytes = total_memory(scope);
-    }
     if row == System::default() { Err(Failure::Skipped("nothing here says what machine this is".to_owned())) } else { Ok(row) }
+}
+
+fn machine(scope: &Scope<'_>) -> System {
+    let mut row = hardware::read(scope);
+    let (kind, technology) = virtualisation::of_machine(scope, &hardware_words(&row));
+    row.virtualisation = kind;
+    row.virtualisation_technology = technology;
+    cloud::recognise(scope, &mut row);
+    row.memory_bytes = row.memory_bytes.or_else(|| memory_of_kernel(scope));
+    row
 }
 
 fn hardware_words(row: &System) -> Hardware<'_> {
@@ -40,93 +43,6 @@ fn hardware_words(row: &System) -> Hardware<'_> {
         bios: row.bios_vendor.as_deref(),
         bios_version: row.bios_version.as_deref(),
     }
-}
-
-fn hardware(scope: &Scope<'_>) -> System {
-    match smbios::read(scope) {
-        Ok(Some(table)) => from_smbios(table),
-        Ok(None) => from_sysfs(scope).or_else(|| from_device_tree(scope)).unwrap_or_default(),
-        Err(error) => {
-            scope.problem(error);
-            from_sysfs(scope).unwrap_or_default()
-        }
-    }
-}
-
-fn from_smbios(table: Smbios) -> System {
-    let (bios, system) = (table.bios.unwrap_or_default(), table.system.unwrap_or_default());
-    let (board, chassis) = (table.board.unwrap_or_default(), table.chassis.unwrap_or_default());
-    let memory: u64 = table.memory.iter().filter_map(|device| device.volatile_bytes).fold(0, u64::saturating_add);
-    let arrays = || table.memory_arrays.iter().filter(|array| array.is_working_memory());
-    let slots = arrays().filter_map(|array| array.devices).map(u32::from).fold(0, u32::saturating_add);
-    let maximum = arrays().filter_map(|array| array.maximum_bytes).fold(0, u64::saturating_add);
-    System {
-        manufacturer: system.manufacturer,
-        product: system.product,
-        version: system.version,
-        sku: system.sku,
-        family: system.family,
-        serial: system.serial,
-        uuid: system.uuid,
-        chassis_type: chassis.kind,
-        chassis_manufacturer: chassis.manufacturer,
-        chassis_serial: chassis.serial,
-        chassis_asset_tag: chassis.asset_tag,
-        board_manufacturer: board.manufacturer,
-        board_product: board.product,
-        board_version: board.version,
-        board_serial: board.serial,
-        bios_vendor: bios.vendor,
-        bios_version: bios.version,
-        bios_date: bios.date,
-        memory_bytes: Some(memory).filter(|&memory| memory > 0),
-        memory_slots: Some(slots).filter(|&slots| slots > 0),
-        memory_maximum_bytes: Some(maximum).filter(|&maximum| maximum > 0),
-        ..System::default()
-    }
-}
-
-/// What the kernel copied from SMBIOS; serials and the UUID need privileges here too.
-fn from_sysfs(scope: &Scope<'_>) -> Option<System> {
-    const FOLDER: &str = "/sys/class/dmi/id";
-    scope.root().facts(FOLDER)?;
-    let read = |name: &str| scope.attribute(&format!("{FOLDER}/{name}"));
-    Some(System {
-        manufacturer: read("sys_vendor"),
-        product: read("product_name"),
-        version: read("product_version"),
-        sku: read("product_sku"),
-        family: read("product_family"),
-        serial: read("product_serial"),
-        uuid: read("product_uuid").map(|uuid| uuid.to_ascii_lowercase()),
-        chassis_type: read("chassis_type").and_then(|code| smbios::chassis_type(code.parse().ok()?)).map(str::to_owned),
-        chassis_manufacturer: read("chassis_vendor"),
-        chassis_serial: read("chassis_serial"),
-        chassis_asset_tag: read("chassis_asset_tag"),
-        board_manufacturer: read("board_vendor"),
-        board_product: read("board_name"),
-        board_version: read("board_version"),
-        board_serial: read("board_serial"),
-        bios_vendor: read("bios_vendor"),
-        bios_version: read("bios_version"),
-        bios_date: read("bios_date"),
-        ..System::default()
-    })
-}
-
-/// ARM, POWER and RISC-V boards: the `compatible` list begins with `vendor,board`.
-fn from_device_tree(scope: &Scope<'_>) -> Option<System> {
-    let folder = ["/proc/device-tree", "/sys/firmware/devicetree/base"].into_iter().find(|folder| scope.root().exists(folder))?;
-    let read = |name: &str| scope.attribute(&format!("{folder}/{name}"));
-    let compatible = scope.text_or_problem(&format!("{folder}/compatible"));
-    let vendor = compatible.as_deref().and_then(|list| list.split('\0').next()?.split_once(',')).and_then(|(vendor, _)| tidy(vendor));
-    // POWER puts its serial in system-id, boards in serial-number.
-    Some(System {
-        manufacturer: read("vendor").or(vendor),
-        product: read("model"),
-        serial: read("serial-number").or_else(|| read("system-id")),
-        ..System::default()
-    })
 }
 
 fn name(scope: &Scope<'_>, row: &mut System) {

@@ -237,7 +237,6 @@ fn check_table(table: &[u8], expected: &serde_json::Value) {
             ("Product", &board.product),
             ("Version", &board.version),
             ("SerialNumber", &board.serial),
-            ("AssetTag", &board.asset_tag),
         ],
     );
     let chassis = found.chassis.expect("type 3");

@@ -1,24 +1,28 @@
-//! Which cloud this machine runs in, from DMI and from what cloud-init left in `/run`; no network is asked.
+//! Which cloud this machine runs in: from DMI, then from what cloud-init left in `/run`, then, only where the operator allows it,
+//! from the provider's link-local metadata service.
 
 use super::super::Scope;
 use super::super::text::tidy;
 use rollcall_shared::section::System;
 use serde_json::Value;
 
+mod metadata;
+
 /// cloud-init's summary; it holds user data too, at most 64 KiB with most providers.
 const INSTANCE_DATA_BYTES: usize = 1 << 20;
+
+const INSTANCE_DATA: &str = "/run/cloud-init/instance-data.json";
 
 /// Fills the `cloud_*` fields.
 pub(super) fn recognise(scope: &Scope<'_>, row: &mut System) {
     row.cloud_provider = provider(row).map(str::to_owned);
     if let Some(provider) = row.cloud_provider.as_deref() {
         row.cloud_instance_id = instance_id(scope, provider, row);
+        row.cloud_type = row.product.clone().filter(|product| provider == "aws" && is_aws_type(product));
     }
-    // World-readable; the variant with secrets beside it is left alone.
-    let Ok(Some(bytes)) = scope.bytes("/run/cloud-init/instance-data.json", INSTANCE_DATA_BYTES) else { return };
-    match serde_json::from_slice::<Value>(&bytes) {
-        Ok(summary) => from_cloud_init(&summary, row),
-        Err(error) => scope.problem(format_args!("/run/cloud-init/instance-data.json:{}: not JSON", error.line())),
+    cloud_init(scope, row);
+    if scope.options().collect.cloud_metadata && scope.root().is_live() {
+        metadata::fill(scope, row);
     }
 }
 
@@ -29,16 +33,22 @@ fn provider(row: &System) -> Option<&'static str> {
     if starts(&row.manufacturer, "Amazon EC2") || starts(&row.bios_vendor, "Amazon EC2") || uuid_is_aws {
         return Some("aws");
     }
-    if starts(&row.product, "Google Compute Engine") {
-        return Some("gcp");
-    }
-    if row.chassis_asset_tag.as_deref() == Some("7783-7084-3265-9085-8269-3286-77") {
-        return Some("azure");
-    }
-    if row.chassis_asset_tag.as_deref() == Some("OracleCloud.com") {
-        return Some("oracle");
-    }
-    const BY_MANUFACTURER: [(&str, &str); 8] = [
+    const BY_CHASSIS: [(&str, &str); 5] = [
+        ("7783-7084-3265-9085-8269-3286-77", "azure"),
+        ("OracleCloud.com", "oracle"),
+        ("HUAWEICLOUD", "huawei"),
+        ("OpenTelekomCloud", "otc"),
+        ("ibmcloud", "ibm"),
+    ];
+    const BY_PRODUCT: [(&str, &str); 6] = [
+        ("Google Compute Engine", "gcp"),
+        ("Alibaba Cloud ECS", "alibaba"),
+        ("Exoscale", "exoscale"),
+        ("CloudSigma", "cloudsigma"),
+        ("3DS Outscale VM", "outscale"),
+        ("OpenStack", "openstack"),
+    ];
+    const BY_MANUFACTURER: [(&str, &str); 10] = [
         ("DigitalOcean", "digitalocean"),
         ("Hetzner", "hetzner"),
         ("Alibaba Cloud", "alibaba"),
@@ -47,58 +57,81 @@ fn provider(row: &System) -> Option<&'static str> {
         ("Vultr", "vultr"),
         ("UpCloud", "upcloud"),
         ("Akamai", "linode"),
+        ("Linode", "linode"),
+        ("OpenStack Foundation", "openstack"),
     ];
-    let known = BY_MANUFACTURER.iter().find(|(prefix, _)| starts(&row.manufacturer, prefix)).map(|(_, name)| *name);
-    known.or_else(|| (starts(&row.product, "OpenStack")).then_some("openstack"))
+    let by = |table: &[(&str, &'static str)], field: &Option<String>| table.iter().find(|(mark, _)| starts(field, mark)).map(|(_, name)| *name);
+    by(&BY_CHASSIS, &row.chassis_asset_tag).or_else(|| by(&BY_PRODUCT, &row.product)).or_else(|| by(&BY_MANUFACTURER, &row.manufacturer))
 }
 
+/// Where firmware carries the provider's own id. Azure's is left to the other sources: firmware has it in either byte order.
 fn instance_id(scope: &Scope<'_>, provider: &str, row: &System) -> Option<String> {
     match provider {
-        "aws" => board_asset_tag(scope).filter(|tag| tag.starts_with("i-")),
-        "digitalocean" | "hetzner" | "vultr" => row.serial.clone(),
-        "openstack" => row.uuid.clone(),
+        // Nitro instances carry it here; the attribute needs no privileges.
+        "aws" => scope.attribute("/sys/class/dmi/id/board_asset_tag").filter(|tag| tag.starts_with("i-")),
+        "digitalocean" | "hetzner" | "vultr" | "upcloud" => row.serial.clone(),
+        "openstack" | "huawei" | "otc" | "scaleway" => row.uuid.clone(),
         _ => None,
     }
 }
 
-/// Nitro instances carry their id here; the attribute needs no privileges.
-fn board_asset_tag(scope: &Scope<'_>) -> Option<String> {
-    scope.attribute("/sys/class/dmi/id/board_asset_tag")
+/// Nitro puts the instance type into the product's name, Xen `HVM domU`.
+fn is_aws_type(product: &str) -> bool {
+    product.split_once('.').is_some_and(|(family, size)| !family.contains(' ') && !size.is_empty())
 }
 
-fn from_cloud_init(summary: &Value, row: &mut System) {
-    let text = |path: &str| summary.pointer(path).and_then(Value::as_str).and_then(tidy).filter(|text| text != "unknown" && text != "none");
-    // Installers leave `none` and `nocloud` data behind on machines that are in no cloud.
-    let Some(name) = text("/v1/cloud_name").filter(|name| !matches!(name.as_str(), "nocloud" | "configdrive")) else { return };
+/// The world-readable summary of this boot; the variant with secrets beside it is left alone.
+fn cloud_init(scope: &Scope<'_>, row: &mut System) {
+    match scope.bytes(INSTANCE_DATA, INSTANCE_DATA_BYTES) {
+        Ok(Some(bytes)) => match serde_json::from_slice::<Value>(&bytes) {
+            Ok(summary) => from_summary(&summary, row),
+            Err(error) => scope.problem(format_args!("{INSTANCE_DATA}:{}: not JSON", error.line())),
+        },
+        Ok(None) => from_files(scope, row),
+        Err(error) => scope.problem(error),
+    }
+}
+
+fn from_summary(summary: &Value, row: &mut System) {
+    let text = |path: &str| match summary.pointer(path)? {
+        Value::String(text) => tidy(text).filter(|text| text != "unknown" && text != "none"),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    };
+    let Some(name) = text("/v1/cloud_name").as_deref().and_then(provider_of_cloud_init) else { return };
     row.cloud_provider.get_or_insert(name);
     row.cloud_instance_id = text("/v1/instance_id").or_else(|| row.cloud_instance_id.take());
     row.cloud_region = text("/v1/region");
     row.cloud_zone = text("/v1/availability_zone");
-    row.cloud_type = text("/ds/meta_data/instance-type").or_else(|| text("/ds/meta_data/instance_type"));
+    row.cloud_type = ["/ds/meta_data/instance-type", "/ds/meta_data/instance_type", "/ds/meta_data/imds/compute/vmSize"]
+        .iter()
+        .find_map(|path| text(path))
+        .or_else(|| row.cloud_type.take());
+}
+
+/// Before its version 18.4 cloud-init wrote no summary. The id lies on the disk and outlives a clone, so it counts only with the mark
+/// of this boot beside it.
+fn from_files(scope: &Scope<'_>, row: &mut System) {
+    let Some(name) = scope.attribute("/run/cloud-init/cloud-id").as_deref().and_then(provider_of_cloud_init) else { return };
+    row.cloud_provider.get_or_insert(name);
+    if row.cloud_instance_id.is_none() {
+        row.cloud_instance_id = scope.attribute("/var/lib/cloud/data/instance-id").filter(|id| !id.starts_with("iid-datasource-none"));
+    }
+}
+
+/// Installers leave `none` and `nocloud` behind on machines that are in no cloud.
+fn provider_of_cloud_init(name: &str) -> Option<String> {
+    let name = match name {
+        "none" | "nocloud" | "configdrive" | "fallback" | "unknown" | "vmware" | "ovf" | "lxd" | "maas" | "wsl" => return None,
+        "gce" => "gcp",
+        "ec2" | "aws-china" | "aws-gov" => "aws",
+        "azure-china" | "azure-gov" => "azure",
+        "aliyun" => "alibaba",
+        "akamai" => "linode",
+        name => name,
+    };
+    Some(name.to_owned())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn machines_outside_clouds_have_no_provider() {
-        assert_eq!(provider(&System { manufacturer: Some("Dell Inc.".into()), ..System::default() }), None);
-        let mut row = System::default();
-        from_cloud_init(&serde_json::json!({"v1": {"cloud_name": "nocloud", "instance_id": "i"}}), &mut row);
-        assert_eq!(row, System::default());
-    }
-
-    #[test]
-    fn cloud_init_knows_region_and_instance() {
-        let mut row = System { manufacturer: Some("Amazon EC2".into()), ..System::default() };
-        row.cloud_provider = provider(&row).map(str::to_owned);
-        let summary = serde_json::json!({
-            "v1": {"cloud_name": "aws", "instance_id": "i-0abc", "region": "eu-west-1", "availability_zone": "eu-west-1a"},
-            "ds": {"meta_data": {"instance-type": "t3.micro"}}
-        });
-        from_cloud_init(&summary, &mut row);
-        assert_eq!((row.cloud_provider.as_deref(), row.cloud_instance_id.as_deref()), (Some("aws"), Some("i-0abc")));
-        assert_eq!((row.cloud_region.as_deref(), row.cloud_type.as_deref()), (Some("eu-west-1"), Some("t3.micro")));
-    }
-}
+mod tests;
