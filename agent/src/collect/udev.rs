@@ -13,6 +13,11 @@ impl Properties {
         Self(scope.text_or_problem(&format!("/run/udev/data/b{device}")).unwrap_or_default())
     }
 
+    /// Whether udev knows nothing of the device.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// One property, with udev's `\x20` escapes taken back.
     pub(crate) fn get(&self, key: &str) -> Option<String> {
         let value = self.0.lines().find_map(|line| line.strip_prefix("E:")?.strip_prefix(key)?.strip_prefix('='))?;

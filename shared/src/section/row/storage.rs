@@ -16,13 +16,15 @@ rows! {
         device: Option<String>,
         /// Size.
         size_bytes: Option<u64>,
-        /// RAID level, segment type or target, such as `raid1`, `linear`, `thin_pool`.
+        /// RAID level, segment type or scheme in its maker's words, such as `raid1`, `linear`, `thin-pool`, `luks2`.
         level: Option<String>,
-        /// `active`, `clean`, `degraded`, `suspended`, …: the steady state, never the progress of a rebuild.
+        /// `active`, `inactive`, `degraded`, `suspended`, `failed`, …; of a volume group `complete`, `partial` or `exported`: the steady
+        /// state, never the progress of a rebuild.
         state: Option<String>,
         /// Volume group or pool that it belongs to.
         group: Option<String>,
-        /// Kernel names of the devices directly below, sorted; members of an array with their state, such as `sdb1 (faulty)`.
+        /// Kernel names of the devices directly below, sorted; members of an array or paths that are not in order with
+        /// their state, such as `sdb1 (faulty)`.
         members: Vec<String>,
     } key(row) { format!("{}/{}", row.kind, row.uuid.as_ref().unwrap_or(&row.name)) }
 
