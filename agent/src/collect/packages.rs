@@ -5,8 +5,10 @@ use rollcall_shared::section::Package;
 
 mod apk;
 mod dpkg;
+mod positioned;
 mod purl;
 mod rpm;
+mod sqlite;
 
 #[cfg(test)]
 pub(crate) use rpm::tests::plant as plant_rpm_database;

@@ -61,7 +61,7 @@ impl Block {
         if package.name.is_empty() || package.version.is_empty() {
             return Err(format!("package {:?} without name or version", package.name));
         }
-        let purl = Purl { kind: "apk", name: &package.name, version: &package.version, architecture: package.architecture.as_deref(), epoch: None };
+        let purl = Purl::new("apk", &package.name, &package.version).architecture(package.architecture.as_deref());
         package.purl = purl.of(distribution);
         package.manager = "apk".to_owned();
         Ok(Some(package))

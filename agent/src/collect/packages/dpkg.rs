@@ -105,7 +105,7 @@ fn add(stanza: &mut Stanza, distribution: &Distribution, lists: Option<&Director
     let architecture = stanza.architecture;
     let listed = |name: &str| lists?.modified(name);
     let with_architecture = || architecture.as_ref().filter(|_| stanza.same).and_then(|architecture| listed(&format!("{name}:{architecture}.list")));
-    let purl = Purl { kind: "deb", name: &name, version: &version, architecture: architecture.as_deref(), epoch: None }.of(distribution);
+    let purl = Purl::new("deb", &name, &version).architecture(architecture.as_deref()).of(distribution);
     packages.push(Package {
         origin: None,
         location: None,

@@ -1,70 +1,127 @@
-//! rpm: the sqlite database of rpm 4.16 and later, a header blob a package.
+//! rpm: a header blob a package, in a database of one of three formats: SQLite (rpm 4.16 and later), ndb (SUSE), Berkeley DB.
 //!
-//! The database is opened read-only and `immutable`: an ordinary reader would create or delete the files that rpm keeps beside it.
-//! The older formats are recognised and named, not read.
+//! Read past rpm's locks, for whoever takes a lock as root can leave files behind that keep others from the database. A database
+//! that changed while it was read is therefore read again.
 
 use super::super::{Failure, Scope};
+use super::positioned::Positioned;
 use super::purl::{Distribution, Purl};
+use super::sqlite::{self, Database, Value};
+use bdb::BerkeleyDb;
 use header::Header;
+use ndb::Ndb;
+use rollcall_shared::Timestamp;
 use rollcall_shared::limits::SECTION_ROWS;
 use rollcall_shared::section::Package;
-use rollcall_shared::Timestamp;
-use rusqlite::{Connection, OpenFlags};
-use std::os::fd::AsRawFd;
 
+mod bdb;
 mod header;
+mod ndb;
 
-/// Where distributions keep it.
+/// Where distributions keep it. Systems that moved it leave a link in the old place, or nothing.
 const FOLDERS: [&str; 2] = ["/usr/lib/sysimage/rpm", "/var/lib/rpm"];
 
+/// The newer format first: a conversion may leave the older file behind.
+const FILES: [&str; 3] = ["rpmdb.sqlite", "Packages.db", "Packages"];
+
 /// Bytes of one header; kernels with all their files have some 2 MiB.
-const HEADER_BYTES: i64 = 16 << 20;
+const HEADER_BYTES: usize = 16 << 20;
+
+/// Bytes of a database. The largest hosts have 300 MiB.
+const DATABASE_BYTES: u64 = 4 << 30;
+
+/// Read at once: the pages of one header mostly lie one after the other.
+const READ_AHEAD: usize = 64 << 10;
+
+/// Readings of a database that changes all the time. A transaction of rpm writes at the end of each package, seconds apart.
+const ATTEMPTS: usize = 3;
+
+/// Takes a package: its number and header, or what is wrong with it. False ends the reading.
+type Visit<'v> = dyn FnMut(u64, Result<&[u8], String>) -> bool + 'v;
+
+/// A database of header blobs.
+trait Blobs {
+    /// Hands each blob to `visit`; an error ends the reading.
+    fn each(&mut self, visit: &mut Visit<'_>) -> Result<(), String>;
+
+    /// Whether nobody wrote to it since it was opened.
+    fn is_steady(&self) -> bool;
+}
+
+impl Blobs for Database<'_> {
+    fn each(&mut self, visit: &mut Visit<'_>) -> Result<(), String> {
+        self.scan("Packages", &mut |number, row| {
+            let blob = row.and_then(|row| match sqlite::columns(row)?.get(1) {
+                Some(Value::Blob(blob)) => Ok(*blob),
+                _ => Err("no header".to_owned()),
+            });
+            visit(number.cast_unsigned(), blob)
+        })
+    }
+
+    fn is_steady(&self) -> bool {
+        Database::is_steady(self)
+    }
+}
 
 /// Adds the installed packages.
 pub(super) fn read(scope: &Scope<'_>, distribution: &Distribution, packages: &mut Vec<Package>) -> Result<(), Failure> {
-    for folder in FOLDERS {
-        let path = format!("{folder}/rpmdb.sqlite");
-        if scope.root().exists(&path) {
-            if scope.root().facts(&format!("{path}-wal")).is_some_and(|facts| facts.size > 0) {
-                scope.problem(format_args!("{path}-wal: a transaction is not in the database yet"));
+    for (folder, file) in FOLDERS.iter().flat_map(|folder| FILES.map(|file| (folder, file))) {
+        let path = format!("{folder}/{file}");
+        let mut reading = Reading::default();
+        for _ in 0..ATTEMPTS {
+            let Some(mut blobs) = open(scope, &path, file)? else { break };
+            reading = Reading { exists: true, ..Reading::default() };
+            let result = blobs.each(&mut |number, blob| reading.add(number, blob, distribution));
+            reading.failure = result.err();
+            reading.steady = blobs.is_steady();
+            if reading.steady {
+                break;
             }
-            return read_sqlite(scope, &path, distribution, packages);
         }
-        for (file, format) in [("Packages.db", "ndb"), ("Packages", "Berkeley DB")] {
-            if scope.root().exists(&format!("{folder}/{file}")) {
-                return Err(Failure::source(format!("{folder}/{file}"), format_args!("rpm databases in {format} format are not read yet")));
-            }
+        if reading.exists {
+            return reading.finish(scope, &path, packages);
         }
     }
     Ok(())
 }
 
-fn read_sqlite(scope: &Scope<'_>, path: &str, distribution: &Distribution, packages: &mut Vec<Package>) -> Result<(), Failure> {
-    let Some(file) = scope.root().open(path)? else { return Ok(()) };
-    let fail = |error: rusqlite::Error| Failure::source(path, error);
-    // By descriptor, so that sqlite opens the very file that was found below the root.
-    let uri = format!("file:/proc/self/fd/{}?immutable=1", file.as_raw_fd());
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(uri, flags).map_err(fail)?;
-    let mut query = connection.prepare("SELECT hnum, length(blob), CASE WHEN length(blob) <= ?1 THEN blob END FROM Packages").map_err(fail)?;
-    let mut rows = query.query([HEADER_BYTES]).map_err(fail)?;
-    while let Some(row) = rows.next().map_err(fail)? {
-        let number: i64 = row.get(0).map_err(fail)?;
-        let blob = row.get_ref(2).map_err(fail)?.as_blob_or_null().ok().flatten();
-        let Some(blob) = blob else {
-            scope.problem(format_args!("{path}: package {number} has no header within {HEADER_BYTES} bytes"));
-            continue;
-        };
-        scope.count(blob.len());
-        match Header::parse(blob).and_then(|header| package(&header, distribution)) {
-            Ok(package) => packages.extend(package),
-            Err(what) => scope.problem(format_args!("{path}: package {number}: {what}")),
-        }
-        if packages.len() > SECTION_ROWS {
-            break;
-        }
+fn open<'s>(scope: &'s Scope<'_>, path: &str, file: &str) -> Result<Option<Box<dyn Blobs + 's>>, Failure> {
+    if file == FILES[0] {
+        return Ok(Database::open(scope, path)?.map(|database| Box::new(database) as Box<dyn Blobs>));
     }
-    Ok(())
+    let opened = Positioned::open(scope, path, DATABASE_BYTES, READ_AHEAD)?;
+    Ok(opened.map(|opened| if file == FILES[1] { Box::new(Ndb(opened)) as Box<dyn Blobs> } else { Box::new(BerkeleyDb(opened)) }))
+}
+
+/// What one reading brought; of a reading that was disturbed nothing is kept.
+#[derive(Default)]
+struct Reading {
+    exists: bool,
+    steady: bool,
+    packages: Vec<Package>,
+    problems: Vec<String>,
+    failure: Option<String>,
+}
+
+impl Reading {
+    /// Takes one package; false when there are more than a section can hold.
+    fn add(&mut self, number: u64, blob: Result<&[u8], String>, distribution: &Distribution) -> bool {
+        match blob.and_then(|blob| package(&Header::parse(blob)?, distribution)) {
+            Ok(package) => self.packages.extend(package),
+            Err(what) => self.problems.push(format!("package {number}: {what}")),
+        }
+        self.packages.len() + self.problems.len() <= SECTION_ROWS
+    }
+
+    fn finish(self, scope: &Scope<'_>, path: &str, packages: &mut Vec<Package>) -> Result<(), Failure> {
+        packages.extend(self.packages);
+        self.problems.iter().for_each(|what| scope.problem(format_args!("{path}: {what}")));
+        if !self.steady {
+            scope.problem(format_args!("{path}: it changed each time while it was read"));
+        }
+        self.failure.map_or(Ok(()), |what| Err(Failure::source(path, what)))
+    }
 }
 
 /// The row of a header; signing keys are kept by rpm as packages and are none.
@@ -77,14 +134,12 @@ fn package(header: &Header<'_>, distribution: &Distribution) -> Result<Option<Pa
     let epoch = header.number(header::EPOCH).filter(|&epoch| epoch > 0).map(|epoch| epoch.to_string());
     let plain = format!("{version}-{release}");
     let architecture = header.text(header::ARCH);
-    let purl = Purl { kind: "rpm", name: &name, version: &plain, architecture: architecture.as_deref(), epoch: epoch.as_deref() }.of(distribution);
     let source = header.text(header::SOURCERPM).and_then(|file| source(&file));
-    let version = epoch.map_or_else(|| plain.clone(), |epoch| format!("{epoch}:{plain}"));
     let installed_at = header.number(header::INSTALLTIME).and_then(|seconds| i64::try_from(seconds).ok()?.checked_mul(1000)).map(Timestamp);
     Ok(Some(Package {
         origin: None,
         location: None,
-        purl,
+        purl: Purl::new("rpm", &name, &plain).architecture(architecture.as_deref()).epoch(epoch.as_deref()).of(distribution),
         manager: "rpm".to_owned(),
         source_version: source.as_ref().map(|(_, version)| version.clone()).filter(|source| *source != plain),
         source: source.map(|(name, _)| name),
@@ -93,7 +148,7 @@ fn package(header: &Header<'_>, distribution: &Distribution) -> Result<Option<Pa
         installed_at,
         licence: header.text(header::LICENSE),
         name,
-        version,
+        version: epoch.map_or_else(|| plain.clone(), |epoch| format!("{epoch}:{plain}")),
         architecture,
     }))
 }
