@@ -1,13 +1,20 @@
-//! Installed packages: dpkg, rpm and apk. Each package manager's database is read by itself; no package manager is run.
+//! Installed packages. Each package manager's database is read by itself; no package manager is run.
+//!
+//! Distributions' managers first (dpkg, rpm, apk, pacman, Portage), then those that bring applications beside them (snap, Flatpak, Nix).
 
 use super::{Failure, Scope, os};
 use rollcall_shared::section::Package;
 
 mod apk;
 mod dpkg;
+mod flatpak;
+mod nix;
+mod pacman;
+mod portage;
 mod positioned;
 mod purl;
 mod rpm;
+mod snap;
 mod sqlite;
 
 #[cfg(test)]
@@ -15,12 +22,17 @@ pub(crate) use rpm::tests::plant as plant_rpm_database;
 
 use purl::Distribution;
 
+/// Reads one manager's packages.
+type Reader = fn(&Scope<'_>, &Distribution, &mut Vec<Package>) -> Result<(), Failure>;
+
+const READERS: [Reader; 8] = [dpkg::read, rpm::read, apk::read, pacman::read, portage::read, snap::read, flatpak::read, nix::read];
+
 /// Collects the section.
 pub(crate) fn collect(scope: &Scope<'_>) -> Result<Vec<Package>, Failure> {
     let distribution = Distribution::from(os::release(scope)?);
     let mut packages = Vec::new();
     let mut failures = Vec::new();
-    for read in [dpkg::read, rpm::read, apk::read] {
+    for read in READERS {
         if let Err(failure) = read(scope, &distribution, &mut packages) {
             failures.push(failure);
         }

@@ -13,7 +13,9 @@ const PATHS: [&str; 2] = ["/lib/apk/db/installed", "/usr/lib/apk/db/installed"];
 pub(super) fn read(scope: &Scope<'_>, distribution: &Distribution, packages: &mut Vec<Package>) -> Result<(), Failure> {
     for path in PATHS {
         let mut block = Block::default();
+        let mut last = 0;
         let found = scope.lines(path, |number, line| {
+            last = number;
             if line.is_empty() {
                 packages.extend(std::mem::take(&mut block).finish(distribution).map_err(|what| Failure::malformed(path, number, what))?);
             } else {
@@ -21,7 +23,7 @@ pub(super) fn read(scope: &Scope<'_>, distribution: &Distribution, packages: &mu
             }
             Ok(packages.len() <= SECTION_ROWS)
         })?;
-        packages.extend(block.finish(distribution).map_err(|what| Failure::malformed(path, 0, what))?);
+        packages.extend(block.finish(distribution).map_err(|what| Failure::malformed(path, last, what))?);
         if found {
             break;
         }
