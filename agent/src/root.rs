@@ -52,7 +52,7 @@ impl ReadError {
 }
 
 /// What a path leads to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// A regular file.
     File,
@@ -71,6 +71,17 @@ pub struct Facts {
     pub size: u64,
     /// Last change of its content.
     pub modified: Timestamp,
+}
+
+/// One directory, as a walk over a tree sees it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// Names and what they are, sorted; links are not followed and are [`Kind::Other`].
+    pub entries: Vec<(String, Kind)>,
+    /// The file system it lies on.
+    pub device: u64,
+    /// Whether that is reached over a network or served by another process: a walk there is slow for us and a burden for others.
+    pub remote: bool,
 }
 
 /// Entries of one directory that are looked at; the largest that collectors list (dpkg's info) has some 10,000.
@@ -170,9 +181,9 @@ fn facts_of(metadata: &std::fs::Metadata) -> Facts {
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use super::{Access, DIRECTORY_ENTRIES, ReadError, Root, absent_as_none, failed};
+    use super::{Access, DIRECTORY_ENTRIES, Kind, Listing, ReadError, Root, absent_as_none, failed};
     use rollcall_shared::Timestamp;
-    use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags};
+    use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags};
     use std::fs::File;
     use std::io;
     use std::os::fd::OwnedFd;
@@ -180,6 +191,17 @@ mod linux {
     /// An open directory, for many look-ups in it.
     #[derive(Debug)]
     pub struct Directory(OwnedFd);
+
+    /// Magic numbers of NFS, SMB (three), Ceph, AFS, 9P, FUSE and Lustre, from `linux/magic.h` and their own headers.
+    const REMOTE: [i64; 9] = [0x6969, 0x517b, 0xfe53_4d42, 0xff53_4d42, 0x00c3_6400, 0x5346_414f, 0x0102_1997, 0x6573_5546, 0x0bd0_0bd0];
+
+    fn kind_of(kind: FileType) -> Kind {
+        match kind {
+            FileType::RegularFile => Kind::File,
+            FileType::Directory => Kind::Directory,
+            _ => Kind::Other,
+        }
+    }
 
     impl Root {
         /// `openat2` resolves everything inside the captured tree; it needs Linux 5.6, which only `--root` asks for.
@@ -226,6 +248,38 @@ mod linux {
             }
             names.sort_unstable();
             Ok(Some(names))
+        }
+
+        /// The entries of a directory with their kinds; none when there is no such directory. Names that are not UTF-8 are left out.
+        ///
+        /// # Errors
+        /// When it exists and cannot be listed.
+        pub fn entries(&self, path: &str) -> Result<Option<Listing>, ReadError> {
+            let fail = |error: rustix::io::Errno| failed(path, error.into());
+            let opened = absent_as_none(self.open_raw(path, Access::List)).map_err(|source| failed(path, source))?;
+            let Some(directory) = opened.map(OwnedFd::from) else { return Ok(None) };
+            let device = rustix::fs::fstat(&directory).map_err(fail)?.st_dev;
+            let remote = rustix::fs::fstatfs(&directory).is_ok_and(|facts| REMOTE.contains(&(facts.f_type & 0xffff_ffff)));
+            let mut entries = Vec::new();
+            for entry in rustix::fs::Dir::read_from(&directory).map_err(fail)? {
+                let entry = entry.map_err(fail)?;
+                let Ok(name) = entry.file_name().to_str() else { continue };
+                if name == "." || name == ".." {
+                    continue;
+                }
+                if entries.len() >= DIRECTORY_ENTRIES {
+                    return Err(ReadError::TooLarge { path: path.to_owned(), limit: DIRECTORY_ENTRIES });
+                }
+                let kind = match entry.file_type() {
+                    // Some file systems do not keep kinds in their directories.
+                    FileType::Unknown => rustix::fs::statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW)
+                        .map_or(FileType::Unknown, |facts| FileType::from_raw_mode(facts.st_mode)),
+                    kind => kind,
+                };
+                entries.push((name.to_owned(), kind_of(kind)));
+            }
+            entries.sort_unstable();
+            Ok(Some(Listing { entries, device, remote }))
         }
 
         /// Where a symbolic link points, as written in it; none when it is not a link.

@@ -1,6 +1,7 @@
 //! Installed packages. Each package manager's database is read by itself; no package manager is run.
 //!
-//! Distributions' managers first (dpkg, rpm, apk, pacman, Portage), then those that bring applications beside them (snap, Flatpak, Nix).
+//! Distributions' managers first (dpkg, rpm, apk, pacman, Portage), then those that bring applications beside them (snap, Flatpak, Nix),
+//! then the packages of programming languages that lie about in the file system.
 
 use super::{Failure, Scope, os};
 use rollcall_shared::section::Package;
@@ -8,7 +9,9 @@ use rollcall_shared::section::Package;
 mod apk;
 mod dpkg;
 mod flatpak;
+mod language;
 mod nix;
+mod owned;
 mod pacman;
 mod portage;
 mod positioned;
@@ -20,10 +23,11 @@ mod sqlite;
 #[cfg(test)]
 pub(crate) use rpm::tests::plant as plant_rpm_database;
 
+use owned::Owned;
 use purl::Distribution;
 
 /// Reads one manager's packages.
-type Reader = fn(&Scope<'_>, &Distribution, &mut Vec<Package>) -> Result<(), Failure>;
+type Reader = fn(&Scope<'_>, &Distribution, &mut Owned, &mut Vec<Package>) -> Result<(), Failure>;
 
 const READERS: [Reader; 8] = [dpkg::read, rpm::read, apk::read, pacman::read, portage::read, snap::read, flatpak::read, nix::read];
 
@@ -32,11 +36,14 @@ pub(crate) fn collect(scope: &Scope<'_>) -> Result<Vec<Package>, Failure> {
     let distribution = Distribution::from(os::release(scope)?);
     let mut packages = Vec::new();
     let mut failures = Vec::new();
+    let candidates = language::find(scope);
+    let mut owned = Owned::among(candidates.iter().map(|candidate| candidate.path.as_str()));
     for read in READERS {
-        if let Err(failure) = read(scope, &distribution, &mut packages) {
+        if let Err(failure) = read(scope, &distribution, &mut owned, &mut packages) {
             failures.push(failure);
         }
     }
+    language::read(scope, &candidates, &owned, &mut packages);
     match failures.pop() {
         Some(failure) if packages.is_empty() => Err(failure),
         None if packages.is_empty() => Err(Failure::Skipped("there is no package database".to_owned())),

@@ -2,6 +2,7 @@
 
 use super::super::text::tidy;
 use super::super::{Failure, Scope};
+use super::owned::Owned;
 use super::purl::{Distribution, Purl};
 use rollcall_shared::limits::SECTION_ROWS;
 use rollcall_shared::section::Package;
@@ -10,7 +11,7 @@ use rollcall_shared::section::Package;
 const PATHS: [&str; 2] = ["/lib/apk/db/installed", "/usr/lib/apk/db/installed"];
 
 /// Adds the installed packages.
-pub(super) fn read(scope: &Scope<'_>, distribution: &Distribution, packages: &mut Vec<Package>) -> Result<(), Failure> {
+pub(super) fn read(scope: &Scope<'_>, distribution: &Distribution, owned: &mut Owned, packages: &mut Vec<Package>) -> Result<(), Failure> {
     for path in PATHS {
         let mut block = Block::default();
         let mut last = 0;
@@ -19,7 +20,7 @@ pub(super) fn read(scope: &Scope<'_>, distribution: &Distribution, packages: &mu
             if line.is_empty() {
                 packages.extend(std::mem::take(&mut block).finish(distribution).map_err(|what| Failure::malformed(path, number, what))?);
             } else {
-                block.field(line).map_err(|what| Failure::malformed(path, number, what))?;
+                block.field(line, owned).map_err(|what| Failure::malformed(path, number, what))?;
             }
             Ok(packages.len() <= SECTION_ROWS)
         })?;
@@ -34,11 +35,13 @@ pub(super) fn read(scope: &Scope<'_>, distribution: &Distribution, packages: &mu
 #[derive(Debug, Default)]
 struct Block {
     any: bool,
+    /// The folder whose files follow, when something is looked for there.
+    folder: Option<String>,
     package: Package,
 }
 
 impl Block {
-    fn field(&mut self, line: &str) -> Result<(), String> {
+    fn field(&mut self, line: &str, owned: &mut Owned) -> Result<(), String> {
         let (key, value) = line.split_once(':').ok_or("not a field")?;
         self.any = true;
         let package = &mut self.package;
@@ -50,6 +53,9 @@ impl Block {
             "m" => package.vendor = tidy(value),
             "L" => package.licence = tidy(value),
             "I" => package.size_bytes = Some(value.parse().map_err(|_| "the installed size is not a number")?),
+            // A folder, then the files in it.
+            "F" => self.folder = if owned.is_empty() { None } else { Some(format!("/{value}")).filter(|folder| owned.has_folder(folder)) },
+            "R" => self.folder.iter().for_each(|folder| owned.note(&format!("{folder}/{value}"))),
             _ => {}
         }
         Ok(())
@@ -77,7 +83,7 @@ mod tests {
 
     fn parse(text: &str) -> Result<Option<Package>, String> {
         let mut block = Block::default();
-        text.lines().try_for_each(|line| block.field(line))?;
+        text.lines().try_for_each(|line| block.field(line, &mut Owned::default()))?;
         block.finish(&Distribution::default())
     }
 

@@ -2,6 +2,7 @@
 
 use super::super::text::tidy;
 use super::super::{Failure, Scope};
+use super::owned::Owned;
 use super::purl::{Distribution, Purl};
 use crate::root::Directory;
 use rollcall_shared::limits::SECTION_ROWS;
@@ -12,7 +13,7 @@ const PARTS: &str = "/var/lib/dpkg/status.d";
 const LISTS: &str = "/var/lib/dpkg/info";
 
 /// Adds the installed packages.
-pub(super) fn read(scope: &Scope<'_>, distribution: &Distribution, packages: &mut Vec<Package>) -> Result<(), Failure> {
+pub(super) fn read(scope: &Scope<'_>, distribution: &Distribution, owned: &mut Owned, packages: &mut Vec<Package>) -> Result<(), Failure> {
     let lists = scope.root().directory(LISTS);
     read_file(scope, STATUS, |stanza| add(stanza, distribution, lists.as_ref(), packages))?;
     for name in scope.list(PARTS).iter().filter(|name| !name.ends_with(".md5sums")) {
@@ -21,6 +22,17 @@ pub(super) fn read(scope: &Scope<'_>, distribution: &Distribution, packages: &mu
         read_file(scope, &path, |stanza| {
             stanza.installed = true;
             add(stanza, distribution, None, packages)
+        })?;
+    }
+    if owned.is_empty() { Ok(()) } else { note_files(scope, owned) }
+}
+
+/// Looks for language packages in the file lists; some thousand files, so only when there is something to look for.
+fn note_files(scope: &Scope<'_>, owned: &mut Owned) -> Result<(), Failure> {
+    for name in scope.list(LISTS).iter().filter(|name| name.ends_with(".list")) {
+        scope.lines(&format!("{LISTS}/{name}"), |_, path| {
+            owned.note(path);
+            Ok(true)
         })?;
     }
     Ok(())
@@ -145,7 +157,7 @@ mod tests {
         std::fs::write(directory.path().join("var/lib/dpkg/status"), text).expect("a status file");
         let root = Root::new(directory.path());
         let mut packages = Vec::new();
-        read(&Scope::new(&root), &Distribution::default(), &mut packages).map_err(|failure| failure.to_string())?;
+        read(&Scope::new(&root), &Distribution::default(), &mut Owned::default(), &mut packages).map_err(|failure| failure.to_string())?;
         Ok(packages)
     }
 

@@ -5,6 +5,7 @@
 
 use super::super::text::tidy;
 use super::super::{Failure, Scope};
+use super::owned::Owned;
 use super::purl::{Distribution, Purl};
 use rollcall_shared::section::Package;
 
@@ -21,7 +22,7 @@ const DEPLOY_BYTES: usize = 1 << 20;
 const DEPLOYMENTS: usize = 10_000;
 
 /// Adds what is deployed.
-pub(super) fn read(scope: &Scope<'_>, _distribution: &Distribution, packages: &mut Vec<Package>) -> Result<(), Failure> {
+pub(super) fn read(scope: &Scope<'_>, _distribution: &Distribution, _owned: &mut Owned, packages: &mut Vec<Package>) -> Result<(), Failure> {
     let homes = scope.list("/home").into_iter().map(|name| format!("/home/{name}")).chain(["/root".to_owned()]);
     let personal = homes.map(|home| format!("{home}/{PERSONAL}"));
     for installation in [SYSTEM.to_owned()].into_iter().chain(personal) {
@@ -105,7 +106,7 @@ mod tests {
              === /home/ann/.local/share/flatpak/runtime/org.x.Platform/x86_64/23.08/c2/deploy\nfedora\\0\n"
         ));
         let (root, mut packages) = (Root::new(tree.path()), Vec::new());
-        read(&Scope::new(&root), &Distribution::default(), &mut packages).expect("read");
+        read(&Scope::new(&root), &Distribution::default(), &mut Owned::default(), &mut packages).expect("read");
         let short: Vec<_> = packages.iter().map(|p| (p.name.as_str(), p.version.as_str(), p.origin.as_deref(), p.licence.as_deref())).collect();
         assert_eq!(short, [("org.x.App", "1.2.3", Some("flathub"), Some("MIT")), ("org.x.Platform", "23.08", Some("fedora"), None)]);
         assert_eq!(packages[0].purl.as_deref(), Some("pkg:flatpak/org.x.App@1.2.3?arch=x86_64"));

@@ -6,6 +6,7 @@
 
 use super::super::text::tidy;
 use super::super::{Failure, Scope};
+use super::owned::Owned;
 use super::purl::{Distribution, Purl};
 use rollcall_shared::section::Package;
 use serde::Deserialize;
@@ -26,7 +27,7 @@ const FOLDERS: [&str; 5] = ["bin", "sbin", "lib", "libexec", "share"];
 const OUTPUTS: [&str; 9] = ["-bin", "-dev", "-doc", "-man", "-info", "-lib", "-out", "-static", "-devdoc"];
 
 /// Adds what the profiles hold.
-pub(super) fn read(scope: &Scope<'_>, _distribution: &Distribution, packages: &mut Vec<Package>) -> Result<(), Failure> {
+pub(super) fn read(scope: &Scope<'_>, _distribution: &Distribution, _owned: &mut Owned, packages: &mut Vec<Package>) -> Result<(), Failure> {
     let users = format!("{PROFILES}/per-user");
     let personal = scope.list(&users).into_iter().map(|user| format!("{users}/{user}/profile"));
     let system = [format!("{PROFILES}/system/sw"), format!("{PROFILES}/default")];
@@ -146,7 +147,7 @@ mod tests {
              === /nix/var/nix/profiles/system/sw/bin/git-log -> /nix/store/{HASH}-git-2.42.0/bin/git-log\n"
         ));
         let (root, mut packages) = (Root::new(tree.path()), Vec::new());
-        read(&Scope::new(&root), &Distribution::default(), &mut packages).expect("read");
+        read(&Scope::new(&root), &Distribution::default(), &mut Owned::default(), &mut packages).expect("read");
         let short: Vec<_> = packages.iter().filter_map(|p| Some((p.purl.as_deref()?, p.location.as_deref()?))).collect();
         let expected = [
             ("pkg:nix/git@2.42.0", "/nix/var/nix/profiles/system/sw"),

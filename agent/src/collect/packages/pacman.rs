@@ -2,6 +2,7 @@
 
 use super::super::text::tidy;
 use super::super::{Failure, Scope};
+use super::owned::Owned;
 use super::purl::{Distribution, Purl};
 use rollcall_shared::Timestamp;
 use rollcall_shared::limits::SECTION_ROWS;
@@ -13,7 +14,7 @@ const FOLDER: &str = "/var/lib/pacman/local";
 const DESCRIPTION_BYTES: usize = 1 << 20;
 
 /// Adds the installed packages.
-pub(super) fn read(scope: &Scope<'_>, distribution: &Distribution, packages: &mut Vec<Package>) -> Result<(), Failure> {
+pub(super) fn read(scope: &Scope<'_>, distribution: &Distribution, owned: &mut Owned, packages: &mut Vec<Package>) -> Result<(), Failure> {
     for name in scope.list(FOLDER).iter().take(SECTION_ROWS) {
         let path = format!("{FOLDER}/{name}/desc");
         // Beside the packages lies a file that names the version of the format.
@@ -21,6 +22,13 @@ pub(super) fn read(scope: &Scope<'_>, distribution: &Distribution, packages: &mu
         match parse(&String::from_utf8_lossy(&text), distribution) {
             Ok(package) => packages.push(package),
             Err((line, what)) => scope.problem(Failure::malformed(&path, line, what)),
+        }
+        if !owned.is_empty() {
+            // Paths without the first `/`, between lines of other kinds.
+            scope.lines(&format!("{FOLDER}/{name}/files"), |_, line| {
+                owned.note(&format!("/{line}"));
+                Ok(true)
+            })?;
         }
     }
     Ok(())

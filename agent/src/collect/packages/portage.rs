@@ -2,6 +2,7 @@
 
 use super::super::text::tidy;
 use super::super::{Failure, Scope};
+use super::owned::Owned;
 use super::purl::{Distribution, Purl};
 use rollcall_shared::limits::SECTION_ROWS;
 use rollcall_shared::section::Package;
@@ -9,7 +10,7 @@ use rollcall_shared::section::Package;
 const FOLDER: &str = "/var/db/pkg";
 
 /// Adds the installed packages.
-pub(super) fn read(scope: &Scope<'_>, _distribution: &Distribution, packages: &mut Vec<Package>) -> Result<(), Failure> {
+pub(super) fn read(scope: &Scope<'_>, _distribution: &Distribution, owned: &mut Owned, packages: &mut Vec<Package>) -> Result<(), Failure> {
     for category in scope.list(FOLDER) {
         // `-MERGING-…` is a package that is being installed; other hidden entries are locks and caches.
         for entry in scope.list(&format!("{FOLDER}/{category}")).iter().filter(|entry| !entry.starts_with(['-', '.'])) {
@@ -18,11 +19,28 @@ pub(super) fn read(scope: &Scope<'_>, _distribution: &Distribution, packages: &m
             }
             let folder = format!("{FOLDER}/{category}/{entry}");
             match split(entry) {
-                Some((name, version)) => packages.push(package(scope, &folder, &category, (name, version))),
+                Some((name, version)) => {
+                    packages.push(package(scope, &folder, &category, (name, version)));
+                    note_files(scope, &folder, owned)?;
+                }
                 None => scope.problem(format_args!("{folder}: not a package's name and version")),
             }
         }
     }
+    Ok(())
+}
+
+/// `obj PATH CHECKSUM TIME` lines.
+fn note_files(scope: &Scope<'_>, folder: &str, owned: &mut Owned) -> Result<(), Failure> {
+    if owned.is_empty() {
+        return Ok(());
+    }
+    scope.lines(&format!("{folder}/CONTENTS"), |_, line| {
+        if let Some(path) = line.strip_prefix("obj ").and_then(|rest| rest.rsplitn(3, ' ').nth(2)) {
+            owned.note(path);
+        }
+        Ok(true)
+    })?;
     Ok(())
 }
 
@@ -96,7 +114,7 @@ mod tests {
              === /var/db/pkg/app-shells/bash-5.2_p21-r2/CHOST\nx86_64-pc-linux-gnu\n=== /var/db/pkg/app-shells/-MERGING-zsh-5/CONTENTS\n",
         );
         let (root, mut packages) = (Root::new(tree.path()), Vec::new());
-        read(&Scope::new(&root), &Distribution::default(), &mut packages).expect("read");
+        read(&Scope::new(&root), &Distribution::default(), &mut Owned::default(), &mut packages).expect("read");
         assert_eq!(packages.len(), 1);
         let package = &packages[0];
         assert_eq!((package.name.as_str(), package.version.as_str()), ("app-shells/bash", "5.2_p21-r2"));

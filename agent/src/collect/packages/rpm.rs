@@ -5,6 +5,7 @@
 
 use super::super::{Failure, Scope};
 use super::positioned::Positioned;
+use super::owned::Owned;
 use super::purl::{Distribution, Purl};
 use super::sqlite::{self, Database, Value};
 use bdb::BerkeleyDb;
@@ -65,14 +66,14 @@ impl Blobs for Database<'_> {
 }
 
 /// Adds the installed packages.
-pub(super) fn read(scope: &Scope<'_>, distribution: &Distribution, packages: &mut Vec<Package>) -> Result<(), Failure> {
+pub(super) fn read(scope: &Scope<'_>, distribution: &Distribution, owned: &mut Owned, packages: &mut Vec<Package>) -> Result<(), Failure> {
     for (folder, file) in FOLDERS.iter().flat_map(|folder| FILES.map(|file| (folder, file))) {
         let path = format!("{folder}/{file}");
         let mut reading = Reading::default();
         for _ in 0..ATTEMPTS {
             let Some(mut blobs) = open(scope, &path, file)? else { break };
             reading = Reading { exists: true, ..Reading::default() };
-            let result = blobs.each(&mut |number, blob| reading.add(number, blob, distribution));
+            let result = blobs.each(&mut |number, blob| reading.add(number, blob, distribution, owned));
             reading.failure = result.err();
             reading.steady = blobs.is_steady();
             if reading.steady {
@@ -106,8 +107,13 @@ struct Reading {
 
 impl Reading {
     /// Takes one package; false when there are more than a section can hold.
-    fn add(&mut self, number: u64, blob: Result<&[u8], String>, distribution: &Distribution) -> bool {
-        match blob.and_then(|blob| package(&Header::parse(blob)?, distribution)) {
+    fn add(&mut self, number: u64, blob: Result<&[u8], String>, distribution: &Distribution, owned: &mut Owned) -> bool {
+        let package = |blob| {
+            let header = Header::parse(blob)?;
+            note_files(&header, owned);
+            package(&header, distribution)
+        };
+        match blob.and_then(package) {
             Ok(package) => self.packages.extend(package),
             Err(what) => self.problems.push(format!("package {number}: {what}")),
         }
@@ -151,6 +157,20 @@ fn package(header: &Header<'_>, distribution: &Distribution) -> Result<Option<Pa
         version: epoch.map_or_else(|| plain.clone(), |epoch| format!("{epoch}:{plain}")),
         architecture,
     }))
+}
+
+/// Files are kept as names, each with the number of its folder.
+fn note_files(header: &Header<'_>, owned: &mut Owned) {
+    if owned.is_empty() {
+        return;
+    }
+    for (number, folder) in (0_u32..).zip(header.texts(header::DIRNAMES)) {
+        let Some(folder) = std::str::from_utf8(folder).ok().filter(|folder| owned.has_folder(folder.trim_end_matches('/'))) else { continue };
+        let names = header.words(header::DIRINDEXES).zip(header.texts(header::BASENAMES)).filter(|(of, _)| *of == number);
+        for name in names.filter_map(|(_, name)| std::str::from_utf8(name).ok()) {
+            owned.note(&format!("{folder}{name}"));
+        }
+    }
 }
 
 /// `bash-5.1.8-6.el9.src.rpm`: name, then version-release.

@@ -5,6 +5,7 @@
 
 use super::super::text::{bounded, tidy};
 use super::super::{Failure, Scope};
+use super::owned::Owned;
 use super::purl::{Distribution, Purl};
 use rollcall_shared::section::Package;
 use serde::Deserialize;
@@ -45,7 +46,7 @@ struct Snap {
 }
 
 /// Adds the installed snaps.
-pub(super) fn read(scope: &Scope<'_>, _distribution: &Distribution, packages: &mut Vec<Package>) -> Result<(), Failure> {
+pub(super) fn read(scope: &Scope<'_>, _distribution: &Distribution, _owned: &mut Owned, packages: &mut Vec<Package>) -> Result<(), Failure> {
     let snaps = match scope.bytes(STATE, STATE_BYTES) {
         Ok(Some(state)) => from_state(&state)?,
         Ok(None) => return Ok(()),
@@ -145,7 +146,7 @@ mod tests {
         let tree = plant(tree);
         let (root, mut packages) = (Root::new(tree.path()), Vec::new());
         let scope = Scope::new(&root);
-        read(&scope, &Distribution::default(), &mut packages).unwrap_or_else(|failure| scope.problem(failure));
+        read(&scope, &Distribution::default(), &mut Owned::default(), &mut packages).unwrap_or_else(|failure| scope.problem(failure));
         (packages, scope.problems())
     }
 

@@ -13,6 +13,9 @@ pub(super) const LICENSE: u32 = 1014;
 pub(super) const PACKAGER: u32 = 1015;
 pub(super) const ARCH: u32 = 1022;
 pub(super) const SOURCERPM: u32 = 1044;
+pub(super) const DIRINDEXES: u32 = 1116;
+pub(super) const BASENAMES: u32 = 1117;
+pub(super) const DIRNAMES: u32 = 1118;
 pub(super) const LONGSIZE: u32 = 5009;
 
 const TYPE_INT32: u32 = 4;
@@ -61,6 +64,24 @@ impl<'a> Header<'a> {
             TYPE_INT64 => data.get(..8).and_then(|bytes| bytes.try_into().ok()).map(u64::from_be_bytes),
             _ => None,
         }
+    }
+
+    /// The texts of a list.
+    pub(super) fn texts(&self, tag: u32) -> impl Iterator<Item = &'a [u8]> {
+        let (count, data) = self.list(tag, TYPE_STRING_ARRAY).unwrap_or_default();
+        data.split(|&byte| byte == 0).take(count)
+    }
+
+    /// The numbers of a list.
+    pub(super) fn words(&self, tag: u32) -> impl Iterator<Item = u32> {
+        let (count, data) = self.list(tag, TYPE_INT32).unwrap_or_default();
+        data.chunks_exact(4).take(count).filter_map(big_endian)
+    }
+
+    fn list(&self, tag: u32, wanted: u32) -> Option<(usize, &'a [u8])> {
+        let entry = self.index.chunks_exact(ENTRY).find(|entry| big_endian(&entry[..4]) == Some(tag))?;
+        let (kind, data) = self.find(tag)?;
+        (kind == wanted).then_some((usize::try_from(big_endian(&entry[12..16])?).ok()?, data))
     }
 
     fn find(&self, tag: u32) -> Option<(u32, &'a [u8])> {

@@ -39,7 +39,7 @@ fn read_tree(folder: &Path) -> (Result<Vec<Package>, String>, Option<String>) {
     let root = Root::new(folder);
     let scope = Scope::new(&root);
     let mut packages = Vec::new();
-    let result = read(&scope, &Distribution::default(), &mut packages).map(|()| packages).map_err(|failure| failure.to_string());
+    let result = read(&scope, &Distribution::default(), &mut Owned::default(), &mut packages).map(|()| packages).map_err(|failure| failure.to_string());
     (result, scope.problems())
 }
 

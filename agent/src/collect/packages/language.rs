@@ -1,0 +1,72 @@
+//! Packages of programming languages: Python, npm, gems, jars, and what Go and Rust programs say they were built from.
+//!
+//! First a walk finds the files that describe packages, then those that the distribution's package managers list are dropped, and
+//! only what is left is opened. Nothing is executed, no interpreter is asked.
+
+use super::super::{Failure, Scope};
+use super::owned::Owned;
+use rollcall_shared::limits::SECTION_ROWS;
+use rollcall_shared::section::Package;
+
+mod archive;
+mod elf;
+mod gem;
+mod jar;
+mod npm;
+mod program;
+mod python;
+mod walk;
+
+/// What kind of file describes packages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    /// `METADATA`, `PKG-INFO`, or a plain `.egg-info`.
+    Python,
+    /// `package.json` in a package's folder.
+    Npm,
+    /// `NAME-VERSION.gemspec`.
+    Gem,
+    /// A Java archive.
+    Jar,
+    /// What may be a program.
+    Program,
+}
+
+/// A file that describes a package, or contains descriptions.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Candidate {
+    pub(super) path: String,
+    pub(super) kind: Kind,
+}
+
+/// Finds the files, without opening any.
+pub(super) fn find(scope: &Scope<'_>) -> Vec<Candidate> {
+    walk::find(scope)
+}
+
+/// Adds the packages of the files that no distribution's package owns.
+pub(super) fn read(scope: &Scope<'_>, candidates: &[Candidate], owned: &Owned, packages: &mut Vec<Package>) {
+    for Candidate { path, kind } in candidates.iter().filter(|candidate| !owned.has(&candidate.path)) {
+        if packages.len() > SECTION_ROWS {
+            return;
+        }
+        let result = match kind {
+            Kind::Python => python::read(scope, path, packages),
+            Kind::Npm => npm::read(scope, path, packages),
+            Kind::Gem => gem::read(scope, path, packages),
+            Kind::Jar => jar::read(scope, path, packages),
+            Kind::Program => program::read(scope, path, packages),
+        };
+        if let Err(failure) = result {
+            scope.problem(failure);
+        }
+    }
+}
+
+/// What every row of a language package has.
+fn package(manager: &str, name: String, version: String, location: &str, purl: String) -> Package {
+    Package { manager: manager.to_owned(), name, version, location: Some(location.to_owned()), purl: Some(purl), ..Package::default() }
+}
+
+/// A file that vanished while it was read, or is not what its name says, is no package; one that may not be read is a problem.
+type Result = std::result::Result<(), Failure>;
