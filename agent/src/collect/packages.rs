@@ -54,3 +54,6 @@ pub(crate) fn collect(scope: &Scope<'_>) -> Result<Vec<Package>, Failure> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

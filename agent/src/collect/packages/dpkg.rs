@@ -190,6 +190,30 @@ mod tests {
         assert_eq!(source(None, "gcc", "1"), ("gcc".into(), None));
     }
 
+    #[test]
+    fn a_description_without_end_is_not_kept_and_a_line_without_end_is_named() {
+        let description = " the same again\n".repeat(2_000_000);
+        check(&format!("Package: a\nStatus: install ok installed\nDescription: x\n{description}Version: 1\n"), Ok(&[("a", "1")]));
+        check(&format!("Package: a\nDescription: {}\n", "x".repeat(3 << 20)), Err("/var/lib/dpkg/status:3: neither a field nor its continuation"));
+    }
+
+    #[test]
+    fn this_machine_has_the_packages_that_dpkg_names() {
+        let format = "${Package}\t${Version}\t${Architecture}\t${db:Status-Status}\n";
+        // Other machines may have no dpkg.
+        let Ok(said) = std::process::Command::new("dpkg-query").args(["-W", "-f", format]).output() else { return };
+        let said = String::from_utf8(said.stdout).expect("text");
+        let absent = ["not-installed", "config-files", "half-installed"];
+        let split = said.lines().filter_map(|line| line.rsplit_once('\t'));
+        let mut expected: Vec<String> = split.filter(|(_, status)| !absent.contains(status)).map(|(row, _)| row.to_owned()).collect();
+        let (root, mut packages) = (Root::live(), Vec::new());
+        read(&Scope::new(&root), &Distribution::default(), &mut Owned::default(), &mut packages).expect("read");
+        let row = |package: Package| [package.name, package.version, package.architecture.unwrap_or_default()].join("\t");
+        let mut found: Vec<String> = packages.into_iter().map(row).collect();
+        (expected.sort(), found.sort());
+        assert_eq!(found, expected);
+    }
+
     proptest! {
         #[test]
         fn no_status_file_panics(text in "((Package|Version|Status|Source|Installed-Size): ?[ -~]{0,20}\n|\n| [a-z]*\n){0,12}") {

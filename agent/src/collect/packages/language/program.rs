@@ -86,6 +86,8 @@ fn go(version: &str, modules: &str, path: &str) -> Vec<Package> {
         let (Some(module), Some(version)) = (fields.next().and_then(tidy), fields.next().and_then(tidy)) else { continue };
         match kind {
             "mod" | "dep" => found.push((module, version)),
+            // A folder instead of a module: the name stays, and what is in it has no version that means anything.
+            "=>" if module.starts_with(['.', '/']) => found.last_mut().into_iter().for_each(|(_, known)| *known = DEVELOPED.to_owned()),
             "=>" => {
                 found.pop();
                 found.push((module, version));
@@ -96,9 +98,11 @@ fn go(version: &str, modules: &str, path: &str) -> Vec<Package> {
     found.into_iter().map(|(module, version)| go_package(module, version, path)).collect()
 }
 
-/// A program built in its own folder has the version `(devel)`, which names nothing.
+/// What was built from a folder has this version, which names nothing.
+const DEVELOPED: &str = "(devel)";
+
 fn go_package(module: String, version: String, path: &str) -> Package {
-    let known = if version == "(devel)" { "" } else { version.as_str() };
+    let known = if version == DEVELOPED { "" } else { version.as_str() };
     let (namespace, name) = module.rsplit_once('/').map_or((None, module.as_str()), |(namespace, name)| (Some(namespace), name));
     let purl = Purl::new("golang", name, known).namespace(namespace).text();
     package("go", module, version, path, purl)

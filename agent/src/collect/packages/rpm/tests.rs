@@ -51,6 +51,25 @@ pub(crate) fn plant(folder: &Path) {
     database(folder, &[header(&tags)]);
 }
 
+/// A database whose package has two files, the second one as given.
+pub(crate) fn plant_with_file(folder: &Path, directory: &str, name: &str) {
+    let lists: [(u32, u32, u32, Vec<u8>); 6] = [
+        (NAME, 6, 1, b"python3-own\0".to_vec()),
+        (VERSION, 6, 1, b"1\0".to_vec()),
+        (RELEASE, 6, 1, b"1\0\0".to_vec()),
+        (header::DIRINDEXES, 4, 2, [0_u32, 1].iter().flat_map(|word| word.to_be_bytes()).collect()),
+        (header::BASENAMES, 8, 2, format!("{name}\0{name}\0").into_bytes()),
+        (header::DIRNAMES, 8, 2, format!("/elsewhere/\0{directory}\0").into_bytes()),
+    ];
+    let (mut index, mut store) = (Vec::new(), Vec::new());
+    for (tag, kind, count, data) in lists {
+        index.extend([tag, kind, u32::try_from(store.len()).expect("small"), count].iter().flat_map(|word| word.to_be_bytes()));
+        store.extend(data);
+    }
+    let lengths: Vec<u8> = [6, u32::try_from(store.len()).expect("small")].iter().flat_map(|word| word.to_be_bytes()).collect();
+    database(folder, &[[lengths, index, store].concat()]);
+}
+
 #[test]
 fn packages_are_read_and_a_broken_one_is_named() {
     let directory = tempfile::tempdir().expect("a temporary directory");

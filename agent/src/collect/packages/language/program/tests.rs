@@ -41,7 +41,7 @@ fn read_bytes(bytes: &[u8]) -> (Vec<(String, String)>, Option<String>) {
 
 const MODULES: &str = "0123456789abcdef\
     path\texample.org/tool/cmd\nmod\texample.org/tool\t(devel)\t\ndep\tgithub.com/Azure/sdk\tv1.2.3\th1:x=\ndep\texample.org/old\tv0.1.0\n\
-    =>\texample.org/new\tv0.2.0\th1:y=\nbuild\t-compiler=gc\n0123456789abcdef";
+    =>\texample.org/new\tv0.2.0\th1:y=\ndep\texample.org/here\tv0.0.1\n=>\t./here\t(devel)\t\nbuild\t-compiler=gc\n0123456789abcdef";
 
 fn go_expected() -> Vec<(String, String)> {
     let expected = [
@@ -49,6 +49,7 @@ fn go_expected() -> Vec<(String, String)> {
         ("example.org/tool", "pkg:golang/example.org/tool"),
         ("github.com/Azure/sdk", "pkg:golang/github.com/azure/sdk@v1.2.3"),
         ("example.org/new", "pkg:golang/example.org/new@v0.2.0"),
+        ("example.org/here", "pkg:golang/example.org/here"),
     ];
     expected.map(|(name, purl)| (name.to_owned(), purl.to_owned())).to_vec()
 }
