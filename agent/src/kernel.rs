@@ -2,12 +2,10 @@
 //!
 //! The one file of the agent that may contain `unsafe`: each block names why it is sound. Everything here only reads.
 
-use std::os::fd::OwnedFd;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
-
-use std::io;
-use std::os::fd::AsRawFd;
 
 /// The node name, as `uname -n`.
 pub(crate) fn node_name() -> Option<String> {
@@ -51,9 +49,10 @@ pub(crate) fn clock_discipline() -> Option<ClockDiscipline> {
 /// # Errors
 /// When the kernel does not let it be waited for.
 #[expect(unsafe_code, reason = "registering a descriptor with the runtime has no safe form")]
-pub(crate) fn awaited(descriptor: OwnedFd, interest: Interest) -> std::io::Result<AsyncFd<OwnedFd>> {
+pub(crate) fn awaited(descriptor: OwnedFd, interest: Interest) -> io::Result<AsyncFd<OwnedFd>> {
     // SAFETY: an OwnedFd is a valid, open descriptor, always the same, and it is owned by the AsyncFd from here on.
     Ok(unsafe { AsyncFd::register_with_interest(descriptor, interest) }?)
+}
 
 /// How long a disk may take to answer. Health logs come from its memory within milliseconds; five seconds let one that recovers
 /// from an error finish, and end long before the agent's next inventory.
