@@ -40,7 +40,7 @@ pub(crate) fn collect(scope: &Scope<'_>) -> Result<Vec<Neighbour>, Failure> {
     let entries = tables::read(scope)?;
     let has_lldp = scope.root().exists(NETWORKD);
     if entries.is_none() && !has_lldp {
-        return Err(Failure::Skipped("there is no /proc/net".to_owned()));
+        return Err(Failure::Skipped("there is neither /proc/net/arp nor anything heard by LLDP".to_owned()));
     }
     let gateways = routes::gateways(scope);
     let counts = |entry: &Entry| entry.is_permanent || gateways.contains(&(entry.interface.clone(), entry.address));

@@ -61,6 +61,15 @@ fn a_listener_on_another_address_is_not_the_one() {
 }
 
 #[test]
+fn datagrams_count_when_both_ends_stay() {
+    let lines = [line("192.0.2.1:68", "192.0.2.254:67", ESTABLISHED, 20), line("192.0.2.1:40000", "192.0.2.53:53", ESTABLISHED, 20)].concat();
+    let tree = testing::plant(&format!("{HEAD}=== /proc/net/udp\n  sl\n{lines}"));
+    let root = Root::new(tree.path());
+    let rows = collect(&Scope::new(&root)).expect("collected");
+    assert_eq!(rows.iter().map(short).collect::<Vec<_>>(), ["outbound udp - 192.0.2.254:67 - 1"]);
+}
+
+#[test]
 fn a_machine_with_100_000_sockets_is_read_within_bounds() {
     let mut lines = line("0.0.0.0:443", "0.0.0.0:0", LISTEN, 10);
     for at in 0..100_000_u32 {

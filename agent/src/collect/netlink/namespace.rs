@@ -3,6 +3,7 @@
 //! A thread cannot change its namespace without privileges, so the test program runs itself again, inside, with one test.
 
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Names the namespace that a test runs in.
 const INSIDE: &str = "ROLLCALL_TEST_NAMESPACE";
@@ -27,7 +28,8 @@ pub(crate) fn inside(test: &str, setup: &str, check: impl FnOnce()) {
     if std::env::var_os(INSIDE).is_some() {
         return check();
     }
-    let namespace = Namespace(format!("rollcall-{}-{}", std::process::id(), test.len()));
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let namespace = Namespace(format!("rollcall-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)));
     if !rustix::process::geteuid().is_root() || !run(&["ip", "netns", "add", &namespace.0]) {
         return;
     }

@@ -24,7 +24,8 @@ rows! {
         mac: Option<String>,
         /// Permanent hardware address.
         permanent_mac: Option<String>,
-        /// `ethernet`, `wifi`, `loopback`, `bond`, `bridge`, `vlan`, `tunnel`, `veth`, ….
+        /// `ethernet`, `wifi`, `loopback`, `infiniband`, …; of links made by software the kernel's word, such as `bond`, `bridge`, `vlan`,
+        /// `vxlan`, `macvlan`, `tun` or `wireguard`, and `tunnel` for those of IP in IP.
         kind: String,
         /// Without a device behind it.
         is_virtual: Option<bool>,
@@ -40,11 +41,11 @@ rows! {
         mtu: Option<u32>,
         /// `up`, `down`, `unknown`, ….
         state: Option<String>,
-        /// Addresses, sorted; temporary ones left out.
+        /// Addresses, sorted; temporary ones and those whose life runs out left out.
         addresses: Vec<InterfaceAddress>,
-        /// Bond or bridge it belongs to.
+        /// Bond, bridge or VRF it belongs to.
         master: Option<String>,
-        /// Members, when it is a bond or bridge, sorted.
+        /// Members, when it is one of those, sorted.
         members: Vec<String>,
         /// VLAN id.
         vlan_id: Option<u16>,
@@ -117,7 +118,7 @@ rows! {
         format!("{}/{}/{peer}/{}", row.protocol, row.interface, row.port_id.as_deref().unwrap_or_default())
     }
 
-    /// One listening socket.
+    /// One listening socket, or several that share its address and port, in the network namespace of the machine.
     Listener {
         /// `tcp` or `udp`.
         protocol: String,
@@ -125,7 +126,7 @@ rows! {
         address: String,
         /// Port.
         port: u16,
-        /// Process id, when it may be known.
+        /// Process id, when it may be known; of workers that share the port, their parent's.
         pid: Option<u32>,
         /// Process name.
         process: Option<String>,
