@@ -203,7 +203,7 @@ fn summary(event: &CiEvent) -> Option<(CiId, String)> {
         CiEvent::SoftwareChanged { ci, changes } if !changes.is_empty() => Some((*ci, named(changes, package))),
         CiEvent::AttributesChanged { ci, changes } if !changes.is_empty() => Some((*ci, named(changes, attribute))),
         CiEvent::SectionChanged { ci, section, before: Some(before), after: Some(after), added, removed, changed, .. }
-            if before != after && !matches!(section, SectionName::Processes | SectionName::Series | SectionName::Packages) =>
+            if before != after && tells_of_a_change(*section) =>
         {
             Some((*ci, format!("{section}: {added} added, {removed} removed, {changed} changed")))
         }
@@ -211,6 +211,12 @@ fn summary(event: &CiEvent) -> Option<(CiId, String)> {
         CiEvent::CiMoved { ci, .. } => Some((*ci, "moved to another host".into())),
         _ => None,
     }
+}
+
+/// Sections whose changes somebody made. What runs, who talks to whom and who logged in changes by itself; packages are told by name.
+fn tells_of_a_change(section: SectionName) -> bool {
+    use SectionName as S;
+    !matches!(section, S::Processes | S::Connections | S::Logins | S::Series | S::Checks | S::Packages)
 }
 
 fn named<T>(changes: &[T], name: impl Fn(&T) -> String) -> String {

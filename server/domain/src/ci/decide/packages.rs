@@ -34,7 +34,7 @@ pub fn discover(cmdb: &Cmdb, packages: &[Package], ids: &mut dyn IdSource) -> (V
 /// What changed from `before` to `after`. Where several versions of one package are installed side by side (kernels, signing
 /// keys), the last one that went was replaced by the last one that came; the others were removed or installed.
 pub fn changes(cmdb: &Cmdb, fresh: &BTreeMap<String, CiId>, before: &[Package], after: &[Package]) -> Vec<PackageChange> {
-    let mut groups: BTreeMap<(&str, &str, Option<&str>), Sides<'_>> = BTreeMap::new();
+    let mut groups: BTreeMap<SamePackage<'_>, Sides<'_>> = BTreeMap::new();
     for row in before.iter().filter(|row| after.binary_search(row).is_err()) {
         groups.entry(same_package(row)).or_default().gone.push(row);
     }
@@ -65,8 +65,11 @@ struct Sides<'a> {
     come: Vec<&'a Package>,
 }
 
-fn same_package(row: &Package) -> (&str, &str, Option<&str>) {
-    (&row.name, &row.manager, row.architecture.as_deref())
+/// Name, manager, architecture and place: what one program brought with it is not an upgrade of what another did.
+type SamePackage<'a> = (&'a str, &'a str, Option<&'a str>, Option<&'a str>);
+
+fn same_package(row: &Package) -> SamePackage<'_> {
+    (&row.name, &row.manager, row.architecture.as_deref(), row.location.as_deref())
 }
 
 type Pair<'a> = (Option<&'a Package>, Option<&'a Package>);

@@ -55,6 +55,16 @@ fn an_installation_of_the_same_version_again_is_no_change_of_software() {
 }
 
 #[test]
+fn two_places_of_one_package_are_told_apart() {
+    let at = |version: &str, place: &str| Package { location: Some(place.into()), ..package("lodash", version) };
+    let found = compare(&sorted(vec![at("1", "/a"), at("5", "/b")]), &sorted(vec![at("2", "/a"), at("5", "/b")]));
+    assert_eq!(found.len(), 1);
+    assert_eq!((found[0].before.as_deref(), found[0].after.as_deref()), (Some("1"), Some("2")));
+    let moved = compare(&[at("1", "/a")], &[at("1", "/b")]);
+    assert_eq!(moved.len(), 2, "one came and one went");
+}
+
+#[test]
 fn architectures_of_one_product_are_told_apart() {
     let other = Package { architecture: Some("i686".into()), ..package("glibc", "2.0") };
     let found = compare(&sorted(vec![package("glibc", "2.0"), other.clone()]), &sorted(vec![package("glibc", "2.1"), other]));
