@@ -15,6 +15,12 @@ use cpuinfo::Processor;
 /// Logical processors looked at; the kernel's largest configuration has 8,192.
 const PROCESSORS: u32 = 8192;
 
+/// Bytes of `/proc/cpuinfo`: as many processors, with 4 KiB each (a present one has 1.6).
+pub(super) const CPUINFO_BYTES: usize = PROCESSORS as usize * 4096;
+
+/// Vulnerabilities listed; the kernel knows some twenty.
+const VULNERABILITIES: usize = 256;
+
 const SYSFS: &str = "/sys/devices/system/cpu";
 
 /// Where one logical processor sits.
@@ -29,10 +35,15 @@ struct Place {
 pub(crate) fn collect(scope: &Scope<'_>) -> Result<Vec<Cpu>, Failure> {
     let mut processors = BTreeMap::new();
     let mut reader = cpuinfo::Reader::default();
+    let mut bytes = 0;
     scope.lines("/proc/cpuinfo", |_, line| {
         processors.extend(reader.line(line));
-        Ok(processors.len() < PROCESSORS as usize)
+        bytes += line.len() + 1;
+        Ok(processors.len() < PROCESSORS as usize && bytes < CPUINFO_BYTES)
     })?;
+    if bytes >= CPUINFO_BYTES {
+        scope.problem(format_args!("/proc/cpuinfo: larger than {CPUINFO_BYTES} bytes, the rest was left out"));
+    }
     processors.extend(reader.end());
     let places = merge_clusters(places(scope, &processors), &processors);
     if places.is_empty() {
@@ -185,7 +196,7 @@ fn cache_bytes(size: &str) -> Option<u64> {
 fn vulnerabilities(scope: &Scope<'_>) -> Vec<(String, String)> {
     let folder = format!("{SYSFS}/vulnerabilities");
     let names = scope.list(&folder);
-    names.into_iter().filter_map(|name| scope.attribute(&format!("{folder}/{name}")).map(|state| (name, state))).collect()
+    names.into_iter().take(VULNERABILITIES).filter_map(|name| scope.attribute(&format!("{folder}/{name}")).map(|state| (name, state))).collect()
 }
 
 #[cfg(test)]

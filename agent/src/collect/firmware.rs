@@ -3,6 +3,7 @@
 //!
 //! The kernel's copy of SMBIOS type 0 needs no privileges and is asked before the table itself. A container and WSL show their host's.
 
+use super::cpus::CPUINFO_BYTES;
 use super::pci_devices::without;
 use super::text::tidy;
 use super::{Failure, Scope, smbios, virtualisation};
@@ -130,14 +131,16 @@ fn letters(number: &str) -> Option<String> {
     tidy(&printable)
 }
 
-/// Processors whose microcode is read; the kernel's largest configuration has 8,192, with some 30 lines each.
-const PROCESSOR_LINES: usize = 8192 * 30;
+/// Different revisions that are told apart: one a socket at most.
+const REVISIONS: usize = 16;
 
 /// Of all processors; several revisions stand side by side where sockets differ.
 fn microcode(scope: &Scope<'_>) -> Option<Firmware> {
     let mut vendor = None;
     let mut revisions: Vec<String> = Vec::new();
-    let read = scope.lines("/proc/cpuinfo", |number, line| {
+    let mut bytes = 0;
+    let read = scope.lines("/proc/cpuinfo", |_, line| {
+        bytes += line.len() + 1;
         if let Some((key, value)) = line.split_once(':') {
             match key.trim_end() {
                 "vendor_id" if vendor.is_none() => vendor = maker(value.trim()),
@@ -145,7 +148,7 @@ fn microcode(scope: &Scope<'_>) -> Option<Firmware> {
                 _ => {}
             }
         }
-        Ok(number < PROCESSOR_LINES && revisions.len() < 16)
+        Ok(bytes < CPUINFO_BYTES && revisions.len() < REVISIONS)
     });
     if let Err(error) = read {
         scope.problem(error);

@@ -100,6 +100,9 @@ fn total_memory(scope: &Scope<'_>) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::collect::testing::plant;
+    use crate::root::Root;
+    use rollcall_shared::section::Virtualisation;
 
     #[track_caller]
     fn check(hostname: &str, hosts: &str, expected: Option<&str>) {
@@ -112,6 +115,28 @@ mod tests {
         check("web1", "127.0.0.1 other.example.org other", None);
         check("web1", "# 127.0.1.1 web1.example.org web1", None);
         check("web1.example.net", "", Some("web1.example.net"));
+    }
+
+    /// The identity that a tree with firmware's words and these marks shows.
+    #[track_caller]
+    fn check_identity(marks: &str, kind: Virtualisation, technology: Option<&str>, serial: Option<&str>) {
+        let firmware = "=== /sys/class/dmi/id/sys_vendor\nMaker\n=== /sys/class/dmi/id/product_serial\nSN-4711\n=== /sys/class/dmi/id/chassis_serial\nSN-4711";
+        let own = "=== /etc/machine-id\n0123456789abcdef0123456789abcdef\n=== /etc/hostname\nweb1\n=== /proc/meminfo\nMemTotal: 1000 kB\n";
+        let directory = plant(&format!("{own}{marks}\n{firmware}"));
+        let row = collect(&Scope::new(&Root::new(directory.path()))).expect("collected");
+        assert_eq!((row.virtualisation, row.virtualisation_technology.as_deref()), (Some(kind), technology));
+        assert_eq!((row.serial.as_deref(), row.chassis_serial.as_deref(), row.manufacturer.is_some()), (serial, serial, serial.is_some()));
+        assert_eq!((row.hostname.as_deref(), row.machine_id.is_some(), row.memory_bytes), (Some("web1"), true, Some(1_024_000)));
+    }
+
+    #[test]
+    fn firmware_identifies_only_machines_of_their_own() {
+        let serial = Some("SN-4711");
+        check_identity("=== /.dockerenv\n", Virtualisation::Container, Some("docker"), None);
+        check_identity("=== /run/systemd/container\nlxc", Virtualisation::Container, Some("lxc"), None);
+        check_identity("=== /proc/sys/kernel/osrelease\n5.15.153.1-microsoft-standard-WSL2", Virtualisation::Wsl, Some("wsl2"), None);
+        check_identity("=== /proc/cpuinfo\nflags: hypervisor\n=== /sys/hypervisor/type\nxen", Virtualisation::Vm, Some("xen"), serial);
+        check_identity("=== /proc/cpuinfo\nflags: fpu", Virtualisation::Physical, None, serial);
     }
 
     #[test]

@@ -69,7 +69,11 @@ fn vulnerabilities_said(expected: &str) -> Vec<(String, String)> {
 fn as_lscpu_writes((name, state): &(String, String)) -> (String, String) {
     let mut words = name.replace('_', " ");
     words[..1].make_ascii_uppercase();
-    (words, state.replacen("Mitigation: ", "Mitigation; ", 1))
+    let state = match state.strip_prefix("Mitigation: ") {
+        Some(mitigation) => format!("Mitigation; {}", mitigation.replace(": ", " ")),
+        None => state.clone(),
+    };
+    (words, state)
 }
 
 #[track_caller]
@@ -127,6 +131,20 @@ fn real_machines_read_as_lscpu_reads_them() {
         checked += 1;
     }
     assert!(checked > 0);
+}
+
+#[test]
+fn a_cpuinfo_without_end_is_left_at_its_bound() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    std::fs::create_dir_all(directory.path().join("proc")).expect("a folder");
+    let file = std::fs::File::create(directory.path().join("proc/cpuinfo")).expect("a file");
+    // A hole of a gigabyte: no line end in it.
+    file.set_len(1 << 30).expect("a size");
+    let root = Root::new(directory.path());
+    let scope = Scope::new(&root);
+    assert!(matches!(collect(&scope), Err(Failure::Skipped(_))));
+    assert!(scope.bytes_read() < 2 * CPUINFO_BYTES as u64);
+    assert!(scope.problems().is_some_and(|said| said.starts_with("/proc/cpuinfo: larger than")));
 }
 
 #[test]

@@ -121,10 +121,9 @@ impl Texts {
     }
 }
 
-/// Ends with a line feed when shorter than its field; panels' makers put numbers of their own behind and between.
+/// Ends with a line feed when shorter than its field; panels' makers put numbers of their own behind and between, which are no text.
 fn plain(text: &[u8]) -> Option<String> {
-    let text = text.split(|&byte| byte == b'\n').next()?;
-    tidy(&text.iter().filter(|byte| matches!(byte, 0x20..=0x7e)).map(|&byte| char::from(byte)).collect::<String>())
+    tidy(&text.iter().take_while(|byte| matches!(byte, 0x20..=0x7e)).map(|&byte| char::from(byte)).collect::<String>())
 }
 
 /// Three letters of five bits, 1 is `A`.

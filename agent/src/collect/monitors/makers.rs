@@ -52,7 +52,6 @@ const MAKERS: &[(&str, &str)] = &[
     ("RHT", "Red Hat"),
     ("SAM", "Samsung"),
     ("SDC", "Samsung Display"),
-    ("SEC", "Samsung"),
     ("SHP", "Sharp"),
     ("SNY", "Sony"),
     ("SPT", "Sceptre"),

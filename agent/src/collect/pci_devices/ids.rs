@@ -7,8 +7,8 @@ use super::super::Scope;
 use super::super::text::tidy;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Lines that are read; the PCI database has some 40,000.
-const LINES: usize = 500_000;
+/// Bytes that are read; the PCI database, the larger one, has 1.4 MB.
+const FILE_BYTES: usize = 16 << 20;
 
 /// Which names are asked for.
 #[derive(Debug, Default)]
@@ -57,12 +57,19 @@ impl Names {
             return names;
         }
         for file in files {
-            let mut take = |number: usize, line: &str| {
+            let mut bytes = 0;
+            let take = |_: usize, line: &str| {
                 names.line(line, wanted);
-                Ok(number < LINES)
+                bytes += line.len() + 1;
+                Ok(bytes < FILE_BYTES)
             };
-            match scope.lines(file, &mut take) {
-                Ok(true) => break,
+            match scope.lines(file, take) {
+                Ok(true) => {
+                    if bytes >= FILE_BYTES {
+                        scope.problem(format_args!("{file}: larger than {FILE_BYTES} bytes, the rest was left out"));
+                    }
+                    break;
+                }
                 Ok(false) => {}
                 Err(error) => scope.problem(error),
             }

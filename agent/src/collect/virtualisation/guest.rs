@@ -6,8 +6,8 @@ use super::super::{Scope, mounts};
 /// Bytes of the environment of process 1.
 const ENVIRONMENT_BYTES: usize = 256 << 10;
 
-/// Lines of the mount table that are looked at; what managers mount comes first.
-const MOUNTS: usize = 2000;
+/// Bytes of the mount table that are looked at; what managers mount comes first.
+const MOUNTS_BYTES: usize = 1 << 20;
 
 /// The container technology when this is a container.
 pub(crate) fn container(scope: &Scope<'_>) -> Option<String> {
@@ -62,11 +62,13 @@ impl MountTable {
     fn read(scope: &Scope<'_>) -> Self {
         let mut table = Self::default();
         // An unreadable table is no hint, and other sections say that it is unreadable.
-        let _ = scope.lines("/proc/self/mountinfo", |number, line| {
+        let mut bytes = 0;
+        let _ = scope.lines("/proc/self/mountinfo", |_, line| {
+            bytes += line.len() + 1;
             if let Some(mount) = mounts::parse(line) {
                 table.take(&mount);
             }
-            Ok(number < MOUNTS)
+            Ok(bytes < MOUNTS_BYTES)
         });
         table
     }

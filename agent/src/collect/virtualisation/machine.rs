@@ -172,10 +172,12 @@ fn of_clock_source(scope: &Scope<'_>) -> Option<&'static str> {
 
 /// Whether an x86 processor says that it is a guest's; none on other architectures.
 fn hypervisor_flag(scope: &Scope<'_>) -> Option<bool> {
+    /// Lines of one processor; x86 has 30, with the flags in their middle.
+    const LINES: usize = 64;
     let mut found = None;
     // The flags of the first processor are those of all.
-    let _ = scope.lines("/proc/cpuinfo", |_, line| {
-        let Some(flags) = line.strip_prefix("flags") else { return Ok(true) };
+    let _ = scope.lines("/proc/cpuinfo", |number, line| {
+        let Some(flags) = line.strip_prefix("flags") else { return Ok(number < LINES) };
         found = Some(flags.split_whitespace().any(|flag| flag == "hypervisor"));
         Ok(false)
     });

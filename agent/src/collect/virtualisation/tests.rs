@@ -150,6 +150,9 @@ fn windows_subsystem_for_linux_has_two_versions() {
 }
 
 proptest! {
+    // Each case plants a tree.
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn no_tree_panics(cgroup in ".{0,60}", environment in ".{0,60}", mountinfo in "[0-9]{0,2} 1 8:1 /[a-z/]{0,9} /(etc/hosts)? rw - [a-z]{0,7} [a-z/]{0,6} [a-z=,]{0,9}") {
         let directory = plant(&format!("=== /proc/1/cgroup\n{cgroup}\n=== /proc/1/environ\n{environment}\n=== /proc/self/mountinfo\n{mountinfo}"));

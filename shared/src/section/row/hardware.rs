@@ -58,7 +58,7 @@ rows! {
         bios_date: Option<String>,
         /// Physical, vm, container or wsl.
         virtualisation: Option<Virtualisation>,
-        /// Such as `kvm`, `vmware`, `firecracker`, `docker`, `lxc`.
+        /// Such as `kvm`, `vmware`, `xen_hvm`, `nitro`, `firecracker`, `docker`, `kubernetes`, `lxc`, `wsl2`.
         virtualisation_technology: Option<String>,
         /// `/etc/machine-id`.
         machine_id: Option<String>,
@@ -68,7 +68,7 @@ rows! {
         fqdn: Option<String>,
         /// DNS domain.
         domain: Option<String>,
-        /// `aws`, `gcp`, `azure`, … from DMI.
+        /// `aws`, `gcp`, `azure`, … from DMI, cloud-init or the metadata service.
         cloud_provider: Option<String>,
         /// The provider's id of the instance.
         cloud_instance_id: Option<String>,
@@ -88,7 +88,7 @@ rows! {
 
     /// One component of the firmware.
     Firmware {
-        /// `system`, `tpm`, `microcode`.
+        /// `system`, `embedded_controller`, `tpm` (a second one `tpm1`), `microcode`.
         component: String,
         /// Maker.
         vendor: Option<String>,
@@ -315,7 +315,7 @@ rows! {
 
     /// One power supply (SMBIOS type 39).
     PowerSupply {
-        /// Location.
+        /// Location; a number where firmware names none.
         location: String,
         /// Name of the device.
         name: Option<String>,

@@ -75,7 +75,7 @@ fn a_model_year_and_an_unknown_size_are_told_from_dates_and_sizes() {
     let monitor = parse(&base(|block| {
         block[16..18].copy_from_slice(&[0xff, 30]);
         block[21..23].copy_from_slice(&[79, 0]);
-        block[72..90].copy_from_slice(&descriptor(0xfc, b"A\x00B\n"));
+        block[72..90].copy_from_slice(&descriptor(0xfc, b"AB\x00C\n"));
     }));
     let monitor = monitor.0.expect("a monitor");
     assert_eq!((monitor.made_week, monitor.made_year, monitor.width_mm, monitor.resolution), (None, Some(2020), None, None));
