@@ -1,45 +1,78 @@
-//! Mounted file systems: the mount table, sizes by `statvfs`, labels from udev, encryption from the device mapper.
+//! Mounted file systems: the mount table, sizes by `statvfs`, labels from udev, its links or the superblock, encryption from the
+//! device mapper.
 //!
-//! Remote and user-space file systems are never asked for their size: one that hangs would hang the agent.
+//! Remote and user-space file systems, and what is mounted behind them, are never asked for their size: one that hangs would hang
+//! the agent.
 
+mod superblock;
+
+use super::disks::node::{self, DEVICES_BELOW};
 use super::mounts::{self, Mount};
-use super::text::bounded;
-use super::udev::Properties;
-use super::{Failure, Scope};
+use super::text::{bounded, tidy};
+use super::udev::{Properties, unescaped};
+use super::{Failure, Scope, secrets, volumes};
 use rollcall_shared::section::Filesystem;
+use rustix::fs::{CWD, Mode, OFlags};
 use std::collections::BTreeSet;
-
-/// Devices looked at below a file system; partition on RAID on LVM on LUKS has four, a volume over many disks some tens.
-const DEVICES_BELOW: usize = 256;
+use superblock::Identity;
 
 /// Collects the section.
 pub(crate) fn collect(scope: &Scope<'_>) -> Result<Vec<Filesystem>, Failure> {
-    Ok(mounts::read(scope)?.into_iter().map(|mount| row(scope, mount)).collect())
+    let links = Links::read(scope);
+    Ok(mounts::read(scope)?.into_iter().map(|mount| row(scope, &links, mount)).collect())
 }
 
-fn row(scope: &Scope<'_>, mount: Mount) -> Filesystem {
+fn row(scope: &Scope<'_>, links: &Links, mount: Mount) -> Filesystem {
     let number = block_device(scope, &mount);
-    let properties = number.as_deref().map(|number| Properties::of_block(scope, number)).unwrap_or_default();
-    let label = properties.get("ID_FS_LABEL_ENC").or_else(|| properties.get("ID_FS_LABEL"));
-    let by_link = || number.as_deref().and_then(|number| uuid_by_link(scope, number));
+    let name = number.as_deref().and_then(|number| name_of(scope, number));
+    let identity = number.as_deref().map(|number| identity(scope, links, &mount, number, name.as_deref())).unwrap_or_default();
     Filesystem {
         size_bytes: size(scope, &mount),
-        label,
-        uuid: properties.get("ID_FS_UUID").or_else(by_link),
+        label: identity.label,
+        uuid: identity.uuid,
         encrypted: number.as_deref().map(|number| is_encrypted(scope, number)),
-        device: Some(mount.source).filter(|source| !source.is_empty() && source != "none" && *source != mount.fs_type).map(bounded),
+        device: device(scope, &mount, name.as_deref()),
+        options: options(&mount),
         mount_point: bounded(mount.mount_point),
         fs_type: mount.fs_type,
-        options: mount.options.into_iter().map(bounded).collect(),
         read_only: mount.read_only,
     }
 }
 
+/// Of remote file systems without what would let others in.
+fn options(mount: &Mount) -> Vec<String> {
+    let clean = |option: &String| if mount.is_remote() { secrets::redacted([option.as_str()].into_iter()) } else { Some(bounded(option.clone())) };
+    mount.options.iter().filter_map(clean).collect()
+}
+
+/// The source as people know it: the real device behind `/dev/root`, the name of a mapped device instead of its number, and no
+/// password in a remote's address.
+fn device(scope: &Scope<'_>, mount: &Mount, name: Option<&str>) -> Option<String> {
+    let source = Some(mount.source.as_str()).filter(|source| !source.is_empty() && *source != "none" && *source != mount.fs_type)?;
+    let named = match (source, name) {
+        ("/dev/root", Some(name)) => Some(format!("/dev/{}", name.replace('!', "/"))),
+        (_, Some(name)) if source.starts_with("/dev/dm-") => {
+            scope.attribute(&format!("/sys/class/block/{name}/dm/name")).map(|name| format!("/dev/mapper/{name}"))
+        }
+        _ if source.contains("://") => secrets::redacted([source].into_iter()),
+        _ => None,
+    };
+    Some(bounded(named.unwrap_or_else(|| source.to_owned())))
+}
+
+/// Asked of the mount itself: in a mount namespace of its own the agent may see another file system at the same place, which has
+/// another device number (btrfs gives each subvolume its own, so there it proves nothing).
 fn size(scope: &Scope<'_>, mount: &Mount) -> Option<u64> {
     if !scope.root().is_live() || mount.is_remote() {
         return None;
     }
-    let facts = rustix::fs::statvfs(mount.mount_point.as_str()).ok()?;
+    let directory = rustix::fs::openat(CWD, mount.mount_point.as_str(), OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    let device = rustix::fs::fstat(&directory).ok()?.st_dev;
+    let number = format!("{}:{}", rustix::fs::major(device), rustix::fs::minor(device));
+    if number != mount.device_number && mount.fs_type != "btrfs" {
+        return None;
+    }
+    let facts = rustix::fs::fstatvfs(&directory).ok()?;
     facts.f_blocks.checked_mul(facts.f_frsize).filter(|&size| size > 0)
 }
 
@@ -54,26 +87,78 @@ fn block_device(scope: &Scope<'_>, mount: &Mount) -> Option<String> {
     scope.attribute(&format!("/sys/class/block/{}/dev", name.replace('/', "!")))
 }
 
-/// Without udev's database, its links are often still there.
-fn uuid_by_link(scope: &Scope<'_>, number: &str) -> Option<String> {
-    const FOLDER: &str = "/dev/disk/by-uuid";
-    let device = scope.root().link(&format!("/sys/dev/block/{number}"))?;
-    let name = device.rsplit('/').next()?;
-    let links = scope.root().list(FOLDER).ok()??;
-    links.into_iter().find(|uuid| scope.root().link(&format!("{FOLDER}/{uuid}")).is_some_and(|target| target.rsplit('/').next() == Some(name)))
+/// Kernel name of a block device.
+fn name_of(scope: &Scope<'_>, number: &str) -> Option<String> {
+    scope.root().link(&format!("/sys/dev/block/{number}"))?.rsplit('/').next().map(str::to_owned)
 }
 
-/// Whether a device or one below it is a dm-crypt target.
+/// Label and uuid from udev's database; where it does not run, from links that were left, else from the superblock.
+fn identity(scope: &Scope<'_>, links: &Links, mount: &Mount, number: &str, name: Option<&str>) -> Identity {
+    let properties = Properties::of_block(scope, number);
+    let found = Identity {
+        uuid: properties.get("ID_FS_UUID").or_else(|| Links::find(&links.by_uuid, name?)),
+        label: properties.get("ID_FS_LABEL_ENC").or_else(|| properties.get("ID_FS_LABEL")).or_else(|| Links::find(&links.by_label, name?)),
+    };
+    if found.uuid.is_some() {
+        return found;
+    }
+    let read = name.and_then(|name| read_superblock(scope, name, &mount.fs_type)).unwrap_or_default();
+    Identity { uuid: read.uuid, label: found.label.or(read.label) }
+}
+
+fn read_superblock(scope: &Scope<'_>, name: &str, fs_type: &str) -> Option<Identity> {
+    let (offset, length) = superblock::place(fs_type)?;
+    if !scope.root().is_live() || !node::is_local(scope, name) {
+        return None;
+    }
+    let read = node::open(scope, name).and_then(|device| device.map(|device| node::read_at(scope, &device, offset, length)).transpose());
+    match read {
+        Ok(block) => superblock::parse(fs_type, &block?),
+        Err(error) => {
+            scope.problem(format_args!("/dev/{name}: {error}; uuid and label of its file system are unknown"));
+            None
+        }
+    }
+}
+
+/// Links that udev makes, each a text and the kernel name that it leads to.
+#[derive(Debug, Default)]
+struct Links {
+    by_uuid: Vec<(String, String)>,
+    by_label: Vec<(String, String)>,
+}
+
+impl Links {
+    fn read(scope: &Scope<'_>) -> Self {
+        let links = |folder: &str| {
+            let names = scope.root().list(folder).ok().flatten().unwrap_or_default();
+            let link = |name: String| {
+                let target = scope.root().link(&format!("{folder}/{name}"))?;
+                Some((tidy(&unescaped(&name))?, target.rsplit('/').next()?.to_owned()))
+            };
+            names.into_iter().filter_map(link).collect()
+        };
+        Self { by_uuid: links("/dev/disk/by-uuid"), by_label: links("/dev/disk/by-label") }
+    }
+
+    fn find(links: &[(String, String)], name: &str) -> Option<String> {
+        links.iter().find(|(_, known)| known == name).map(|(text, _)| text.clone())
+    }
+}
+
+/// Whether a device or one below it is encrypted by the device mapper.
 fn is_encrypted(scope: &Scope<'_>, number: &str) -> bool {
     let mut seen = BTreeSet::from([number.to_owned()]);
     let mut waiting = vec![number.to_owned()];
     while let Some(number) = waiting.pop() {
         let folder = format!("/sys/dev/block/{number}");
-        if scope.attribute(&format!("{folder}/dm/uuid")).is_some_and(|uuid| uuid.starts_with("CRYPT-")) {
+        if scope.attribute(&format!("{folder}/dm/uuid")).is_some_and(|uuid| volumes::encryption(&uuid).is_some()) {
             return true;
         }
         let below = scope.list(&format!("{folder}/slaves"));
-        let numbers = below.iter().filter_map(|name| scope.attribute(&format!("/sys/class/block/{name}/dev")));
+        // A partition lies in the directory of its disk, which may be an array or a mapped device.
+        let disk = scope.attribute(&format!("{folder}/partition")).and_then(|_| scope.attribute(&format!("{folder}/../dev")));
+        let numbers = below.iter().filter_map(|name| scope.attribute(&format!("/sys/class/block/{name}/dev"))).chain(disk);
         for number in numbers.take(DEVICES_BELOW.saturating_sub(seen.len())) {
             if seen.insert(number.clone()) {
                 waiting.push(number);
@@ -82,3 +167,6 @@ fn is_encrypted(scope: &Scope<'_>, number: &str) -> bool {
     }
     false
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! The mount table, `/proc/self/mountinfo`, and which mounts are worth a word.
 //!
 //! Left out: pseudo file systems, bind mounts, overlays other than the root, per-login tmpfs, and what container runtimes and snaps
-//! mount: people have no use for them, and peers' users complain about them.
+//! mount: people have no use for them, and peers' users complain about them. What the operator excluded is left out too.
 
 use super::udev::unescaped;
 use super::{Failure, Scope};
@@ -22,6 +22,8 @@ pub(crate) struct Mount {
     pub(crate) is_read_only_as_a_whole: bool,
     pub(crate) fs_type: String,
     pub(crate) source: String,
+    /// The way to it leads through a file system that may keep whoever goes there waiting.
+    is_behind_remote: bool,
 }
 
 impl Mount {
@@ -32,7 +34,8 @@ impl Mount {
             "ocfs2", "gfs2", "davfs", "acfs", "virtiofs", "pvfs2", "mvfs",
         ];
         // A user-space file system answers when its process pleases.
-        REMOTE.contains(&self.fs_type.as_str()) || self.fs_type.starts_with("fuse.") && self.fs_type != "fuse.lxcfs" || self.fs_type == "fuse"
+        let is_in_user_space = self.fs_type == "fuse" || self.fs_type == "fuseblk" || self.fs_type.starts_with("fuse.");
+        self.is_behind_remote || is_in_user_space || REMOTE.contains(&self.fs_type.as_str())
     }
 
     /// Whether it is an image: read-only and full by nature.
@@ -50,14 +53,29 @@ const MOUNTS: usize = 50_000;
 
 /// The mounts of this machine that are worth a word, one of each file system.
 pub(crate) fn read(scope: &Scope<'_>) -> Result<Vec<Mount>, Failure> {
-    let mut mounts = Vec::new();
+    let exclude = &scope.options().exclude;
+    let mut mounts = table(scope, Mount::is_worth_a_word)?;
+    mark_behind_remote(&mut mounts);
+    let mut mounts = without_binds(mounts);
+    mounts.retain(|mount| !exclude.has_path(&mount.mount_point));
+    Ok(mounts)
+}
+
+/// The mounts of this machine that `keep` wants, in the order of the table: later ones hide earlier ones.
+pub(crate) fn table(scope: &Scope<'_>, keep: impl Fn(&Mount) -> bool) -> Result<Vec<Mount>, Failure> {
     let mut found = false;
     // Process 1 sees the machine; the agent may live in a mount namespace of its own.
     for path in ["/proc/1/mountinfo", "/proc/self/mountinfo"] {
+        let mut mounts = Vec::new();
+        let mut lines = 0_usize;
         let result = scope.lines(path, |number, line| {
             let mount = parse(line).ok_or_else(|| Failure::malformed(path, number, "not a mount"))?;
-            if mount.is_worth_a_word() {
+            lines = number;
+            if keep(&mount) {
                 mounts.push(mount);
+            }
+            if mounts.len() >= MOUNTS {
+                scope.problem(format_args!("{path}: mounts beyond {MOUNTS} were left out"));
             }
             Ok(mounts.len() < MOUNTS)
         });
@@ -66,16 +84,24 @@ pub(crate) fn read(scope: &Scope<'_>) -> Result<Vec<Mount>, Failure> {
             Err(failure) => return Err(failure),
             Ok(exists) => {
                 found |= exists;
-                if !mounts.is_empty() {
-                    break;
+                if lines > 0 {
+                    return Ok(mounts);
                 }
             }
         }
     }
-    if !found {
-        return Err(Failure::Skipped("there is no mount table in /proc".to_owned()));
+    if found { Ok(Vec::new()) } else { Err(Failure::Skipped("there is no mount table in /proc".to_owned())) }
+}
+
+/// A local file system that is mounted on a directory of a remote one is as far away. A root that is remote is no reason: where it
+/// hangs, everything does.
+fn mark_behind_remote(mounts: &mut [Mount]) {
+    let remote: BTreeSet<String> =
+        mounts.iter().filter(|mount| mount.mount_point != "/" && mount.is_remote()).map(|mount| mount.mount_point.clone()).collect();
+    for mount in mounts {
+        let above = mount.mount_point.match_indices('/').skip(1).map(|(at, _)| &mount.mount_point[..at]);
+        mount.is_behind_remote = above.into_iter().any(|directory| remote.contains(directory));
     }
-    Ok(without_binds(mounts))
 }
 
 /// `36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue`, proc(5).
@@ -99,6 +125,7 @@ pub(crate) fn parse(line: &str) -> Option<Mount> {
         is_read_only_as_a_whole: super_options.split(',').any(|option| option == "ro"),
         fs_type: fs_type.to_owned(),
         source: unescaped(source),
+        is_behind_remote: false,
     })
 }
 
@@ -188,6 +215,14 @@ mod tests {
         assert_eq!((mount.mount_point.as_str(), mount.read_only), ("/mnt/my disk", true));
         assert_eq!(mount.options, ["errors=continue", "noatime", "ro"]);
         assert_eq!(parse("garbage"), None);
+    }
+
+    #[test]
+    fn what_lies_behind_a_remote_file_system_is_remote() {
+        let lines = ["1 0 0:1 / / rw - nfs nas:/root rw", "2 1 0:2 / /net/nas rw - nfs4 nas:/x rw", "3 2 8:1 / /net/nas/local rw - ext4 /dev/a rw", "4 1 8:2 / /net/nasty rw - xfs /dev/b rw", "5 1 8:3 / /mnt rw - fuseblk /dev/c rw"];
+        let mut mounts: Vec<Mount> = lines.iter().filter_map(|line| parse(line)).collect();
+        mark_behind_remote(&mut mounts);
+        assert_eq!(mounts.iter().map(Mount::is_remote).collect::<Vec<_>>(), [true, true, true, false, true]);
     }
 
     proptest! {

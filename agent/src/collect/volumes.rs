@@ -28,7 +28,7 @@ pub(crate) fn collect(scope: &Scope<'_>) -> Result<Vec<Volume>, Failure> {
     rows.extend(pools::zfs(scope));
     rows.extend(pools::btrfs(scope));
     rows.extend(pools::bcache(scope, &names));
-    match arrays::arrays_among(scope, &names) {
+    match arrays(scope) {
         Ok(arrays) => rows.extend(arrays.into_iter().map(Array::into_row)),
         Err(failure) => scope.problem(failure),
     }

@@ -88,7 +88,11 @@ pub(crate) fn devices_below(scope: &Scope<'_>, name: &str) -> BTreeSet<String> {
     let mut seen = BTreeSet::from([name.to_owned()]);
     let mut waiting = vec![name.to_owned()];
     while let Some(name) = waiting.pop() {
-        for below in scope.list(&format!("/sys/class/block/{name}/slaves")).into_iter().take(DEVICES_BELOW.saturating_sub(seen.len())) {
+        let folder = format!("/sys/class/block/{name}");
+        // A partition's disk is the directory above its own.
+        let disk = scope.attribute(&format!("{folder}/partition")).and_then(|_| scope.root().link(&folder));
+        let disk = disk.and_then(|path| path.rsplit('/').nth(1).map(str::to_owned));
+        for below in scope.list(&format!("{folder}/slaves")).into_iter().chain(disk).take(DEVICES_BELOW.saturating_sub(seen.len())) {
             if seen.insert(below.clone()) {
                 waiting.push(below);
             }
@@ -107,11 +111,12 @@ mod tests {
     fn what_a_device_is_made_of_is_followed_down_and_a_loop_ends() {
         let tree = plant(
             "=== /sys/class/block/dm-1/slaves/dm-0 -> ../dm-0\n=== /sys/class/block/dm-0/slaves/sda1 -> ../sda1\n\
-             === /sys/class/block/dm-0/slaves/dm-1 -> ../dm-1\n",
+             === /sys/class/block/dm-0/slaves/dm-1 -> ../dm-1\n\
+             === /sys/class/block/sda1 -> ../../devices/x/block/sda/sda1\n=== /sys/devices/x/block/sda/sda1/partition\n1\n",
         );
         let root = Root::new(tree.path());
         let below = devices_below(&Scope::new(&root), "dm-1");
-        assert_eq!(below.into_iter().collect::<Vec<_>>(), ["dm-0", "dm-1", "sda1"]);
+        assert_eq!(below.into_iter().collect::<Vec<_>>(), ["dm-0", "dm-1", "sda", "sda1"]);
     }
 
     #[test]

@@ -40,10 +40,6 @@ const MEMBERS: usize = 4096;
 /// When `/proc/mdstat` is what is left and malformed.
 pub(crate) fn arrays(scope: &Scope<'_>) -> Result<Vec<Array>, Failure> {
     let names = scope.root().list("/sys/block")?.unwrap_or_default();
-    arrays_among(scope, &names)
-}
-
-pub(super) fn arrays_among(scope: &Scope<'_>, names: &[String]) -> Result<Vec<Array>, Failure> {
     let is_array = |name: &&String| name.starts_with("md") && scope.root().exists(&format!("/sys/block/{name}/md/array_state"));
     let shown: Vec<Array> = names.iter().filter(is_array).map(|name| shown(scope, name)).collect();
     if !shown.is_empty() {

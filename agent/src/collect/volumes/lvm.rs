@@ -220,7 +220,7 @@ fn group_row(group: &Group, here: &Here) -> Volume {
     let mut members: Vec<String> = group.physical.iter().filter_map(|one| here.get(&one.id).cloned()).collect();
     members.sort_unstable();
     let whole = members.len() == group.physical.len() && !group.physical.iter().any(|one| one.missing);
-    let sizes = group.physical.iter().map(|one| one.size_bytes);
+    let mut sizes = group.physical.iter().map(|one| one.size_bytes);
     let state = match (group.exported, whole) {
         (true, _) => Some("exported"),
         (false, true) => Some("complete"),
@@ -232,7 +232,7 @@ fn group_row(group: &Group, here: &Here) -> Volume {
         kind: "lvm_vg".to_owned(),
         name: group.name.clone(),
         uuid: Some(group.id.clone()),
-        size_bytes: sizes.fold(Some(0_u64), |sum, size| sum?.checked_add(size?)),
+        size_bytes: sizes.try_fold(0_u64, |sum, size| sum.checked_add(size?)),
         state: state.map(str::to_owned),
         members,
         ..Volume::default()

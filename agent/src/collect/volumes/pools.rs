@@ -32,11 +32,11 @@ pub(super) fn btrfs(scope: &Scope<'_>) -> Vec<Volume> {
             .collect();
         let numbers = scope.list(&format!("{folder}/devinfo"));
         let missing = numbers.iter().take(DEVICES).any(|number| scope.attribute(&format!("{folder}/devinfo/{number}/missing")).as_deref() == Some("1"));
-        let sizes = members.iter().map(|member| size_of(scope, member));
+        let mut sizes = members.iter().map(|member| size_of(scope, member));
         Volume {
             kind: "btrfs".to_owned(),
             name: scope.attribute(&format!("{folder}/label")).unwrap_or_else(|| uuid.clone()),
-            size_bytes: sizes.fold(Some(0_u64), |sum, size| sum?.checked_add(size?)).filter(|&size| size > 0),
+            size_bytes: sizes.try_fold(0_u64, |sum, size| sum.checked_add(size?)).filter(|&size| size > 0),
             level: (!profiles.is_empty()).then(|| profiles.join("+")),
             state: (!numbers.is_empty()).then(|| if missing { "degraded" } else { "active" }.to_owned()),
             members,

@@ -232,8 +232,11 @@ fn a_machine_without_volumes_has_none_and_a_tree_without_sysfs_is_skipped() {
     assert!(matches!(collect(&Scope::new(&Root::new(tree.path()))), Err(Failure::Skipped(_))));
 }
 
+/// Cells of a row by column.
+type Cells = BTreeMap<String, String>;
+
 /// What lsblk printed: rows by kernel name with their columns, and the parents of each, from the tree that it draws.
-fn printed(table: &str) -> (BTreeMap<String, BTreeMap<String, String>>, BTreeMap<String, BTreeSet<String>>) {
+fn printed(table: &str) -> (BTreeMap<String, Cells>, BTreeMap<String, BTreeSet<String>>) {
     let data = std::env::var_os("ROLLCALL_TEST_DATA").expect("test data");
     let path = std::path::Path::new(&data).join(format!("lsblk/simple-lvm-{table}.expected.txt"));
     let text = std::fs::read_to_string(path).expect("a table");
@@ -244,7 +247,7 @@ fn printed(table: &str) -> (BTreeMap<String, BTreeMap<String, String>>, BTreeMap
     for line in body.lines() {
         let is_child = line.starts_with(['|', '`']);
         let cells = line.trim_start_matches(['|', '`', '-']).split_whitespace().map(str::to_owned);
-        let row: BTreeMap<String, String> = columns.iter().map(|column| (*column).to_owned()).zip(cells).collect();
+        let row: Cells = columns.iter().map(|column| (*column).to_owned()).zip(cells).collect();
         let name = row["NAME"].clone();
         if is_child { parents.entry(name.clone()).or_default().insert(above.clone()); } else { above.clone_from(&name) }
         rows.insert(name, row);

@@ -64,5 +64,7 @@ rows! {
         noexec: Option<bool>,
         /// `ro`.
         read_only: Option<bool>,
+        /// All options of the mount, sorted, such as `hidepid=invisible` of `/proc`; none when it is not separate.
+        options: Vec<String>,
     } key(row) { row.path.clone() }
 }

@@ -138,12 +138,12 @@ pub(super) fn parse(text: &str) -> Result<Group, Malformed> {
     let snapshots: Vec<&str> =
         below("logical_volumes").flat_map(|(_, volume)| volume.sections()).filter_map(|(_, segment)| segment.text("cow_store")).collect();
     let logical = below("logical_volumes").filter_map(|(name, section)| {
-        let extents = section.sections().map(|(_, segment)| segment.number("extent_count"));
+        let mut extents = section.sections().map(|(_, segment)| segment.number("extent_count"));
         Some(Logical {
             name: name.to_owned(),
             id: section.text("id")?.to_owned(),
             visible: section.has_status("VISIBLE"),
-            size_bytes: bytes(extents.fold(Some(0_u64), |sum, extents| sum?.checked_add(extents?))),
+            size_bytes: bytes(extents.try_fold(0_u64, |sum, extents| sum.checked_add(extents?))),
             segment_type: if snapshots.contains(&name) { Some("snapshot".to_owned()) } else { segment_type(section) },
             on: section.sections().flat_map(|(_, segment)| segment.texts("stripes")).map(str::to_owned).collect(),
         })
