@@ -111,6 +111,36 @@ pub(crate) fn nvme_health_log(device: &impl AsRawFd) -> io::Result<[u8; NVME_HEA
     }
 }
 
+/// The uuid of the file system that an open directory is on; none where the kernel (before 6.9) or the file system does not tell.
+#[expect(unsafe_code, reason = "ioctl has no safe wrapper for this request")]
+pub(crate) fn filesystem_uuid(directory: &impl AsRawFd) -> Option<[u8; 16]> {
+    /// The kernel's `struct fsuuid2`.
+    #[repr(C)]
+    struct Uuid {
+        length: u8,
+        bytes: [u8; 16],
+    }
+    const GET_UUID: rustix::ioctl::Opcode = rustix::ioctl::opcode::read::<Uuid>(0x15, 0);
+    let mut uuid = Uuid { length: 0, bytes: [0; 16] };
+    // SAFETY: the kernel writes a structure of this layout, whose size is part of the request, to a live and exclusive one.
+    let result = unsafe { libc::ioctl(directory.as_raw_fd(), GET_UUID as _, &raw mut uuid) };
+    (result == 0 && uuid.length == 16).then_some(uuid.bytes)
+}
+
+/// Bytes of a label with its ending zero, the kernel's `FSLABEL_MAX`.
+const LABEL_BYTES: usize = 256;
+
+/// The label of the file system that an open directory is on; none where the kernel or the file system does not tell.
+#[expect(unsafe_code, reason = "ioctl has no safe wrapper for this request")]
+pub(crate) fn filesystem_label(directory: &impl AsRawFd) -> Option<Vec<u8>> {
+    const GET_LABEL: rustix::ioctl::Opcode = rustix::ioctl::opcode::read::<[u8; LABEL_BYTES]>(0x94, 49);
+    let mut label = [0_u8; LABEL_BYTES];
+    // SAFETY: the kernel writes as many bytes as the request says to a live and exclusive array of that length.
+    let result = unsafe { libc::ioctl(directory.as_raw_fd(), GET_LABEL as _, &raw mut label) };
+    let text = label.split(|&byte| byte == 0).next().unwrap_or_default();
+    (result == 0).then(|| text.to_vec())
+}
+
 /// Bytes of sense data that are kept; descriptors of ATA registers end at 22.
 const SENSE_BYTES: usize = 64;
 
@@ -241,5 +271,6 @@ mod tests {
         let nothing = std::fs::File::open("/dev/null").expect("opens");
         assert!(nvme_health_log(&nothing).is_err());
         assert!(ask_scsi(&nothing, &[0x4d; 10], &mut [0; 4]).is_err());
+        assert_eq!(filesystem_label(&std::fs::File::open("/proc").expect("opens")), None);
     }
 }

@@ -8,7 +8,7 @@ pub(crate) mod nvme;
 mod vital;
 
 use super::udev::Properties;
-use super::{Failure, Scope, disk_health};
+use super::{Failure, Scope, disk_health, virtualisation};
 use rollcall_shared::section::Disk;
 
 /// Disks looked at.
@@ -16,6 +16,9 @@ const DISKS: usize = 10_000;
 
 /// Collects the section.
 pub(crate) fn collect(scope: &Scope<'_>) -> Result<Vec<Disk>, Failure> {
+    if virtualisation::container(scope).is_some() {
+        return Err(Failure::Skipped("in a container: the disks are the host's".to_owned()));
+    }
     let Some(names) = scope.root().list("/sys/block")? else {
         return Err(Failure::Skipped("this machine shows no block devices in /sys/block".to_owned()));
     };

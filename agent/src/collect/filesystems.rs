@@ -1,5 +1,5 @@
-//! Mounted file systems: the mount table, sizes by `statvfs`, labels from udev, its links or the superblock, encryption from the
-//! device mapper.
+//! Mounted file systems: the mount table, sizes by `statvfs`, labels from udev, its links, the kernel or the superblock, encryption
+//! from the device mapper.
 //!
 //! Remote and user-space file systems, and what is mounted behind them, are never asked for their size: one that hangs would hang
 //! the agent.
@@ -9,11 +9,14 @@ mod superblock;
 use super::disks::node::{self, DEVICES_BELOW};
 use super::mounts::{self, Mount};
 use super::text::{bounded, tidy};
+use super::trace::Found;
 use super::udev::{Properties, unescaped};
 use super::{Failure, Scope, secrets, volumes};
+use crate::kernel;
 use rollcall_shared::section::Filesystem;
 use rustix::fs::{CWD, Mode, OFlags};
 use std::collections::BTreeSet;
+use std::os::fd::OwnedFd;
 use superblock::Identity;
 
 /// Collects the section.
@@ -60,20 +63,23 @@ fn device(scope: &Scope<'_>, mount: &Mount, name: Option<&str>) -> Option<String
     Some(bounded(named.unwrap_or_else(|| source.to_owned())))
 }
 
-/// Asked of the mount itself: in a mount namespace of its own the agent may see another file system at the same place, which has
-/// another device number (btrfs gives each subvolume its own, so there it proves nothing).
 fn size(scope: &Scope<'_>, mount: &Mount) -> Option<u64> {
+    let directory = open_mount(scope, mount, OFlags::PATH)?;
+    let facts = rustix::fs::fstatvfs(&directory).ok()?;
+    facts.f_blocks.checked_mul(facts.f_frsize).filter(|&size| size > 0)
+}
+
+/// Opens the directory of a local mount. In a mount namespace of its own the agent may see another file system at the same place,
+/// which has another device number (btrfs gives each subvolume its own, so there it proves nothing).
+fn open_mount(scope: &Scope<'_>, mount: &Mount, access: OFlags) -> Option<OwnedFd> {
     if !scope.root().is_live() || mount.is_remote() {
         return None;
     }
-    let directory = rustix::fs::openat(CWD, mount.mount_point.as_str(), OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    let flags = access | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let directory = rustix::fs::openat(CWD, mount.mount_point.as_str(), flags, Mode::empty()).ok()?;
     let device = rustix::fs::fstat(&directory).ok()?.st_dev;
     let number = format!("{}:{}", rustix::fs::major(device), rustix::fs::minor(device));
-    if number != mount.device_number && mount.fs_type != "btrfs" {
-        return None;
-    }
-    let facts = rustix::fs::fstatvfs(&directory).ok()?;
-    facts.f_blocks.checked_mul(facts.f_frsize).filter(|&size| size > 0)
+    (number == mount.device_number || mount.fs_type == "btrfs").then_some(directory)
 }
 
 /// `major:minor` of the block device below; btrfs and others have an anonymous number, so their source is looked up by name.
@@ -92,7 +98,7 @@ fn name_of(scope: &Scope<'_>, number: &str) -> Option<String> {
     scope.root().link(&format!("/sys/dev/block/{number}"))?.rsplit('/').next().map(str::to_owned)
 }
 
-/// Label and uuid from udev's database; where it does not run, from links that were left, else from the superblock.
+/// Label and uuid from udev's database; where it does not run, from links that were left, from the kernel, else from the superblock.
 fn identity(scope: &Scope<'_>, links: &Links, mount: &Mount, number: &str, name: Option<&str>) -> Identity {
     let properties = Properties::of_block(scope, number);
     let found = Identity {
@@ -102,8 +108,29 @@ fn identity(scope: &Scope<'_>, links: &Links, mount: &Mount, number: &str, name:
     if found.uuid.is_some() {
         return found;
     }
-    let read = name.and_then(|name| read_superblock(scope, name, &mount.fs_type)).unwrap_or_default();
-    Identity { uuid: read.uuid, label: found.label.or(read.label) }
+    let Some(name) = name else { return found };
+    let told = if mount.fs_type == "btrfs" { of_btrfs(scope, name) } else { ask_kernel(scope, mount) };
+    let told = told.or_else(|| read_superblock(scope, name, &mount.fs_type)).unwrap_or_default();
+    Identity { uuid: told.uuid, label: found.label.or(told.label) }
+}
+
+/// btrfs shows its mounted file systems in sysfs, with their devices.
+fn of_btrfs(scope: &Scope<'_>, name: &str) -> Option<Identity> {
+    const FOLDER: &str = "/sys/fs/btrfs";
+    let uuid = scope.list(FOLDER).into_iter().find(|uuid| scope.root().exists(&format!("{FOLDER}/{uuid}/devices/{name}")))?;
+    Some(Identity { label: scope.attribute(&format!("{FOLDER}/{uuid}/label")), uuid: Some(uuid) })
+}
+
+/// Newer kernels tell everybody.
+fn ask_kernel(scope: &Scope<'_>, mount: &Mount) -> Option<Identity> {
+    let directory = open_mount(scope, mount, OFlags::RDONLY | OFlags::DIRECTORY)?;
+    let uuid = kernel::filesystem_uuid(&directory);
+    scope.asked(&format!("uuid and label of {}", mount.mount_point), uuid.map_or(Found::Absent, |uuid| Found::Read(uuid.len())));
+    Some(Identity {
+        // A file system without uuid has zeros, and then there is nothing to look for elsewhere.
+        uuid: superblock::dashed(&uuid?),
+        label: kernel::filesystem_label(&directory).and_then(|label| tidy(&String::from_utf8_lossy(&label))),
+    })
 }
 
 fn read_superblock(scope: &Scope<'_>, name: &str, fs_type: &str) -> Option<Identity> {

@@ -10,7 +10,7 @@ use rollcall_shared::section::MountOption;
 use std::collections::BTreeMap;
 
 /// Those that the CIS and DISA guides for Linux name, and `/proc`, whose `hidepid` they discuss.
-const DIRECTORIES: [&str; 16] = [
+const DIRECTORIES: [&str; 14] = [
     "/boot",
     "/boot/efi",
     "/dev/shm",
@@ -19,14 +19,12 @@ const DIRECTORIES: [&str; 16] = [
     "/proc",
     "/run",
     "/srv",
-    "/sys",
     "/tmp",
     "/usr",
     "/var",
     "/var/log",
     "/var/log/audit",
     "/var/tmp",
-    "/root",
 ];
 
 /// Collects the section.

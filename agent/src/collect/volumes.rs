@@ -9,7 +9,7 @@ mod mapped;
 mod pools;
 
 use super::text::bounded;
-use super::{Failure, Scope};
+use super::{Failure, Scope, virtualisation};
 use rollcall_shared::section::Volume;
 
 pub(crate) use arrays::{Array, arrays};
@@ -17,6 +17,9 @@ pub(crate) use mapped::encryption;
 
 /// Collects the section.
 pub(crate) fn collect(scope: &Scope<'_>) -> Result<Vec<Volume>, Failure> {
+    if virtualisation::container(scope).is_some() {
+        return Err(Failure::Skipped("in a container: the volumes are the host's".to_owned()));
+    }
     let names = scope.root().list("/sys/block")?;
     if names.is_none() && !scope.root().exists("/proc/mdstat") {
         return Err(Failure::Skipped("this machine shows no block devices in /sys/block".to_owned()));

@@ -210,6 +210,12 @@ fn the_helpers_word_is_the_disks_health() {
 }
 
 #[test]
+fn a_container_has_no_disks_of_its_own() {
+    let tree = plant("=== /run/.containerenv\n=== /sys/block/sda/size\n8\n");
+    assert!(matches!(collect(&Scope::new(&Root::new(tree.path()))), Err(Failure::Skipped(_))));
+}
+
+#[test]
 fn a_size_that_is_no_number_is_a_problem() {
     let tree = plant("=== /sys/block/sda/size\nmany\n");
     let root = Root::new(tree.path());
@@ -234,7 +240,9 @@ fn the_disks_of_this_machine_are_those_of_lsblk() {
         })
         .collect();
     expected.sort();
-    let found: Vec<_> = (collect(&Scope::new(&Root::live())).expect("collected").into_iter())
+    // In a container lsblk shows the host's.
+    let Ok(disks) = collect(&Scope::new(&Root::live())) else { return };
+    let found: Vec<_> = (disks.into_iter())
         .map(|disk| {
             let (logical, physical) = (disk.logical_sector_bytes.map(u64::from), disk.physical_sector_bytes.map(u64::from));
             (disk.name, disk.size_bytes, logical, physical, disk.rotational, disk.removable)

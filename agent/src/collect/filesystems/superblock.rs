@@ -49,7 +49,7 @@ fn identity(block: &[u8], uuid: usize, label: std::ops::Range<usize>) -> Identit
 }
 
 /// 16 bytes in groups of 4, 2, 2, 2 and 6; zeros are no uuid.
-fn dashed(bytes: &[u8; 16]) -> Option<String> {
+pub(super) fn dashed(bytes: &[u8; 16]) -> Option<String> {
     let mut text = String::with_capacity(36);
     for (at, byte) in bytes.iter().enumerate() {
         let dash = if matches!(at, 4 | 6 | 8 | 10) { "-" } else { "" };

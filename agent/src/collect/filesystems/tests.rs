@@ -66,17 +66,31 @@ fn options_of_remote_file_systems_hold_no_secret() {
 }
 
 #[test]
-fn without_udevs_database_its_links_name_a_file_system() {
+fn without_udevs_database_links_and_sysfs_name_a_file_system() {
     check(
         "=== /proc/1/mountinfo
 1 0 8:1 / / rw - ext4 /dev/root rw
+2 0 0:31 /@home /home rw - btrfs /dev/sdb rw
+=== /sys/class/block/sdb/dev
+8:16
+=== /sys/dev/block/8:16 -> ../../devices/x/block/sdb
+=== /sys/fs/btrfs/features/raid1
+0
+=== /sys/fs/btrfs/11111111-2222-3333-4444-555555555555/label
+data
+=== /sys/devices/x/block/sdb/size
+8
+=== /sys/fs/btrfs/11111111-2222-3333-4444-555555555555/devices/sdb
 === /sys/dev/block/8:1 -> ../../devices/x/block/sda/sda1
 === /sys/devices/x/block/sda/sda1/dev
 8:1
 === /dev/disk/by-uuid/5f0f1a2b-3c4d-4e5f-8a9b-0c1d2e3f4a5b -> ../../sda1
 === /dev/disk/by-label/root\\x20disk -> ../../sda1
 ",
-        &["/ | /dev/sda1 | 5f0f1a2b-3c4d-4e5f-8a9b-0c1d2e3f4a5b | root disk | Some(false)"],
+        &[
+            "/ | /dev/sda1 | 5f0f1a2b-3c4d-4e5f-8a9b-0c1d2e3f4a5b | root disk | Some(false)",
+            "/home | /dev/sdb | 11111111-2222-3333-4444-555555555555 | data | Some(false)",
+        ],
     );
 }
 
