@@ -193,7 +193,7 @@ mod linux {
     pub struct Directory(OwnedFd);
 
     /// Magic numbers of NFS, SMB (three), Ceph, AFS, 9P, FUSE and Lustre, from `linux/magic.h` and their own headers.
-    const REMOTE: [i64; 9] = [0x6969, 0x517b, 0xfe53_4d42, 0xff53_4d42, 0x00c3_6400, 0x5346_414f, 0x0102_1997, 0x6573_5546, 0x0bd0_0bd0];
+    const REMOTE: [u64; 9] = [0x6969, 0x517b, 0xfe53_4d42, 0xff53_4d42, 0x00c3_6400, 0x5346_414f, 0x0102_1997, 0x6573_5546, 0x0bd0_0bd0];
 
     fn kind_of(kind: FileType) -> Kind {
         match kind {
@@ -259,7 +259,7 @@ mod linux {
             let opened = absent_as_none(self.open_raw(path, Access::List)).map_err(|source| failed(path, source))?;
             let Some(directory) = opened.map(OwnedFd::from) else { return Ok(None) };
             let device = rustix::fs::fstat(&directory).map_err(fail)?.st_dev;
-            let remote = rustix::fs::fstatfs(&directory).is_ok_and(|facts| REMOTE.contains(&(facts.f_type & 0xffff_ffff)));
+            let remote = rustix::fs::fstatfs(&directory).is_ok_and(|facts| REMOTE.contains(&(facts.f_type as u64 & 0xffff_ffff)));
             let mut entries = Vec::new();
             for entry in rustix::fs::Dir::read_from(&directory).map_err(fail)? {
                 let entry = entry.map_err(fail)?;

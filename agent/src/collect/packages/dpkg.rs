@@ -210,7 +210,8 @@ mod tests {
         read(&Scope::new(&root), &Distribution::default(), &mut Owned::default(), &mut packages).expect("read");
         let row = |package: Package| [package.name, package.version, package.architecture.unwrap_or_default()].join("\t");
         let mut found: Vec<String> = packages.into_iter().map(row).collect();
-        (expected.sort(), found.sort());
+        expected.sort();
+        found.sort();
         assert_eq!(found, expected);
     }
 

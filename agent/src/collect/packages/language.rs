@@ -17,6 +17,13 @@ mod program;
 mod python;
 mod walk;
 
+/// Bytes of files that are read for languages. Servers of applications have some 10,000 descriptions of a few KiB, and the directories
+/// of their archives; this bound is for folders into which others write.
+const READ_BYTES: u64 = 1 << 30;
+
+/// Bytes that archives may unfold to, all together: a second or two of work. Libraries inside applications are mostly stored as they are.
+const UNFOLDED_BYTES: usize = 512 << 20;
+
 /// What kind of file describes packages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
@@ -46,15 +53,20 @@ pub(super) fn find(scope: &Scope<'_>) -> Vec<Candidate> {
 
 /// Adds the packages of the files that no distribution's package owns.
 pub(super) fn read(scope: &Scope<'_>, candidates: &[Candidate], owned: &Owned, packages: &mut Vec<Package>) {
+    let before = scope.bytes_read();
+    let mut room = UNFOLDED_BYTES;
     for Candidate { path, kind } in candidates.iter().filter(|candidate| !owned.has(&candidate.path)) {
         if packages.len() > SECTION_ROWS {
             return;
+        }
+        if scope.bytes_read() - before > READ_BYTES || room == 0 {
+            return scope.problem(format_args!("{path}: language packages are read no further, after {READ_BYTES} bytes or {UNFOLDED_BYTES} unfolded"));
         }
         let result = match kind {
             Kind::Python => python::read(scope, path, packages),
             Kind::Npm => npm::read(scope, path, packages),
             Kind::Gem => gem::read(scope, path, packages),
-            Kind::Jar => jar::read(scope, path, packages),
+            Kind::Jar => jar::read(scope, path, &mut room, packages),
             Kind::Program => program::read(scope, path, packages),
         };
         if let Err(failure) = result {

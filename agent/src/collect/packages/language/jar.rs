@@ -25,12 +25,19 @@ const NESTED_BYTES: usize = 96 << 20;
 /// Archives inside one archive.
 const NESTED: usize = 2000;
 
-pub(super) fn read(scope: &Scope<'_>, path: &str, packages: &mut Vec<Package>) -> Result {
+/// Adds what an archive is and contains; `room` is how much archives may still unfold to.
+pub(super) fn read(scope: &Scope<'_>, path: &str, room: &mut usize, packages: &mut Vec<Package>) -> Result {
     let Some(mut file) = Positioned::open(scope, path, ARCHIVE_BYTES, READ_AHEAD)? else { return Ok(()) };
     let length = file.length();
     let fail = |what: String| Failure::source(path, what);
     let archive = Archive::read(length, |at, length| file.at(at, length).map(<[u8]>::to_vec)).map_err(fail)?;
-    let mut open = |entry: &Entry, limit| archive.content(entry, limit, |at, length| file.at(at, length).map(<[u8]>::to_vec));
+    let mut open = |entry: &Entry, limit: usize| {
+        let limit = limit.min(*room);
+        let content = archive.content(entry, limit, |at, length| file.at(at, length).map(<[u8]>::to_vec));
+        // What did not unfold within the limit took as long as if it had.
+        *room -= content.as_ref().map_or(limit, Vec::len).min(*room);
+        content
+    };
     let name = path.rsplit('/').next().unwrap_or(path);
     packages.extend(describe(&archive, name, path, &mut open).map_err(fail)?);
     for entry in archive.entries.iter().filter(|entry| is_archive(&entry.name)).take(NESTED) {

@@ -271,7 +271,7 @@ fn an_ndb_database_is_read_and_its_damage_named() {
 fn large_sizes_and_packagers_are_read() {
     let mut blob = Vec::new();
     blob.extend([4_u32, 0].iter().flat_map(|word| word.to_be_bytes()));
-    let mut store = b"a\01\02\0\0\0".to_vec();
+    let mut store = b"a\x001\x002\x00\x00\x00".to_vec();
     store.extend(5_000_000_000_u64.to_be_bytes());
     for (tag, kind, offset) in [(NAME, 6_u32, 0_u32), (VERSION, 6, 2), (RELEASE, 6, 4), (header::LONGSIZE, 5, 8)] {
         blob.extend([tag, kind, offset, 1].iter().flat_map(|word| word.to_be_bytes()));

@@ -28,7 +28,7 @@ fn read_bytes(bytes: &[u8]) -> (Vec<(String, String)>, Option<String>) {
     let root = Root::new(directory.path());
     let scope = Scope::new(&root);
     let mut packages = Vec::new();
-    if let Err(failure) = read(&scope, "/app-1.0.jar", &mut packages) {
+    if let Err(failure) = read(&scope, "/app-1.0.jar", &mut { ROOM }, &mut packages) {
         scope.problem(failure);
     }
     let rows = packages.into_iter().map(|package| (package.purl.unwrap_or_default(), package.location.unwrap_or_default()));
@@ -41,6 +41,8 @@ fn check(bytes: &[u8], expected: &[(&str, &str)]) {
     let found: Vec<_> = found.iter().map(|(purl, location)| (purl.as_str(), location.as_str())).collect();
     assert_eq!((found.as_slice(), problems), (expected, None));
 }
+
+const ROOM: usize = 1 << 30;
 
 const POM: &[u8] = b"#Generated\ngroupId=org.apache.logging.log4j\nartifactId=log4j-core\nversion=2.14.1\n# and so on, and so on, and so on, and so on\n";
 const POM_PATH: &str = "META-INF/maven/org.apache.logging.log4j/log4j-core/pom.properties";
@@ -77,6 +79,18 @@ fn what_unfolds_without_end_is_named() {
     let (found, problems) = read_bytes(&bomb);
     assert!(bomb.len() < 10_000 && found.is_empty() && problems.is_some_and(|problems| problems.contains("cannot be unfolded")));
     assert!(read_bytes(b"no archive").1.is_some_and(|problems| problems.contains("not an archive")));
+}
+
+#[test]
+fn archives_unfold_to_no_more_than_there_is_room_for() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    std::fs::write(directory.path().join("a.jar"), zip(&[("META-INF/MANIFEST.MF", &vec![b' '; 5000]), ("b.jar", &vec![0; 5000])])).expect("an archive");
+    let root = Root::new(directory.path());
+    let scope = Scope::new(&root);
+    let (mut room, mut packages) = (6000, Vec::new());
+    read(&scope, "/a.jar", &mut room, &mut packages).expect("read");
+    assert_eq!((room, packages.len()), (0, 0));
+    assert!(scope.problems().is_some_and(|problems| problems.contains("/a.jar!/b.jar: b.jar: cannot be unfolded")));
 }
 
 proptest! {
