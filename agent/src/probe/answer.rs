@@ -12,9 +12,11 @@ use std::path::Path;
 use std::time::Duration;
 
 /// Files whose content is handed on as it is.
-const FILES: [&str; 7] = [
+const FILES: [&str; 8] = [
     "/sys/firmware/dmi/tables/smbios_entry_point",
     "/sys/firmware/dmi/tables/DMI",
+    // Firecracker is known by its name in it alone.
+    "/sys/firmware/acpi/tables/DSDT",
     "/sys/class/dmi/id/product_serial",
     "/sys/class/dmi/id/product_uuid",
     "/sys/class/dmi/id/board_serial",

@@ -5,7 +5,9 @@
 
 use rollcall_shared::SectionName;
 use std::collections::{BTreeMap, BTreeSet};
+use std::pin::Pin;
 use std::time::Duration;
+use tokio::time::Sleep;
 
 #[cfg(target_os = "linux")]
 mod sources;
@@ -138,6 +140,8 @@ pub struct Hints {
     #[cfg(target_os = "linux")]
     sources: Option<Sources>,
     gathered: BTreeSet<SectionName>,
+    /// Runs since the first of what is gathered, however often the waiting is interrupted.
+    pause: Option<Pin<Box<Sleep>>>,
 }
 
 impl Hints {
@@ -145,7 +149,7 @@ impl Hints {
     #[cfg(target_os = "linux")]
     #[must_use]
     pub fn live(extensions: &str) -> Self {
-        Self { sources: Some(Sources::open(extensions)), gathered: BTreeSet::new() }
+        Self { sources: Some(Sources::open(extensions)), ..Self::default() }
     }
 
     /// Nothing of the kind is known of this platform.
@@ -166,7 +170,8 @@ impl Hints {
             }
             std::future::pending::<()>().await;
         }
-        tokio::time::sleep(GATHER).await;
+        self.pause.get_or_insert_with(|| Box::pin(tokio::time::sleep(GATHER))).await;
+        self.pause = None;
         std::mem::take(&mut self.gathered)
     }
 }

@@ -53,6 +53,17 @@ async fn a_changed_file_is_announced() {
     assert_eq!(hinted, PACKAGES);
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_was_gathered_is_told_however_often_the_waiting_is_interrupted() {
+    let mut hints = Hints { gathered: BTreeSet::from([SectionName::Packages]), ..Hints::default() };
+    let mut told = None;
+    for _ in 0..10 {
+        // Another part of the agent has something to do before the pause ends.
+        told = tokio::time::timeout(GATHER / 3, hints.next()).await.ok().or(told);
+    }
+    assert_eq!(told, Some(BTreeSet::from([SectionName::Packages])));
+}
+
 proptest! {
     #[test]
     fn no_announcement_panics(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
