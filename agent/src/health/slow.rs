@@ -18,14 +18,26 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Readings that may fail to come before what was read is too old.
 const MISSED: u32 = 3;
 
+/// A reading may use this part of one processor's time: where there are very many processes or services, it is made less often.
+const SHARE_OF_TIME: u32 = 1_000;
+
+/// But not less often than this many intervals, or rules would be without data.
+const STRETCH: u32 = 10;
+
+/// What was read, and the processor time that it took.
+type Read = (Vec<Vec<Raw>>, Duration);
+
 /// See the module.
 pub(super) struct Slow {
     name: &'static str,
+    /// As asked for.
+    wanted: Duration,
+    /// As its cost allows.
     every: Duration,
     room: usize,
     /// Only the thread at work locks it.
     source: Arc<Mutex<Source>>,
-    at_work: Option<Receiver<Vec<Vec<Raw>>>>,
+    at_work: Option<Receiver<Read>>,
     started: Option<Reading>,
     /// When what `rates` has was read.
     read: Option<Reading>,
@@ -37,7 +49,7 @@ impl Slow {
     /// A source that is read every so often.
     pub(super) fn new(name: &'static str, every: Duration, room: usize, source: Source) -> Self {
         let source = Arc::new(Mutex::new(source));
-        Self { name, every, room, source, at_work: None, started: None, read: None, readings: 0, rates: Rates::default() }
+        Self { name, wanted: every, every, room, source, at_work: None, started: None, read: None, readings: 0, rates: Rates::default() }
     }
 
     /// Adds what is known, and reads anew when it is time.
@@ -75,7 +87,7 @@ impl Slow {
                 Vec::new()
             });
             // Nobody waits any more when the sampler is gone.
-            let _ = sender.send(read);
+            let _ = sender.send((read, processor_time_of_this_thread()));
         };
         match std::thread::Builder::new().name(format!("health-{name}")).spawn(work) {
             Ok(_) => self.at_work = Some(receiver),
@@ -90,7 +102,8 @@ impl Slow {
         if result != Err(RecvTimeoutError::Timeout) {
             self.at_work = None;
         }
-        let (Ok(read), Some(started)) = (result, self.started) else { return false };
+        let (Ok((read, cost)), Some(started)) = (result, self.started) else { return false };
+        self.every = (cost * SHARE_OF_TIME).clamp(self.wanted, self.wanted * STRETCH);
         self.readings = self.readings.saturating_add(1);
         self.read = Some(started);
         self.rates.take(started.monotonic, room::shared_out(read, self.room), self.room);
@@ -103,6 +116,12 @@ impl Slow {
 pub(crate) fn age(earlier: Reading, now: Reading) -> Duration {
     let wall = u64::try_from(now.wall.0.saturating_sub(earlier.wall.0)).unwrap_or(0);
     now.monotonic.saturating_sub(earlier.monotonic).max(Duration::from_millis(wall))
+}
+
+/// Not the time of day: no argument could stand for it.
+fn processor_time_of_this_thread() -> Duration {
+    let spent = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::try_from(spent).unwrap_or_default()
 }
 
 impl std::fmt::Debug for Slow {

@@ -1,6 +1,7 @@
 //! When a slow source is read, and what is said meanwhile.
 
 use super::*;
+use crate::clock::{Clock, SystemClock};
 use rollcall_shared::Timestamp;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -28,12 +29,13 @@ fn source() -> Slow {
 
 /// Samples until the reading that was started has come in.
 fn sample_until_read(slow: &mut Slow, now: Reading) -> Vec<Option<f64>> {
-    let before = slow.readings;
+    let (before, clock) = (slow.readings, SystemClock::new());
     loop {
         let values = sample(slow, now);
         if slow.readings > before {
             return values;
         }
+        assert!(clock.now().monotonic < Duration::from_secs(60), "it is not read");
         std::thread::yield_now();
     }
 }
@@ -90,5 +92,20 @@ fn a_source_that_panics_is_read_again_next_time() {
     let mut slow = Slow::new("test", EVERY, 10, Box::new(read));
     assert_eq!(sample(&mut slow, at(0, 0)), [Some(1.0)]);
     assert_eq!(sample_until_read(&mut slow, at(30, 0)), [None]);
-    assert_eq!(sample_until_read(&mut slow, at(60, 0)), [Some(3.0)]);
+    // Printing where it panicked costs so much that it is read less often now.
+    assert_eq!(sample_until_read(&mut slow, at(330, 0)), [Some(3.0)]);
+}
+
+#[test]
+fn a_source_that_is_dear_is_read_less_often() {
+    let read = |_: Reading| {
+        while processor_time_of_this_thread() < Duration::from_millis(45) {
+            std::hint::spin_loop();
+        }
+        vec![vec![Raw::count("a", &[], "1", 1)]]
+    };
+    let mut slow = Slow::new("test", EVERY, 10, Box::new(read));
+    sample_until_read(&mut slow, at(0, 0));
+    assert!(slow.every >= Duration::from_secs(45) && slow.every <= EVERY * STRETCH, "{:?}", slow.every);
+    assert!(!slow.is_due(at(44, 0)) && slow.is_due(at(300, 0)));
 }
