@@ -1,7 +1,10 @@
 //! Configuration: a TOML file, read and checked whole before anything starts. Unknown keys are errors that name file, line and key.
 
+#[cfg(linux)]
+use crate::checks::CheckConfig;
 use crate::collect::options::{Collect, Exclude};
 use crate::collect::{Options, Setup};
+use crate::health::HealthOptions;
 use crate::platform;
 use crate::probe::{DEFAULT_SOCKET, ProbeSource};
 use crate::root::Root;
@@ -40,8 +43,16 @@ pub struct Config {
     pub exclude: Exclude,
     /// Where collectors look.
     pub collect: Collect,
+    /// What is measured beyond what every machine has.
+    pub health: HealthOptions,
+    /// Local checks.
+    #[cfg(linux)]
+    pub check: Vec<CheckConfig>,
     /// What is logged, and how.
     pub log: LogConfig,
+    /// Where this was read from.
+    #[serde(skip)]
+    pub file: Option<PathBuf>,
 }
 
 /// `[log]`.
@@ -168,7 +179,8 @@ impl Config {
     fn read(path: &Path) -> Result<Option<Self>, ConfigError> {
         let Some(text) = state::read_bounded(path)? else { return Ok(None) };
         state::check_private(path)?;
-        Self::parse(path, &text).map(Some)
+        let config = Self::parse(path, &text)?;
+        Ok(Some(Self { file: Some(path.to_owned()), ..config }))
     }
 
     fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {

@@ -6,7 +6,8 @@
 //! has is in every reading, with or without a value, so that the table stays the same; no source can push out another's series (see
 //! `room`). It must never wait for another machine: remote file systems are not asked.
 
-use crate::clock::Reading;
+use crate::clock::{Clock, Reading, SystemClock};
+use crate::collect::Setup;
 use crate::root::Root;
 use rollcall_shared::sample::Series;
 use std::sync::Arc;
@@ -74,23 +75,10 @@ pub struct Measurement {
     pub unit: &'static str,
 }
 
-/// What a sampler reads, and by whose leave.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Setup {
-    /// What is measured beyond what every machine has.
-    pub(crate) health: HealthOptions,
-    /// What is left out.
-    pub(crate) collect: crate::collect::options::Options,
-    /// What the privileged helper brought.
-    pub(crate) privileged: crate::probe::Privileged,
-}
-
 /// Takes readings and remembers the counters of the one before.
 #[derive(Debug)]
 pub struct Sampler {
     steady: rates::Rates,
-    #[cfg(target_os = "linux")]
-    root: Root,
     #[cfg(target_os = "linux")]
     setup: Arc<Setup>,
     #[cfg(target_os = "linux")]
@@ -103,18 +91,21 @@ impl Sampler {
     /// A sampler without a reading yet, of what every machine has.
     #[must_use]
     pub fn new(root: Root) -> Self {
-        Self::with(root, Arc::default())
+        Self::with(Arc::new(root.into()), HealthOptions::default(), Arc::new(SystemClock::new()))
     }
 
-    /// A sampler without a reading yet.
-    #[cfg(target_os = "linux")]
-    pub(crate) fn with(root: Root, setup: Arc<Setup>) -> Self {
-        Self { steady: rates::Rates::default(), slow: sources::slow(&root, &setup), root, setup }
+    /// A sampler without a reading yet. The clock is the helper's patience.
+    #[cfg(linux)]
+    #[must_use]
+    pub fn with(setup: Arc<Setup>, options: HealthOptions, clock: Arc<dyn Clock>) -> Self {
+        let slow = sources::slow(&sources::Subject { setup: setup.clone(), options, clock });
+        Self { steady: rates::Rates::default(), slow, setup }
     }
 
     /// A sampler without a reading yet; this platform has nothing to choose from.
-    #[cfg(not(target_os = "linux"))]
-    pub(crate) fn with(_root: Root, _setup: Arc<Setup>) -> Self {
+    #[cfg(not(linux))]
+    #[must_use]
+    pub fn with(_setup: Arc<Setup>, _options: HealthOptions, _clock: Arc<dyn Clock>) -> Self {
         Self { steady: rates::Rates::default(), machine: elsewhere::Machine::default() }
     }
 
@@ -133,7 +124,7 @@ impl Sampler {
 
     #[cfg(target_os = "linux")]
     fn read(&self) -> Vec<Vec<Raw>> {
-        let scope = crate::collect::Scope::with(&self.root, &self.setup.collect, &self.setup.privileged);
+        let scope = crate::collect::Scope::with(&self.setup.root, &self.setup.options, crate::probe::Privileged::none_ref());
         sources::STEADY.iter().map(|(_, read)| read(&scope)).collect()
     }
 

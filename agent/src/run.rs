@@ -8,6 +8,7 @@ mod agent;
 mod hints;
 mod intervals;
 mod inventory;
+mod plugins;
 mod sampling;
 mod schedule;
 pub mod status;
@@ -49,6 +50,9 @@ pub enum RunError {
     /// The client.
     #[error("cannot talk to the server: {0}")]
     Http(#[from] Failure),
+    /// A local check that cannot be.
+    #[error("{0}")]
+    Checks(String),
     /// No random bytes.
     #[error(transparent)]
     Entropy(#[from] NoEntropy),

@@ -49,7 +49,6 @@ pub(crate) fn collect(scope: &Scope<'_>) -> Result<Vec<Certificate>, Failure> {
 }
 
 /// When what stands first in each file expires, by the first path of it: the label outlives a renewal, which changes the fingerprint.
-#[allow(dead_code, reason = "the sampler's certificate days use it")]
 pub(crate) fn expiries(scope: &Scope<'_>) -> Vec<(String, Timestamp)> {
     let found = find(scope);
     let mut expiries: Vec<_> = found.iter().filter_map(|one| Some((one.leads.first()?.clone(), one.certificate.not_after?))).collect();

@@ -39,6 +39,21 @@ language_paths = []
 extensions = "/srv/extensions"
 cloud_metadata = true
 
+[health]
+processes = ["nginx"]
+units = ["user.slice"]
+max_services = 10
+
+[[check]]
+name = "load"
+command = ["/usr/lib/nagios/plugins/check_load", "-w", "5"]
+interval_seconds = 30
+timeout_seconds = 5
+user = "nagios"
+memory_bytes = 134217728
+max_output_bytes = 4096
+max_processes = 4
+
 [log]
 format = "json"
 level = "debug"
@@ -47,6 +62,18 @@ level = "debug"
         state: Some("/var/lib/rollcall-agent".into()),
         root: Some("/mnt/image".into()),
         probe_socket: Some("/run/probe.sock".into()),
+        health: HealthOptions { processes: vec!["nginx".to_owned()], units: vec!["user.slice".to_owned()], max_services: 10 },
+        check: vec![CheckConfig {
+            name: "load".to_owned(),
+            command: ["/usr/lib/nagios/plugins/check_load", "-w", "5"].map(str::to_owned).to_vec(),
+            interval_seconds: 30,
+            timeout_seconds: 5,
+            user: Some("nagios".to_owned()),
+            memory_bytes: 128 << 20,
+            max_output_bytes: 4096,
+            max_processes: 4,
+        }],
+        file: None,
         exclude: Exclude {
             sections: vec![SectionName::Users, SectionName::Processes],
             packages: vec!["linux-*".to_owned()],
@@ -122,6 +149,8 @@ fn every_key_has_a_line_in_the_sample_and_every_line_is_a_key() {
     let config = Config::parse(Path::new("agent.toml"), &text).expect("each line is a key");
     assert!(config.root.is_some() && config.spool_max_bytes.is_some() && config.inventory_interval_seconds.is_some());
     assert_eq!(config.collect, Collect::default(), "what the sample shows is the default");
+    assert_eq!(config.health.max_services, HealthOptions::default().max_services);
+    assert_eq!(config.check.len(), 1);
     let missing: Vec<&str> =
         KEYS.split_whitespace().filter(|key| !text.lines().any(|line| line.starts_with(&format!("{key} = ")))).collect();
     assert!(missing.is_empty(), "not in the sample: {missing:?}");
@@ -129,4 +158,5 @@ fn every_key_has_a_line_in_the_sample_and_every_line_is_a_key() {
 
 /// Every key of `every_key_is_read`.
 const KEYS: &str = "state root probe_socket spool_max_bytes sample_interval_seconds push_interval_seconds inventory_interval_seconds \
-    sections packages paths interfaces certificate_paths language_paths extensions cloud_metadata format level";
+    sections packages paths interfaces certificate_paths language_paths extensions cloud_metadata processes units max_services \
+    name command interval_seconds timeout_seconds user memory_bytes max_output_bytes max_processes format level";

@@ -1,32 +1,20 @@
 //! How long certificates are still good.
 
 use super::Raw;
-use crate::collect::Scope;
+use crate::collect::{Scope, certificates};
 use rollcall_shared::Timestamp;
-
-/// A certificate's subject, where it lies, and when it expires.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Expiry {
-    pub(super) subject: String,
-    pub(super) path: String,
-    pub(super) at: Timestamp,
-}
 
 /// Those that expire first are measured; a web server's bundle of authorities is no news.
 const CERTIFICATES: usize = 64;
 
-/// The certificates of this machine; the collector of that section does not name them yet.
-pub(super) fn expiries(_scope: &Scope<'_>) -> Vec<Expiry> {
-    Vec::new()
+/// Days left of what stands first in each file; negative when it has expired.
+pub(super) fn read(scope: &Scope<'_>, now: Timestamp) -> Vec<Raw> {
+    days_left(certificates::expiries(scope), now)
 }
 
-/// Days left of each; negative when it has expired.
-pub(super) fn read(mut expiries: Vec<Expiry>, now: Timestamp) -> Vec<Raw> {
-    expiries.sort_by(|a, b| (a.at, &a.path, &a.subject).cmp(&(b.at, &b.path, &b.subject)));
-    let one = |expiry: &Expiry| {
-        let attributes = [("path", expiry.path.as_str()), ("subject", expiry.subject.as_str())];
-        Raw::gauge("system.certificate.days_left", &attributes, "d", Some(days(expiry.at, now)))
-    };
+fn days_left(mut expiries: Vec<(String, Timestamp)>, now: Timestamp) -> Vec<Raw> {
+    expiries.sort_by(|a, b| (a.1, &a.0).cmp(&(b.1, &b.0)));
+    let one = |(path, at): &(String, Timestamp)| Raw::gauge("system.certificate.days_left", &[("path", path)], "d", Some(days(*at, now)));
     expiries.iter().take(CERTIFICATES).map(one).collect()
 }
 
@@ -43,9 +31,9 @@ mod tests {
 
     #[test]
     fn an_expired_certificate_has_less_than_no_days() {
-        let expiry = |subject: &str, days: i64| Expiry { subject: subject.into(), path: "/a".into(), at: Timestamp(days * 86_400_000) };
-        let raw = read(vec![expiry("late", 20), expiry("gone", 9)], Timestamp(10 * 86_400_000));
-        let left = |subject, days| Raw::gauge("system.certificate.days_left", &[("path", "/a"), ("subject", subject)], "d", Some(days));
-        assert_eq!(raw, [left("gone", -1.0), left("late", 10.0)]);
+        let expiry = |path: &str, days: i64| (path.to_owned(), Timestamp(days * 86_400_000));
+        let raw = days_left(vec![expiry("/late", 20), expiry("/gone", 9)], Timestamp(10 * 86_400_000));
+        let left = |path, days| Raw::gauge("system.certificate.days_left", &[("path", path)], "d", Some(days));
+        assert_eq!(raw, [left("/gone", -1.0), left("/late", 10.0)]);
     }
 }

@@ -1,10 +1,10 @@
 //! The table of sources: what is read with every sample, and what at which pace.
 
 use super::slow::Slow;
-use super::{Raw, Setup, room};
-use crate::clock::Reading;
-use crate::collect::Scope;
-use crate::root::Root;
+use super::{HealthOptions, Raw, room};
+use crate::clock::{Clock, Reading};
+use crate::collect::{Scope, Setup};
+use crate::probe::Privileged;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,10 +34,18 @@ const DISKS: Duration = Duration::from_mins(10);
 /// Days are counted.
 const CERTIFICATES: Duration = Duration::from_hours(1);
 
+/// What is measured, and by whose leave.
+#[derive(Clone)]
+pub(super) struct Subject {
+    pub(super) setup: Arc<Setup>,
+    pub(super) options: HealthOptions,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
 /// The readers of everything else, each with its share of the series.
-pub(super) fn slow(root: &Root, setup: &Arc<Setup>) -> Vec<Slow> {
-    let mut processes = super::processes::Processes::new(&setup.health.processes);
-    let options = setup.health.clone();
+pub(super) fn slow(subject: &Subject) -> Vec<Slow> {
+    let mut processes = super::processes::Processes::new(&subject.options.processes);
+    let options = subject.options.clone();
     let software = move |scope: &Scope<'_>, _| vec![processes.read(scope), super::units::read(scope, &options), super::links::read(scope)];
     let hardware = |scope: &Scope<'_>, _| {
         use super::hardware::{arrays, memory_errors, supplies};
@@ -45,24 +53,37 @@ pub(super) fn slow(root: &Root, setup: &Arc<Setup>) -> Vec<Slow> {
     };
     let services = |scope: &Scope<'_>, _| vec![super::services::read(scope)];
     let disks = |scope: &Scope<'_>, _| vec![super::disk_health::read(scope)];
-    let certificates = |scope: &Scope<'_>, now: Reading| vec![super::certificates::read(super::certificates::expiries(scope), now.wall)];
+    let certificates = |scope: &Scope<'_>, now: Reading| vec![super::certificates::read(scope, now.wall)];
     let [software_room, hardware_room, services_room, disks_room, certificates_room] = room::SLOW;
     vec![
-        one(root, setup, ("software", UNHURRIED, software_room), software),
-        one(root, setup, ("hardware", UNHURRIED, hardware_room), hardware),
-        one(root, setup, ("services", UNHURRIED, services_room), services),
-        one(root, setup, ("disks", DISKS, disks_room), disks),
-        one(root, setup, ("certificates", CERTIFICATES, certificates_room), certificates),
+        one(subject, ("software", UNHURRIED, software_room), software),
+        one(subject, ("hardware", UNHURRIED, hardware_room), hardware),
+        one(subject, ("services", UNHURRIED, services_room), services),
+        with_helper(subject, ("disks", DISKS, disks_room), disks),
+        one(subject, ("certificates", CERTIFICATES, certificates_room), certificates),
     ]
 }
 
 fn one(
-    root: &Root,
-    setup: &Arc<Setup>,
+    subject: &Subject,
     (name, every, room): (&'static str, Duration, usize),
     mut read: impl FnMut(&Scope<'_>, Reading) -> Vec<Vec<Raw>> + Send + 'static,
 ) -> Slow {
-    let (root, setup) = (root.clone(), setup.clone());
-    let source = move |now: Reading| read(&Scope::with(&root, &setup.collect, &setup.privileged), now);
+    let setup = subject.setup.clone();
+    let source = move |now: Reading| read(&Scope::with(&setup.root, &setup.options, Privileged::none_ref()), now);
+    Slow::new(name, every, room, Box::new(source))
+}
+
+/// With what the privileged helper brings, which is asked each time: for sources that are read rarely.
+fn with_helper(
+    subject: &Subject,
+    (name, every, room): (&'static str, Duration, usize),
+    mut read: impl FnMut(&Scope<'_>, Reading) -> Vec<Vec<Raw>> + Send + 'static,
+) -> Slow {
+    let Subject { setup, clock, .. } = subject.clone();
+    let source = move |now: Reading| {
+        let privileged = setup.probe.current(&*clock);
+        read(&Scope::with(&setup.root, &setup.options, &privileged), now)
+    };
     Slow::new(name, every, room, Box::new(source))
 }

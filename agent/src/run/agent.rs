@@ -2,17 +2,18 @@
 
 use super::hints::Hints;
 use super::intervals::{Intervals, next_tick};
+use super::plugins::Plugins;
 use super::sampling::Sampling;
 use super::status::{IntervalStatus, STATUS_FILE, SectionStatus, SpoolStatus, Status};
 use super::survey::{Done, Survey};
 use super::{RunError, finished};
 use crate::clock::{Clock, Reading};
+use crate::collect::Setup;
 use crate::config::Config;
 use crate::entropy::{self, Jitter};
 use crate::health::{Measurement, Sampler};
 use crate::http::{Failure, Http};
 use crate::identity::Identity;
-use crate::root::Root;
 use crate::sections::SectionCache;
 use crate::spool::Spool;
 use crate::state::StateDir;
@@ -43,10 +44,11 @@ pub struct Agent {
     pub sampler_at_work: Option<JoinHandle<SamplerReading>>,
     pub survey: Survey,
     pub hints: Hints,
+    plugins: Plugins,
     pub exchange: Option<JoinHandle<Answer>>,
     state: StateDir,
     config: Config,
-    root: Root,
+    setup: Arc<Setup>,
     identity: Identity,
     settings: Settings,
     intervals: Intervals,
@@ -83,7 +85,7 @@ impl Agent {
         let jitter = Jitter::new(u64::from_le_bytes(entropy::draw()?));
         let first_push = FIRST_PUSH.min(intervals.push).mul_f64(own_fraction(&identity));
         let setup = Arc::new(config.setup());
-        let root = setup.root.clone();
+        let plugins = Plugins::new(&config, clock.clone()).map_err(RunError::Checks)?;
         let cache = SectionCache::open(state.join("sections"))?;
         tracing::info!(
             agent = %identity.file.agent_id,
@@ -93,11 +95,13 @@ impl Agent {
             "the agent runs"
         );
         Ok(Self {
-            hints: if root.is_live() { Hints::live(&setup.options.collect.extensions) } else { Hints::default() },
-            survey: Survey::new(setup, clock.clone(), cache.clone(), intervals.inventory),
+            plugins,
+            hints: if setup.root.is_live() { Hints::live(&setup.options.collect.extensions) } else { Hints::default() },
+            survey: Survey::new(setup.clone(), clock.clone(), cache.clone(), intervals.inventory),
             cache,
             uplink: Uplink::new(now.monotonic + first_push, intervals.push, jitter),
-            sampler: Some(Box::new(Sampler::new(root.clone()))),
+            sampler: Some(Box::new(Sampler::with(setup.clone(), config.health.clone(), clock.clone()))),
+            setup,
             sample_at: now.monotonic,
             started_at: now.wall,
             flush_at: now.monotonic + intervals.flush,
@@ -106,7 +110,6 @@ impl Agent {
             exchange: None,
             state,
             config,
-            root,
             identity,
             settings,
             intervals,
@@ -122,7 +125,7 @@ impl Agent {
     /// When something is due.
     pub fn deadline(&self) -> Duration {
         let uplink = self.uplink.deadline().unwrap_or(Duration::MAX);
-        self.sample_at.min(self.survey.deadline()).min(uplink).min(self.flush_at)
+        self.sample_at.min(self.survey.deadline()).min(self.plugins.deadline()).min(uplink).min(self.flush_at)
     }
 
     /// Starts everything that is due.
@@ -132,6 +135,7 @@ impl Agent {
             self.start_sampling();
         }
         self.survey.start_due(now);
+        self.poll_plugins(now);
         let push_is_due = self.uplink.deadline().is_some_and(|due| now.monotonic >= due);
         if now.monotonic >= self.flush_at || (push_is_due && self.spool.unsent() == 0) {
             self.flush(now);
@@ -166,11 +170,12 @@ impl Agent {
 
     pub fn sampled(&mut self, reading: Option<SamplerReading>) {
         let now = self.clock.now();
-        let Some((sampler, at, measurements)) = reading else {
-            self.sampler = Some(Box::new(Sampler::new(self.root.clone())));
+        let Some((sampler, at, mut measurements)) = reading else {
+            self.sampler = Some(Box::new(Sampler::with(self.setup.clone(), self.config.health.clone(), self.clock.clone())));
             return;
         };
         self.sampler = Some(sampler);
+        measurements.extend(self.plugins.measurements(now));
         match self.sampling.take(measurements, at.wall, &self.settings.thresholds) {
             Ok(true) => {
                 self.flush(now);
@@ -181,6 +186,14 @@ impl Agent {
         }
     }
 
+    fn poll_plugins(&mut self, now: Reading) {
+        let Some(section) = self.plugins.poll(now) else { return };
+        match self.survey.put(section, now) {
+            Ok(()) => self.report_news(now),
+            Err(error) => self.disk(Err(&error)),
+        }
+    }
+
     pub fn collected(&mut self, done: Option<Done>) {
         let now = self.clock.now();
         match self.survey.take(done, now) {
@@ -188,6 +201,11 @@ impl Agent {
             Ok(false) => return,
             Err(error) => return self.disk(Err(&error)),
         }
+        self.report_news(now);
+    }
+
+    /// Reports what is known, if it differs from what was reported.
+    fn report_news(&mut self, now: Reading) {
         if let Some(report) = self.survey.report(now.wall) {
             let is_news = self.reported.is_none_or(|(root, at)| root != report.root || now.monotonic - at >= REPORT_AT_LEAST);
             if is_news || self.report_anyway {

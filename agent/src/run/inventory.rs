@@ -4,7 +4,7 @@ use crate::collect::{COLLECTED, Collected, Runner};
 use crate::sections::SectionCache;
 use crate::state::StateError;
 use rollcall_shared::message::{Report, SectionEntry, root_hash};
-use rollcall_shared::{ContentHash, Outcome, SectionName, Timestamp, limits};
+use rollcall_shared::{ContentHash, Outcome, Section, SectionName, Timestamp, limits};
 use std::collections::BTreeMap;
 
 /// Collects `names` and makes their content durable.
@@ -20,6 +20,18 @@ pub fn take_inventory(runner: &mut Runner, names: &[SectionName], cache: &Sectio
     }
     cache.put(&contents)?;
     Ok(entries)
+}
+
+/// The entry of a section that comes from no collector, its content made durable.
+///
+/// # Errors
+/// When the content cannot be written.
+pub fn entry_of_section(section: Section, cache: &SectionCache) -> Result<SectionEntry, StateError> {
+    let name = section.name();
+    let collected = Collected { name, section: Some(section), outcome: Outcome::Complete, reason: None, duration_us: 0, bytes_read: 0 };
+    let (entry, content) = entry_of(collected);
+    cache.put(content.as_slice())?;
+    Ok(entry)
 }
 
 /// The latest entry of each section. A report is always about all of them, whatever was looked at last.

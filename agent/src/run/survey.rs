@@ -1,14 +1,14 @@
 //! The inventory at work: which sections are due, the one thread that collects them, and what is known of each.
 
 use super::finished;
-use super::inventory::{Inventory, take_inventory};
+use super::inventory::{Inventory, entry_of_section, take_inventory};
 use super::schedule::Schedule;
 use crate::clock::{Clock, Reading};
 use crate::collect::{COLLECTED, Runner, Setup};
 use crate::sections::SectionCache;
 use crate::state::StateError;
 use rollcall_shared::message::{Report, SectionEntry};
-use rollcall_shared::{ContentHash, SectionName, Timestamp};
+use rollcall_shared::{ContentHash, Section, SectionName, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -96,6 +96,16 @@ impl Survey {
                 Err(error)
             }
         }
+    }
+
+    /// Takes a section that comes from no collector.
+    ///
+    /// # Errors
+    /// When its content could not be written down.
+    pub fn put(&mut self, section: Section, now: Reading) -> Result<(), StateError> {
+        let entry = entry_of_section(section, &self.cache)?;
+        self.inventory.take(vec![entry], now.wall);
+        Ok(())
     }
 
     /// What is known now; none before every section was looked at once.
