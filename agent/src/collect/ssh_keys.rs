@@ -82,6 +82,12 @@ fn readable(scope: &Scope<'_>, mounts: &RemoteMounts, path: &str) -> Option<Stri
         Ok(bytes) => Some(String::from_utf8_lossy(&bytes?).into_owned()),
         // `/dev/null` as a home, or as the file.
         Err(ReadError::NotRegular { .. }) => None,
+        // One home is one problem, however many files of keys it may have.
+        Err(error) if error.is_denied() => {
+            let folder = path.rsplit_once('/').map_or(path, |(folder, _)| folder);
+            scope.problem(format_args!("{folder}: keys may not be read: Permission denied"));
+            None
+        }
         Err(error) => {
             scope.problem(error);
             None
@@ -112,9 +118,11 @@ fn authorized(scope: &Scope<'_>, path: &str, text: &str, user: &str) -> Vec<SshK
 /// The public halves of the host's keys: those by the usual names, and those that sshd is told of.
 fn host_keys(scope: &Scope<'_>, server: &server::Settings) -> Vec<SshKey> {
     const FOLDER: &str = "/etc/ssh";
-    let names = if scope.root().exists(FOLDER) { scope.list(FOLDER) } else { Vec::new() };
-    let usual =
-        names.into_iter().filter(|name| name.starts_with("ssh_host_") && name.ends_with("_key.pub")).map(|name| format!("{FOLDER}/{name}"));
+    let usual = scope
+        .list(FOLDER)
+        .into_iter()
+        .filter(|name| name.starts_with("ssh_host_") && name.ends_with("_key.pub"))
+        .map(|name| format!("{FOLDER}/{name}"));
     let told = server.everywhere("hostkey").map(|path| format!("{}.pub", path.trim_matches('"'))).filter(|path| path.starts_with('/'));
     let paths: BTreeSet<String> = usual.chain(told).filter(|path| !scope.options().exclude.has_path(path)).collect();
     let mut keys = Vec::new();

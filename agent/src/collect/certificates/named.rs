@@ -198,7 +198,7 @@ const APACHE: &[&str] = &[
 pub(super) fn files(scope: &Scope<'_>) -> BTreeSet<(String, &'static str)> {
     let mut named = BTreeSet::new();
     for program in PROGRAMS {
-        named.extend(program.keeps.iter().filter(|path| scope.root().exists(path)).map(|path| ((*path).to_owned(), program.name)));
+        named.extend(program.keeps.iter().map(|path| ((*path).to_owned(), program.name)));
         let mut configurations = Vec::new();
         for place in program.places {
             expand(scope, place, &mut configurations);
@@ -249,8 +249,8 @@ fn expand(scope: &Scope<'_>, place: &str, files: &mut Vec<String>) {
             None => found.into_iter().map(|folder| format!("{folder}/{name}")).collect(),
             Some((begin, end)) => {
                 let fits = |name: &String| name.len() >= begin.len() + end.len() && name.starts_with(begin) && name.ends_with(end);
-                let existing = found.into_iter().filter(|folder| scope.root().exists(folder));
-                existing
+                found
+                    .into_iter()
                     .flat_map(|folder| scope.list(&folder).into_iter().filter(fits).map(move |name| format!("{folder}/{name}")))
                     .take(FILES)
                     .collect()
@@ -263,7 +263,7 @@ fn expand(scope: &Scope<'_>, place: &str, files: &mut Vec<String>) {
 }
 
 fn walk(scope: &Scope<'_>, path: String, depth: usize, files: &mut Vec<String>) {
-    if files.len() >= FILES || scope.options().exclude.has_path(&path) {
+    if files.len() >= FILES || scope.options().exclude.has_path(&path) || is_material(&path) {
         return;
     }
     match scope.root().facts(&path).map(|facts| facts.kind) {
@@ -273,8 +273,19 @@ fn walk(scope: &Scope<'_>, path: String, depth: usize, files: &mut Vec<String>) 
                 walk(scope, format!("{path}/{name}"), depth - 1, files);
             }
         }
-        _ => {}
+        Some(_) => {}
+        // Nothing there is nothing to speak of; not being allowed to see is.
+        None => {
+            if let Err(error) = scope.root().open(&path) {
+                scope.problem(error);
+            }
+        }
     }
+}
+
+/// Keys and certificates that lie among configurations are not opened as such.
+fn is_material(path: &str) -> bool {
+    ["key", "pem", "crt", "cer", "der", "p12", "pfx", "jks"].iter().any(|kind| path.rsplit_once('.').is_some_and(|(_, end)| end == *kind))
 }
 
 /// `setting value;`, `setting = value`, `setting: value`: the settings asked for, and each path of their values.

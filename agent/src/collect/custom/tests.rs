@@ -57,3 +57,10 @@ fn large_strange_and_binary_files_are_refused_by_name() {
         assert!(problems.contains(part), "{part} is not in {problems}");
     }
 }
+
+#[test]
+fn a_machine_without_extensions_has_no_rows_and_a_tree_without_etc_is_none() {
+    assert_eq!(gather(&plant("=== /etc/hostname\na\n")), (vec![], None));
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    assert!(matches!(collect(&Scope::new(&Root::new(directory.path()))), Err(Failure::Skipped(_))));
+}

@@ -33,7 +33,7 @@ pub(super) fn read(scope: &Scope<'_>) -> Vec<ScheduledTask> {
 }
 
 fn names(scope: &Scope<'_>, folder: &str) -> Vec<String> {
-    if scope.options().exclude.has_path(folder) || !scope.root().exists(folder) { Vec::new() } else { scope.list(folder) }
+    if scope.options().exclude.has_path(folder) { Vec::new() } else { scope.list(folder) }
 }
 
 fn accounts(scope: &Scope<'_>, tasks: &mut Vec<ScheduledTask>) {

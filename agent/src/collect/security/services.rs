@@ -150,7 +150,7 @@ pub(super) fn ssh(scope: &Scope<'_>, services: &Services) -> Option<Security> {
         let is_there = services.is_installed("ssh") || services.is_installed("sshd");
         return (!is_there).then(|| control("ssh", "absent", []));
     }
-    // The names that the second and third had before OpenSSH 8.7 and 7.0.
+    // The name that it had before OpenSSH 8.7.
     let older = |name: &str| (name == "kbdinteractiveauthentication").then(|| settings.first("challengeresponseauthentication")).flatten();
     let facts = SETTINGS.map(|(name, fact, usual)| {
         let value = settings.first(name).or_else(|| older(name)).unwrap_or(usual).to_ascii_lowercase();

@@ -1,6 +1,7 @@
 use super::*;
 use crate::collect::testing::plant;
 use crate::root::Root;
+use std::os::unix::fs::PermissionsExt;
 
 const KEY: &str = "AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
@@ -72,4 +73,18 @@ fn ssh_keygen_says_the_same() {
     let keys = collect(&Scope::new(&root)).expect("collected");
     let ours: Vec<String> = keys.iter().map(|key| format!("{} {}", key.bits.unwrap_or(256), key.fingerprint)).collect();
     assert_eq!(ours, said);
+}
+
+#[test]
+fn a_home_that_is_closed_is_one_problem() {
+    let tree = plant("=== /etc/passwd\nann:x:1:1::/home/ann:/bin/sh\n=== /home/ann/.ssh/authorized_keys\n");
+    let home = tree.path().join("home/ann");
+    std::fs::set_permissions(&home, std::fs::Permissions::from_mode(0o000)).expect("closed");
+    let (keys, problems) = gather(&tree);
+    std::fs::set_permissions(&home, std::fs::Permissions::from_mode(0o755)).expect("opened");
+    assert_eq!(keys, [""; 0]);
+    // Root may see everything.
+    if let Some(problems) = problems {
+        assert_eq!(problems, "/home/ann/.ssh: keys may not be read: Permission denied");
+    }
 }

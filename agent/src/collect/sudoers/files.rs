@@ -64,9 +64,8 @@ impl Reading<'_, '_> {
         if !is_folder {
             return self.file(path);
         }
-        let names = if self.scope.root().exists(path) { self.scope.list(path) } else { Vec::new() };
-        // What package managers and editors leave behind.
-        for name in names.into_iter().filter(|name| !name.ends_with('~') && !name.contains('.')) {
+        // What package managers and editors leave behind is passed over.
+        for name in self.scope.list(path).into_iter().filter(|name| !name.ends_with('~') && !name.contains('.')) {
             self.file(&format!("{}/{name}", path.trim_end_matches('/')));
         }
     }
