@@ -1,40 +1,52 @@
-//! Two questions to systemd over D-Bus: which units are loaded and in what state, and how many have failed.
+//! Questions to systemd over D-Bus: which units are loaded and in what state, and how often services were restarted.
 //!
-//! Just as much of the protocol (D-Bus specification 0.41) as these need: one connection, one call, one answer. It never asks for
-//! anything that changes something. Bounded in time and size; what comes back is checked like any other input.
+//! Just as much of the protocol (D-Bus specification 0.41) as these need: one connection, calls, their answers. It never asks for
+//! anything that changes something. All of a conversation shares one deadline, every message has a bound, and what comes back is
+//! checked like any other input: a bus that hangs, lies or never ends costs its section, not the inventory.
 
-use super::containers::connect;
+use super::containers::{Deadline, connect};
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 mod wire;
 
-use wire::{Call, Cursor};
+use wire::{Argument, Call, Cursor};
 
-/// The bus that everybody may use, and systemd's own socket for machines without a bus, which only root may use.
+/// The bus that everybody may use.
 const SYSTEM_BUS: &str = "/run/dbus/system_bus_socket";
+
+/// systemd's own socket, which only root may use: it answers without a bus, and while one hangs.
 const PRIVATE: &str = "/run/systemd/private";
 
-/// systemd answers in milliseconds; under load it may take a second.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// systemd answers in milliseconds; under load it may take a second. This is for a whole conversation.
+const PATIENCE: Duration = Duration::from_millis(2500);
+
+/// systemd's own socket gets this to say that it is there; then the bus is asked.
+const FIRST_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Bytes of one message: 1,000 units are described in 300 KiB.
 const MESSAGE_BYTES: usize = 16 << 20;
 
-/// Messages that are skipped while waiting for an answer: signals that the bus sends to everyone who connects.
-const SKIPPED: usize = 64;
+/// Messages of one conversation, the signals that a bus sends to everyone among them.
+const MESSAGES: usize = 10_000;
 
 /// Units of one answer.
 const UNITS: usize = 100_000;
+
+/// Calls that wait for their answers at one time: a bus allows 128 (`max_replies_per_connection`).
+const WAITING: usize = 64;
 
 /// A loaded unit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Unit {
     pub(crate) name: String,
+    pub(crate) description: String,
     pub(crate) load_state: String,
     pub(crate) active_state: String,
     pub(crate) sub_state: String,
+    /// Its object on the bus.
+    pub(crate) path: String,
 }
 
 const MANAGER: Call<'_> = Call {
@@ -45,28 +57,59 @@ const MANAGER: Call<'_> = Call {
     arguments: &[],
 };
 
-/// All units that systemd has loaded.
-pub(crate) fn units() -> Result<Vec<Unit>, String> {
-    parse_units(&ask(&MANAGER)?)
-}
+const PROPERTY: Call<'_> = Call { interface: "org.freedesktop.DBus.Properties", member: "Get", ..MANAGER };
 
 /// How many units have failed.
 pub(crate) fn failed_units() -> Result<u32, String> {
-    let call = Call {
-        interface: "org.freedesktop.DBus.Properties",
-        member: "Get",
-        arguments: &["org.freedesktop.systemd1.Manager", "NFailedUnits"],
-        ..MANAGER
-    };
-    parse_count(&ask(&call)?)
+    Manager::open()?.failed_units()
 }
 
-fn ask(call: &Call<'_>) -> Result<Answer, String> {
-    let by_bus = Bus::open(SYSTEM_BUS).and_then(|mut bus| {
+/// systemd, as it answers on one connection.
+pub(crate) struct Manager(Bus);
+
+impl Manager {
+    /// Connects to systemd, by its own socket where that is allowed, else by the bus.
+    pub(crate) fn open() -> Result<Self, String> {
+        if rustix::process::geteuid().is_root()
+            && let Ok(bus) = Bus::open(PRIVATE, Deadline::after(FIRST_PATIENCE))
+        {
+            return Ok(Self(Bus { deadline: Deadline::after(PATIENCE), ..bus }));
+        }
+        Self::by_bus(SYSTEM_BUS, Deadline::after(PATIENCE)).map_err(|error| format!("{SYSTEM_BUS}: {error}"))
+    }
+
+    fn by_bus(path: &str, deadline: Deadline) -> Result<Self, String> {
+        let mut bus = Bus::open(path, deadline)?;
         bus.hello()?;
-        bus.call(call)
-    });
-    by_bus.or_else(|error| Bus::open(PRIVATE).and_then(|mut bus| bus.call(call)).map_err(|_| format!("{SYSTEM_BUS}: {error}")))
+        Ok(Self(bus))
+    }
+
+    /// All units that are loaded.
+    pub(crate) fn units(&mut self) -> Result<Vec<Unit>, String> {
+        parse_units(&self.0.call(&MANAGER)?)
+    }
+
+    /// The loaded units whose load, active or sub state is one of these.
+    pub(crate) fn units_in(&mut self, states: &[&str]) -> Result<Vec<Unit>, String> {
+        parse_units(&self.0.call(&Call { member: "ListUnitsFiltered", arguments: &[Argument::Texts(states)], ..MANAGER })?)
+    }
+
+    /// How many units have failed.
+    pub(crate) fn failed_units(&mut self) -> Result<u32, String> {
+        let arguments = [Argument::Text(MANAGER.interface), Argument::Text("NFailedUnits")];
+        parse_count(&self.0.call(&Call { arguments: &arguments, ..PROPERTY })?)
+    }
+
+    /// How often each of these services was restarted by systemd itself; none for one that does not say. Before version 235 none does.
+    pub(crate) fn restarts(&mut self, paths: &[&str]) -> Result<Vec<Option<u32>>, String> {
+        const ARGUMENTS: [Argument<'_>; 2] = [Argument::Text("org.freedesktop.systemd1.Service"), Argument::Text("NRestarts")];
+        let mut restarts = Vec::with_capacity(paths.len());
+        for paths in paths.chunks(WAITING) {
+            let calls: Vec<_> = paths.iter().map(|path| Call { path, arguments: &ARGUMENTS, ..PROPERTY }).collect();
+            restarts.extend(self.0.calls(&calls)?.iter().map(|answer| parse_count(answer.as_ref()?).ok()));
+        }
+        Ok(restarts)
+    }
 }
 
 /// A body and its byte order.
@@ -77,18 +120,20 @@ struct Answer {
 
 struct Bus {
     stream: UnixStream,
+    deadline: Deadline,
     serial: u32,
+    messages: usize,
 }
 
 impl Bus {
     /// Connects and says who is asking; the socket's own credentials prove it.
-    fn open(path: &str) -> Result<Self, String> {
+    fn open(path: &str, deadline: Deadline) -> Result<Self, String> {
         let stream = connect(path).map_err(|error| error.to_string())?;
-        stream.set_read_timeout(Some(PATIENCE)).map_err(|error| error.to_string())?;
-        stream.set_write_timeout(Some(PATIENCE)).map_err(|error| error.to_string())?;
-        let mut bus = Self { stream, serial: 0 };
-        let uid: String = rustix::process::getuid().as_raw().to_string().bytes().map(|digit| format!("{digit:02x}")).collect();
-        bus.send(format!("\0AUTH EXTERNAL {uid}\r\n").as_bytes())?;
+        let mut bus = Self { stream, deadline, serial: 0, messages: 0 };
+        let uid: String = rustix::process::geteuid().as_raw().to_string().bytes().map(|digit| format!("{digit:02x}")).collect();
+        // With the end of the conversation about who is asking already in it, as systemd's own clients do: systemd does not look
+        // at a message that arrives together with a `BEGIN` until something else arrives.
+        bus.send(format!("\0AUTH EXTERNAL {uid}\r\nBEGIN\r\n").as_bytes())?;
         // `OK`, the server's 32 digits, and the end of the line.
         let mut line = Vec::new();
         while !line.ends_with(b"\r\n") {
@@ -100,7 +145,6 @@ impl Bus {
         if !line.starts_with(b"OK ") {
             return Err("the bus refuses this user".to_owned());
         }
-        bus.send(b"BEGIN\r\n")?;
         Ok(bus)
     }
 
@@ -111,61 +155,97 @@ impl Bus {
     }
 
     fn call(&mut self, call: &Call<'_>) -> Result<Answer, String> {
-        self.serial += 1;
-        let message = call.message(self.serial);
-        self.send(&message)?;
-        for _ in 0..SKIPPED {
-            let head = self.receive(wire::HEAD)?;
-            let head = wire::Head::parse(&head)?;
-            let rest = head.fields_length.next_multiple_of(8).checked_add(head.body_length).filter(|&length| length <= MESSAGE_BYTES);
-            let rest = self.receive(rest.ok_or("a message that is too large")?)?;
-            let (fields, body) = rest.split_at(head.fields_length.next_multiple_of(8));
-            if wire::reply_serial(&fields[..head.fields_length], head.big_endian) != Some(self.serial) {
-                continue;
-            }
-            return match head.kind {
-                wire::METHOD_RETURN => Ok(Answer { body: body.to_vec(), big_endian: head.big_endian }),
-                _ => Err("the call was answered with an error".to_owned()),
-            };
-        }
-        Err("no answer among the messages".to_owned())
+        let answer = self.calls(std::slice::from_ref(call))?.pop().flatten();
+        answer.ok_or_else(|| format!("{} was answered with an error", call.member))
     }
 
-    fn send(&mut self, bytes: &[u8]) -> Result<(), String> {
-        self.stream.write_all(bytes).map_err(|error| error.to_string())
+    /// Sends calls together and waits for all answers; none for a call that was answered with an error.
+    fn calls(&mut self, calls: &[Call<'_>]) -> Result<Vec<Option<Answer>>, String> {
+        let first = self.serial + 1;
+        let mut message = Vec::new();
+        for call in calls {
+            self.serial += 1;
+            message.extend(call.message(self.serial));
+        }
+        self.send(&message)?;
+        let mut answers: Vec<Option<Option<Answer>>> = calls.iter().map(|_| None).collect();
+        while answers.iter().any(Option::is_none) {
+            let Some((serial, answer)) = self.message()? else { continue };
+            let place = serial.checked_sub(first).and_then(|place| answers.get_mut(usize::try_from(place).ok()?));
+            if let Some(place) = place {
+                *place = Some(answer);
+            }
+        }
+        Ok(answers.into_iter().map(Option::flatten).collect())
+    }
+
+    /// The next message, when it is an answer: to which call, and what.
+    fn message(&mut self) -> Result<Option<(u32, Option<Answer>)>, String> {
+        self.messages += 1;
+        if self.messages > MESSAGES {
+            return Err("no answer among the messages".to_owned());
+        }
+        let head = wire::Head::parse(&self.receive(wire::HEAD)?)?;
+        let fields_length = head.fields_length.next_multiple_of(8);
+        let rest = fields_length.checked_add(head.body_length).filter(|&length| length <= MESSAGE_BYTES);
+        let mut fields = self.receive(rest.ok_or("a message that is too large")?)?;
+        let body = fields.split_off(fields_length);
+        let serial = fields.get(..head.fields_length).and_then(|fields| wire::reply_serial(fields, head.big_endian));
+        let answer = (head.kind == wire::METHOD_RETURN).then_some(Answer { body, big_endian: head.big_endian });
+        Ok(serial.map(|serial| (serial, answer)))
+    }
+
+    fn send(&mut self, mut bytes: &[u8]) -> Result<(), String> {
+        while !bytes.is_empty() {
+            let left = self.deadline.left().map_err(|error| error.to_string())?;
+            self.stream.set_write_timeout(Some(left)).map_err(|error| error.to_string())?;
+            let written = self.stream.write(bytes).map_err(|error| error.to_string())?;
+            bytes = bytes.get(written..).unwrap_or_default();
+        }
+        Ok(())
     }
 
     fn receive(&mut self, length: usize) -> Result<Vec<u8>, String> {
         let mut bytes = vec![0; length];
-        self.stream.read_exact(&mut bytes).map_err(|error| error.to_string())?;
+        let mut filled = 0;
+        while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            let left = self.deadline.left().map_err(|error| error.to_string())?;
+            self.stream.set_read_timeout(Some(left)).map_err(|error| error.to_string())?;
+            match self.stream.read(rest).map_err(|error| error.to_string())? {
+                0 => return Err("the connection was closed".to_owned()),
+                read => filled += read,
+            }
+        }
         Ok(bytes)
     }
 }
 
-/// `a(ssssssouso)`: name, description, load, active and sub state, followed unit, path, job's number, type and path.
-fn parse_units(answer: &Answer) -> Result<Vec<Unit>, String> {
+/// `a(…)`: the structs of an array, one after the other.
+fn parse_array<T>(answer: &Answer, parse: impl Fn(&mut Cursor<'_>) -> Option<T>) -> Result<Vec<T>, String> {
     let mut cursor = Cursor::new(&answer.body, answer.big_endian);
-    let length = cursor.number().ok_or("no array of units")?;
+    let length = cursor.number().ok_or("an answer that is no array")?;
     cursor.align(8);
     let end = cursor.position().saturating_add(usize::try_from(length).unwrap_or(usize::MAX)).min(answer.body.len());
-    let mut units = Vec::new();
-    while cursor.position() < end && units.len() < UNITS {
-        units.push(parse_unit(&mut cursor).ok_or("a unit that is cut short")?);
+    let mut found = Vec::new();
+    while cursor.position() < end && found.len() < UNITS {
+        cursor.align(8);
+        found.push(parse(&mut cursor).ok_or("an array that is cut short")?);
     }
-    Ok(units)
+    Ok(found)
 }
 
-fn parse_unit(cursor: &mut Cursor<'_>) -> Option<Unit> {
-    cursor.align(8);
-    let name = cursor.text()?.to_owned();
-    cursor.text()?;
-    let (load_state, active_state, sub_state) = (cursor.text()?.to_owned(), cursor.text()?.to_owned(), cursor.text()?.to_owned());
-    cursor.text()?;
-    cursor.text()?;
-    cursor.number()?;
-    cursor.text()?;
-    cursor.text()?;
-    Some(Unit { name, load_state, active_state, sub_state })
+/// `(ssssssouso)`: name, description, load, active and sub state, followed unit, path, job's number, type and path.
+fn parse_units(answer: &Answer) -> Result<Vec<Unit>, String> {
+    parse_array(answer, |cursor| {
+        let mut text = || cursor.text().map(str::to_owned);
+        let (name, description, load_state, active_state, sub_state) = (text()?, text()?, text()?, text()?, text()?);
+        cursor.text()?;
+        let path = cursor.text()?.to_owned();
+        cursor.number()?;
+        cursor.text()?;
+        cursor.text()?;
+        Some(Unit { name, description, load_state, active_state, sub_state, path })
+    })
 }
 
 /// A variant that holds a `u`.

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 mod socket;
 
-pub(crate) use socket::connect;
+pub(crate) use socket::{Deadline, connect};
 
 /// Runtimes that speak Docker's interface, and where they listen.
 const SOCKETS: [(&str, &str); 3] =

@@ -63,15 +63,55 @@ fn bus(directory: &std::path::Path) -> Option<(std::process::Child, String)> {
 fn a_real_bus_answers() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let Some((mut daemon, socket)) = bus(directory.path()) else { return };
-    let mut bus = Bus::open(&socket).expect("a bus");
+    let mut bus = Bus::open(&socket, Deadline::after(PATIENCE)).expect("a bus");
     bus.hello().expect("welcome");
     let name = "org.freedesktop.DBus";
-    let call = Call { destination: name, path: "/org/freedesktop/DBus", interface: name, member: "NameHasOwner", arguments: &[name] };
+    let call = Call { destination: name, path: "/org/freedesktop/DBus", interface: name, member: "NameHasOwner", arguments: &[Argument::Text(name)] };
     let owned = bus.call(&call).expect("an answer");
     assert_eq!(owned.body, [1, 0, 0, 0]);
     assert!(bus.call(&Call { member: "NoSuchMethod", ..call }).is_err());
+    let together = bus.calls(&[call, Call { member: "NoSuchMethod", ..call }, call]).expect("answers");
+    assert_eq!(together.iter().map(Option::is_some).collect::<Vec<_>>(), [true, false, true]);
     daemon.kill().expect("ended");
     daemon.wait().expect("ended");
+}
+
+#[test]
+fn an_array_that_is_cut_short_is_an_error() {
+    assert!(parse_units(&answer(vec![9, 0, 0, 0, 0, 0, 0, 0, 1])).is_err());
+}
+
+/// What a peer that writes `answer` and then keeps silent makes of a conversation.
+fn conversation(answer: &'static [u8]) -> Result<Vec<Unit>, String> {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("bus");
+    let listener = std::os::unix::net::UnixListener::bind(&path).expect("bound");
+    let peer = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("asked");
+        stream.write_all(answer).expect("answered");
+        // Until the other side gives up.
+        let _ = stream.read_to_end(&mut Vec::new());
+    });
+    let path = path.to_str().expect("UTF-8");
+    let units = Bus::open(path, Deadline::after(Duration::from_millis(50))).map(Manager).and_then(|mut manager| manager.units());
+    peer.join().expect("a peer");
+    units
+}
+
+#[test]
+fn a_bus_that_hangs_lies_or_refuses_is_left() {
+    for answer in [&b""[..], b"REJECTED EXTERNAL\r\n", b"OK 0123456789\r\n", b"OK 0123456789\r\nnonsense nonsense nonsense", b"OK 0\r\nl\x02\x00\x01\xff\xff\xff\x7f\x01\x00\x00\x00\xff\xff\xff\x03"]
+    {
+        assert!(conversation(answer).is_err(), "{}", String::from_utf8_lossy(answer));
+    }
+}
+
+#[test]
+fn an_array_of_texts_is_marshalled() {
+    let call = Call { member: "ListUnitsFiltered", arguments: &[Argument::Texts(&["failed", "x"])], ..MANAGER };
+    let message = call.message(1);
+    assert!(message.ends_with(b"\x12\0\0\0\x06\0\0\0failed\0\0\x01\0\0\0x\0"), "{message:?}");
+    assert!(message.windows(6).any(|window| window == b"\x01g\0\x02as"));
 }
 
 proptest! {

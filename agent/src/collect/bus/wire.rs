@@ -9,21 +9,53 @@ pub(super) const METHOD_RETURN: u8 = 2;
 /// Neither systemd nor a bus is started by asking.
 const NO_AUTO_START: u8 = 2;
 
-/// A method call with text arguments.
+/// An argument of a call.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Argument<'a> {
+    /// `s`.
+    Text(&'a str),
+    /// `as`.
+    Texts(&'a [&'a str]),
+}
+
+/// A method call.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Call<'a> {
     pub(super) destination: &'a str,
     pub(super) path: &'a str,
     pub(super) interface: &'a str,
     pub(super) member: &'a str,
-    pub(super) arguments: &'a [&'a str],
+    pub(super) arguments: &'a [Argument<'a>],
+}
+
+impl Argument<'_> {
+    fn signature(&self) -> &'static str {
+        match self {
+            Self::Text(_) => "s",
+            Self::Texts(_) => "as",
+        }
+    }
+
+    fn push(&self, body: &mut Vec<u8>) {
+        match self {
+            Self::Text(text) => push_text(body, text),
+            Self::Texts(texts) => {
+                // The length of an array counts from its first element, which may be padded.
+                pad(body, 4);
+                let mut elements = Vec::new();
+                texts.iter().for_each(|text| push_text(&mut elements, text));
+                body.extend(length(&elements));
+                body.extend(elements);
+            }
+        }
+    }
 }
 
 impl Call<'_> {
     /// The whole message, little-endian.
     pub(super) fn message(&self, serial: u32) -> Vec<u8> {
         let mut body = Vec::new();
-        self.arguments.iter().for_each(|argument| push_text(&mut body, argument));
+        self.arguments.iter().for_each(|argument| argument.push(&mut body));
         let mut fields = Vec::new();
         push_field(&mut fields, 1, "o", self.path);
         push_field(&mut fields, 2, "s", self.interface);
@@ -32,7 +64,7 @@ impl Call<'_> {
         if !self.arguments.is_empty() {
             pad(&mut fields, 8);
             fields.extend([8, 1, b'g', 0]);
-            push_signature(&mut fields, &"s".repeat(self.arguments.len()));
+            push_signature(&mut fields, &self.arguments.iter().map(Argument::signature).collect::<String>());
         }
         let mut message = vec![b'l', METHOD_CALL, NO_AUTO_START, 1];
         message.extend(length(&body));

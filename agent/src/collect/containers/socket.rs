@@ -1,14 +1,34 @@
 //! One HTTP GET over a unix socket, bounded in time and size.
 
+use crate::clock::{Clock, SystemClock};
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-/// A daemon that is alive answers in milliseconds; each read and write waits this long.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// A daemon that is alive answers in milliseconds, with thousands of containers in a second; this is for a whole exchange.
+const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Reads of one answer: with [`PATIENCE`] each, a daemon that drips bytes is left after that many.
-const READS: usize = 4096;
+/// When to stop waiting for a daemon, however it keeps one waiting. It decides about nothing but that.
+pub(crate) struct Deadline {
+    clock: SystemClock,
+    limit: Duration,
+}
+
+impl Deadline {
+    /// That much time from now.
+    pub(crate) fn after(limit: Duration) -> Self {
+        Self { clock: SystemClock::new(), limit }
+    }
+
+    /// The time that is left.
+    ///
+    /// # Errors
+    /// When none is.
+    pub(crate) fn left(&self) -> io::Result<Duration> {
+        let left = self.limit.checked_sub(self.clock.now().monotonic).filter(|left| !left.is_zero());
+        left.ok_or_else(|| io::Error::new(io::ErrorKind::TimedOut, format!("no whole answer within {} ms", self.limit.as_millis())))
+    }
+}
 
 /// Bytes of an answer; a container is described in 1 to 4 KiB.
 const ANSWER_BYTES: usize = 16 << 20;
@@ -20,21 +40,22 @@ pub(super) fn get(path: &str, target: &str) -> Result<Vec<u8>, String> {
 }
 
 fn exchange(path: &str, target: &str) -> io::Result<Vec<u8>> {
+    let deadline = Deadline::after(PATIENCE);
     let mut stream = connect(path)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(deadline.left()?))?;
     let request = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\nAccept: application/json\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes())?;
     let mut answer = Vec::new();
-    let mut chunk = vec![0; 16 << 10];
-    for _ in 0..READS {
+    let mut chunk = vec![0; 64 << 10];
+    loop {
+        stream.set_read_timeout(Some(deadline.left()?))?;
         match stream.read(&mut chunk)? {
             0 => return Ok(answer),
             read if answer.len() + read > ANSWER_BYTES => break,
-            read => answer.extend_from_slice(&chunk[..read]),
+            read => answer.extend_from_slice(chunk.get(..read).unwrap_or_default()),
         }
     }
-    Err(io::Error::other(format!("the answer is longer than {ANSWER_BYTES} bytes or comes too slowly")))
+    Err(io::Error::other(format!("the answer is longer than {ANSWER_BYTES} bytes")))
 }
 
 /// A daemon that accepts nobody any more refuses at once instead of holding the agent in its queue.

@@ -88,7 +88,7 @@ rows! {
         format!("{}/{}/{architecture}/{location}", row.manager, row.name)
     }
 
-    /// One system service.
+    /// One system service. Its main process and memory would change without the service changing.
     Service {
         /// Unit or script name, such as `ssh.service`.
         name: String,
@@ -102,7 +102,7 @@ rows! {
         sub_state: Option<String>,
         /// `enabled`, `disabled`, `static`, `masked`, ….
         enabled: Option<String>,
-        /// User it runs as.
+        /// User it runs as; `root` where systemd's unit names none.
         user: Option<String>,
         /// Command it runs, secrets redacted.
         command: Option<String>,
