@@ -1,35 +1,28 @@
 //! Taking secrets out of command lines before they leave the host.
 //!
-//! What is taken out is the value of anything that calls itself a password, token, key or the like, in the forms `--name=value`,
-//! `--name value` and `NAME=value`, passwords in URLs, and the attached `-pVALUE` of database clients. It errs on the side of taking.
+//! What is taken out is the value of anything that calls itself a password, token, key or the like, in whatever form command lines,
+//! URLs, JSON, connection strings and headers give it; the options by which known clients take a password; variables handed to
+//! containers; and what is known as a key by its own look. A script or a document inside one argument is read like the rest. It errs
+//! on the side of taking: what it takes too much is a word of a command line, what it takes too little is somebody's password.
 
 use super::text::{bounded, tidy};
 use rollcall_shared::limits::TEXT_BYTES;
 
+mod clients;
+mod names;
+mod prose;
+
+use clients::Clients;
+
 const REDACTED: &str = "[redacted]";
 
-/// Words in a name that make its value a secret.
-const NAMES: [&str; 13] = [
-    "password",
-    "passwd",
-    "passphrase",
-    "pwd",
-    "secret",
-    "token",
-    "apikey",
-    "api-key",
-    "api_key",
-    "credential",
-    "private-key",
-    "private_key",
-    "access_key",
-];
+/// Scripts within scripts that are read as such: `sudo sh -c "su -c 'mysql -px'"`.
+const DEPTH: usize = 4;
 
 /// A command line of arguments, joined by blanks, without its secrets; none when there are no arguments.
 pub(crate) fn redacted<'a>(arguments: impl Iterator<Item = &'a str>) -> Option<String> {
     let mut command = String::new();
-    let mut next_is_secret = false;
-    let mut program = None;
+    let mut reader = Reader::default();
     for argument in arguments {
         // One over the limit is enough to be cut; nothing beyond would be kept.
         if command.len() > TEXT_BYTES {
@@ -38,165 +31,189 @@ pub(crate) fn redacted<'a>(arguments: impl Iterator<Item = &'a str>) -> Option<S
         if !command.is_empty() {
             command.push(' ');
         }
-        let program = *program.get_or_insert_with(|| argument.rsplit('/').next().unwrap_or_default());
+        reader.word(&mut command, argument, 0);
+    }
+    // A key may have been cut into words at its blanks.
+    tidy(&prose::without_private_keys(&command)).map(bounded)
+}
+
+/// What the next word is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Next {
+    /// Nothing special.
+    #[default]
+    Plain,
+    /// A secret.
+    Secret,
+    /// `user:password`, or `user%password`.
+    UserAndPassword,
+    /// `NAME=value` of a variable.
+    Variable,
+    /// The value of an `Authorization` header, with or without its scheme.
+    Authorization,
+    /// A secret after this many more words that are no options.
+    SecretAfter(u8),
+    /// From here on every word that is no option.
+    AllSecret,
+}
+
+/// Reads words one after the other and remembers what an earlier one said of the next.
+#[derive(Default)]
+struct Reader {
+    clients: Clients,
+    next: Next,
+}
+
+impl Reader {
+    /// Adds one word without its secrets.
+    fn word(&mut self, out: &mut String, word: &str, depth: usize) {
+        if self.is_taken(out, word) {
+            return;
+        }
+        self.clients.see(word);
+        if let Some(flag) = self.clients.attached(word) {
+            out.extend([flag, REDACTED]);
+            return;
+        }
+        let clean = prose::scrubbed(word);
+        if depth < DEPTH && clean.contains(char::is_whitespace) {
+            script(out, &clean, depth + 1);
+        } else {
+            out.push_str(&clean);
+        }
+        self.next = self.after(word).unwrap_or(match self.next {
+            next @ (Next::SecretAfter(_) | Next::AllSecret) => next,
+            _ => Next::Plain,
+        });
+    }
+
+    /// Whether the word was what an earlier one announced; then what may be shown of it has been added.
+    fn is_taken(&mut self, out: &mut String, word: &str) -> bool {
         // The next option is never the value of this one.
-        if std::mem::take(&mut next_is_secret) && !argument.starts_with('-') {
-            command.push_str(REDACTED);
-            continue;
+        if is_option(word) {
+            return false;
         }
-        next_is_secret = push(&mut command, argument, program);
+        match self.next {
+            Next::Plain => return false,
+            _ if word.contains(REDACTED) => out.push_str(word),
+            Next::Secret | Next::SecretAfter(0) => out.push_str(REDACTED),
+            Next::AllSecret => {
+                out.push_str(REDACTED);
+                return true;
+            }
+            Next::SecretAfter(more) => {
+                self.next = Next::SecretAfter(more - 1);
+                return false;
+            }
+            Next::UserAndPassword => {
+                let Some((user, password)) =
+                    word.split_once([':', '%']).filter(|(user, password)| !is_numeric(user) || !is_numeric(password))
+                else {
+                    return false;
+                };
+                out.push_str(user);
+                if !password.is_empty() {
+                    out.extend([":", REDACTED]);
+                }
+            }
+            Next::Variable => {
+                let Some((name, _)) = word.split_once('=') else { return false };
+                out.extend([name.trim_start_matches(['"', '\'']), "=", REDACTED]);
+            }
+            Next::Authorization => {
+                if names::is_scheme(word) {
+                    out.push_str(word);
+                    self.next = Next::Secret;
+                    return true;
+                }
+                out.push_str(REDACTED);
+            }
+        }
+        self.next = Next::Plain;
+        true
     }
-    tidy(&command).map(bounded)
-}
 
-/// Adds one argument; says whether the next one is a secret.
-fn push(command: &mut String, argument: &str, program: &str) -> bool {
-    if let Some(flag) = password_flag(argument, program) {
-        command.extend([flag, REDACTED]);
-        return false;
+    /// What a word says of the next one; none when nothing.
+    fn after(&self, word: &str) -> Option<Next> {
+        let bare = word.trim_matches(['"', '\'']);
+        if let Some(next) = self.clients.after(bare) {
+            return Some(next);
+        }
+        let announced = bare.strip_suffix([':', '=']);
+        if announced.is_some_and(names::is_header) {
+            return Some(Next::Authorization);
+        }
+        if bare.eq_ignore_ascii_case("bearer") || matches!(bare, "requirepass" | "masterauth") || announced.is_some_and(names::is_secret) {
+            return Some(Next::Secret);
+        }
+        let is_flag = bare.starts_with('-') && !bare.contains(['=', ' ']);
+        match bare {
+            _ if is_flag && names::is_secret(bare) => Some(Next::Secret),
+            "-u" | "-U" | "--user" | "--userpwd" | "--proxy-user" | "--username" | "--login" | "--auth" | "--creds" => {
+                Some(Next::UserAndPassword)
+            }
+            _ => None,
+        }
     }
-    let found = push_without_assignments(command, argument);
-    !found && argument.starts_with('-') && !argument.contains('=') && is_secret(argument) || is_password_flag_alone(argument, program)
 }
 
-fn is_name(character: char) -> bool {
-    character.is_alphanumeric() || matches!(character, '_' | '-' | '.')
-}
-
-/// Adds one argument without the values of secrets named in it, wherever they stand: a script or a JSON document is one argument too.
-fn push_without_assignments(command: &mut String, argument: &str) -> bool {
-    let mut found = false;
-    let mut plain = String::with_capacity(argument.len());
-    let mut rest = argument;
-    while let Some(start) = rest.find(is_name) {
-        let (before, tail) = rest.split_at(start);
-        let (name, tail) = tail.split_at(tail.find(|character| !is_name(character)).unwrap_or(tail.len()));
-        plain.extend([before, name]);
+/// Adds the words of a script with the blanks between them as they are.
+fn script(out: &mut String, text: &str, depth: usize) {
+    let mut reader = Reader::default();
+    let mut rest = text;
+    while let Some(start) = rest.find(|character: char| !character.is_whitespace()) {
+        let (blanks, tail) = rest.split_at(start);
+        let (word, tail) = tail.split_at(end_of_word(tail));
+        out.push_str(blanks);
+        match quoted(word) {
+            // What is quoted may be a script again.
+            Some((quote, inner)) if reader.next == Next::Plain => {
+                out.push(quote);
+                reader.word(out, inner, depth);
+                out.push(quote);
+            }
+            Some((_, inner)) => reader.word(out, inner, depth),
+            None => reader.word(out, word, DEPTH),
+        }
         rest = tail;
-        let Some(separator) = separator(tail).filter(|_| is_secret(name)) else { continue };
-        let (between, value) = tail.split_at(separator);
-        // An option that is nothing but the assignment ends with its argument, blanks or not.
-        let is_whole = !between.ends_with(['"', '\'']) && plain.trim_start_matches('-') == name.trim_start_matches('-');
-        let end = if is_whole { value.len() } else { value_end(between, value) };
-        plain.extend([between, if end == 0 { "" } else { REDACTED }]);
-        rest = &value[end..];
-        found = true;
     }
-    plain.push_str(rest);
-    push_without_passwords_in_urls(command, &plain);
-    found
+    out.push_str(rest);
 }
 
-/// Bytes up to the value: `=`, `: "`, `" : "`; none when what follows the name is no assignment.
-fn separator(tail: &str) -> Option<usize> {
-    let quote = tail.strip_prefix(['"', '\'']).unwrap_or(tail).trim_start();
-    let value = quote.strip_prefix([':', '=']).filter(|value| !value.starts_with("//"))?.trim_start();
-    let value = value.strip_prefix(['"', '\'']).unwrap_or(value);
-    Some(tail.len() - value.len())
-}
-
-/// A quoted value ends with its quote, another with the blank or sign after it.
-fn value_end(between: &str, value: &str) -> usize {
-    let quote = between.chars().next_back().filter(|character| matches!(character, '"' | '\''));
-    let ends = |character: char| match quote {
-        Some(quote) => character == quote,
-        None => character.is_whitespace() || matches!(character, ',' | ';' | '&' | '}' | ')' | '"' | '\''),
-    };
-    value.find(ends).unwrap_or(value.len())
-}
-
-/// Files that hold a secret are not the secret.
-fn is_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    let is_place = ["file", "path", "dir", "url", "uri", "type", "fd"].iter().any(|place| name.ends_with(place));
-    !is_place && NAMES.iter().any(|word| name.contains(word))
-}
-
-/// `-pVALUE` of MySQL and MariaDB clients, `-aVALUE` of none: redis takes its password as the next argument.
-fn password_flag<'a>(argument: &'a str, program: &str) -> Option<&'a str> {
-    let takes = program.starts_with("mysql") || program.starts_with("mariadb") || program == "sshpass";
-    (takes && argument.len() > 2 && argument.starts_with("-p")).then(|| &argument[..2])
-}
-
-fn is_password_flag_alone(argument: &str, program: &str) -> bool {
-    match argument {
-        "-a" => program == "redis-cli",
-        "-p" => matches!(program, "sshpass" | "mongo" | "mongosh" | "mongodump" | "mongorestore" | "smbclient" | "ldapsearch"),
-        "-w" => program.starts_with("ldap"),
-        "-u" | "--user" | "-U" => matches!(program, "curl" | "smbclient"),
-        "-P" => matches!(program, "sqlcmd" | "isql"),
-        _ => false,
-    }
-}
-
-/// `scheme://user:password@host`.
-fn push_without_passwords_in_urls(command: &mut String, argument: &str) {
-    let mut rest = argument;
-    while let Some((before, after)) = rest.split_once("://") {
-        command.extend([before, "://"]);
-        let authority = &after[..after.find(['/', '?', '#', ' ', '"', '\'']).unwrap_or(after.len())];
-        rest = after;
-        if let Some((user, _)) = authority.rsplit_once('@').and_then(|(user, _)| user.split_once(':')) {
-            command.extend([user, ":", REDACTED]);
-            rest = &after[authority.rfind('@').unwrap_or(0)..];
+/// A word ends with the blank after it that is not within quotes.
+fn end_of_word(text: &str) -> usize {
+    let mut quote = None;
+    let mut is_escaped = false;
+    for (at, character) in text.char_indices() {
+        match character {
+            _ if std::mem::take(&mut is_escaped) => {}
+            '\\' => is_escaped = true,
+            _ if quote == Some(character) => quote = None,
+            '"' | '\'' if quote.is_none() => quote = Some(character),
+            _ if character.is_whitespace() && quote.is_none() => return at,
+            _ => {}
         }
     }
-    command.push_str(rest);
+    // A quote that nothing ends holds nothing together.
+    if quote.is_some() { text.find(char::is_whitespace).unwrap_or(text.len()) } else { text.len() }
+}
+
+fn quoted(word: &str) -> Option<(char, &str)> {
+    ['"', '\''].into_iter().find_map(|quote| Some((quote, word.strip_prefix(quote)?.strip_suffix(quote)?)))
+}
+
+/// `-x`, `--some-name` and `--some-name=value`; a password that begins with a dash does not look so, mostly.
+fn is_option(word: &str) -> bool {
+    let Some(name) = word.strip_prefix('-') else { return false };
+    let Some(long) = name.strip_prefix('-') else { return name.len() == 1 };
+    let name = long.split('=').next().unwrap_or_default();
+    long.starts_with(|character: char| character.is_ascii_lowercase())
+        && name.chars().all(|character| character.is_ascii_lowercase() || matches!(character, '-' | '_' | '.'))
+}
+
+fn is_numeric(text: &str) -> bool {
+    text.chars().all(|character| character.is_ascii_digit())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[track_caller]
-    fn check(command: &[&str], expected: &str) {
-        assert_eq!(redacted(command.iter().copied()).as_deref(), Some(expected));
-    }
-
-    #[test]
-    fn named_secrets_are_taken_out() {
-        check(&["app", "--password=hunter2", "-v"], "app --password=[redacted] -v");
-        check(&["app", "--db-password", "hunter2", "-v"], "app --db-password [redacted] -v");
-        check(&["env", "API_TOKEN=abc", "app"], "env API_TOKEN=[redacted] app");
-        check(&["java", "-Djavax.net.ssl.keyStorePassword=x"], "java -Djavax.net.ssl.keyStorePassword=[redacted]");
-        check(&["app", "--env", r#"{"GH_TOKEN": "abc", "A": "b"}"#], r#"app --env {"GH_TOKEN": "[redacted]", "A": "b"}"#);
-        check(
-            &["sh", "-c", "PGPASSWORD='a b' psql --host x; TOKEN=y z"],
-            "sh -c PGPASSWORD='[redacted]' psql --host x; TOKEN=[redacted] z",
-        );
-        check(&["app", "--password=two words"], "app --password=[redacted]");
-        check(&["curl", "https://example.org/?token=abc&x=1"], "curl https://example.org/?token=[redacted]&x=1");
-        check(&["curl", "-u", "ann:hunter2", "https://example.org"], "curl -u [redacted] https://example.org");
-    }
-
-    #[test]
-    fn passwords_of_clients_and_urls_are_taken_out() {
-        check(&["/usr/bin/mysqldump", "-uroot", "-phunter2"], "/usr/bin/mysqldump -uroot -p[redacted]");
-        check(&["app", "postgres://ann:hunter2@db/x?y=1"], "app postgres://ann:[redacted]@db/x?y=1");
-        check(&["redis-cli", "-a", "hunter2"], "redis-cli -a [redacted]");
-    }
-
-    #[test]
-    fn what_is_no_secret_stays() {
-        check(&["app", "--password-file=/etc/x", "--port=80"], "app --password-file=/etc/x --port=80");
-        check(&["app", "--password", "--verbose"], "app --password --verbose");
-        check(&["ssh", "-p2222", "host"], "ssh -p2222 host");
-        check(&["nginx: master process /usr/sbin/nginx"], "nginx: master process /usr/sbin/nginx");
-    }
-
-    proptest! {
-        #[test]
-        fn a_named_secret_never_comes_through(secret in "[a-z0-9]{12}", name in "--[a-z]{0,4}(password|token|secret|apikey)") {
-            for command in [vec!["app".to_owned(), format!("{name}={secret}")], vec!["app".to_owned(), name.clone(), secret.clone()]] {
-                prop_assert!(!redacted(command.iter().map(String::as_str)).expect("a command").contains(&secret));
-            }
-        }
-
-        #[test]
-        fn no_command_panics(arguments in proptest::collection::vec(any::<String>(), 0..6)) {
-            let _ = redacted(arguments.iter().map(String::as_str));
-            let _ = redacted(["mysql"].into_iter().chain(arguments.iter().map(String::as_str)));
-        }
-    }
-}
+mod tests;
