@@ -1,160 +1,178 @@
-//! Containers: Docker and Podman over their sockets, LXC from its folder.
+//! Containers: Docker and Podman over their sockets and else from what they keep, Podman's and CRI-O's storage, containerd's tasks,
+//! LXC, LXD, Incus and systemd-nspawn from their folders.
 //!
-//! The sockets are asked for one list, with a time limit and a bound; nothing else is ever sent. Status texts ("Up 3 hours") are not
-//! kept: they change while nothing happens.
+//! A socket is asked for one list, with a time limit and a bound; nothing else is ever sent. A Docker that is stopped is not started by
+//! being asked. Status texts ("Up 3 hours") are not kept, since they change while nothing happens, and neither are environments, which
+//! are full of secrets. Containers of users other than root are known as far as their runtime has a socket in `/run/user`.
 
 use super::text::tidy;
 use super::{Failure, Scope};
 use rollcall_shared::Timestamp;
-use rollcall_shared::section::{Container, PublishedPort};
-use serde::Deserialize;
+use rollcall_shared::section::{Container, Image};
+use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 
+mod docker;
+mod machines;
 mod socket;
+mod storage;
+mod tasks;
 
 pub(crate) use socket::{Deadline, connect};
 
-/// Runtimes that speak Docker's interface, and where they listen.
-const SOCKETS: [(&str, &str); 3] =
-    [("docker", "/run/docker.sock"), ("docker", "/var/run/docker.sock"), ("podman", "/run/podman/podman.sock")];
+/// Containers or images of one runtime; a large host has some 500.
+const CONTAINERS: usize = 20_000;
 
-/// The same list from both.
-const LIST: &str = "/containers/json?all=1";
+/// Labels of one container; Kubernetes gives some 20.
+const LABELS: usize = 256;
 
-const LXC: &str = "/var/lib/lxc";
-
-/// Runtimes that are there and not read yet: without them the list is not all there is.
-const UNREAD: [(&str, &str); 2] = [("containerd", "/run/containerd/containerd.sock"), ("CRI-O", "/run/crio/crio.sock")];
+/// Users whose runtimes are asked.
+const USERS: usize = 100;
 
 /// Collects the section.
 pub(crate) fn collect(scope: &Scope<'_>) -> Result<Vec<Container>, Failure> {
-    let mut containers = lxc(scope);
-    if !scope.root().is_live() {
-        if containers.is_empty() {
-            return Err(Failure::Skipped("a captured tree has no container sockets to ask".to_owned()));
+    let (mut containers, mut found) = if scope.root().is_live() { asked(scope, docker::ask) } else { Default::default() };
+    let mut read = |runtime: &str, read: &dyn Fn(&Scope<'_>) -> Option<Vec<Container>>| {
+        if let Some(more) = (!found.contains(&runtime.to_owned())).then(|| read(scope)).flatten() {
+            containers.extend(more);
+            found.push(runtime.to_owned());
         }
-        scope.problem("a captured tree has no container sockets to ask: only LXC is known");
-        return Ok(containers);
+    };
+    read("docker", &docker::kept);
+    // CRI-O's containers are in the storage whoever answers for Podman's.
+    read("", &storage::containers);
+    read("containerd", &tasks::containers);
+    read("lxc", &machines::lxc);
+    read("systemd-nspawn", &machines::nspawn);
+    if found.is_empty() && !scope.root().is_live() {
+        return Err(Failure::Skipped("a captured tree has no container sockets to ask, and no runtime left containers in this one".to_owned()));
     }
-    let mut asked: Vec<&str> = Vec::new();
-    for (runtime, path) in SOCKETS {
-        // /var/run is /run almost everywhere.
-        if asked.contains(&runtime) || !scope.root().exists(path) {
-            continue;
+    Ok(each_once(containers, |container| (container.runtime.clone(), container.id.clone())))
+}
+
+/// Container images of the same runtimes.
+pub(crate) fn images(scope: &Scope<'_>) -> Result<Vec<Image>, Failure> {
+    let (mut images, mut found) = if scope.root().is_live() { asked(scope, docker::ask_images) } else { Default::default() };
+    let mut read = |runtime: &str, read: &dyn Fn(&Scope<'_>) -> Option<Vec<Image>>| {
+        if let Some(more) = (!found.contains(&runtime.to_owned())).then(|| read(scope)).flatten() {
+            images.extend(more);
+            found.push(runtime.to_owned());
         }
-        asked.push(runtime);
-        let answer = socket::get(path, LIST).map_err(|what| Failure::source(path, what));
-        match answer.and_then(|body| { scope.count(body.len()); parse(&body, runtime).map_err(|what| Failure::source(path, what)) }) {
-            Ok(found) => containers.extend(found),
+    };
+    read("docker", &docker::kept_images);
+    read("podman", &storage::images);
+    if found.is_empty() && !scope.root().is_live() {
+        return Err(Failure::Skipped("a captured tree has no container sockets to ask, and no runtime left images in this one".to_owned()));
+    }
+    let mut images = each_once(images, |image| (image.runtime.clone(), image.id.clone()));
+    for image in &mut images {
+        image.tags.sort_unstable();
+        image.digests.sort_unstable();
+    }
+    Ok(images)
+}
+
+/// The first of what several sources tell of counts: a daemon knows more than its files.
+fn each_once<T>(found: Vec<T>, key: impl Fn(&T) -> (String, String)) -> Vec<T> {
+    let mut once: BTreeMap<(String, String), T> = BTreeMap::new();
+    for one in found {
+        once.entry(key(&one)).or_insert(one);
+    }
+    once.into_values().collect()
+}
+
+/// What the daemons that run answer, and which runtimes did. A daemon that does not answer is a problem.
+fn asked<T>(scope: &Scope<'_>, ask: impl Fn(&Scope<'_>, &str, &str) -> Result<Vec<T>, Failure>) -> (Vec<T>, Vec<String>) {
+    let (mut found, mut answered): (Vec<T>, Vec<String>) = Default::default();
+    for (runtime, path) in sockets(scope) {
+        match ask(scope, runtime, &path) {
+            Ok(more) => {
+                found.extend(more);
+                answered.push(runtime.to_owned());
+            }
             Err(failure) => scope.problem(failure),
         }
     }
-    let unread = UNREAD.iter().filter(|(_, path)| !asked.contains(&"docker") && scope.root().exists(path));
-    unread.for_each(|(name, _)| scope.problem(format_args!("containers of {name} are not read yet")));
-    Ok(containers)
+    (found, answered)
 }
 
-/// A row of Docker's list, as far as it is of use.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Listed {
-    id: String,
-    #[serde(default)]
-    names: Option<Vec<String>>,
-    #[serde(default)]
-    image: Option<String>,
-    #[serde(default, rename = "ImageID")]
-    image_id: Option<String>,
-    #[serde(default)]
-    created: Option<i64>,
-    #[serde(default)]
-    state: Option<String>,
-    #[serde(default)]
-    ports: Option<Vec<ListedPort>>,
-    #[serde(default)]
-    labels: Option<BTreeMap<String, String>>,
+/// The sockets of runtimes that speak Docker's interface: root's and users' own.
+fn sockets(scope: &Scope<'_>) -> Vec<(&'static str, String)> {
+    const USERS_FOLDER: &str = "/run/user";
+    let docker = ["/run/docker.sock", "/var/run/docker.sock"].into_iter().find(|path| scope.root().exists(path)).filter(|_| !is_stopped(scope));
+    let mut sockets: Vec<(&str, String)> = docker.map(|path| ("docker", path.to_owned())).into_iter().collect();
+    sockets.push(("podman", "/run/podman/podman.sock".to_owned()));
+    for user in scope.list(USERS_FOLDER).into_iter().take(USERS) {
+        sockets.push(("docker", format!("{USERS_FOLDER}/{user}/docker.sock")));
+        sockets.push(("podman", format!("{USERS_FOLDER}/{user}/podman/podman.sock")));
+    }
+    sockets.retain(|(_, path)| scope.root().exists(path));
+    sockets
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct ListedPort {
-    private_port: u16,
-    #[serde(default)]
-    public_port: Option<u16>,
-    #[serde(default)]
-    r#type: Option<String>,
+/// Whether systemd holds Docker's socket for a daemon that does not run: connecting would start it.
+fn is_stopped(scope: &Scope<'_>) -> bool {
+    let runs = |unit: &str| scope.root().link(&format!("/run/systemd/units/invocation:{unit}")).is_some();
+    runs("docker.socket") && !runs("docker.service") && !scope.root().exists("/run/docker.pid")
 }
 
-fn parse(body: &[u8], runtime: &str) -> Result<Vec<Container>, String> {
-    let listed: Vec<Listed> = serde_json::from_slice(body).map_err(|error| format!("not a list of containers: {error}"))?;
-    Ok(listed.into_iter().filter_map(|listed| container(listed, runtime)).collect())
-}
-
-fn container(listed: Listed, runtime: &str) -> Option<Container> {
-    let mut ports: Vec<PublishedPort> = listed
-        .ports
-        .into_iter()
-        .flatten()
-        .map(|port| PublishedPort {
-            container_port: port.private_port,
-            host_port: port.public_port.filter(|&port| port > 0),
-            protocol: port.r#type.as_deref().and_then(tidy).unwrap_or_else(|| "tcp".to_owned()),
-        })
-        .collect();
-    ports.sort_unstable();
-    ports.dedup();
-    Some(Container {
-        runtime: runtime.to_owned(),
-        id: tidy(&listed.id)?,
-        name: listed.names.iter().flatten().next().and_then(|name| tidy(name.trim_start_matches('/'))),
-        image: listed.image.as_deref().and_then(tidy),
-        image_digest: listed.image_id.as_deref().and_then(tidy),
-        state: listed.state.as_deref().and_then(tidy).map(|state| state.to_ascii_lowercase()),
-        created_at: listed.created.filter(|&created| created > 0).map(|seconds| Timestamp(seconds.saturating_mul(1000))),
-        ports,
-        labels: listed.labels.into_iter().flatten().filter_map(|(key, value)| Some((tidy(&key)?, tidy(&value).unwrap_or_default()))).collect(),
-    })
-}
-
-/// A folder with a `config` is a container; its state is known to its runtime only.
-fn lxc(scope: &Scope<'_>) -> Vec<Container> {
-    let names = match scope.root().list(LXC) {
-        Ok(names) => names.unwrap_or_default(),
+/// A JSON document; one that is malformed is a problem.
+fn document<T: DeserializeOwned>(scope: &Scope<'_>, path: &str, limit: usize) -> Option<T> {
+    let bytes = scope.bytes(path, limit).unwrap_or_else(|error| {
+        scope.problem(error);
+        None
+    })?;
+    match serde_json::from_slice(&bytes) {
+        Ok(document) => Some(document),
         Err(error) => {
-            scope.problem(error);
-            Vec::new()
+            scope.problem(Failure::malformed(path, error.line(), error.to_string()));
+            None
         }
-    };
-    let is_container = |name: &String| scope.root().exists(&format!("{LXC}/{name}/config"));
-    names.into_iter().filter(is_container).map(|name| Container { runtime: "lxc".to_owned(), id: name.clone(), name: Some(name), ..Container::default() }).collect()
+    }
+}
+
+/// Seconds since 1970, which none is before.
+fn whole_seconds(seconds: i64) -> Option<Timestamp> {
+    (seconds > 0).then(|| Timestamp(seconds.saturating_mul(1000)))
+}
+
+/// The whole second of an RFC 3339 text: the daemons' lists have no finer times.
+fn seconds_of(text: &str) -> Option<Timestamp> {
+    let moment: Timestamp = text.parse().ok()?;
+    whole_seconds(moment.0.div_euclid(1000))
+}
+
+fn labels(labels: Option<BTreeMap<String, String>>) -> Vec<(String, String)> {
+    let labels = labels.into_iter().flatten().take(LABELS);
+    labels.filter_map(|(key, value)| Some((tidy(&key)?, tidy(&value).unwrap_or_default()))).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
+    use crate::collect::testing::plant;
+    use crate::root::Root;
 
     #[test]
-    fn dockers_list_is_read() {
-        let body = br#"[{"Id":"8dfa","Names":["/web"],"Image":"nginx:1","ImageID":"sha256:12","Created":1367854155,"State":"Running",
-            "Status":"Up 3 hours","Ports":[{"IP":"::","PrivatePort":80,"PublicPort":8080,"Type":"tcp"},{"IP":"0.0.0.0","PrivatePort":80,"PublicPort":8080,"Type":"tcp"}],
-            "Labels":{"b":"2","a":"1"},"NetworkSettings":{}}]"#;
-        let containers = parse(body, "docker").expect("parsed");
-        let one = &containers[0];
-        assert_eq!((one.name.as_deref(), one.state.as_deref(), one.created_at), (Some("web"), Some("running"), Some(Timestamp(1_367_854_155_000))));
-        assert_eq!(one.ports, [PublishedPort { container_port: 80, host_port: Some(8080), protocol: "tcp".into() }]);
-        assert_eq!(one.labels[0].0, "a");
+    fn a_tree_without_a_runtime_is_skipped_and_one_with_lxc_is_not() {
+        let check = |tree: &str, expected: Option<usize>| {
+            let directory = plant(tree);
+            let root = Root::new(directory.path());
+            assert_eq!(collect(&Scope::new(&root)).ok().map(|rows| rows.len()), expected);
+        };
+        check("=== /etc/hostname\n", None);
+        check("=== /var/lib/lxc/a/config\n", Some(1));
     }
 
     #[test]
-    fn another_answer_is_an_error() {
-        assert!(parse(br#"{"message":"no"}"#, "docker").is_err());
-    }
-
-    proptest! {
-        #[test]
-        fn no_body_panics(body in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = parse(&body, "docker");
-        }
+    fn a_docker_that_is_stopped_is_not_asked() {
+        let check = |tree: &str, expected: bool| {
+            let directory = plant(tree);
+            let root = Root::new(directory.path());
+            assert_eq!(is_stopped(&Scope::new(&root)), expected);
+        };
+        check("=== /run/systemd/units/invocation:docker.socket -> x\n", true);
+        check("=== /run/systemd/units/invocation:docker.socket -> x\n=== /run/docker.pid\n1\n", false);
+        check("=== /run/docker.sock\n", false);
     }
 }

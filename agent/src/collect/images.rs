@@ -1,9 +1,9 @@
-//! Container images.
+//! Container images, from the sources of [`super::containers`].
 
-use super::{Failure, Scope};
+use super::{Failure, Scope, containers};
 use rollcall_shared::section::Image;
 
 /// Collects the section.
-pub(crate) fn collect(_scope: &Scope<'_>) -> Result<Vec<Image>, Failure> {
-    Err(Failure::Skipped("this release does not collect it".to_owned()))
+pub(crate) fn collect(scope: &Scope<'_>) -> Result<Vec<Image>, Failure> {
+    containers::images(scope)
 }

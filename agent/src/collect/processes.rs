@@ -1,11 +1,16 @@
-//! Running processes, `/proc/<pid>`; kernel threads are left out.
+//! Running processes, `/proc/<pid>`; kernel threads are left out, and on the running machine the agent itself with all that it started,
+//! so that a restart of the agent is no change of the host.
 //!
 //! A process that ends while it is read is absent, not an error. Nothing of its use of the machine is kept: that changes all the time.
+//! What lives for seconds (a cron job, a shell's command) is in the inventory that meets it and not in the next: processes are what
+//! runs at one moment. A process is told from a later one with its number by when it started: the kernel's boot time plus the ticks
+//! since. That boot time is constant while the clock is only slewed; a step of the clock moves it, and with it every process.
 
 use super::text::tidy;
 use super::{Failure, Scope, os, secrets, units, users};
 use rollcall_shared::Timestamp;
 use rollcall_shared::section::Process;
+use std::collections::BTreeMap;
 
 /// Bytes of a command line that are read; arguments beyond are cut off.
 const COMMAND_BYTES: usize = 64 << 10;
@@ -13,32 +18,94 @@ const COMMAND_BYTES: usize = 64 << 10;
 /// `USER_HZ`: the unit of times in `/proc`, the same on every architecture that Linux runs on today.
 const TICKS_A_SECOND: i64 = 100;
 
+/// Generations between a process and the agent that are followed: a check's shell has a few.
+const GENERATIONS: usize = 64;
+
+/// Servers of the kinds that somebody looks for, worker processes among them.
+const DAEMONS: usize = 10_000;
+
 /// Collects the section.
 pub(crate) fn collect(scope: &Scope<'_>) -> Result<Vec<Process>, Failure> {
     let booted = os::booted_at(scope)?;
     let names = users::names(scope);
-    let mut found = Vec::new();
-    for pid in pids(scope) {
-        let Some(stat) = scope.text(&format!("/proc/{pid}/stat")).ok().flatten().as_deref().and_then(Stat::parse) else { continue };
-        if stat.is_kernel_thread {
-            continue;
-        }
-        let read = |name: &str| scope.text(&format!("/proc/{pid}/{name}")).ok().flatten();
-        let uid = read("status").as_deref().and_then(effective_uid);
-        found.push(Process {
-            pid,
-            started_at: booted.map(|booted| Timestamp(booted.0.saturating_add(stat.started_ticks / TICKS_A_SECOND * 1000))),
-            command: command(scope, pid),
-            user: uid.map(|uid| names.get(&uid).cloned().unwrap_or_else(|| uid.to_string())),
-            parent: Some(stat.parent).filter(|&parent| parent > 0),
-            unit: read("cgroup").as_deref().and_then(units::of_cgroup),
-            name: stat.name,
-        });
-    }
+    // Not being able to list the processes is no machine without any.
+    scope.root().list("/proc")?;
+    let mut found: Vec<Process> = pids(scope).into_iter().filter_map(|pid| process(scope, pid, booted, &names)).collect();
     if found.is_empty() {
         return Err(Failure::Skipped("there are no processes in /proc".to_owned()));
     }
+    if scope.root().is_live() {
+        leave_out(&mut found, std::process::id());
+    }
     Ok(found)
+}
+
+fn process(scope: &Scope<'_>, pid: u32, booted: Option<Timestamp>, names: &BTreeMap<u32, String>) -> Option<Process> {
+    let stat = Stat::parse(&scope.text(&format!("/proc/{pid}/stat")).ok()??).filter(|stat| !stat.is_kernel_thread)?;
+    let read = |name: &str| scope.text(&format!("/proc/{pid}/{name}")).ok().flatten();
+    let uid = read("status").as_deref().and_then(effective_uid);
+    Some(Process {
+        pid,
+        started_at: booted.map(|booted| Timestamp(booted.0.saturating_add((stat.started_ticks / TICKS_A_SECOND).saturating_mul(1000)))),
+        command: arguments(scope, pid).and_then(|arguments| secrets::redacted(arguments.iter().map(String::as_str))),
+        user: uid.map(|uid| names.get(&uid).cloned().unwrap_or_else(|| uid.to_string())),
+        parent: Some(stat.parent).filter(|&parent| parent > 0),
+        unit: read("cgroup").as_deref().and_then(units::of_cgroup),
+        name: stat.name,
+    })
+}
+
+/// Leaves out a process and all that descends from it.
+fn leave_out(processes: &mut Vec<Process>, ancestor: u32) {
+    let parents: BTreeMap<u32, u32> = processes.iter().filter_map(|process| Some((process.pid, process.parent?))).collect();
+    let descends = |pid: u32| std::iter::successors(Some(pid), |pid| parents.get(pid).copied()).take(GENERATIONS).any(|pid| pid == ancestor);
+    processes.retain(|process| !descends(process.pid));
+}
+
+/// A server that runs, as far as its kind and place are told by it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Daemon {
+    pub(crate) pid: u32,
+    pub(crate) parent: u32,
+    pub(crate) name: String,
+    /// As it was started, secrets and all: to look for options in, never to be kept.
+    pub(crate) arguments: Vec<String>,
+    pub(crate) unit: Option<String>,
+    pub(crate) container: Option<String>,
+}
+
+impl Daemon {
+    /// The value of an option, given as the next argument or after `=`.
+    pub(crate) fn option(&self, names: &[&str]) -> Option<&str> {
+        self.arguments.iter().enumerate().find_map(|(at, argument)| {
+            let rest = names.iter().find_map(|name| argument.strip_prefix(*name))?;
+            if rest.is_empty() { self.arguments.get(at + 1).map(String::as_str) } else { rest.strip_prefix('=') }
+        })
+    }
+}
+
+/// The processes whose short name is wanted, without the children of one of the same name: of a server and its workers, the server.
+pub(crate) fn daemons(scope: &Scope<'_>, is_wanted: impl Fn(&str) -> bool) -> Vec<Daemon> {
+    let stats = pids(scope).into_iter().filter_map(|pid| {
+        let stat = Stat::parse(&scope.text(&format!("/proc/{pid}/stat")).ok()??)?;
+        (!stat.is_kernel_thread && is_wanted(&stat.name)).then_some((pid, stat))
+    });
+    let stats: BTreeMap<u32, Stat> = stats.take(DAEMONS).collect();
+    let is_worker = |stat: &Stat| stats.get(&stat.parent).is_some_and(|parent| parent.name == stat.name);
+    let servers = stats.iter().filter(|(_, stat)| !is_worker(stat));
+    servers
+        .map(|(&pid, stat)| {
+            let cgroup = scope.text(&format!("/proc/{pid}/cgroup")).ok().flatten().unwrap_or_default();
+            Daemon {
+                pid,
+                parent: stat.parent,
+                name: stat.name.clone(),
+                arguments: words(arguments(scope, pid).unwrap_or_default()),
+                container: units::container_of_cgroup(&cgroup),
+                unit: units::of_cgroup(&cgroup),
+            }
+        })
+        .collect()
 }
 
 /// All process ids, in order.
@@ -81,16 +148,25 @@ fn effective_uid(status: &str) -> Option<u32> {
     status.lines().find_map(|line| line.strip_prefix("Uid:"))?.split_whitespace().nth(1)?.parse().ok()
 }
 
-fn command(scope: &Scope<'_>, pid: u32) -> Option<String> {
+/// A server that writes a title over its arguments has them all in one: `nginx: master process /usr/sbin/nginx -c …`.
+fn words(arguments: Vec<String>) -> Vec<String> {
+    match arguments.as_slice() {
+        [title] => title.split_whitespace().map(str::to_owned).collect(),
+        _ => arguments,
+    }
+}
+
+/// Arguments of a process. A command line longer than the bound is cut to the word that says so.
+fn arguments(scope: &Scope<'_>, pid: u32) -> Option<Vec<String>> {
     let path = format!("/proc/{pid}/cmdline");
     let bytes = match scope.bytes(&path, COMMAND_BYTES) {
         Ok(bytes) => bytes?,
         // Longer than the bound: that it is long is all that is said of it.
-        Err(crate::root::ReadError::TooLarge { .. }) => return Some("…".to_owned()),
+        Err(crate::root::ReadError::TooLarge { .. }) => return Some(vec!["…".to_owned()]),
         Err(_) => return None,
     };
     let text = String::from_utf8_lossy(&bytes);
-    secrets::redacted(text.split('\0').filter(|argument| !argument.is_empty()))
+    Some(text.split('\0').filter(|argument| !argument.is_empty()).map(str::to_owned).collect())
 }
 
 #[cfg(test)]
@@ -108,6 +184,39 @@ mod tests {
     #[test]
     fn kernel_threads_are_known_by_their_flag() {
         assert!(Stat::parse("2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 0 0 0 20 0 1 0 1 0 0").expect("a process").is_kernel_thread);
+    }
+
+    #[test]
+    fn the_agent_and_what_it_started_are_left_out() {
+        let process = |pid: u32, parent: u32| Process { pid, parent: Some(parent), ..Process::default() };
+        let mut processes = vec![process(1, 0), process(10, 1), process(11, 10), process(12, 11), process(13, 1), process(20, 21), process(21, 20)];
+        leave_out(&mut processes, 10);
+        assert_eq!(processes.iter().map(|process| process.pid).collect::<Vec<_>>(), [1, 13, 20, 21]);
+    }
+
+    #[test]
+    fn this_agent_is_no_process_of_the_host() {
+        let root = crate::root::Root::live();
+        let own = std::process::id();
+        let Ok(processes) = collect(&Scope::new(&root)) else { return };
+        assert!(processes.iter().all(|process| process.pid != own && process.parent != Some(own)));
+    }
+
+    #[test]
+    fn of_a_server_and_its_workers_the_server_is_found() {
+        let stat = |pid: u32, name: &str, parent: u32| format!("=== /proc/{pid}/stat\n{pid} ({name}) S {parent} 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 5 0 0\n");
+        let tree = [
+            stat(7, "nginx", 1),
+            stat(8, "nginx", 7),
+            stat(9, "sshd", 1),
+            "=== /proc/7/cmdline\nnginx\\0-c\\0/etc/x.conf\\0--a=b\\0\n=== /proc/7/cgroup\n0::/system.slice/nginx.service\n".to_owned(),
+        ];
+        let directory = super::super::testing::plant(&tree.concat());
+        let root = crate::root::Root::new(directory.path());
+        let found = daemons(&Scope::new(&root), |name| name == "nginx");
+        assert_eq!(found.len(), 1);
+        assert_eq!((found[0].pid, found[0].unit.as_deref()), (7, Some("nginx.service")));
+        assert_eq!((found[0].option(&["-c"]), found[0].option(&["--a"]), found[0].option(&["-z"])), (Some("/etc/x.conf"), Some("b"), None));
     }
 
     proptest! {

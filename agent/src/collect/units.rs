@@ -1,4 +1,4 @@
-//! Which unit or control group a process belongs to, from `/proc/<pid>/cgroup`.
+//! Which unit, control group or container a process belongs to, from `/proc/<pid>/cgroup`.
 
 use super::text::bounded;
 
@@ -12,6 +12,25 @@ pub(crate) fn of_cgroup(text: &str) -> Option<String> {
     let found = unit.unwrap_or(path);
     // A scope of a log-in or of a container's exec has a number that changes; that is the process's own.
     (found != "/" && !found.is_empty()).then(|| bounded(found.to_owned()))
+}
+
+/// The container's id as its runtime names it; none for a process of the host.
+pub(crate) fn container_of_cgroup(text: &str) -> Option<String> {
+    let parts = text.lines().filter_map(|line| line.splitn(3, ':').nth(2)).flat_map(|path| path.split('/'));
+    parts.filter_map(container_of_part).last()
+}
+
+/// `docker-ID.scope`, `libpod-ID.scope`, `cri-containerd-ID.scope`, `crio-ID`, `ID`; `lxc.payload.NAME`; `machine-NAME.scope`.
+fn container_of_part(part: &str) -> Option<String> {
+    /// Ids of the Open Container Initiative's runtimes are SHA-256 sums.
+    const ID_DIGITS: usize = 64;
+    let stem = part.strip_suffix(".scope").unwrap_or(part);
+    let last = stem.rsplit('-').next()?;
+    if last.len() == ID_DIGITS && last.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Some(last.to_owned());
+    }
+    let name = stem.strip_prefix("lxc.payload.").or_else(|| stem.strip_prefix("machine-").filter(|name| !name.starts_with("qemu")))?;
+    (!name.is_empty()).then(|| bounded(name.replace("\\x2d", "-")))
 }
 
 #[cfg(test)]
@@ -31,5 +50,23 @@ mod tests {
         check("0::/docker/0123", Some("/docker/0123"));
         check("0::/", None);
         check("nonsense", None);
+    }
+
+    #[test]
+    fn containers_are_told_by_their_ids() {
+        let id = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+        let container = |path: &str| container_of_cgroup(&format!("12:pids:/\n0::{path}\n"));
+        for path in [
+            format!("/system.slice/docker-{id}.scope"),
+            format!("/docker/{id}"),
+            format!("/machine.slice/libpod-{id}.scope/container"),
+            format!("/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod1_2.slice/cri-containerd-{id}.scope"),
+        ] {
+            assert_eq!(container(&path).as_deref(), Some(id), "{path}");
+        }
+        assert_eq!(container("/lxc.payload.web/system.slice/nginx.service").as_deref(), Some("web"));
+        assert_eq!(container("/machine.slice/machine-my\\x2dbox.scope/payload").as_deref(), Some("my-box"));
+        assert_eq!(container("/machine.slice/machine-qemu\\x2d1\\x2dvm.scope"), None);
+        assert_eq!(container("/system.slice/docker.service"), None);
     }
 }
