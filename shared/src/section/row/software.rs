@@ -148,6 +148,8 @@ rows! {
     Database {
         /// `postgresql`, `mysql`, `mariadb`, `redis`, `mongodb`, ….
         engine: String,
+        /// Name of the instance, where the engine gives it one (Oracle's SID).
+        name: Option<String>,
         /// Version, where something on disk or a package tells it.
         version: Option<String>,
         /// Directory of its data.
@@ -166,7 +168,8 @@ rows! {
         container: Option<String>,
     } key(row) {
         let port = row.port.map(|port| port.to_string());
-        format!("{}/{}/{}", row.engine, row.container.as_deref().unwrap_or_default(), port.as_ref().or(row.socket.as_ref()).or(row.data_directory.as_ref()).map(String::as_str).unwrap_or_default())
+        let place = row.name.as_ref().or(port.as_ref()).or(row.socket.as_ref()).or(row.data_directory.as_ref());
+        format!("{}/{}/{}", row.engine, row.container.as_deref().unwrap_or_default(), place.map(String::as_str).unwrap_or_default())
     }
 
     /// One instance of a web server.
