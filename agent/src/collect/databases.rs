@@ -94,7 +94,7 @@ fn daemons(scope: &Scope<'_>) -> Vec<(&'static str, Daemon)> {
 /// Tells the instance that a process belongs to its unit, or adds one for it.
 fn confirm(scope: &Scope<'_>, databases: &mut Vec<Database>, engine: &str, daemon: &Daemon, sockets: &OnceCell<Vec<Listener>>) {
     let (data, configuration) = (daemon.option(&DATA), daemon.option(&CONFIGURATION));
-    let port: Option<u16> = daemon.option(&PORT).and_then(|port| port.parse().ok());
+    let port = port_of(daemon);
     if daemon.container.is_none() {
         let is_free = |row: &Database| row.engine == engine && row.unit.is_none() && row.container.is_none();
         let is_its = |row: &Database| {
@@ -132,6 +132,12 @@ fn confirm(scope: &Scope<'_>, databases: &mut Vec<Database>, engine: &str, daemo
     databases.push(row);
 }
 
+/// The port that an option gives, or the title that Redis and its kin write: `redis-server 127.0.0.1:6379`.
+fn port_of(daemon: &Daemon) -> Option<u16> {
+    let title = || daemon.arguments.get(1).filter(|_| daemon.name.ends_with("-server"))?.rsplit_once(':').map(|(_, port)| port);
+    daemon.option(&PORT).or_else(title)?.parse().ok()
+}
+
 /// Addresses of a list with blanks or commas between, sorted; `*` is all of both families.
 fn addresses(text: &str) -> Vec<String> {
     let mut addresses: Vec<String> = text
@@ -162,6 +168,7 @@ mod tests {
             format!("=== /proc/{pid}/stat\n{pid} ({name}) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 5 0 0\n=== /proc/{pid}/cmdline\n{command}\n=== /proc/{pid}/cgroup\n0::{cgroup}\n")
         };
         let tree = [
+            "=== /etc/redis/redis-cache.conf\nport 6380\n".to_owned(),
             "=== /etc/redis/redis.conf\nport 6379\nbind 127.0.0.1 -::1\nrequirepass hunter2\ndir /var/lib/redis\n".to_owned(),
             process(7, "redis-server", "/usr/bin/redis-server 127.0.0.1:6379", "/system.slice/redis-server.service"),
             process(8, "postgres", "postgres\\0-D\\0/data", &format!("/docker/{id}")),
@@ -173,13 +180,14 @@ mod tests {
         let databases = collect(&Scope::new(&root)).expect("collected");
         let short: Vec<_> = databases.iter().map(|row| (row.engine.as_str(), row.port, row.unit.as_deref(), row.container.as_deref())).collect();
         let expected = [
+            ("redis", Some(6380), None, None),
             ("redis", Some(6379), Some("redis-server.service"), None),
             ("postgresql", None, None, Some(id)),
             ("elasticsearch", None, Some("elasticsearch.service"), None),
             ("memcached", Some(11211), Some("memcached.service"), None),
         ];
         assert_eq!(short, expected);
-        assert_eq!(databases[0].addresses, ["127.0.0.1", "::1"]);
+        assert_eq!(databases[1].addresses, ["127.0.0.1", "::1"]);
         assert!(!format!("{databases:?}").contains("hunter2"));
     }
 

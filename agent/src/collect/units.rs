@@ -17,7 +17,7 @@ pub(crate) fn of_cgroup(text: &str) -> Option<String> {
 /// The container's id as its runtime names it; none for a process of the host.
 pub(crate) fn container_of_cgroup(text: &str) -> Option<String> {
     let parts = text.lines().filter_map(|line| line.splitn(3, ':').nth(2)).flat_map(|path| path.split('/'));
-    parts.filter_map(container_of_part).last()
+    parts.filter_map(container_of_part).next_back()
 }
 
 /// `docker-ID.scope`, `libpod-ID.scope`, `cri-containerd-ID.scope`, `crio-ID`, `ID`; `lxc.payload.NAME`; `machine-NAME.scope`.

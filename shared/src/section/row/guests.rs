@@ -19,7 +19,7 @@ pub struct PublishedPort {
 rows! {
     /// One container.
     Container {
-        /// `docker`, `podman`, `lxc`, ….
+        /// `docker`, `podman`, `containerd`, `cri-o`, `lxc`, `lxd`, `incus`, `systemd-nspawn`.
         runtime: String,
         /// Id within the runtime.
         id: String,
@@ -29,7 +29,7 @@ rows! {
         image: Option<String>,
         /// Image digest.
         image_digest: Option<String>,
-        /// `running`, `exited`, ….
+        /// `running`, `exited`, `created`, `paused`, `stopped`, …: never how long.
         state: Option<String>,
         /// When it was created.
         created_at: Option<Timestamp>,
@@ -41,7 +41,7 @@ rows! {
 
     /// One container image.
     Image {
-        /// `docker`, `podman`, `containerd`.
+        /// `docker`, `podman`.
         runtime: String,
         /// Image id.
         id: String,
@@ -57,7 +57,7 @@ rows! {
 
     /// One virtual machine that this host runs or has defined.
     VirtualMachine {
-        /// `libvirt`, `firecracker`, ….
+        /// `libvirt`, `proxmox`, `lxd`, `incus`, `qemu`, `firecracker`, `cloud_hypervisor`.
         runtime: String,
         /// UUID, lower-case with dashes; else the runtime's id.
         id: String,
