@@ -59,11 +59,6 @@ const MANAGER: Call<'_> = Call {
 
 const PROPERTY: Call<'_> = Call { interface: "org.freedesktop.DBus.Properties", member: "Get", ..MANAGER };
 
-/// How many units have failed.
-pub(crate) fn failed_units() -> Result<u32, String> {
-    Manager::open()?.failed_units()
-}
-
 /// systemd, as it answers on one connection.
 pub(crate) struct Manager(Bus);
 
@@ -92,12 +87,6 @@ impl Manager {
     /// The loaded units whose load, active or sub state is one of these.
     pub(crate) fn units_in(&mut self, states: &[&str]) -> Result<Vec<Unit>, String> {
         parse_units(&self.0.call(&Call { member: "ListUnitsFiltered", arguments: &[Argument::Texts(states)], ..MANAGER })?)
-    }
-
-    /// How many units have failed.
-    pub(crate) fn failed_units(&mut self) -> Result<u32, String> {
-        let arguments = [Argument::Text(MANAGER.interface), Argument::Text("NFailedUnits")];
-        parse_count(&self.0.call(&Call { arguments: &arguments, ..PROPERTY })?)
     }
 
     /// How often each of these services was restarted by systemd itself; none for one that does not say. Before version 235 none does.

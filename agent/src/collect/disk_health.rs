@@ -72,7 +72,7 @@ fn language(scope: &Scope<'_>, name: &str) -> Option<Language> {
 fn ask(scope: &Scope<'_>, name: &str) -> Result<Option<DiskHealth>, String> {
     let Some(language) = language(scope, name).filter(|_| scope.root().is_live()) else { return Ok(None) };
     if scope.attribute(&format!("/sys/block/{name}/device/power/runtime_status")).as_deref() == Some("suspended") {
-        return Err(format!("/dev/{name}: sleeps, and is not woken to be asked for its health"));
+        return Ok(asleep(scope, name));
     }
     let asked = node::open(scope, name).and_then(|device| match (device, language) {
         (None, _) => Ok(None),
@@ -84,6 +84,12 @@ fn ask(scope: &Scope<'_>, name: &str) -> Result<Option<DiskHealth>, String> {
         io::ErrorKind::PermissionDenied => format!("/dev/{name}: privileges are missing to ask for its health ({})", needed(language)),
         _ => format!("/dev/{name}: {error}"),
     })
+}
+
+/// A disk that sleeps is not woken to be asked, and that it sleeps is no fault: else every nap would be a change of the inventory.
+fn asleep(scope: &Scope<'_>, name: &str) -> Option<DiskHealth> {
+    scope.asked(&format!("health of /dev/{name}, which sleeps"), Found::Absent);
+    None
 }
 
 fn needed(language: Language) -> &'static str {
@@ -104,7 +110,7 @@ fn ask_nvme(scope: &Scope<'_>, name: &str, device: &File) -> io::Result<Option<D
 fn ask_ata(scope: &Scope<'_>, name: &str, device: &File) -> io::Result<Option<DiskHealth>> {
     let mode = kernel::ask_scsi(device, &ata::CHECK_POWER_MODE, &mut [])?;
     if ata::Registers::parse(&mode.sense).is_some_and(ata::Registers::is_in_standby) {
-        return Err(io::Error::other("sleeps, and is not woken to be asked for its health"));
+        return Ok(asleep(scope, name));
     }
     let Some(table) = ata_table(device, &ata::READ_DATA)? else { return Ok(None) };
     scope.asked(&format!("SMART data of /dev/{name}"), Found::Read(table.len()));

@@ -55,7 +55,6 @@ pub(crate) struct Trouble {
 }
 
 /// The units that have failed or wait to be started again: one call of a quarter of a millisecond, whose answer holds only those. None where systemd does not run.
-#[allow(dead_code, reason = "for the sampler of health")]
 pub(crate) fn trouble(scope: &Scope<'_>) -> Option<Result<Trouble, String>> {
     let units = || bus::Manager::open()?.units_in(&["failed", "auto-restart"]);
     (scope.root().is_live() && runs_systemd(scope)).then(|| units().map(trouble_of))
@@ -64,7 +63,6 @@ pub(crate) fn trouble(scope: &Scope<'_>) -> Option<Result<Trouble, String>> {
 /// How often systemd restarted each service that runs or tries to: a count that grows is a service that keeps ending. One call and one
 /// small one for each of them (90 take 2 ms over systemd's own socket, 4 ms over the bus), so better asked each minute than each second.
 /// None where systemd does not run.
-#[allow(dead_code, reason = "for the sampler of health")]
 pub(crate) fn restarts(scope: &Scope<'_>) -> Option<Result<BTreeMap<String, u32>, String>> {
     (scope.root().is_live() && runs_systemd(scope)).then(|| {
         let mut manager = bus::Manager::open()?;

@@ -14,23 +14,37 @@ pub(crate) fn of_cgroup(text: &str) -> Option<String> {
     (found != "/" && !found.is_empty()).then(|| bounded(found.to_owned()))
 }
 
-/// The container's id as its runtime names it; none for a process of the host.
+/// The outermost container in a control group's path, by its id or name: the one that this machine's runtime knows. None for a process
+/// of the host.
 pub(crate) fn container_of_cgroup(text: &str) -> Option<String> {
-    let parts = text.lines().filter_map(|line| line.splitn(3, ':').nth(2)).flat_map(|path| path.split('/'));
-    parts.filter_map(container_of_part).next_back()
+    let paths = text.lines().filter_map(|line| line.splitn(3, ':').nth(2));
+    paths.flat_map(containers).next()
 }
 
-/// `docker-ID.scope`, `libpod-ID.scope`, `cri-containerd-ID.scope`, `crio-ID`, `ID`; `lxc.payload.NAME`; `machine-NAME.scope`.
-fn container_of_part(part: &str) -> Option<String> {
-    /// Ids of the Open Container Initiative's runtimes are SHA-256 sums.
+/// `lxc.payload.NAME`, `lxc/NAME`, `machine-NAME.scope`, or an id of the Open Container Initiative's runtimes.
+fn containers(path: &str) -> impl Iterator<Item = String> {
+    let mut before = "";
+    path.split('/').filter_map(move |part| {
+        let above = std::mem::replace(&mut before, part);
+        let lxc = part.strip_prefix("lxc.payload.").or(Some(part).filter(|_| above == "lxc")).filter(|name| !name.is_empty());
+        lxc.map(|name| bounded(name.to_owned())).or_else(|| container_id(part).map(str::to_owned)).or_else(|| machine(part))
+    })
+}
+
+/// `<id>`, `docker-<id>.scope`, `cri-containerd-<id>.scope`, `libpod-<id>.scope`, …; `conmon` watches a container from outside.
+fn container_id(part: &str) -> Option<&str> {
+    /// Ids are SHA-256 sums.
     const ID_DIGITS: usize = 64;
-    let stem = part.strip_suffix(".scope").unwrap_or(part);
-    let last = stem.rsplit('-').next()?;
-    if last.len() == ID_DIGITS && last.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Some(last.to_owned());
-    }
-    let name = stem.strip_prefix("lxc.payload.").or_else(|| stem.strip_prefix("machine-").filter(|name| !name.starts_with("qemu")))?;
-    (!name.is_empty()).then(|| bounded(name.replace("\\x2d", "-")))
+    let name = part.strip_suffix(".scope").unwrap_or(part);
+    let (runtime, id) = name.rsplit_once('-').unwrap_or(("", name));
+    let is_id = id.len() == ID_DIGITS && id.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+    (is_id && !runtime.ends_with("conmon")).then_some(id)
+}
+
+/// systemd's name of a machine, with its escapes taken back; virtual machines have one too.
+fn machine(part: &str) -> Option<String> {
+    let name = part.strip_suffix(".scope")?.strip_prefix("machine-").filter(|name| !name.is_empty() && !name.starts_with("qemu"))?;
+    Some(bounded(name.replace("\\x2d", "-")))
 }
 
 #[cfg(test)]

@@ -86,6 +86,8 @@ pub(super) fn cell(key: &str, value: &Value) -> String {
                 Some(host @ Value::Number(_)) => format!("{host}→{port}"),
                 _ => port.to_string(),
             },
+            // A value of an extension with its type, or a pair.
+            _ if fields.len() == 1 => fields.values().map(|value| cell(key, value)).collect(),
             _ => value.to_string(),
         },
     }

@@ -78,7 +78,7 @@ impl<'a> Owners<'a> {
             pid,
             process: processes::name(self.scope, pid),
             unit: cgroup.as_deref().and_then(units::of_cgroup),
-            container: cgroup.as_deref().and_then(container_of_cgroup),
+            container: cgroup.as_deref().and_then(units::container_of_cgroup),
         });
         self.known.borrow_mut().insert(pid, Rc::clone(&owner));
         owner
@@ -182,29 +182,6 @@ fn socket_inode(target: &str) -> Option<u64> {
 fn parent(scope: &Scope<'_>, pid: u32) -> Option<u32> {
     let stat = scope.text(&format!("/proc/{pid}/stat")).ok()??;
     stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(1)?.parse().ok()
-}
-
-/// The outermost container in a control group's path: the one that this machine's runtime knows.
-pub(crate) fn container_of_cgroup(text: &str) -> Option<String> {
-    let paths = text.lines().filter_map(|line| line.splitn(3, ':').nth(2));
-    paths.flat_map(lxc_then_hexadecimal).next()
-}
-
-fn lxc_then_hexadecimal(path: &str) -> impl Iterator<Item = String> {
-    let mut before = "";
-    path.split('/').filter_map(move |part| {
-        let above = std::mem::replace(&mut before, part);
-        let lxc = part.strip_prefix("lxc.payload.").or(Some(part).filter(|_| above == "lxc"));
-        lxc.filter(|name| !name.is_empty()).or_else(|| hexadecimal_id(part)).map(str::to_owned)
-    })
-}
-
-/// `<id>`, `docker-<id>.scope`, `cri-containerd-<id>.scope`, `libpod-<id>.scope`, …; `conmon` watches a container from outside.
-fn hexadecimal_id(part: &str) -> Option<&str> {
-    let name = part.strip_suffix(".scope").unwrap_or(part);
-    let (runtime, id) = name.rsplit_once('-').unwrap_or(("", name));
-    let is_id = id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
-    (is_id && !runtime.ends_with("conmon")).then_some(id)
 }
 
 #[cfg(test)]

@@ -192,7 +192,7 @@ rows! {
         logical_sector_bytes: Option<u32>,
         /// Bytes of one physical sector.
         physical_sector_bytes: Option<u32>,
-        /// `passed` or `failing`, the disk's own judgement (SMART, NVMe critical warning); needs privileges.
+        /// `failing` when the disk itself says so (SMART, NVMe critical warning), which needs privileges; that it passes is health.
         health: Option<String>,
     } key(row) { row.wwn.as_ref().or(row.serial.as_ref()).unwrap_or(&row.name).clone() }
 

@@ -98,7 +98,7 @@ fn runtimes_write_container_ids_in_many_ways() {
         format!("12:pids:/docker/{id}\n1:name=systemd:/docker/{id}"),
         format!("0::/kubepods/burstable/pod1/{id}"),
     ] {
-        assert_eq!(container_of_cgroup(&path).as_deref(), Some(id.as_str()), "{path}");
+        assert_eq!(units::container_of_cgroup(&path).as_deref(), Some(id.as_str()), "{path}");
     }
     for (path, expected) in [
         ("0::/lxc.payload.web/system.slice/ssh.service".to_owned(), Some("web")),
@@ -108,13 +108,13 @@ fn runtimes_write_container_ids_in_many_ways() {
         (format!("0::/machine.slice/crio-conmon-{id}.scope"), None),
         (format!("0::/user.slice/{}", id.to_uppercase()), None),
     ] {
-        assert_eq!(container_of_cgroup(&path).as_deref(), expected, "{path}");
+        assert_eq!(units::container_of_cgroup(&path).as_deref(), expected, "{path}");
     }
 }
 
 proptest! {
     #[test]
     fn no_text_panics(text in "([0-9]:[a-z]{0,3}:)?(/lxc|/é?[a-f0-9]{60,66}|-|.scope|\n|:){0,8}") {
-        let _ = (container_of_cgroup(&text), socket_inode(&text));
+        let _ = (units::container_of_cgroup(&text), socket_inode(&text));
     }
 }
