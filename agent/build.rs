@@ -1,21 +1,20 @@
 //! Says for which kind of system the agent is compiled: `linux`, `unix_like`.
 //!
-//! `ROLLCALL_CHECK_PLATFORM=unix` or `=other` has the code for other systems compiled on this one, to check it where no toolchain
-//! for them is at hand. A program made so works, and knows less.
+//! The features `check-as-unix` and `check-as-other` have the code for other systems compiled on this one.
 
 use std::env;
 
 fn main() {
-    println!("cargo::rerun-if-env-changed=ROLLCALL_CHECK_PLATFORM");
+    println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rustc-check-cfg=cfg(linux)");
     println!("cargo::rustc-check-cfg=cfg(unix_like)");
-    let target = env::var("CARGO_CFG_TARGET_OS").unwrap_or_default();
-    let families = env::var("CARGO_CFG_TARGET_FAMILY").unwrap_or_default();
-    let pretended = env::var("ROLLCALL_CHECK_PLATFORM").unwrap_or_default();
-    if target == "linux" && pretended.is_empty() {
+    let (as_unix, as_other) = (env::var_os("CARGO_FEATURE_CHECK_AS_UNIX").is_some(), env::var_os("CARGO_FEATURE_CHECK_AS_OTHER").is_some());
+    let is_linux = env::var("CARGO_CFG_TARGET_OS").is_ok_and(|system| system == "linux");
+    let is_unix = env::var("CARGO_CFG_TARGET_FAMILY").is_ok_and(|families| families.split(',').any(|family| family == "unix"));
+    if is_linux && !as_unix && !as_other {
         println!("cargo::rustc-cfg=linux");
     }
-    if families.split(',').any(|family| family == "unix") && pretended != "other" {
+    if is_unix && !as_other {
         println!("cargo::rustc-cfg=unix_like");
     }
 }

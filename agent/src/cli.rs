@@ -15,7 +15,7 @@ use std::sync::Arc;
 mod bundle;
 mod enrol;
 mod inventory;
-#[cfg(target_os = "linux")]
+#[cfg(linux)]
 mod probe;
 mod status;
 
@@ -160,7 +160,7 @@ enum Command {
     ///
     /// An agent that runs without privileges asks it through a socket. systemd starts it for each connection
     /// (rollcall-agent-probe.socket); --listen does the same without systemd. It needs no network.
-    #[cfg(target_os = "linux")]
+    #[cfg(linux)]
     #[command(after_help = "Examples:\n  \
             systemctl enable --now rollcall-agent-probe.socket\n  \
             rollcall-agent probe --listen /run/rollcall-agent-probe.sock")]
@@ -220,7 +220,7 @@ impl Cli {
                 start_logging(&Config::default());
                 bundle::write_bundle(&args, out)
             }
-            #[cfg(target_os = "linux")]
+            #[cfg(linux)]
             Command::Probe(args) => {
                 start_logging(&Config::default());
                 probe::answer(&args, out)

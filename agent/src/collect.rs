@@ -19,7 +19,7 @@ pub(crate) mod secrets;
 pub(crate) mod text;
 pub mod trace;
 
-#[cfg(any(not(target_os = "linux"), test))]
+#[cfg(any(not(linux), test))]
 mod elsewhere;
 
 pub use options::Options;
@@ -28,7 +28,7 @@ pub use runner::Runner;
 pub(crate) use scope::{Failure, Scope};
 
 macro_rules! linux_collectors {
-    ($($module:ident)*) => { $(#[cfg(target_os = "linux")] pub(crate) mod $module;)* };
+    ($($module:ident)*) => { $(#[cfg(linux)] pub(crate) mod $module;)* };
 }
 
 linux_collectors! {
@@ -190,7 +190,7 @@ fn ordered<R: Row>(scope: &Scope<'_>, mut rows: Vec<R>) -> Vec<R> {
     rows
 }
 
-#[cfg(target_os = "linux")]
+#[cfg(linux)]
 fn gather(scope: &Scope<'_>, name: SectionName) -> Result<Section, Failure> {
     Ok(match name {
         SectionName::System => Section::System(vec![system::collect(scope)?]),
@@ -239,12 +239,12 @@ fn gather(scope: &Scope<'_>, name: SectionName) -> Result<Section, Failure> {
     })
 }
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(linux))]
 fn gather(scope: &Scope<'_>, name: SectionName) -> Result<Section, Failure> {
     elsewhere::gather(scope, name)
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(all(test, linux))]
 pub(crate) mod testing;
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(all(test, linux))]
 mod tests;

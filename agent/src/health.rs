@@ -16,49 +16,49 @@ mod options;
 mod rates;
 pub(crate) mod room;
 mod series;
-#[cfg(target_os = "linux")]
+#[cfg(linux)]
 pub(crate) mod slow;
 
-#[cfg(target_os = "linux")]
+#[cfg(linux)]
 mod certificates;
-#[cfg(target_os = "linux")]
+#[cfg(linux)]
 mod clock;
-#[cfg(target_os = "linux")]
+#[cfg(linux)]
 mod cpu;
-#[cfg(target_os = "linux")]
+#[cfg(linux)]
 mod disk_health;
-#[cfg(target_os = "linux")]
+#[cfg(linux)]
 mod disks;
-#[cfg(target_os = "linux")]
+#[cfg(linux)]
 mod filesystems;
-#[cfg(target_os = "linux")]
+#[cfg(linux)]
 mod hardware;
-#[cfg(target_os = "linux")]
+#[cfg(linux)]
 mod links;
-#[cfg(target_os = "linux")]
+#[cfg(linux)]
 mod memory;
-#[cfg(target_os = "linux")]
+#[cfg(linux)]
 mod network;
-#[cfg(target_os = "linux")]
+#[cfg(linux)]
 mod own;
-#[cfg(target_os = "linux")]
+#[cfg(linux)]
 mod pressure;
-#[cfg(target_os = "linux")]
+#[cfg(linux)]
 mod processes;
-#[cfg(target_os = "linux")]
+#[cfg(linux)]
 mod protocols;
-#[cfg(target_os = "linux")]
+#[cfg(linux)]
 mod resources;
-#[cfg(target_os = "linux")]
+#[cfg(linux)]
 mod sensors;
-#[cfg(target_os = "linux")]
+#[cfg(linux)]
 mod services;
-#[cfg(target_os = "linux")]
+#[cfg(linux)]
 mod sources;
-#[cfg(target_os = "linux")]
+#[cfg(linux)]
 mod units;
 
-#[cfg(any(not(target_os = "linux"), test))]
+#[cfg(any(not(linux), test))]
 mod elsewhere;
 
 pub use options::HealthOptions;
@@ -79,11 +79,11 @@ pub struct Measurement {
 #[derive(Debug)]
 pub struct Sampler {
     steady: rates::Rates,
-    #[cfg(target_os = "linux")]
+    #[cfg(linux)]
     setup: Arc<Setup>,
-    #[cfg(target_os = "linux")]
+    #[cfg(linux)]
     slow: Vec<slow::Slow>,
-    #[cfg(not(target_os = "linux"))]
+    #[cfg(not(linux))]
     machine: elsewhere::Machine,
 }
 
@@ -113,22 +113,21 @@ impl Sampler {
     pub fn sample(&mut self, now: Reading) -> Vec<Measurement> {
         let raw = room::shared_out(self.read(), room::STEADY);
         self.steady.take(now.monotonic, raw, room::STEADY);
-        #[cfg_attr(not(target_os = "linux"), expect(unused_mut, reason = "the slow sources are Linux's"))]
         let mut measurements: Vec<Measurement> = self.steady.measurements().collect();
-        #[cfg(target_os = "linux")]
+        #[cfg(linux)]
         self.slow.iter_mut().for_each(|slow| slow.sample(now, &mut measurements));
         measurements.sort_by(|a, b| a.series.cmp(&b.series));
         measurements.dedup_by(|later, earlier| later.series == earlier.series);
         measurements
     }
 
-    #[cfg(target_os = "linux")]
+    #[cfg(linux)]
     fn read(&self) -> Vec<Vec<Raw>> {
         let scope = crate::collect::Scope::with(&self.setup.root, &self.setup.options, crate::probe::Privileged::none_ref());
         sources::STEADY.iter().map(|(_, read)| read(&scope)).collect()
     }
 
-    #[cfg(not(target_os = "linux"))]
+    #[cfg(not(linux))]
     fn read(&mut self) -> Vec<Vec<Raw>> {
         vec![self.machine.read()]
     }

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     // A check's plugin is about to be run: nothing of the agent may come before its limits.
-    #[cfg(target_os = "linux")]
+    #[cfg(linux)]
     if let Some(code) = rollcall_agent::checks::launcher::launch(std::env::args_os()) {
         return code;
     }

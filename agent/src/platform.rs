@@ -1,7 +1,7 @@
 //! What differs between operating systems outside of the collectors: whose files are private, positioned reads, signals, names.
 //!
-//! `linux` and `unix_like` are set by `build.rs` from the target, so that `ROLLCALL_CHECK_PLATFORM` can have the code for other
-//! systems compiled and checked on a machine that has no toolchain for them.
+//! `linux` and `unix_like` are set by `build.rs` from the target, so that the features `check-as-unix` and `check-as-other` can
+//! have the code for other systems compiled and checked on a machine that has no toolchain for them.
 
 #[cfg(not(unix_like))]
 mod other;

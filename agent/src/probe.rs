@@ -15,12 +15,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-#[cfg(target_os = "linux")]
+#[cfg(linux)]
 mod answer;
 #[cfg(unix_like)]
 mod ask;
 
-#[cfg(target_os = "linux")]
+#[cfg(linux)]
 pub use answer::{answer, listen};
 
 /// Where the agent looks for the helper, unless its configuration says otherwise.
@@ -207,5 +207,5 @@ fn ask_at(_socket: &Path) -> Result<Option<Privileged>, ProbeError> {
     Ok(None)
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(all(test, linux))]
 mod tests;

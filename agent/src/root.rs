@@ -179,7 +179,7 @@ fn facts_of(metadata: &std::fs::Metadata) -> Facts {
     Facts { kind, size: metadata.len(), modified: Timestamp(i64::try_from(since.as_secs()).unwrap_or(0).saturating_mul(1000)) }
 }
 
-#[cfg(target_os = "linux")]
+#[cfg(linux)]
 mod linux {
     use super::{Access, DIRECTORY_ENTRIES, Kind, Listing, ReadError, Root, absent_as_none, failed};
     use rollcall_shared::Timestamp;
@@ -318,15 +318,15 @@ mod linux {
     }
 }
 
-#[cfg(target_os = "linux")]
+#[cfg(linux)]
 pub use linux::Directory;
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(linux))]
 impl Root {
     fn open_raw(&self, path: &str, _access: Access) -> io::Result<File> {
         File::open(self.path.join(path.trim_start_matches('/')))
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(all(test, linux))]
 mod tests;

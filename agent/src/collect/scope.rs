@@ -237,7 +237,7 @@ impl<'a> Scope<'a> {
     }
 
     /// The names in a directory; an unreadable one is a problem.
-    #[cfg(target_os = "linux")]
+    #[cfg(linux)]
     pub(crate) fn list(&self, path: &str) -> Vec<String> {
         let result = match self.root.list(path) {
             Err(error) if error.is_denied() => self.privileged.names(path).map_or(Err(error), |names| Ok(Some(names))),

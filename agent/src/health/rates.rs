@@ -69,7 +69,7 @@ impl Rates {
     }
 
     /// Whether anything needs a reading before.
-    #[cfg(any(target_os = "linux", test))]
+    #[cfg(any(linux, test))]
     pub(super) fn has_counters(&self) -> bool {
         self.known.iter().any(|known| known.count.is_some())
     }
@@ -80,14 +80,14 @@ impl Rates {
     }
 
     /// The same said again: growth has been told once and would be counted twice.
-    #[cfg(any(target_os = "linux", test))]
+    #[cfg(any(linux, test))]
     pub(super) fn repeated(&self) -> impl Iterator<Item = Measurement> {
         let is_growth = |known: &Known| matches!(known.count, Some(Count::Growth { .. }));
         self.known.iter().zip(&self.values).map(move |(known, &value)| known.measured(value.filter(|_| !is_growth(known))))
     }
 
     /// The same series without values: what was read is too old.
-    #[cfg(any(target_os = "linux", test))]
+    #[cfg(any(linux, test))]
     pub(super) fn outdated(&self) -> impl Iterator<Item = Measurement> {
         self.known.iter().map(|known| known.measured(None))
     }

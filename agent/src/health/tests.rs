@@ -10,7 +10,7 @@ fn at(seconds: u64) -> Reading {
 }
 
 #[test]
-#[cfg(target_os = "linux")]
+#[cfg(linux)]
 fn this_machine_is_measured_within_bounds() {
     let mut sampler = Sampler::new(Root::live());
     sampler.sample(at(0));
@@ -29,7 +29,7 @@ fn this_machine_is_measured_within_bounds() {
 }
 
 #[test]
-#[cfg(target_os = "linux")]
+#[cfg(linux)]
 fn a_rate_over_a_suspend_is_that_of_the_time_awake() {
     let traffic = |bytes| format!("=== /proc/net/dev\nInter-|\n face |\n eth0: {bytes} 1 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n");
     let directory = plant(&traffic(1_000));
@@ -43,7 +43,7 @@ fn a_rate_over_a_suspend_is_that_of_the_time_awake() {
 }
 
 #[test]
-#[cfg(target_os = "linux")]
+#[cfg(linux)]
 fn a_machine_with_ten_thousand_of_everything_is_still_measured() {
     use std::fmt::Write as _;
     let mut tree = String::from(
@@ -88,7 +88,7 @@ fn a_machine_with_ten_thousand_of_everything_is_still_measured() {
 
 /// What each source costs on this machine: `ROLLCALL_BENCH=1 cargo test --release -p rollcall-agent --lib health -- --nocapture`.
 #[test]
-#[cfg(target_os = "linux")]
+#[cfg(linux)]
 fn every_source_can_be_timed() {
     const ROUNDS: u32 = 200;
     use crate::clock::{Clock, SystemClock};

@@ -30,7 +30,7 @@ pub(super) fn ask(socket: &Path) -> Result<Option<Privileged>, ProbeError> {
 }
 
 /// A socket that systemd made for root, or the helper itself. A test's helper is the test's own user.
-#[cfg(target_os = "linux")]
+#[cfg(linux)]
 fn check_peer(socket: &Path, stream: &UnixStream) -> Result<(), ProbeError> {
     let peer = rustix::net::sockopt::socket_peercred(stream).map_err(|source| ProbeError::Io {
         path: socket.to_owned(),
@@ -43,7 +43,7 @@ fn check_peer(socket: &Path, stream: &UnixStream) -> Result<(), ProbeError> {
 }
 
 /// Elsewhere the directory's permissions have to do.
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(linux))]
 fn check_peer(_socket: &Path, _stream: &UnixStream) -> Result<(), ProbeError> {
     Ok(())
 }

@@ -9,10 +9,10 @@ use std::pin::Pin;
 use std::time::Duration;
 use tokio::time::Sleep;
 
-#[cfg(target_os = "linux")]
+#[cfg(linux)]
 mod sources;
 
-#[cfg(target_os = "linux")]
+#[cfg(linux)]
 pub use sources::Sources;
 
 /// Hints are gathered this long: what changes rarely changes alone.
@@ -137,7 +137,7 @@ fn message_types(datagram: &[u8]) -> Vec<u16> {
 /// Where hints come from, and those that are not handed on yet.
 #[derive(Default)]
 pub struct Hints {
-    #[cfg(target_os = "linux")]
+    #[cfg(linux)]
     sources: Option<Sources>,
     gathered: BTreeSet<SectionName>,
     /// Runs since the first of what is gathered, however often the waiting is interrupted.
@@ -146,14 +146,14 @@ pub struct Hints {
 
 impl Hints {
     /// Watches the running machine, and a folder of extension files. Needs a runtime.
-    #[cfg(target_os = "linux")]
+    #[cfg(linux)]
     #[must_use]
     pub fn live(extensions: &str) -> Self {
         Self { sources: Some(Sources::open(extensions)), ..Self::default() }
     }
 
     /// Nothing of the kind is known of this platform.
-    #[cfg(not(target_os = "linux"))]
+    #[cfg(not(linux))]
     #[must_use]
     pub fn live(_extensions: &str) -> Self {
         Self::default()
@@ -162,7 +162,7 @@ impl Hints {
     /// The next hints, gathered for a moment. May be dropped and called again: nothing is lost.
     pub async fn next(&mut self) -> BTreeSet<SectionName> {
         while self.gathered.is_empty() {
-            #[cfg(target_os = "linux")]
+            #[cfg(linux)]
             if let Some(sources) = &mut self.sources {
                 let hinted = sources.next().await;
                 self.gathered.extend(hinted);
@@ -179,5 +179,5 @@ impl Hints {
 /// What inotify calls a folder, and which files of it matter.
 type Watched = BTreeMap<i32, Files>;
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(all(test, linux))]
 mod tests;

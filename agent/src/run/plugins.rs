@@ -53,7 +53,7 @@ impl Plugins {
     }
 
     /// Starts what is due and takes in what ended. The section, when it is news.
-    #[cfg_attr(not(linux), expect(clippy::needless_pass_by_value, unused_variables, reason = "there is nothing to run"))]
+    #[cfg_attr(not(linux), expect(unused_variables, reason = "there is nothing to run"))]
     pub fn poll(&mut self, now: Reading) -> Option<Section> {
         #[cfg(linux)]
         {
