@@ -17,4 +17,10 @@ fn main() {
     if is_unix && !as_other {
         println!("cargo::rustc-cfg=unix_like");
     }
+    // What is built to be small: functions that came out alike (there are as many as there are kinds of rows) are kept once. No code
+    // here compares the addresses of functions.
+    let is_small = env::var("OPT_LEVEL").is_ok_and(|level| level == "s" || level == "z");
+    if is_small && env::var("TARGET").is_ok_and(|target| target == "x86_64-unknown-linux-gnu") {
+        println!("cargo::rustc-link-arg-bins=-Wl,--icf=all");
+    }
 }

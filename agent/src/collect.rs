@@ -7,7 +7,7 @@
 use crate::clock::Clock;
 use crate::probe::ProbeSource;
 use crate::root::Root;
-use rollcall_shared::section::Row;
+use rollcall_shared::section::{Row, sort_rows};
 use rollcall_shared::{Outcome, Section, SectionName, limits};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -181,8 +181,7 @@ fn judge(result: Result<Section, Failure>, problems: Option<String>) -> (Option<
 
 /// Rows in canonical order and within the contract's bound; what had to be left out is a problem.
 fn ordered<R: Row>(scope: &Scope<'_>, mut rows: Vec<R>) -> Vec<R> {
-    rows.sort_unstable();
-    rows.dedup();
+    sort_rows(&mut rows);
     if rows.len() > limits::SECTION_ROWS {
         scope.problem(format_args!("{} rows left out beyond the limit of {}", rows.len() - limits::SECTION_ROWS, limits::SECTION_ROWS));
         rows.truncate(limits::SECTION_ROWS);

@@ -132,6 +132,7 @@ fn section_json(one: &Collected) -> Value {
         "duration_us": one.duration_us,
         "bytes_read": one.bytes_read,
         "hash": hash,
+        "keys": one.section.as_ref().map(rollcall_shared::Section::keys),
         "rows": rows,
     })
 }

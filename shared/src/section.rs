@@ -7,8 +7,10 @@
 //! Invariants: decoding accepts canonical bytes only; unknown is `None`, never an empty text or a zero; a row holds nothing
 //! that changes while the host is idle (usage, frequencies, ages), or every report would be a change.
 
+mod order;
 mod row;
 
+pub use order::sort_rows;
 pub use row::*;
 
 use crate::{ContentHash, limits, sample::Series, wire};
@@ -154,6 +156,12 @@ macro_rules! sections {
                 match self { $(Self::$variant(rows) => rows.iter().map(serde_json::to_value).collect(),)* }
             }
 
+            /// What identifies each row, in the order of the rows.
+            #[must_use]
+            pub fn keys(&self) -> Vec<String> {
+                match self { $(Self::$variant(rows) => rows.iter().map(Row::key).collect(),)* }
+            }
+
             /// The section from JSON rows, as other people's agents send them.
             ///
             /// # Errors
@@ -173,7 +181,7 @@ macro_rules! sections {
 
             /// Brings the rows into canonical order.
             pub fn sort(&mut self) {
-                match self { $(Self::$variant(rows) => { rows.sort_unstable(); rows.dedup(); })* }
+                match self { $(Self::$variant(rows) => order::sort_rows(rows),)* }
             }
 
             fn is_sorted(&self) -> bool {

@@ -5,8 +5,7 @@
 use super::table::{safe, short};
 use super::{columns, section_json};
 use crate::collect::Collected;
-use rollcall_shared::section::SectionDiff;
-use rollcall_shared::{Outcome, Section, SectionName};
+use rollcall_shared::{Outcome, SectionName};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -14,9 +13,12 @@ use std::fmt::Write;
 /// Columns that name a row: a process has a number, an owner and a name.
 const LABEL: usize = 3;
 
+/// Rows of a section with what identifies each, in order.
+type Rows = Vec<(String, Value)>;
+
 /// An earlier inventory as `--format json` wrote it.
 #[derive(Debug)]
-pub struct Earlier(BTreeMap<SectionName, Section>);
+pub struct Earlier(BTreeMap<SectionName, Rows>);
 
 impl Earlier {
     /// Reads one. Sections that this release does not know are left out.
@@ -29,42 +31,80 @@ impl Earlier {
         let mut earlier = BTreeMap::new();
         for (name, section) in sections {
             let Ok(name) = name.parse::<SectionName>() else { continue };
-            let Some(rows) = section.get_mut("rows").map(Value::take).filter(|rows| !rows.is_null()) else { continue };
-            let mut section = Section::from_json_rows(name, rows).map_err(|error| format!("section {name}: {error}"))?;
-            section.sort();
-            earlier.insert(name, section);
+            if section["rows"].is_null() {
+                continue;
+            }
+            earlier.insert(name, keyed(section).ok_or_else(|| format!("section {name}: rows and keys do not go together"))?);
         }
         Ok(Self(earlier))
     }
 
     fn compare(&self, now: &Collected) -> Compared {
         let why = now.reason.clone().unwrap_or_else(|| now.outcome.as_str().to_owned());
-        match (self.0.get(&now.name), &now.section) {
+        let after = keyed(&mut section_json(now));
+        match (self.0.get(&now.name), after) {
             (None, None) => Compared::Same,
             (None, Some(_)) => Compared::Not("the earlier inventory does not have it".to_owned()),
             (Some(_), None) => Compared::Not(format!("it is {} now: {why}", now.outcome.as_str())),
             (Some(before), Some(after)) => {
-                let mut after = after.clone();
-                after.sort();
-                let mut diff = after.diff(before);
+                let mut diff = Difference::between(before, &after);
                 let proves_absence = now.outcome == Outcome::Complete;
                 let unproven = if proves_absence { 0 } else { std::mem::take(&mut diff.removed).len() };
-                match (diff.is_empty(), unproven) {
-                    (true, 0) => Compared::Same,
-                    _ => Compared::Differs {
-                        diff,
-                        unproven: (unproven > 0).then(|| format!("{unproven} rows were not seen, but it is partial now: {why}")),
-                    },
+                if diff.is_empty() && unproven == 0 {
+                    return Compared::Same;
+                }
+                Compared::Differs {
+                    diff,
+                    unproven: (unproven > 0).then(|| format!("{unproven} rows were not seen, but it is partial now: {why}")),
                 }
             }
         }
     }
 }
 
+/// Rows as `section_json` writes them, with their keys; none when there are none, or not a key for each.
+fn keyed(section: &mut Value) -> Option<Rows> {
+    let Value::Array(rows) = section["rows"].take() else { return None };
+    let keys = section["keys"].as_array().filter(|keys| keys.len() == rows.len())?;
+    keys.iter().zip(rows).map(|(key, row)| Some((key.as_str()?.to_owned(), row))).collect()
+}
+
+/// What came, went and changed.
+#[derive(Debug, Default)]
+struct Difference {
+    added: Vec<Value>,
+    removed: Vec<Value>,
+    changed: Vec<(Value, Value)>,
+}
+
+impl Difference {
+    /// Rows of one key that stand side by side (kernels): what is equal stays, and the last that went became the last that came.
+    fn between(before: &Rows, after: &Rows) -> Self {
+        let mut sides: BTreeMap<&str, (Vec<&Value>, Vec<&Value>)> = BTreeMap::new();
+        before.iter().for_each(|(key, row)| sides.entry(key).or_default().0.push(row));
+        after.iter().for_each(|(key, row)| sides.entry(key).or_default().1.push(row));
+        let mut diff = Self::default();
+        for (gone, come) in sides.into_values() {
+            let mut left: Vec<&Value> = gone.iter().copied().filter(|row| !come.contains(row)).collect();
+            let mut right: Vec<&Value> = come.iter().copied().filter(|row| !gone.contains(row)).collect();
+            if !left.is_empty() && !right.is_empty() {
+                diff.changed.extend(left.pop().cloned().zip(right.pop().cloned()));
+            }
+            diff.removed.extend(left.into_iter().cloned());
+            diff.added.extend(right.into_iter().cloned());
+        }
+        diff
+    }
+
+    fn is_empty(&self) -> bool {
+        self.added.is_empty() && self.removed.is_empty() && self.changed.is_empty()
+    }
+}
+
 enum Compared {
     Same,
     Not(String),
-    Differs { diff: SectionDiff, unproven: Option<String> },
+    Differs { diff: Difference, unproven: Option<String> },
 }
 
 /// For people.
@@ -93,7 +133,7 @@ pub fn difference_table(earlier: &Earlier, collected: &[Collected]) -> String {
     if text.is_empty() { "no difference\n".to_owned() } else { text }
 }
 
-fn lines(text: &mut String, name: SectionName, diff: &SectionDiff) {
+fn lines(text: &mut String, name: SectionName, diff: &Difference) {
     for (sign, rows) in [('+', &diff.added), ('-', &diff.removed)] {
         for row in rows {
             let _ = writeln!(text, "  {sign} {}", label(name, row));
@@ -139,4 +179,35 @@ pub fn difference_json(earlier: &Earlier, collected: &[Collected]) -> Value {
     };
     let sections: Map<String, Value> = collected.iter().filter_map(|now| Some((now.name.as_str().to_owned(), one(now)?))).collect();
     json!({ "sections": sections })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(rows: &[(&str, &str)]) -> Rows {
+        rows.iter().map(|(key, version)| ((*key).to_owned(), json!({ "name": key, "version": version }))).collect()
+    }
+
+    #[track_caller]
+    fn check(before: &[(&str, &str)], after: &[(&str, &str)], expected: (usize, usize, usize)) {
+        let diff = Difference::between(&rows(before), &rows(after));
+        assert_eq!((diff.added.len(), diff.removed.len(), diff.changed.len()), expected);
+    }
+
+    #[test]
+    fn an_upgrade_is_a_change_also_beside_another_version() {
+        check(&[("curl", "8.0"), ("gone", "1")], &[("curl", "8.1"), ("new", "1")], (1, 1, 1));
+        check(&[("kernel", "4"), ("kernel", "5")], &[("kernel", "5"), ("kernel", "6")], (0, 0, 1));
+        check(&[("kernel", "4")], &[("kernel", "4")], (0, 0, 0));
+        check(&[("kernel", "4")], &[("kernel", "5"), ("kernel", "6")], (1, 0, 1));
+    }
+
+    #[test]
+    fn an_inventory_without_keys_is_refused() {
+        let refused = Earlier::parse(r#"{"sections": {"os": {"rows": [{}]}}}"#).expect_err("refused");
+        assert!(refused.contains("section os: rows and keys"), "{refused}");
+        assert!(Earlier::parse(r#"{"sections": {"os": {"rows": null}, "of_tomorrow": {"rows": [1]}}}"#).is_ok());
+        assert!(Earlier::parse("[]").expect_err("refused").contains("not an inventory"));
+    }
 }

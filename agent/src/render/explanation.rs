@@ -89,6 +89,7 @@ pub fn explanation_json(collected: &Collected, sources: &[(String, Found)]) -> V
     };
     let mut section = section_json(collected);
     if let Some(fields) = section.as_object_mut() {
+        fields.remove("keys");
         let rows = fields.remove("rows").and_then(|rows| rows.as_array().map(Vec::len));
         fields.insert("rows".to_owned(), json!(rows));
         fields.insert("sources".to_owned(), sources.iter().map(one).collect());
