@@ -141,10 +141,18 @@ fn without_binds(mounts: Vec<Mount>) -> Vec<Mount> {
     }
     visible.sort_by(|a, b| (a.root.len(), &a.mount_point).cmp(&(b.root.len(), &b.mount_point)));
     let mut seen = BTreeSet::new();
-    // Subvolumes of btrfs are mounts of their own, told apart by what is mounted.
-    visible.retain(|mount| seen.insert((mount.device_number.clone(), if mount.fs_type == "btrfs" { mount.root.clone() } else { String::new() })));
+    visible.retain(|mount| seen.insert((mount.device_number.clone(), subvolume(mount).unwrap_or_default().to_owned())));
     visible.sort_by(|a, b| a.mount_point.cmp(&b.mount_point));
     visible
+}
+
+/// Subvolumes of btrfs are mounts of their own, told apart by their number: a directory of one is a bind mount of that one.
+fn subvolume(mount: &Mount) -> Option<&str> {
+    if mount.fs_type != "btrfs" {
+        return None;
+    }
+    let numbered = mount.options.iter().map(String::as_str).find(|option| option.starts_with("subvolid="));
+    Some(numbered.unwrap_or(&mount.root))
 }
 
 fn is_pseudo(fs_type: &str) -> bool {
@@ -200,6 +208,8 @@ mod tests {
             &["1 0 0:20 /@ / rw - btrfs /dev/sda1 rw,subvol=/@", "2 1 0:20 /@home /home rw - btrfs /dev/sda1 rw,subvol=/@home"],
             &["/", "/home"],
         );
+        let directory = "2 1 0:20 /@/srv/www /var/www rw - btrfs /dev/sda1 rw,subvolid=256,subvol=/@/srv/www";
+        check(&["1 0 0:20 /@ / rw - btrfs /dev/sda1 rw,subvolid=256,subvol=/@", directory], &["/"]);
     }
 
     #[test]
