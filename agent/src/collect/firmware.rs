@@ -35,8 +35,8 @@ fn system(scope: &Scope<'_>) -> Option<Firmware> {
     let mut row = from_kernel(scope).or_else(|| from_table(scope));
     let is_efi = scope.root().exists(EFI);
     if let Some(row) = &mut row {
-        // Who has SMBIOS and no EFI was started by a BIOS.
-        row.mode = Some(if is_efi { "efi" } else { "bios" }.to_owned());
+        // Who has SMBIOS and no EFI was started by a BIOS, where the kernel's folder is there to tell.
+        row.mode = scope.root().exists("/sys/firmware").then(|| if is_efi { "efi" } else { "bios" }.to_owned());
     }
     let mut row = row.or_else(|| from_device_tree(scope)).or_else(|| is_efi.then(Firmware::default))?;
     if is_efi {
@@ -204,7 +204,8 @@ Dell Inc.
 
     #[test]
     fn the_system_is_started_by_bios_or_efi() {
-        check(BIOS, &[bios("bios", None)], None);
+        check(&format!("{BIOS}=== /sys/firmware/acpi/\n"), &[bios("bios", None)], None);
+        check(BIOS, &[Firmware { mode: None, ..bios("", None) }], None);
         check(&format!("{BIOS}=== /sys/firmware/efi/\n"), &[bios("efi", None)], None);
         check(&format!("{BIOS}{VARIABLE}0600000001"), &[bios("efi", Some(true))], None);
         check(&format!("{BIOS}{VARIABLE}0600000000"), &[bios("efi", Some(false))], None);

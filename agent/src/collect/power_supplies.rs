@@ -55,6 +55,17 @@ mod tests {
     }
 
     #[test]
+    fn a_table_that_was_not_captured_is_not_called_no_smbios() {
+        let why = |tree: &str| {
+            let directory = plant(tree);
+            let root = Root::new(directory.path());
+            collect(&Scope::new(&root)).expect_err("no power supplies").to_string()
+        };
+        assert_eq!(why("=== /sys/class/dmi/id/sys_vendor\nx"), "this machine has SMBIOS, but /sys/firmware/dmi/tables/DMI is not there");
+        assert_eq!(why("=== /sys/class/net/\n"), "this machine has no SMBIOS");
+    }
+
+    #[test]
     fn a_broken_table_is_a_problem_with_its_place() {
         let directory = plant("=== /sys/firmware/dmi/tables/DMI (hex)\n2702000000");
         let root = Root::new(directory.path());
