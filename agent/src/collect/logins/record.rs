@@ -78,12 +78,9 @@ fn text(bytes: &[u8], at: usize, length: usize) -> Option<String> {
 /// A record of `lastlog`; none for an account that never logged in.
 pub(super) fn last(layout: Layout, record: &[u8], user: &str) -> Option<Login> {
     let line = layout.last_bytes() - 288;
-    Some(Login {
-        user: user.to_owned(),
-        last_login_at: Some(layout.time(record, 0)?),
-        terminal: text(record, line, 32),
-        from: text(record, line + 32, 256),
-    })
+    let terminal = text(record, line, 32);
+    let from = text(record, line + 32, 256).filter(|from| is_afar(from, terminal.as_deref()));
+    Some(Login { user: user.to_owned(), last_login_at: Some(layout.time(record, 0)?), terminal, from })
 }
 
 /// A record of `wtmp`; none for boots, log-outs and the like.
@@ -94,8 +91,15 @@ pub(super) fn journal(layout: Layout, record: &[u8]) -> Result<Option<Login>, St
     }
     let (time, address) = layout.offsets();
     let (Some(user), Some(at)) = (text(record, 44, 32), layout.time(record, time)) else { return Ok(None) };
-    let from = || text(record, 76, 256).or_else(|| host(record, address));
-    Ok((kind == USER_PROCESS).then(|| Login { user, last_login_at: Some(at), terminal: text(record, 8, 32), from: from() }))
+    let terminal = text(record, 8, 32);
+    let from = text(record, 76, 256).or_else(|| host(record, address)).filter(|from| is_afar(from, terminal.as_deref()));
+    Ok((kind == USER_PROCESS).then_some(Login { user, last_login_at: Some(at), terminal, from }))
+}
+
+/// Display managers write the terminal or the display (`:0`) where the host's name belongs.
+fn is_afar(from: &str, terminal: Option<&str>) -> bool {
+    let is_display = from.strip_prefix(':').is_some_and(|display| display.starts_with(|c: char| c.is_ascii_digit()));
+    Some(from) != terminal && !is_display
 }
 
 /// An address stands in network order; one of IPv4 leaves three quarters empty.
@@ -133,6 +137,16 @@ mod tests {
             assert_eq!(journal(layout, &record(layout, 7, "", 1)), Ok(None));
             assert_eq!(journal(layout, &record(layout, 7777, "ann", 1)), Err(Strange));
         }
+    }
+
+    #[test]
+    fn a_log_in_at_the_machine_comes_from_nowhere() {
+        let from = |line: &str, host: &str| {
+            let record = super::super::tests::journal_record(Layout::Narrow, 7, "ann", line, host, [0; 4], 1);
+            journal(Layout::Narrow, &record).expect("a record").expect("a log-in").from
+        };
+        assert_eq!((from("tty2", "tty2"), from(":0", ":0"), from("tty7", ":0.0")), (None, None, None));
+        assert_eq!((from("pts/0", "::1"), from("pts/0", "tty2.example.org")), (Some("::1".into()), Some("tty2.example.org".into())));
     }
 
     #[test]
