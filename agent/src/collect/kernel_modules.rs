@@ -3,7 +3,7 @@
 //! How often a module is in use is no field: it changes all the time.
 
 use super::text::tidy;
-use super::{Failure, Scope};
+use super::{Failure, Scope, virtualisation};
 use rollcall_shared::section::KernelModule;
 
 const PATH: &str = "/proc/modules";
@@ -13,6 +13,7 @@ const MODULES: usize = 20_000;
 
 /// Collects the section.
 pub(crate) fn collect(scope: &Scope<'_>) -> Result<Vec<KernelModule>, Failure> {
+    virtualisation::outside_containers(scope, "kernel and its modules")?;
     let mut modules = Vec::new();
     let found = scope.lines(PATH, |number, line| {
         match module(line) {

@@ -1,7 +1,7 @@
 //! The operating system: os-release, the running kernel, and what `/etc` says of place and language.
 
 use super::text::{assignments, tidy};
-use super::{Failure, Scope};
+use super::{Failure, Scope, virtualisation};
 use crate::kernel;
 use rollcall_shared::Timestamp;
 use rollcall_shared::section::Os;
@@ -121,8 +121,16 @@ fn init(scope: &Scope<'_>) -> Option<String> {
     }
     match scope.attribute("/proc/1/comm").as_deref() {
         Some("init") if scope.root().exists("/etc/inittab") => Some("sysv".to_owned()),
+        // In a container process 1 is mostly the application.
+        Some(other) if !is_init(other) && virtualisation::container(scope).is_some() => None,
         other => other.map(str::to_owned),
     }
+}
+
+fn is_init(name: &str) -> bool {
+    const NAMES: [&str; 12] =
+        ["systemd", "init", "openrc-init", "runit", "runsvdir", "s6-svscan", "dinit", "finit", "procd", "shepherd", "tini", "dumb-init"];
+    NAMES.contains(&name)
 }
 
 /// The markers of Debian, Ubuntu and SUSE; where nothing would write one, the running kernel and those that are installed tell.
@@ -178,6 +186,15 @@ mod tests {
                 ..Os::default()
             },
         );
+    }
+
+    #[test]
+    fn process_1_of_a_container_is_an_init_only_by_its_name() {
+        let base = || Os { id: Some("x".into()), ..Os::default() };
+        let tree = |mark: &str, name: &str| format!("=== /etc/os-release\nID=x\n=== /proc/1/comm = {name}\n{mark}");
+        check(&tree("", "oddinit"), Os { init: Some("oddinit".into()), ..base() });
+        check(&tree("=== /.dockerenv\n", "nginx"), base());
+        check(&tree("=== /.dockerenv\n", "s6-svscan"), Os { init: Some("s6-svscan".into()), ..base() });
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! A control whose state cannot be known is left out, never called off. What the firewall does is a section of its own.
 
 use super::text::tidy;
-use super::{Failure, Scope, filesystems};
+use super::{Failure, Scope, filesystems, virtualisation};
 use rollcall_shared::section::Security;
 use services::Services;
 
@@ -18,12 +18,11 @@ pub(crate) fn collect(scope: &Scope<'_>) -> Result<Vec<Security>, Failure> {
         return Err(Failure::Skipped("there is no /etc that could say what is configured".to_owned()));
     }
     let services = Services::read(scope);
+    // A container has its host's kernel and firmware, and is mostly not shown what state they are in.
+    let of_kernel = [kernel::selinux, kernel::apparmor, kernel::lockdown, kernel::secure_boot, kernel::core_dumps];
+    let is_asked = virtualisation::container(scope).is_none();
+    let of_kernel = of_kernel.into_iter().filter(|_| is_asked).map(|read| read(scope));
     let controls = [
-        kernel::selinux(scope),
-        kernel::apparmor(scope),
-        kernel::lockdown(scope),
-        kernel::secure_boot(scope),
-        kernel::core_dumps(scope),
         disk_encryption(scope),
         passwords::policy(scope),
         updates::automatic(scope, &services),
@@ -32,7 +31,7 @@ pub(crate) fn collect(scope: &Scope<'_>) -> Result<Vec<Security>, Failure> {
         Some(services::audit(scope, &services)),
         services::ssh(scope, &services),
     ];
-    Ok(controls.into_iter().flatten().collect())
+    Ok(of_kernel.chain(controls).flatten().collect())
 }
 
 /// One control with its facts, those that are known, in order.

@@ -16,7 +16,7 @@ pub(crate) fn collect(scope: &Scope<'_>) -> Result<System, Failure> {
     let mut row = match virtualisation::guest(scope) {
         Some((kind, technology)) => {
             let technology = Some(technology);
-            System { virtualisation: Some(kind), virtualisation_technology: technology, memory_bytes: total_memory(scope), ..System::default() }
+            System { virtualisation: Some(kind), virtualisation_technology: technology, memory_bytes: memory_of_guest(scope), ..System::default() }
         }
         None => machine(scope),
     };
@@ -91,6 +91,14 @@ fn memory_of_kernel(scope: &Scope<'_>) -> Option<u64> {
     }
 }
 
+/// A container sees all memory of its host, and may use what its control group allows.
+fn memory_of_guest(scope: &Scope<'_>) -> Option<u64> {
+    const LIMITS: [&str; 2] = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
+    // No limit is written as `max`, or as a number beyond any memory.
+    let limit = LIMITS.iter().find_map(|path| scope.attribute(path)?.parse::<u64>().ok());
+    total_memory(scope).map(|total| limit.map_or(total, |limit| limit.min(total)))
+}
+
 fn total_memory(scope: &Scope<'_>) -> Option<u64> {
     let text = scope.text_or_problem("/proc/meminfo")?;
     let kibibytes: u64 = text.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix("kB")?.trim().parse().ok())?;
@@ -137,6 +145,21 @@ mod tests {
         check_identity("=== /proc/sys/kernel/osrelease\n5.15.153.1-microsoft-standard-WSL2", Virtualisation::Wsl, Some("wsl2"), None);
         check_identity("=== /proc/cpuinfo\nflags: hypervisor\n=== /sys/hypervisor/type\nxen", Virtualisation::Vm, Some("xen"), serial);
         check_identity("=== /proc/cpuinfo\nflags: fpu", Virtualisation::Physical, None, serial);
+    }
+
+    #[test]
+    fn a_container_has_the_memory_that_its_control_group_allows() {
+        let memory = |limit: &str| {
+            let directory = plant(&format!("=== /run/.containerenv\n=== /proc/meminfo = MemTotal: 1000 kB\n{limit}"));
+            let root = Root::new(directory.path());
+            let scope = Scope::new(&root);
+            let row = collect(&scope).expect("collected");
+            (row.memory_bytes, scope.problems())
+        };
+        assert_eq!(memory(""), (Some(1_024_000), None));
+        assert_eq!(memory("=== /sys/fs/cgroup/memory.max = 524288"), (Some(524_288), None));
+        assert_eq!(memory("=== /sys/fs/cgroup/memory.max = max"), (Some(1_024_000), None));
+        assert_eq!(memory("=== /sys/fs/cgroup/memory/memory.limit_in_bytes = 9223372036854771712"), (Some(1_024_000), None));
     }
 
     #[test]

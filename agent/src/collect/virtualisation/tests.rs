@@ -160,3 +160,28 @@ proptest! {
         let _ = recognise(&Scope::new(&root), &Hardware::default());
     }
 }
+
+#[test]
+fn a_container_is_not_asked_for_what_its_host_has() {
+    use crate::collect::{disks, kernel_modules, security, volumes};
+    let directory = plant(
+        "=== /.dockerenv
+=== /sys/block/sda/size = 41943040
+=== /sys/block/sda/device/serial = HOSTDISK1
+=== /proc/modules = zfs 4000000 6 - Live 0x0
+=== /proc/mdstat = md0 : active raid1 sda1[0]
+=== /etc/selinux/config = SELINUX=enforcing
+=== /sys/kernel/security/lockdown = none [integrity] confidentiality
+=== /sys/firmware/
+",
+    );
+    let root = Root::new(directory.path());
+    let scope = Scope::new(&root);
+    let reason = |said: Result<usize, Failure>| said.expect_err("nothing of the host").to_string();
+    assert_eq!(reason(disks::collect(&scope).map(|rows| rows.len())), "in a container: the disks are the host's");
+    assert_eq!(reason(volumes::collect(&scope).map(|rows| rows.len())), "in a container: the volumes are the host's");
+    assert_eq!(reason(kernel_modules::collect(&scope).map(|rows| rows.len())), "in a container: the kernel and its modules are the host's");
+    let controls = security::collect(&scope).expect("controls");
+    let of_host = ["selinux", "apparmor", "lockdown", "secure_boot", "core_dumps"];
+    assert!(controls.iter().all(|row| !of_host.contains(&row.control.as_str())), "{controls:?}");
+}
