@@ -124,7 +124,7 @@ pub fn inventory_json(collected: &[Collected]) -> Value {
 }
 
 fn section_json(one: &Collected) -> Value {
-    let hash = one.section.clone().and_then(|section| section.canonical().ok()).map(|(hash, _)| hash);
+    let hash = one.section.as_ref().and_then(|section| section.content().ok()).map(|(hash, _)| hash);
     let rows = one.section.as_ref().and_then(|section| section.to_json_rows().ok());
     json!({
         "outcome": one.outcome,

@@ -308,8 +308,19 @@ impl Section {
     /// # Errors
     /// [`SectionError::TooLarge`], and [`SectionError::NotOneRow`] for a single-row section with another number.
     pub fn canonical(mut self) -> Result<(ContentHash, Vec<u8>), SectionError> {
-        let name = self.name();
         self.sort();
+        self.content()
+    }
+
+    /// Encodes rows that are in canonical order already; the hash of the result is the section's name.
+    ///
+    /// # Errors
+    /// As for [`Section::canonical`], and [`SectionError::NotCanonical`] for rows that are not.
+    pub fn content(&self) -> Result<(ContentHash, Vec<u8>), SectionError> {
+        let name = self.name();
+        if !self.is_sorted() {
+            return Err(SectionError::NotCanonical(name));
+        }
         self.check_size()?;
         let rows = self.encode_rows().map_err(|error| SectionError::Rows { name, error })?;
         let mut bytes = Vec::with_capacity(HEADER_BYTES + rows.len());

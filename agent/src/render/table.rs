@@ -88,8 +88,14 @@ pub(super) fn bytes(value: f64) -> String {
     if unit == 0 { format!("{value:.0} B") } else { format!("{value:.1} {}", UNITS[unit]) }
 }
 
-/// `3 d 4 h`, the two largest units.
+/// `3 d 4 h`, the two largest units; below a minute `12.5 s` or `3.2 ms`.
 pub(super) fn seconds(value: f64) -> String {
+    if value.abs() < 1.0 {
+        return if value == 0.0 { "0 s".to_owned() } else { format!("{:.1} ms", value * 1000.0) };
+    }
+    if value.abs() < 60.0 {
+        return format!("{value:.1} s").replace(".0 s", " s");
+    }
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to what a u64 holds")]
     let whole = value.clamp(0.0, 1e15) as u64;
     let (days, hours, minutes) = (whole / 86_400, whole / 3600 % 24, whole / 60 % 60);
