@@ -49,13 +49,15 @@ fn cluster(scope: &Scope<'_>, configuration: &str, data: Option<&str>) -> Databa
     let line = |number: usize| process.lines().nth(number).map(str::trim).filter(|line| !line.is_empty());
     let port: u16 = line(3).or(known.get("port").map(String::as_str)).and_then(|port| port.parse().ok()).unwrap_or(5432);
     let sockets = line(4).or(known.get("unix_socket_directories").map(String::as_str));
-    let listens = line(5).or(known.get("listen_addresses").map(String::as_str)).unwrap_or("localhost");
+    let configured = addresses(known.get("listen_addresses").map_or("localhost", String::as_str));
+    // The server notes the first of its addresses only; when it is none of those configured, its command line said otherwise.
+    let first = line(5).map(addresses).filter(|first| !first.iter().all(|address| configured.contains(address)));
     Database {
         engine: "postgresql".to_owned(),
         version: data.as_deref().and_then(|data| scope.attribute(&format!("{data}/PG_VERSION"))).or_else(|| version_of(configuration)),
         port: Some(port),
         socket: sockets.and_then(|folders| tidy(folders.split(',').next()?)).map(|folder| format!("{folder}/.s.PGSQL.{port}")),
-        addresses: addresses(listens),
+        addresses: first.unwrap_or(configured),
         configuration: Some(configuration.to_owned()).filter(|path| scope.root().exists(path)),
         data_directory: data.as_deref().and_then(tidy),
         ..Database::default()
@@ -106,5 +108,20 @@ mod tests {
             (Some("13"), Some(5440), Some("/run/postgresql/.s.PGSQL.5440"), "10.0.0.2".to_owned()),
         ];
         assert_eq!(short, expected);
+    }
+
+    #[test]
+    fn a_running_server_notes_the_first_of_its_addresses_only() {
+        let listens = |configured: &str, noted: &str| {
+            let directory = plant(&format!(
+                "=== /var/lib/pgsql/data/PG_VERSION = 16\n=== /var/lib/pgsql/data/postgresql.conf = {configured}\n\
+                 === /var/lib/pgsql/data/postmaster.pid\n77\n/var/lib/pgsql/data\n1700000000\n5432\n/run/postgresql\n{noted}\n",
+            ));
+            let root = Root::new(directory.path());
+            read(&Scope::new(&root)).first().map(|row| row.addresses.join(" ")).unwrap_or_default()
+        };
+        assert_eq!(listens("listen_addresses = '127.0.0.1,198.51.100.10'", "127.0.0.1"), "127.0.0.1 198.51.100.10");
+        assert_eq!(listens("listen_addresses = 'localhost'", "*"), "0.0.0.0 ::");
+        assert_eq!(listens("#listen_addresses = '*'", "localhost"), "127.0.0.1 ::1");
     }
 }
