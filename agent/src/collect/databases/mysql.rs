@@ -50,7 +50,7 @@ fn options(files: &mut Files<'_>, path: &str, known: &mut BTreeMap<String, Strin
         let mut is_servers = false;
         for line in text.lines().map(str::trim) {
             if let Some(group) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
-                is_servers = group == "server" || group.starts_with("mysqld") || group.starts_with("mariadb") && group != "mariadb-client";
+                is_servers = is_read_by_servers(group);
             } else if let Some(folder) = line.strip_prefix("!includedir") {
                 options(files, &format!("{}/*.cnf", folder.trim().trim_end_matches('/')), known);
             } else if let Some(path) = line.strip_prefix("!include") {
@@ -64,6 +64,12 @@ fn options(files: &mut Files<'_>, path: &str, known: &mut BTreeMap<String, Strin
             }
         }
     });
+}
+
+/// Groups of one version, such as `mysqld-8.0` and `mariadb-10.11`, count as well; those of `mysqldump` or `mariadb-admin` do not.
+fn is_read_by_servers(group: &str) -> bool {
+    let of_version = || group.rsplit_once('-').filter(|(_, version)| version.starts_with(|c: char| c.is_ascii_digit())).map(|(name, _)| name);
+    ["server", "client-server", "galera"].contains(&group) || ["mysqld", "mariadb", "mariadbd"].contains(&of_version().unwrap_or(group))
 }
 
 #[cfg(test)]
@@ -87,5 +93,13 @@ mod tests {
         check(FILES, None);
         check(&format!("{FILES}=== /usr/sbin/mariadbd\nx\n"), Some(("mariadb", Some("10.11.6"), Some(3307), "/run/mysqld/mysqld.sock")));
         check("=== /usr/sbin/mysqld\nx\n=== /etc/my.cnf\n[mysqld]\nskip-networking\n", Some(("mysql", None, None, "")));
+    }
+
+    #[test]
+    fn groups_of_other_programs_are_not_the_servers() {
+        let of_servers = ["server", "client-server", "mysqld", "mysqld-8.0", "mariadb", "mariadb-10.11", "mariadbd", "mariadbd-11.8", "galera"];
+        assert!(of_servers.iter().all(|group| is_read_by_servers(group)));
+        let of_others = ["client", "mysqldump", "mysqld_safe", "mariadb-client", "mariadb-admin", "mariadb-dump", "mysql", ""];
+        assert!(!of_others.iter().any(|group| is_read_by_servers(group)));
     }
 }
