@@ -33,7 +33,7 @@ fn plant_one(directory: &Path, head: &str, content: &str) {
         std::os::unix::fs::symlink(target, directory.join(path)).expect("a link");
     } else if let Some((path, text)) = head.split_once(" = ") {
         assert!(content.trim().is_empty(), "{path} has one line, and more follows: {content}");
-        write(&directory.join(path), format!("{}\n", text.replace("\\0", "\0")).as_bytes(), 0o644);
+        write(&directory.join(path), text.replace("\\0", "\0").as_bytes(), 0o644);
     } else if let Some(path) = head.strip_suffix(" (hex)") {
         let digits: Vec<&str> = content.lines().map(|line| line.split('#').next().unwrap_or_default()).collect();
         write(&directory.join(path), &bytes_of(&digits.join("\n")), 0o644);
