@@ -28,7 +28,7 @@ const LISTED: usize = 10_000;
 const ABOUT: &str = "\
 What is in this archive:
   status.json       identity, last push, spool, how each collector fared
-  configuration.toml  the agent's configuration, commands without their secrets
+  configuration.json  the agent's configuration, commands without their secrets
   settings.json     what the server asked for: intervals and thresholds
   inventory.json    every section, as it would be reported
   sources.json      which sources each section was read from, and what was missing
@@ -56,7 +56,7 @@ pub(super) fn write_bundle(args: &BundleArgs, out: &mut impl Write) -> Result<()
     archive.add("README", format!("rollcall-agent {}, {now}\n\n{ABOUT}", env!("CARGO_PKG_VERSION")).as_bytes());
     archive.add("status.json", pretty(&render::status_json(&standing)).as_bytes());
     if let Some(text) = state::read_bounded(&args.state.join(FILE_IN_STATE))? {
-        archive.add("configuration.toml", without_secrets(&text).as_bytes());
+        archive.add("configuration.json", pretty(&without_secrets(&text)).as_bytes());
     }
     if let Some(text) = state::read_bounded(&args.state.join("settings.json"))? {
         archive.add("settings.json", text.as_bytes());
@@ -96,32 +96,26 @@ fn sources(config: &Config) -> Value {
     Value::Object(names.map(one).collect::<Map<String, Value>>())
 }
 
-/// The configuration with what stands in `command` arrays redacted like a process's command line; a text that is no TOML is left out.
-fn without_secrets(text: &str) -> String {
-    fn visit(value: &mut toml::Value) {
+/// The configuration with what stands in `command` arrays redacted like a process's command line; of a text that is no TOML, why.
+fn without_secrets(text: &str) -> Value {
+    fn visit(value: &mut Value) {
         match value {
-            toml::Value::Table(table) => {
-                for (key, value) in table.iter_mut() {
-                    match value {
-                        toml::Value::Array(words) if key == "command" => {
-                            let command = secrets::redacted(words.iter().filter_map(toml::Value::as_str));
-                            *value = toml::Value::String(command.unwrap_or_default());
-                        }
-                        _ => visit(value),
-                    }
+            Value::Object(fields) => fields.iter_mut().for_each(|(key, value)| match value {
+                Value::Array(words) if key == "command" => {
+                    *value = secrets::redacted(words.iter().filter_map(Value::as_str)).unwrap_or_default().into();
                 }
-            }
-            toml::Value::Array(values) => values.iter_mut().for_each(visit),
+                _ => visit(value),
+            }),
+            Value::Array(values) => values.iter_mut().for_each(visit),
             _ => {}
         }
     }
-    match text.parse::<toml::Table>() {
-        Ok(table) => {
-            let mut value = toml::Value::Table(table);
+    match toml::from_str::<Value>(text) {
+        Ok(mut value) => {
             visit(&mut value);
-            toml::to_string(&value).unwrap_or_else(|error| format!("# cannot be shown: {error}\n"))
+            value
         }
-        Err(error) => format!("# not TOML: {error}\n"),
+        Err(error) => format!("not TOML: {}", error.message()).into(),
     }
 }
 
@@ -156,11 +150,11 @@ mod tests {
     fn commands_of_the_configuration_lose_their_secrets() {
         let text =
             "state = \"/s\"\n[[check]]\nname = \"db\"\ncommand = [\"/usr/lib/check_db\", \"--password\", \"hunter2\", \"-w\", \"5\"]\n";
-        let shown = without_secrets(text);
+        let shown = without_secrets(text).to_string();
         assert!(
             !shown.contains("hunter2") && shown.contains("check_db") && shown.contains("redacted") && shown.contains("-w 5"),
             "{shown}"
         );
-        assert!(without_secrets("not = [toml").starts_with("# not TOML"));
+        assert!(without_secrets("not = [toml").to_string().contains("not TOML"));
     }
 }
