@@ -11,6 +11,12 @@ const PROGRAM_BYTES: u64 = 4 << 30;
 /// Sections and segments that are looked at; programs built with a section a function are not linked programs.
 const ENTRIES: usize = 4096;
 
+/// Bytes of one entry of either table: the format has 32 to 64, and a file may claim 65,535.
+const ENTRY_BYTES: usize = 256;
+
+/// Bytes of a section's name that are looked at; those that tools of languages give are shorter.
+const NAME_BYTES: usize = 32;
+
 /// Bytes of the table of section names.
 const NAMES_BYTES: usize = 1 << 20;
 
@@ -88,7 +94,7 @@ impl<'s> Program<'s> {
 
     fn read_segments(&mut self, table: u64, size: usize, count: usize) {
         let (order, wide) = (self.order, self.wide);
-        let Ok(table) = self.file.at(table, size.saturating_mul(count.min(ENTRIES))) else { return };
+        let Ok(table) = self.file.at(table, size.min(ENTRY_BYTES) * count.min(ENTRIES)) else { return };
         const LOADED: u32 = 1;
         let entries = table.chunks_exact(size.max(1)).filter(|entry| word32(entry, 0, order) == Some(LOADED));
         let segments = entries.filter_map(|entry| {
@@ -100,7 +106,7 @@ impl<'s> Program<'s> {
 
     fn read_sections(&mut self, table: u64, (size, count): (usize, usize), names: usize) -> Option<()> {
         let (order, wide) = (self.order, self.wide);
-        let table = self.file.at(table, size.checked_mul(count.min(ENTRIES))?).ok()?;
+        let table = self.file.at(table, size.min(ENTRY_BYTES) * count.min(ENTRIES)).ok()?;
         let entries = table.chunks_exact(size.max(1)).map(|entry| {
             let word = |narrow, at| if wide { word64(entry, at, order) } else { word32(entry, narrow, order).map(u64::from) };
             Some((word32(entry, 0, order)?, word(16, 24)?, word(20, 32)?))
@@ -110,9 +116,8 @@ impl<'s> Program<'s> {
         let names = self.file.at(offset, usize::try_from(size).ok().filter(|&size| size <= NAMES_BYTES)?).ok()?;
         let named = entries.iter().filter_map(|&(name, offset, size)| {
             let name = names.get(usize::try_from(name).ok()?..)?;
-            let name = name.split(|&byte| byte == 0).next()?;
-            // Only the names that tools of languages give are of use; they are short.
-            (name.starts_with(b".") && name.len() < 32).then(|| Section { name: String::from_utf8_lossy(name).into_owned(), offset, size })
+            let name = name.get(..NAME_BYTES).unwrap_or(name).split(|&byte| byte == 0).next()?;
+            (name.starts_with(b".") && name.len() < NAME_BYTES).then(|| Section { name: String::from_utf8_lossy(name).into_owned(), offset, size })
         });
         self.sections = named.collect();
         Some(())

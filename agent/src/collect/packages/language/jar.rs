@@ -30,19 +30,14 @@ pub(super) fn read(scope: &Scope<'_>, path: &str, room: &mut usize, packages: &m
     let Some(mut file) = Positioned::open(scope, path, ARCHIVE_BYTES, READ_AHEAD)? else { return Ok(()) };
     let length = file.length();
     let fail = |what: String| Failure::source(path, what);
-    let archive = Archive::read(length, |at, length| file.at(at, length).map(<[u8]>::to_vec)).map_err(fail)?;
-    let mut open = |entry: &Entry, limit: usize| {
-        let limit = limit.min(*room);
-        let content = archive.content(entry, limit, |at, length| file.at(at, length).map(<[u8]>::to_vec));
-        // What did not unfold within the limit took as long as if it had.
-        *room -= content.as_ref().map_or(limit, Vec::len).min(*room);
-        content
-    };
+    let mut at = |at, length| file.at(at, length).map(<[u8]>::to_vec);
+    let archive = Archive::read(length, &mut at).map_err(fail)?;
     let name = path.rsplit('/').next().unwrap_or(path);
-    packages.extend(describe(&archive, name, path, &mut open).map_err(fail)?);
+    packages.extend(describe(&archive, name, path, &mut |entry, limit| unfold(&archive, entry, limit, room, &mut at)).map_err(fail)?);
     for entry in archive.entries.iter().filter(|entry| is_archive(&entry.name)).take(NESTED) {
         let inner = format!("{path}!/{}", entry.name);
-        match open(entry, NESTED_BYTES).and_then(|bytes| nested(&bytes, &entry.name, &inner)) {
+        let bytes = unfold(&archive, entry, NESTED_BYTES, room, &mut at);
+        match bytes.and_then(|bytes| nested(&bytes, &entry.name, &inner, room)) {
             Ok(found) => packages.extend(found),
             Err(what) => scope.problem(format_args!("{inner}: {what}")),
         }
@@ -50,19 +45,34 @@ pub(super) fn read(scope: &Scope<'_>, path: &str, room: &mut usize, packages: &m
     Ok(())
 }
 
+/// The content of a file, within what archives may still unfold to: a small one may be listed again and again.
+fn unfold(
+    archive: &Archive,
+    entry: &Entry,
+    limit: usize,
+    room: &mut usize,
+    at: impl FnMut(u64, usize) -> std::result::Result<Vec<u8>, String>,
+) -> std::result::Result<Vec<u8>, String> {
+    let limit = limit.min(*room);
+    let content = archive.content(entry, limit, at);
+    // What did not unfold within the limit took as long as if it had.
+    *room -= content.as_ref().map_or(limit, Vec::len).min(*room);
+    content
+}
+
 /// Whether a name is that of a Java archive.
 pub(super) fn is_archive(name: &str) -> bool {
     name.rsplit_once('.').is_some_and(|(_, end)| matches!(end, "jar" | "war" | "ear"))
 }
 
-fn nested(bytes: &[u8], name: &str, location: &str) -> std::result::Result<Vec<Package>, String> {
+fn nested(bytes: &[u8], name: &str, location: &str, room: &mut usize) -> std::result::Result<Vec<Package>, String> {
     let slice = |at: u64, length: usize| {
         let at = usize::try_from(at).unwrap_or(usize::MAX);
         bytes.get(at..at.saturating_add(length)).map(<[u8]>::to_vec).ok_or_else(|| "truncated".to_owned())
     };
     let archive = Archive::read(bytes.len() as u64, slice)?;
     let name = name.rsplit('/').next().unwrap_or(name);
-    describe(&archive, name, location, &mut |entry, limit| archive.content(entry, limit, slice))
+    describe(&archive, name, location, &mut |entry, limit| unfold(&archive, entry, limit, room, slice))
 }
 
 type Open<'o> = dyn FnMut(&Entry, usize) -> std::result::Result<Vec<u8>, String> + 'o;

@@ -2,6 +2,7 @@
 
 use super::super::positioned::{Order, Positioned, word32};
 use super::{Blobs, HEADER_BYTES, Visit};
+use rollcall_shared::limits::SECTION_ROWS;
 
 /// Slots lie on pages of this size at the beginning of the file.
 const PAGE: u64 = 4096;
@@ -63,6 +64,9 @@ impl Ndb<'_> {
                 return Err(format!("no slot at {at}"));
             }
             let (package, offset, length) = (word(4), u64::from(word(8)) * BLOCK, u64::from(word(12)) * BLOCK);
+            if slots.len() > SECTION_ROWS {
+                return Err(format!("more than {SECTION_ROWS} packages"));
+            }
             if package != 0 && offset != 0 {
                 slots.push(Slot { package, offset, length });
             }

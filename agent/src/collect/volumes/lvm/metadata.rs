@@ -4,6 +4,7 @@
 //! A pure function of a text. Bounded in length by the caller, in depth and entries here; an unknown name is skipped, a missing
 //! one that matters makes the text malformed.
 
+use std::collections::BTreeSet;
 use std::str::CharIndices;
 
 /// One volume group.
@@ -135,7 +136,7 @@ pub(super) fn parse(text: &str) -> Result<Group, Malformed> {
             size_bytes: bytes(section.number("pe_count")),
         })
     });
-    let snapshots: Vec<&str> =
+    let snapshots: BTreeSet<&str> =
         below("logical_volumes").flat_map(|(_, volume)| volume.sections()).filter_map(|(_, segment)| segment.text("cow_store")).collect();
     let logical = below("logical_volumes").filter_map(|(name, section)| {
         let mut extents = section.sections().map(|(_, segment)| segment.number("extent_count"));
@@ -144,7 +145,7 @@ pub(super) fn parse(text: &str) -> Result<Group, Malformed> {
             id: section.text("id")?.to_owned(),
             visible: section.has_status("VISIBLE"),
             size_bytes: bytes(extents.try_fold(0_u64, |sum, extents| sum.checked_add(extents?))),
-            segment_type: if snapshots.contains(&name) { Some("snapshot".to_owned()) } else { segment_type(section) },
+            segment_type: if snapshots.contains(name) { Some("snapshot".to_owned()) } else { segment_type(section) },
             on: section.sections().flat_map(|(_, segment)| segment.texts("stripes")).map(str::to_owned).collect(),
         })
     });
@@ -163,7 +164,7 @@ fn segment_type(volume: &Section) -> Option<String> {
         "striped" if segment.number("stripe_count") == Some(1) => Some("linear"),
         other => Some(other),
     });
-    let types: std::collections::BTreeSet<&str> = types.collect();
+    let types: BTreeSet<&str> = types.collect();
     (!types.is_empty()).then(|| types.into_iter().collect::<Vec<_>>().join("+"))
 }
 

@@ -73,6 +73,28 @@ fn archives_inside_an_archive_are_packages_of_their_own() {
     check(&[b"#!/bin/sh\nexec java -jar $0\n".to_vec(), outer].concat(), &expected);
 }
 
+/// The archive with its directory so many times.
+fn listing_again(archive: &[u8], times: usize) -> Vec<u8> {
+    let (rest, end) = archive.split_at(archive.len() - 22);
+    let at = u32::from_le_bytes(end[16..20].try_into().expect("four bytes")) as usize;
+    let (body, directory) = rest.split_at(at);
+    let directory = directory.repeat(times);
+    let end = [&end[..12], &u32::try_from(directory.len()).expect("small").to_le_bytes(), &end[16..]].concat();
+    [body, &directory, &end].concat()
+}
+
+#[test]
+fn a_file_that_an_inner_archive_lists_again_and_again_counts_each_time() {
+    let inner = listing_again(&zip(&[(POM_PATH, &[POM, &vec![b'#'; 1 << 20]].concat())]), 100);
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    std::fs::write(directory.path().join("app.jar"), zip(&[("lib/inner.jar", &inner)])).expect("an archive");
+    let root = Root::new(directory.path());
+    let (scope, mut room, mut packages) = (Scope::new(&root), 10 << 20, Vec::new());
+    read(&scope, "/app.jar", &mut room, &mut packages).expect("read");
+    assert_eq!((room, packages.len()), (0, 0));
+    assert!(scope.problems().is_some_and(|problems| problems.contains("/app.jar!/lib/inner.jar: ")));
+}
+
 #[test]
 fn what_unfolds_without_end_is_named() {
     let bomb = zip(&[("META-INF/MANIFEST.MF", &vec![b' '; 5 << 20])]);
