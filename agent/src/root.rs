@@ -35,6 +35,14 @@ pub enum ReadError {
         /// The bound.
         limit: usize,
     },
+    /// A directory with more entries than anybody is prepared for.
+    #[error("{path}: more than {limit} entries")]
+    TooManyEntries {
+        /// Path below the root.
+        path: String,
+        /// The bound.
+        limit: usize,
+    },
     /// A directory, device, pipe or socket.
     #[error("{path}: not a regular file")]
     NotRegular {
@@ -84,8 +92,20 @@ pub struct Listing {
     pub remote: bool,
 }
 
-/// Entries of one directory that are looked at; the largest that collectors list (dpkg's info) has some 10,000.
-const DIRECTORY_ENTRIES: usize = 100_000;
+/// Names in a directory, as far as they are looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names {
+    /// Sorted.
+    pub names: Vec<String>,
+    /// Whether there are more.
+    pub has_more: bool,
+    /// How many are not UTF-8, so that nothing can be looked up under them, and one of them as far as it can be shown.
+    pub unspeakable: Option<(usize, String)>,
+}
+
+/// Entries of one directory that are looked at. The largest that collectors list are dpkg's info with some 10,000, and `/proc` of a host
+/// with more processes than a section has rows.
+pub const DIRECTORY_ENTRIES: usize = 250_000;
 
 impl Root {
     /// A captured tree, or the live machine when `path` is `/`.
@@ -181,7 +201,7 @@ fn facts_of(metadata: &std::fs::Metadata) -> Facts {
 
 #[cfg(linux)]
 mod linux {
-    use super::{Access, DIRECTORY_ENTRIES, Kind, Listing, ReadError, Root, absent_as_none, failed};
+    use super::{Access, DIRECTORY_ENTRIES, Kind, Listing, Names, ReadError, Root, absent_as_none, failed};
     use rollcall_shared::Timestamp;
     use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags};
     use std::fs::File;
@@ -230,24 +250,39 @@ mod linux {
         /// The names in a directory, sorted; none when there is no such directory. Names that are not UTF-8 are left out.
         ///
         /// # Errors
-        /// When it exists and cannot be listed.
+        /// When it exists and cannot be listed, or not as a whole.
         pub fn list(&self, path: &str) -> Result<Option<Vec<String>>, ReadError> {
+            match self.names(path, DIRECTORY_ENTRIES)? {
+                Some(Names { has_more: true, .. }) => Err(ReadError::TooManyEntries { path: path.to_owned(), limit: DIRECTORY_ENTRIES }),
+                found => Ok(found.map(|found| found.names)),
+            }
+        }
+
+        /// As [`Root::list`], `limit` names at most, with word of what is left out instead of an error.
+        ///
+        /// # Errors
+        /// When it exists and cannot be listed.
+        pub fn names(&self, path: &str, limit: usize) -> Result<Option<Names>, ReadError> {
             let fail = |source| failed(path, source);
             let Some(directory) = absent_as_none(self.open_raw(path, Access::List)).map_err(fail)? else { return Ok(None) };
-            let mut names = Vec::new();
+            let mut found = Names::default();
             for entry in rustix::fs::Dir::new(OwnedFd::from(directory)).map_err(|error| fail(error.into()))? {
                 let entry = entry.map_err(|error| fail(error.into()))?;
-                let Ok(name) = entry.file_name().to_str() else { continue };
-                if name == "." || name == ".." {
+                let name = entry.file_name();
+                if matches!(name.to_bytes(), b"." | b"..") {
                     continue;
                 }
-                if names.len() >= DIRECTORY_ENTRIES {
-                    return Err(ReadError::TooLarge { path: path.to_owned(), limit: DIRECTORY_ENTRIES });
+                if found.names.len() >= limit {
+                    found.has_more = true;
+                    break;
                 }
-                names.push(name.to_owned());
+                match name.to_str() {
+                    Ok(name) => found.names.push(name.to_owned()),
+                    Err(_) => found.unspeakable.get_or_insert_with(|| (0, name.to_string_lossy().into_owned())).0 += 1,
+                }
             }
-            names.sort_unstable();
-            Ok(Some(names))
+            found.names.sort_unstable();
+            Ok(Some(found))
         }
 
         /// The entries of a directory with their kinds; none when there is no such directory. Names that are not UTF-8 are left out.
@@ -268,7 +303,7 @@ mod linux {
                     continue;
                 }
                 if entries.len() >= DIRECTORY_ENTRIES {
-                    return Err(ReadError::TooLarge { path: path.to_owned(), limit: DIRECTORY_ENTRIES });
+                    return Err(ReadError::TooManyEntries { path: path.to_owned(), limit: DIRECTORY_ENTRIES });
                 }
                 let kind = match entry.file_type() {
                     // Some file systems do not keep kinds in their directories.

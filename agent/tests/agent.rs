@@ -4,6 +4,9 @@
 #[cfg(target_os = "linux")]
 #[path = "agent/checks.rs"]
 mod checks;
+#[cfg(target_os = "linux")]
+#[path = "agent/large.rs"]
+mod large;
 #[path = "agent/server.rs"]
 mod server;
 

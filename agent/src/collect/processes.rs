@@ -9,6 +9,7 @@
 use super::text::tidy;
 use super::{Failure, Scope, os, secrets, units, users};
 use rollcall_shared::Timestamp;
+use rollcall_shared::limits::SECTION_ROWS;
 use rollcall_shared::section::Process;
 use std::collections::BTreeMap;
 
@@ -29,8 +30,14 @@ pub(crate) fn collect(scope: &Scope<'_>) -> Result<Vec<Process>, Failure> {
     let booted = os::booted_at(scope)?;
     let names = users::names(scope);
     // Not being able to list the processes is no machine without any.
-    scope.root().list("/proc")?;
-    let mut found: Vec<Process> = pids(scope).into_iter().filter_map(|pid| process(scope, pid, booted, &names)).collect();
+    let pids = numbers(&scope.listed("/proc")?.unwrap_or_default());
+    // As many as a section has rows are opened; the others have higher numbers.
+    let read = pids.into_iter().filter_map(|pid| process(scope, pid, booted, &names));
+    let mut found: Vec<Process> = read.take(SECTION_ROWS + 1).collect();
+    if found.len() > SECTION_ROWS {
+        scope.problem(format_args!("processes beyond {SECTION_ROWS} are left out"));
+        found.truncate(SECTION_ROWS);
+    }
     if found.is_empty() {
         return Err(Failure::Skipped("there are no processes in /proc".to_owned()));
     }
@@ -110,7 +117,11 @@ pub(crate) fn daemons(scope: &Scope<'_>, is_wanted: impl Fn(&str) -> bool) -> Ve
 
 /// All process ids, in order.
 pub(crate) fn pids(scope: &Scope<'_>) -> Vec<u32> {
-    let mut pids: Vec<u32> = scope.list("/proc").iter().filter_map(|name| name.parse().ok()).collect();
+    numbers(&scope.list("/proc"))
+}
+
+fn numbers(names: &[String]) -> Vec<u32> {
+    let mut pids: Vec<u32> = names.iter().filter_map(|name| name.parse().ok()).collect();
     pids.sort_unstable();
     pids
 }

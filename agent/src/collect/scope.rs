@@ -239,16 +239,32 @@ impl<'a> Scope<'a> {
     /// The names in a directory; an unreadable one is a problem.
     #[cfg(linux)]
     pub(crate) fn list(&self, path: &str) -> Vec<String> {
-        let result = match self.root.list(path) {
-            Err(error) if error.is_denied() => self.privileged.names(path).map_or(Err(error), |names| Ok(Some(names))),
+        let listed = self.listed(path).unwrap_or_else(|error| {
+            self.problem(error);
+            None
+        });
+        listed.unwrap_or_default()
+    }
+
+    /// The names in a directory; none when there is no such directory. That some of them are left out is a problem: those beyond the
+    /// bound, and those that are not UTF-8, under which nothing can be looked up.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn listed(&self, path: &str) -> Result<Option<Vec<String>>, ReadError> {
+        use crate::root::{DIRECTORY_ENTRIES, Names};
+        let result = match self.root.names(path, DIRECTORY_ENTRIES) {
+            Err(error) if error.is_denied() => {
+                self.privileged.names(path).map_or(Err(error), |names| Ok(Some(Names { names, ..Names::default() })))
+            }
             result => result,
         };
-        self.noted(path, result, Vec::len)
-            .unwrap_or_else(|error| {
-                self.problem(error);
-                None
-            })
-            .unwrap_or_default()
+        let Some(found) = self.noted(path, result, |found| found.names.len())? else { return Ok(None) };
+        if found.has_more {
+            self.problem(format_args!("{path}: entries beyond {DIRECTORY_ENTRIES} are left out"));
+        }
+        if let Some((count, one)) = found.unspeakable {
+            self.problem(format_args!("{path}: names that are not UTF-8 are left out, such as {one:?}; there are {count}"));
+        }
+        Ok(Some(found.names))
     }
 
     /// Hands the lines of a file to `each` without ever holding the whole of it; false from `each` ends the reading.

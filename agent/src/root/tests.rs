@@ -64,3 +64,18 @@ fn names_are_listed_in_order() {
     assert_eq!(Root::new(directory.path()).list("/etc").expect("listed"), Some(vec!["a".to_owned(), "name".to_owned()]));
     assert_eq!(Root::new(directory.path()).list("/var").expect("listed"), None);
 }
+
+#[test]
+fn what_is_left_out_of_a_listing_is_said() {
+    use std::os::unix::ffi::OsStrExt;
+    let directory = tree();
+    for name in [&b"a"[..], b"b", b"n\xff", b"o\xfe"] {
+        std::fs::write(directory.path().join("etc").join(std::ffi::OsStr::from_bytes(name)), "").expect("a file");
+    }
+    let names = |limit| Root::new(directory.path()).names("/etc", limit).expect("readable").expect("there");
+    let all = names(3);
+    assert_eq!((all.names, all.has_more), (vec!["a".to_owned(), "b".to_owned(), "name".to_owned()], false));
+    assert!(matches!(all.unspeakable, Some((2, shown)) if shown.ends_with('\u{fffd}')));
+    let some = names(2);
+    assert_eq!((some.names.len(), some.has_more), (2, true));
+}

@@ -4,22 +4,29 @@ use super::super::{Failure, Scope};
 use super::Link;
 use super::links::lasts;
 use rollcall_shared::section::InterfaceAddress;
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// All links of the tree.
 pub(super) fn read(scope: &Scope<'_>) -> Result<Vec<Link>, Failure> {
-    let Some(names) = scope.root().list("/sys/class/net")? else {
+    let Some(names) = scope.listed("/sys/class/net")? else {
         return Err(Failure::Skipped("the tree has no /sys/class/net".to_owned()));
     };
     let mut links: Vec<Link> = names.iter().filter(|name| scope.root().exists(&format!("/sys/class/net/{name}/ifindex"))).map(|name| link(scope, name)).collect();
+    let places: BTreeMap<String, usize> = (0..).zip(&links).map(|(place, link)| (link.name.clone(), place)).collect();
+    let mut add = |name: &str, address| {
+        if let Some(link) = places.get(name).and_then(|&place| links.get_mut(place)) {
+            link.addresses.push(address);
+        }
+    };
     let inet6 = scope.text_or_problem("/proc/net/if_inet6").unwrap_or_default();
     for (name, address) in inet6.lines().filter_map(inet6_address) {
-        links.iter_mut().filter(|link| link.name == name).for_each(|link| link.addresses.push(address.clone()));
+        add(name, address);
     }
     let trie = scope.text_or_problem("/proc/net/fib_trie").unwrap_or_default();
     let routes = scope.text_or_problem("/proc/net/route").unwrap_or_default();
     for (name, address) in inet4_addresses(&trie, &routes) {
-        links.iter_mut().filter(|link| link.name == name).for_each(|link| link.addresses.push(address.clone()));
+        add(&name, address);
     }
     if trie.is_empty() {
         scope.problem("the tree has no /proc/net/fib_trie: IPv4 addresses are unknown");
