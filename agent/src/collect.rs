@@ -11,6 +11,7 @@ use rollcall_shared::section::{Row, sort_rows};
 use rollcall_shared::{Outcome, Section, SectionName, limits};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+mod clean;
 pub mod options;
 mod plan;
 mod runner;
@@ -26,6 +27,9 @@ pub use options::Options;
 pub use plan::{Plan, Volatility};
 pub use runner::Runner;
 pub(crate) use scope::{Failure, Scope};
+
+#[cfg(all(linux, any(test, feature = "fuzzing")))]
+pub(crate) use clean::row as cleaned;
 
 macro_rules! linux_collectors {
     ($($module:ident)*) => { $(#[cfg(linux)] pub(crate) mod $module;)* };
@@ -179,8 +183,9 @@ fn judge(result: Result<Section, Failure>, problems: Option<String>) -> (Option<
     }
 }
 
-/// Rows in canonical order and within the contract's bound; what had to be left out is a problem.
-fn ordered<R: Row>(scope: &Scope<'_>, mut rows: Vec<R>) -> Vec<R> {
+/// Rows with clean texts, in canonical order and within the contract's bound; what had to be left out is a problem.
+fn ordered<R: Row>(scope: &Scope<'_>, rows: Vec<R>) -> Vec<R> {
+    let mut rows: Vec<R> = rows.into_iter().filter_map(clean::row).collect();
     sort_rows(&mut rows);
     if rows.len() > limits::SECTION_ROWS {
         scope.problem(format_args!("{} rows left out beyond the limit of {}", rows.len() - limits::SECTION_ROWS, limits::SECTION_ROWS));
@@ -192,8 +197,8 @@ fn ordered<R: Row>(scope: &Scope<'_>, mut rows: Vec<R>) -> Vec<R> {
 #[cfg(linux)]
 fn gather(scope: &Scope<'_>, name: SectionName) -> Result<Section, Failure> {
     Ok(match name {
-        SectionName::System => Section::System(vec![system::collect(scope)?]),
-        SectionName::Os => Section::Os(vec![os::collect(scope)?]),
+        SectionName::System => Section::System(ordered(scope, vec![system::collect(scope)?])),
+        SectionName::Os => Section::Os(ordered(scope, vec![os::collect(scope)?])),
         SectionName::Cpus => Section::Cpus(ordered(scope, cpus::collect(scope)?)),
         SectionName::MemoryModules => Section::MemoryModules(ordered(scope, memory_modules::collect(scope)?)),
         SectionName::Disks => Section::Disks(ordered(scope, disks::collect(scope)?)),
@@ -243,6 +248,8 @@ fn gather(scope: &Scope<'_>, name: SectionName) -> Result<Section, Failure> {
     elsewhere::gather(scope, name)
 }
 
+#[cfg(all(test, linux))]
+mod hostile;
 #[cfg(all(test, linux))]
 pub(crate) mod testing;
 #[cfg(all(test, linux))]

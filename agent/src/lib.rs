@@ -31,3 +31,7 @@ pub mod uplink;
 
 #[cfg(linux)]
 mod kernel;
+
+#[cfg(all(linux, any(test, feature = "fuzzing")))]
+#[doc(hidden)]
+pub mod fuzz;

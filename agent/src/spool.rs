@@ -9,7 +9,7 @@
 //! bounded by [`SpoolLimits`]; every missing number is covered by a loss that is itself a message.
 
 mod index;
-mod record;
+pub(crate) mod record;
 mod recovery;
 mod room;
 

@@ -1,10 +1,10 @@
 //! The real program against a small server of the same protocol: exit codes, enrolment, delivery once, stop and resume.
 #![expect(clippy::unwrap_used, reason = "all of this is a test, helpers included")]
 
-#[cfg(target_os = "linux")]
+#[cfg(linux)]
 #[path = "agent/checks.rs"]
 mod checks;
-#[cfg(target_os = "linux")]
+#[cfg(linux)]
 #[path = "agent/large.rs"]
 mod large;
 #[path = "agent/server.rs"]

@@ -247,5 +247,18 @@ fn parse_count(answer: &Answer) -> Result<u32, String> {
     cursor.number().ok_or_else(|| "the property is cut short".to_owned())
 }
 
+/// A message: its head, the call that it answers, and its body as each of the answers that are waited for.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn fuzz(bytes: &[u8]) -> usize {
+    let Ok(head) = wire::Head::parse(bytes) else { return 0 };
+    let rest = bytes.get(wire::HEAD..).unwrap_or_default();
+    let fields = rest.get(..head.fields_length).unwrap_or(rest);
+    let serial = wire::reply_serial(fields, head.big_endian);
+    let body = rest.get(head.fields_length.next_multiple_of(8)..).unwrap_or_default();
+    let answer = Answer { body: body.to_vec(), big_endian: head.big_endian };
+    let units = parse_units(&answer).map_or(0, |units| units.len());
+    units + usize::from(serial.is_some()) + usize::from(parse_count(&answer).is_ok())
+}
+
 #[cfg(test)]
 mod tests;

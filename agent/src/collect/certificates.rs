@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 mod name;
 mod named;
-mod parse;
+pub(crate) mod parse;
 
 /// Bytes of one file. A chain of sixteen with keys of 16,384 bits has some 100 kB.
 const FILE_BYTES: usize = 1 << 20;

@@ -147,6 +147,12 @@ fn labels(labels: Option<BTreeMap<String, String>>) -> Vec<(String, String)> {
     labels.filter_map(|(key, value)| Some((tidy(&key)?, tidy(&value).unwrap_or_default()))).collect()
 }
 
+/// The answer of an engine, as a list of containers and of images.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn fuzz(bytes: &[u8]) -> usize {
+    socket::body(bytes).map_or(0, |body| docker::fuzz(&body))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -189,6 +189,26 @@ fn shown_temperature(scope: &Scope<'_>, name: &str) -> Option<i32> {
     })
 }
 
+/// What disks answer, as each of the three languages reads it.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn fuzz(bytes: &[u8]) -> usize {
+    let said = ata::Registers::parse(bytes).map(|registers| (registers.passed(), registers.is_in_standby(), registers.is_error()));
+    let nvme = nvme::parse(bytes);
+    let scsi = [
+        scsi::temperature(bytes).map(|_| ()),
+        scsi::exceptions(bytes).map(|_| ()),
+        scsi::uncorrected(bytes, scsi::READ_ERRORS).map(|_| ()),
+        scsi::percentage_used(bytes).map(|_| ()),
+        scsi::power_on_hours(bytes).map(|_| ()),
+        scsi::grown_defects(bytes).map(|_| ()),
+    ];
+    let mut mended = bytes.to_vec();
+    mended.chunks_exact_mut(ata::TABLE_BYTES).for_each(crate::fuzz::mend::sum);
+    let (table, thresholds) = mended.split_at(mended.len().min(ata::TABLE_BYTES));
+    let ata = [Some(true), Some(false), None].map(|rotational| ata::parse(table, Some(thresholds), rotational).ok());
+    usize::from(said.is_some()) + usize::from(nvme.is_some()) + scsi.iter().flatten().count() + ata.iter().flatten().count()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -195,5 +195,12 @@ fn is_encrypted(scope: &Scope<'_>, number: &str) -> bool {
     false
 }
 
+/// The superblock of each type that is read.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn fuzz(bytes: &[u8]) -> usize {
+    let types = ["ext4", "xfs", "btrfs", "vfat"];
+    types.iter().filter_map(|fs_type| superblock::parse(fs_type, bytes)).filter(|identity| *identity != Identity::default()).count()
+}
+
 #[cfg(test)]
 mod tests;

@@ -12,7 +12,7 @@ use super::{Failure, Scope};
 use rollcall_shared::section::Firewall;
 use std::io;
 
-mod nftables;
+pub(crate) mod nftables;
 
 /// Of each of IPv4 and IPv6, the tables of iptables that are loaded; only root may read them.
 const TABLES: [(&str, &str); 2] = [("ip", "/proc/net/ip_tables_names"), ("ip6", "/proc/net/ip6_tables_names")];

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 mod lldp;
-mod tables;
+pub(crate) mod tables;
 
 /// Rows kept.
 const NEIGHBOURS: usize = 10_000;

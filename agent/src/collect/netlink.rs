@@ -226,6 +226,17 @@ pub(crate) fn hardware_address(bytes: &[u8]) -> Option<String> {
     Some(text)
 }
 
+/// Messages and attributes, whatever asked for them.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn fuzz(bytes: &[u8]) -> usize {
+    let _ = (text(bytes), ip_address(bytes), hardware_address(bytes));
+    let inside = |message: &Message<'_>| {
+        let _ = message.outcome();
+        attributes(message.payload).map(|(_, value)| attributes(value).count()).sum::<usize>()
+    };
+    messages(bytes).map(|message| inside(&message)).sum()
+}
+
 #[cfg(test)]
 pub(crate) mod namespace;
 

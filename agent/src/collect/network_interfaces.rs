@@ -166,5 +166,11 @@ fn bus_path(target: &str) -> Option<String> {
     address.or_else(parent).map(|part| (*part).to_owned()).filter(|part| part != "devices")
 }
 
+/// What rtnetlink, ethtool's and devlink's families tell of links.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn fuzz(bytes: &[u8]) -> usize {
+    links::fuzz(bytes) + adapters::fuzz(bytes)
+}
+
 #[cfg(test)]
 mod tests;

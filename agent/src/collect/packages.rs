@@ -16,7 +16,8 @@ mod pacman;
 mod portage;
 mod positioned;
 mod purl;
-mod rpm;
+mod room;
+pub(crate) mod rpm;
 mod snap;
 mod sqlite;
 

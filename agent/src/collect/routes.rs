@@ -10,7 +10,7 @@ use rollcall_shared::section::Route;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-mod kernel;
+pub(crate) mod kernel;
 mod tables;
 
 /// Rows kept. A host has dozens, a router of a site thousands; the whole internet's table is no inventory.

@@ -248,7 +248,7 @@ impl<'a> Scope<'a> {
 
     /// The names in a directory; none when there is no such directory. That some of them are left out is a problem: those beyond the
     /// bound, and those that are not UTF-8, under which nothing can be looked up.
-    #[cfg(target_os = "linux")]
+    #[cfg(linux)]
     pub(crate) fn listed(&self, path: &str) -> Result<Option<Vec<String>>, ReadError> {
         use crate::root::{DIRECTORY_ENTRIES, Names};
         let result = match self.root.names(path, DIRECTORY_ENTRIES) {

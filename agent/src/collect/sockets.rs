@@ -261,5 +261,11 @@ fn reserved_ports(text: &str) -> Vec<RangeInclusive<u16>> {
     text.split(',').filter_map(one).collect()
 }
 
+/// One message.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn fuzz(bytes: &[u8]) -> usize {
+    [Protocol::Tcp, Protocol::Udp].into_iter().filter_map(|protocol| diagnosed(bytes, protocol)).count()
+}
+
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ use super::{Failure, Scope};
 use crate::kernel;
 use rollcall_shared::section::System;
 
-mod cloud;
+pub(crate) mod cloud;
 mod hardware;
 
 /// Collects the section.

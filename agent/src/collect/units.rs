@@ -1,6 +1,6 @@
 //! Which unit, control group or container a process belongs to, from `/proc/<pid>/cgroup`.
 
-use super::text::bounded;
+use super::text::tidy;
 
 /// The systemd unit, else the control group's path; none at the root.
 pub(crate) fn of_cgroup(text: &str) -> Option<String> {
@@ -11,7 +11,7 @@ pub(crate) fn of_cgroup(text: &str) -> Option<String> {
     let unit = path.rsplit('/').find(is_unit);
     let found = unit.unwrap_or(path);
     // A scope of a log-in or of a container's exec has a number that changes; that is the process's own.
-    (found != "/" && !found.is_empty()).then(|| bounded(found.to_owned()))
+    tidy(found).filter(|found| found != "/")
 }
 
 /// The outermost container in a control group's path, by its id or name: the one that this machine's runtime knows. None for a process
@@ -27,7 +27,7 @@ fn containers(path: &str) -> impl Iterator<Item = String> {
     path.split('/').filter_map(move |part| {
         let above = std::mem::replace(&mut before, part);
         let lxc = part.strip_prefix("lxc.payload.").or(Some(part).filter(|_| above == "lxc")).filter(|name| !name.is_empty());
-        lxc.map(|name| bounded(name.to_owned())).or_else(|| container_id(part).map(str::to_owned)).or_else(|| machine(part))
+        lxc.and_then(tidy).or_else(|| container_id(part).map(str::to_owned)).or_else(|| machine(part))
     })
 }
 
@@ -44,7 +44,7 @@ fn container_id(part: &str) -> Option<&str> {
 /// systemd's name of a machine, with its escapes taken back; virtual machines have one too.
 fn machine(part: &str) -> Option<String> {
     let name = part.strip_suffix(".scope")?.strip_prefix("machine-").filter(|name| !name.is_empty() && !name.starts_with("qemu"))?;
-    Some(bounded(name.replace("\\x2d", "-")))
+    tidy(&name.replace("\\x2d", "-"))
 }
 
 #[cfg(test)]

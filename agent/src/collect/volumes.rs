@@ -4,7 +4,7 @@
 //! States are those that last; the progress of a rebuild is no inventory.
 
 mod arrays;
-mod lvm;
+pub(crate) mod lvm;
 mod mapped;
 mod pools;
 

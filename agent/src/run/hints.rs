@@ -179,5 +179,14 @@ impl Hints {
 /// What inotify calls a folder, and which files of it matter.
 type Watched = BTreeMap<i32, Files>;
 
+/// A device event, a datagram of rtnetlink, the name of a file that changed.
+#[cfg(all(linux, any(test, feature = "fuzzing")))]
+pub(crate) fn fuzz(bytes: &[u8]) -> usize {
+    let name = String::from_utf8_lossy(bytes);
+    let of_files: usize = FOLDERS.iter().map(|folder| of_file(folder.files, &name).len()).sum();
+    let of_messages: usize = message_types(bytes).into_iter().map(|kind| of_route_message(kind).len()).sum();
+    of_files + of_messages + of_device_event(bytes).len()
+}
+
 #[cfg(all(test, linux))]
 mod tests;

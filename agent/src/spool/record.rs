@@ -116,6 +116,21 @@ fn messages_in(damaged: &[u8], at_the_end: bool) -> u64 {
     if torn && at_the_end { 1 } else { (damaged.len() / (HEADER_BYTES + 1)).max(1) as u64 }
 }
 
+/// A segment, whatever is left of it: every byte is in a record or in a damaged part.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn fuzz(bytes: &[u8]) -> usize {
+    let found = scan(bytes);
+    let lengths = found.iter().map(|found| match found {
+        Found::Message { payload, .. } => HEADER_BYTES + payload.len(),
+        Found::Acknowledged(_) => HEADER_BYTES,
+        Found::Damage { length, .. } => *length,
+    });
+    assert_eq!(lengths.sum::<usize>(), bytes.len(), "every byte is accounted for");
+    let payloads = found.iter().filter_map(|found| if let Found::Message { payload, .. } = found { Some(*payload) } else { None });
+    let messages = payloads.filter(|payload| rollcall_shared::wire::from_bincode::<rollcall_shared::message::Payload>(payload).is_ok());
+    messages.count()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -178,6 +178,13 @@ fn signature(algorithm: &str) -> String {
     .to_owned()
 }
 
+/// The certificates of a file.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn fuzz(bytes: &[u8]) -> usize {
+    let found = certificates(bytes).into_iter().filter_map(|(_, der)| describe(&der.ok()?).ok());
+    crate::fuzz::examined_rows(found)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -284,6 +284,16 @@ fn kept_images_of(scope: &Scope<'_>, folder: &str) -> Vec<Image> {
     images.into_values().collect()
 }
 
+/// Rows of either list.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) fn fuzz(body: &[u8]) -> usize {
+    let containers = serde_json::from_slice::<Vec<Listed>>(body).unwrap_or_default();
+    let images = serde_json::from_slice::<Vec<ListedImage>>(body).unwrap_or_default();
+    let containers = containers.into_iter().filter_map(|listed| container(listed, "own"));
+    let images = images.into_iter().filter_map(|listed| image(listed, "own"));
+    crate::fuzz::examined_rows(containers) + crate::fuzz::examined_rows(images)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -70,7 +70,7 @@ pub(crate) fn connect(path: &str) -> io::Result<UnixStream> {
 }
 
 /// Takes status, headers and chunks off an answer that ended with its connection.
-fn body(answer: &[u8]) -> Result<Vec<u8>, String> {
+pub(super) fn body(answer: &[u8]) -> Result<Vec<u8>, String> {
     let end = answer.windows(4).position(|window| window == b"\r\n\r\n").ok_or("the answer has no end of headers")?;
     let head = String::from_utf8_lossy(&answer[..end]);
     let rest = &answer[end + 4..];

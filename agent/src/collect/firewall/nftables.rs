@@ -1,5 +1,6 @@
 //! nftables' tables and chains, as its netlink subsystem tells them. Numbers of more than one byte are in network byte order.
 
+use super::super::text::bounded;
 use super::{Subsystem, netlink};
 use netlink::{attribute, bytes_at};
 use rollcall_shared::section::Firewall;
@@ -48,7 +49,7 @@ fn chain(payload: &[u8], dormant: &BTreeSet<(u8, String)>) -> Option<Firewall> {
     let (table, name) = (netlink::text(attribute(list, 1)?)?, netlink::text(attribute(list, 3)?)?);
     Some(Firewall {
         kind: "nftables".to_owned(),
-        name: format!("{}/{table}/{name}", family_name(family)),
+        name: bounded(format!("{}/{table}/{name}", family_name(family))),
         hook: Some(hook_name(family, hook)),
         policy: attribute(list, 5).and_then(number).and_then(|verdict| match verdict { 0 => Some("drop".to_owned()), 1 => Some("accept".to_owned()), _ => None }),
         // Uses of a chain are its rules and the jumps to it; to one with a hook nothing may jump.
@@ -87,6 +88,12 @@ fn hook_name(family: u8, hook: u32) -> String {
     };
     let name = usize::try_from(hook).ok().and_then(|hook| names.get(hook));
     name.map_or_else(|| hook.to_string(), |name| (*name).to_owned())
+}
+
+/// One message as a table, and as a chain.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn fuzz(bytes: &[u8]) -> usize {
+    crate::fuzz::examined_rows(chain(bytes, &dormant(bytes).into_iter().collect()))
 }
 
 #[cfg(test)]

@@ -90,6 +90,12 @@ fn arp(line: &str) -> Option<Option<Entry>> {
     Some(Some(Entry { address, interface: tidy(interface)?, mac: mac.to_ascii_lowercase(), is_permanent: flags & PERMANENT != 0 }))
 }
 
+/// One message.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn fuzz(bytes: &[u8]) -> usize {
+    usize::from(entry(bytes, &BTreeMap::from([(2, "eth0".to_owned())])).is_some())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

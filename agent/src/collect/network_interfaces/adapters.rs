@@ -114,6 +114,12 @@ fn running_firmware(list: &[u8]) -> Option<(String, String)> {
     Some((device, version))
 }
 
+/// One list of attributes as the answer of each family.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) fn fuzz(bytes: &[u8]) -> usize {
+    usize::from(family(bytes).is_some()) + usize::from(mode(bytes).is_some()) + usize::from(running_firmware(bytes).is_some())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

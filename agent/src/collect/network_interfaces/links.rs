@@ -123,6 +123,12 @@ pub(super) fn lasts(flags: u32) -> bool {
     flags & (TEMPORARY | DUPLICATE) == 0 && (flags & DEPRECATED == 0 || flags & PERMANENT != 0)
 }
 
+/// One message as a link, and as an address.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) fn fuzz(bytes: &[u8]) -> usize {
+    usize::from(link(bytes).is_some()) + usize::from(address(bytes).is_some())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,6 +4,7 @@ use super::super::text::tidy;
 use super::super::{Failure, Scope};
 use super::owned::Owned;
 use super::purl::{Distribution, Purl};
+use super::room::Room;
 use rollcall_shared::limits::SECTION_ROWS;
 use rollcall_shared::section::Package;
 
@@ -15,10 +16,15 @@ pub(super) fn read(scope: &Scope<'_>, distribution: &Distribution, owned: &mut O
     for path in PATHS {
         let mut block = Block::default();
         let mut last = 0;
+        let mut room = Room::default();
         let found = scope.lines(path, |number, line| {
             last = number;
             if line.is_empty() {
-                packages.extend(std::mem::take(&mut block).finish(distribution).map_err(|what| Failure::malformed(path, number, what))?);
+                let package = std::mem::take(&mut block).finish(distribution).and_then(|package| {
+                    package.iter().try_for_each(|package| room.take(package))?;
+                    Ok(package)
+                });
+                packages.extend(package.map_err(|what| Failure::malformed(path, number, what))?);
             } else {
                 block.field(line, owned).map_err(|what| Failure::malformed(path, number, what))?;
             }

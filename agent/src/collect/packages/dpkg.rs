@@ -4,6 +4,7 @@ use super::super::text::tidy;
 use super::super::{Failure, Scope};
 use super::owned::Owned;
 use super::purl::{Distribution, Purl};
+use super::room::Room;
 use crate::root::Directory;
 use rollcall_shared::limits::SECTION_ROWS;
 use rollcall_shared::section::Package;
@@ -15,13 +16,19 @@ const LISTS: &str = "/var/lib/dpkg/info";
 /// Adds the installed packages.
 pub(super) fn read(scope: &Scope<'_>, distribution: &Distribution, owned: &mut Owned, packages: &mut Vec<Package>) -> Result<(), Failure> {
     let lists = scope.root().directory(LISTS);
-    read_file(scope, STATUS, |stanza| add(stanza, distribution, lists.as_ref(), packages))?;
+    let mut room = Room::default();
+    let mut keep = |package: Option<Package>| {
+        package.iter().try_for_each(|package| room.take(package))?;
+        packages.extend(package);
+        if packages.len() > SECTION_ROWS { Err(format!("packages beyond {SECTION_ROWS} are left out")) } else { Ok(()) }
+    };
+    read_file(scope, STATUS, |stanza| keep(package(stanza, distribution, lists.as_ref())?))?;
     for name in scope.list(PARTS).iter().filter(|name| !name.ends_with(".md5sums")) {
         let path = format!("{PARTS}/{name}");
         // Such a file describes an installed package without saying so.
         read_file(scope, &path, |stanza| {
             stanza.installed = true;
-            add(stanza, distribution, None, packages)
+            keep(package(stanza, distribution, None)?)
         })?;
     }
     if owned.is_empty() { Ok(()) } else { note_files(scope, owned) }
@@ -106,9 +113,10 @@ fn is_installed(status: &str) -> bool {
     !matches!(status.split_whitespace().nth(2), None | Some("not-installed" | "config-files" | "half-installed"))
 }
 
-fn add(stanza: &mut Stanza, distribution: &Distribution, lists: Option<&Directory>, packages: &mut Vec<Package>) -> Result<(), String> {
-    if !stanza.installed || packages.len() > SECTION_ROWS {
-        return Ok(());
+/// The row of an installed package.
+fn package(stanza: &mut Stanza, distribution: &Distribution, lists: Option<&Directory>) -> Result<Option<Package>, String> {
+    if !stanza.installed {
+        return Ok(None);
     }
     let stanza = std::mem::take(stanza);
     let name = stanza.package.ok_or("a stanza without Package")?;
@@ -118,7 +126,7 @@ fn add(stanza: &mut Stanza, distribution: &Distribution, lists: Option<&Director
     let listed = |name: &str| lists?.modified(name);
     let with_architecture = || architecture.as_ref().filter(|_| stanza.same).and_then(|architecture| listed(&format!("{name}:{architecture}.list")));
     let purl = Purl::new("deb", &name, &version).architecture(architecture.as_deref()).of(distribution);
-    packages.push(Package {
+    Ok(Some(Package {
         origin: None,
         location: None,
         installed_at: with_architecture().or_else(|| listed(&format!("{name}.list"))),
@@ -132,8 +140,7 @@ fn add(stanza: &mut Stanza, distribution: &Distribution, lists: Option<&Director
         architecture,
         name,
         version,
-    });
-    Ok(())
+    }))
 }
 
 /// `Source: name (version)`; without the field source and package have one name, without the version one version.

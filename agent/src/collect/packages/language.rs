@@ -5,6 +5,7 @@
 
 use super::super::{Failure, Scope};
 use super::owned::Owned;
+use super::room::Room;
 use rollcall_shared::limits::SECTION_ROWS;
 use rollcall_shared::section::Package;
 
@@ -55,13 +56,15 @@ pub(super) fn find(scope: &Scope<'_>) -> Vec<Candidate> {
 pub(super) fn read(scope: &Scope<'_>, candidates: &[Candidate], owned: &Owned, packages: &mut Vec<Package>) {
     let before = scope.bytes_read();
     let mut room = UNFOLDED_BYTES;
+    let mut texts = Room::default();
     for Candidate { path, kind } in candidates.iter().filter(|candidate| !owned.has(&candidate.path)) {
         if packages.len() > SECTION_ROWS {
-            return;
+            return scope.problem(format_args!("{path}: packages beyond {SECTION_ROWS} are left out"));
         }
         if scope.bytes_read() - before > READ_BYTES || room == 0 {
             return scope.problem(format_args!("{path}: language packages are read no further, after {READ_BYTES} bytes or {UNFOLDED_BYTES} unfolded"));
         }
+        let known = packages.len();
         let result = match kind {
             Kind::Python => python::read(scope, path, packages),
             Kind::Npm => npm::read(scope, path, packages),
@@ -71,6 +74,10 @@ pub(super) fn read(scope: &Scope<'_>, candidates: &[Candidate], owned: &Owned, p
         };
         if let Err(failure) = result {
             scope.problem(failure);
+        }
+        if let Some((at, what)) = (known..).zip(packages.iter().skip(known)).find_map(|(at, package)| Some((at, texts.take(package).err()?))) {
+            packages.truncate(at);
+            return scope.problem(format_args!("{path}: {what}"));
         }
     }
 }

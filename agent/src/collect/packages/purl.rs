@@ -3,6 +3,7 @@
 //! What a type's definition says of case and spelling is applied here, so that two sources of one package agree. `snap`, `flatpak`,
 //! `nix` and `ebuild` are not defined yet; they are written as other tools write them.
 
+use super::super::text::bounded;
 use rollcall_shared::section::Os;
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -92,7 +93,7 @@ impl<'a> Purl<'a> {
             text.push('=');
             encode(value, &mut text);
         }
-        text
+        bounded(text)
     }
 }
 

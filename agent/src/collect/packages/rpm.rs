@@ -3,10 +3,12 @@
 //! Read past rpm's locks, for whoever takes a lock as root can leave files behind that keep others from the database. A database
 //! that changed while it was read is therefore read again.
 
+use super::super::text::bounded;
 use super::super::{Failure, Scope};
 use super::positioned::Positioned;
 use super::owned::Owned;
 use super::purl::{Distribution, Purl};
+use super::room::Room;
 use super::sqlite::{self, Database, Value};
 use bdb::BerkeleyDb;
 use header::Header;
@@ -14,6 +16,7 @@ use ndb::Ndb;
 use rollcall_shared::Timestamp;
 use rollcall_shared::limits::SECTION_ROWS;
 use rollcall_shared::section::Package;
+use std::collections::BTreeMap;
 
 mod bdb;
 mod header;
@@ -101,6 +104,7 @@ struct Reading {
     exists: bool,
     steady: bool,
     packages: Vec<Package>,
+    room: Room,
     problems: Vec<String>,
     failure: Option<String>,
 }
@@ -114,7 +118,14 @@ impl Reading {
             package(&header, distribution)
         };
         match blob.and_then(package) {
-            Ok(package) => self.packages.extend(package),
+            Ok(Some(package)) => match self.room.take(&package) {
+                Ok(()) => self.packages.push(package),
+                Err(what) => {
+                    self.problems.push(what);
+                    return false;
+                }
+            },
+            Ok(None) => {}
             Err(what) => self.problems.push(format!("package {number}: {what}")),
         }
         self.packages.len() + self.problems.len() <= SECTION_ROWS
@@ -154,7 +165,7 @@ fn package(header: &Header<'_>, distribution: &Distribution) -> Result<Option<Pa
         installed_at,
         licence: header.text(header::LICENSE),
         name,
-        version: epoch.map_or_else(|| plain.clone(), |epoch| format!("{epoch}:{plain}")),
+        version: bounded(epoch.map_or_else(|| plain.clone(), |epoch| format!("{epoch}:{plain}"))),
         architecture,
     }))
 }
@@ -164,10 +175,15 @@ fn note_files(header: &Header<'_>, owned: &mut Owned) {
     if owned.is_empty() {
         return;
     }
-    for (number, folder) in (0_u32..).zip(header.texts(header::DIRNAMES)) {
-        let Some(folder) = std::str::from_utf8(folder).ok().filter(|folder| owned.has_folder(folder.trim_end_matches('/'))) else { continue };
-        let names = header.words(header::DIRINDEXES).zip(header.texts(header::BASENAMES)).filter(|(of, _)| *of == number);
-        for name in names.filter_map(|(_, name)| std::str::from_utf8(name).ok()) {
+    let folder = |text| std::str::from_utf8(text).ok().filter(|folder| owned.has_folder(folder.trim_end_matches('/')));
+    let folders = (0_u32..).zip(header.texts(header::DIRNAMES)).filter_map(|(number, text)| Some((number, folder(text)?)));
+    let folders: BTreeMap<u32, &str> = folders.collect();
+    if folders.is_empty() {
+        return;
+    }
+    // Once over the names, however many folders there are: hostile lists could name the same one again and again.
+    for (number, name) in header.words(header::DIRINDEXES).zip(header.texts(header::BASENAMES)) {
+        if let (Some(folder), Ok(name)) = (folders.get(&number), std::str::from_utf8(name)) {
             owned.note(&format!("{folder}{name}"));
         }
     }
@@ -179,6 +195,17 @@ fn source(file: &str) -> Option<(String, String)> {
     let (rest, release) = stem.rsplit_once('-')?;
     let (name, version) = rest.rsplit_once('-')?;
     Some((name.to_owned(), format!("{version}-{release}")))
+}
+
+/// The row of one header, and the search for owned files in it.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn fuzz(bytes: &[u8]) -> usize {
+    let Ok(header) = Header::parse(bytes) else { return 0 };
+    let mut owned = Owned::among(["/usr/lib/own/METADATA", "/usr/lib/other/METADATA"].into_iter());
+    note_files(&header, &mut owned);
+    let distribution = Distribution::from(rollcall_shared::section::Os { id: Some("own".to_owned()), ..Default::default() });
+    let row = package(&header, &distribution).ok().flatten();
+    crate::fuzz::examined_rows(row)
 }
 
 #[cfg(test)]

@@ -156,6 +156,12 @@ fn kind_name(number: u8) -> String {
     name.to_owned()
 }
 
+/// One message.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn fuzz(bytes: &[u8]) -> usize {
+    crate::fuzz::examined_rows(parse(bytes, &BTreeMap::from([(2, "eth0".to_owned())])).unwrap_or_default())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,7 +6,7 @@ use super::super::text::tidy;
 use rollcall_shared::section::System;
 use serde_json::Value;
 
-mod metadata;
+pub(crate) mod metadata;
 
 /// cloud-init's summary; it holds user data too, at most 64 KiB with most providers.
 const INSTANCE_DATA_BYTES: usize = 1 << 20;

@@ -45,7 +45,8 @@ pub(super) fn rows(scope: &Scope<'_>, mapped: &[Mapped]) -> Vec<Volume> {
     let runs: BTreeSet<&str> = running.iter().map(|one| one.id.as_str()).collect();
     for group in groups.values() {
         let still = group.logical.iter().filter(|one| one.visible && !runs.contains(one.id.as_str()));
-        rows.extend(still.map(|one| still_row(group, one, &here)));
+        let devices = devices(group, &here);
+        rows.extend(still.map(|one| still_row(group, one, &devices)));
         rows.push(group_row(group, &here));
         rows.extend(group.physical.iter().map(|one| physical_row(scope, one, group, &here)));
     }
@@ -199,10 +200,14 @@ fn running_row(one: &Running<'_>, groups: &BTreeMap<String, Group>) -> Volume {
     }
 }
 
+/// Devices that are here, by the names that the group's text has for its physical volumes.
+fn devices<'a>(group: &'a Group, here: &'a Here) -> BTreeMap<&'a str, &'a String> {
+    group.physical.iter().filter_map(|one| Some((one.name.as_str(), here.get(&one.id)?))).collect()
+}
+
 /// A volume that is not activated.
-fn still_row(group: &Group, one: &Logical, here: &Here) -> Volume {
-    let below: BTreeSet<&String> =
-        one.on.iter().filter_map(|name| here.get(&group.physical.iter().find(|known| known.name == *name)?.id)).collect();
+fn still_row(group: &Group, one: &Logical, devices: &BTreeMap<&str, &String>) -> Volume {
+    let below: BTreeSet<&String> = one.on.iter().filter_map(|name| devices.get(name.as_str()).copied()).collect();
     Volume {
         kind: "lvm_lv".to_owned(),
         name: format!("{}/{}", group.name, one.name),
@@ -291,6 +296,31 @@ fn unexplained(scope: &Scope<'_>, running: &[Running<'_>], groups: &BTreeMap<Str
     }
     rows.extend(here.values().filter(|device| !told.contains(device.as_str())).map(|device| physical(device, None)));
     rows
+}
+
+/// A device from its beginning: label, metadata area, text.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn fuzz_device(bytes: &[u8]) -> usize {
+    let read = |device: &[u8]| {
+        let label = label::parse(device.get(..label::HEAD_BYTES).unwrap_or(device))?;
+        let text = label::text(&label, |offset, length| {
+            let rest = device.get(usize::try_from(offset).unwrap_or(usize::MAX)..).unwrap_or_default();
+            Ok(rest.get(..length).unwrap_or(rest).to_vec())
+        });
+        Some(text.ok().flatten().map_or(1, |text| 1 + fuzz_text(text.as_bytes())))
+    };
+    read(bytes).unwrap_or_default() + read(&label::mended(bytes)).unwrap_or_default()
+}
+
+/// A metadata text.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn fuzz_text(bytes: &[u8]) -> usize {
+    let Ok(group) = metadata::parse(&String::from_utf8_lossy(bytes)) else { return 0 };
+    let here: Here = group.physical.iter().map(|one| (one.id.clone(), "sda1".to_owned())).collect();
+    let mut rows = vec![group_row(&group, &here)];
+    let devices = devices(&group, &here);
+    rows.extend(group.logical.iter().map(|one| still_row(&group, one, &devices)));
+    crate::fuzz::examined_rows(rows)
 }
 
 #[cfg(test)]

@@ -239,5 +239,12 @@ fn body(answer: &[u8]) -> Result<Option<String>, String> {
     Ok(Some(String::from_utf8_lossy(whole).into_owned()))
 }
 
+/// An answer of the service.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn fuzz(bytes: &[u8]) -> usize {
+    let whole = read_answer(&mut &*bytes);
+    usize::from(whole.is_ok_and(|answer| body(&answer).is_ok_and(|text| text.is_some())))
+}
+
 #[cfg(test)]
 mod tests;
