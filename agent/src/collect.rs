@@ -38,8 +38,8 @@ macro_rules! linux_collectors {
 linux_collectors! {
     batteries bus certificates connections containers cpus custom databases disk_health disks dns filesystems firewall
     firmware gpus groups images kernel_modules listeners logins memory_modules monitors mount_options mounts neighbours
-    netlink network_interfaces os packages pci_devices power_supplies processes routes scheduled_tasks security services
-    smbios sockets ssh_keys sudoers sysctls system udev units usb_devices users virtual_machines virtualisation volumes
+    netlink network_interfaces os packages pci_devices positioned power_supplies processes routes scheduled_tasks security services
+    smbios sockets sqlite ssh_keys sudoers sysctls system udev units usb_devices users virtual_machines virtualisation volumes
     web_servers xml
 }
 

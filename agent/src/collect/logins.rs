@@ -1,7 +1,8 @@
-//! When each account last logged in, and from where: `lastlog`, which is indexed by number and sparse, and the end of `wtmp`.
+//! When each account last logged in, and from where: `lastlog`, which is indexed by number and sparse, the end of `wtmp`, and the databases
+//! of lastlog2 and wtmpdb that replace them. The latest of all is what counts.
 //!
-//! Both grow without a bound or look enormous (a number from a directory makes `lastlog` some hundred gigabytes of nothing), so only the
-//! records of known accounts and the last megabytes are read. The databases that replace them are not read by this release, and said so.
+//! All grow without a bound or look enormous (a number from a directory makes `lastlog` some hundred gigabytes of nothing), so only the
+//! records of known accounts and the newest ones are read.
 
 use super::{Failure, Scope, users};
 use crate::collect::trace::Found;
@@ -13,6 +14,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
+mod databases;
 mod record;
 
 /// Bytes read of the end of one `wtmp`: some 10,000 log-ins.
@@ -20,9 +22,6 @@ const TAIL_BYTES: u64 = 4 << 20;
 
 /// Log-ins kept; accounts of directories come on top of local ones.
 const LOGINS: usize = 50_000;
-
-/// The databases of wtmpdb and lastlog2, in SQLite.
-const DATABASES: [&str; 3] = ["/var/lib/wtmpdb/wtmp.db", "/var/log/wtmp.db", "/var/lib/lastlog/lastlog2.db"];
 
 /// Collects the section.
 pub(crate) fn collect(scope: &Scope<'_>) -> Result<Vec<Login>, Failure> {
@@ -35,9 +34,7 @@ pub(crate) fn collect(scope: &Scope<'_>) -> Result<Vec<Login>, Failure> {
     for path in ["/var/log/wtmp.1", "/var/log/wtmp"] {
         journal(scope, layout, path, &mut logins);
     }
-    for path in DATABASES.iter().filter(|path| scope.root().exists(path)) {
-        scope.problem(format_args!("{path}: not read by this release, log-ins that stand only there are missing"));
-    }
+    databases::read(scope, &mut logins);
     Ok(logins.into_values().collect())
 }
 

@@ -14,12 +14,10 @@ mod nix;
 mod owned;
 mod pacman;
 mod portage;
-mod positioned;
 mod purl;
 mod room;
 pub(crate) mod rpm;
 mod snap;
-mod sqlite;
 
 #[cfg(test)]
 pub(crate) use rpm::tests::plant as plant_rpm_database;

@@ -83,13 +83,13 @@ fn only_the_end_of_a_long_journal_is_read() {
 }
 
 #[test]
-fn what_is_no_journal_or_not_read_is_said() {
+fn what_is_no_journal_and_no_database_is_said() {
     let tree = plant("=== /var/log/wtmp\nnonsense\n=== /var/lib/wtmpdb/wtmp.db\nSQLite\n");
     let (logins, problems) = gather(&tree);
     assert_eq!(logins, []);
     let problems = problems.expect("problems");
     assert!(
-        problems.contains("/var/log/wtmp:0: shorter than one record") && problems.contains("/var/lib/wtmpdb/wtmp.db: not read"),
+        problems.contains("/var/log/wtmp:0: shorter than one record") && problems.contains("/var/lib/wtmpdb/wtmp.db: not an SQLite database"),
         "{problems}"
     );
     std::fs::write(tree.path().join("var/log/wtmp"), [0xff; 384]).expect("written");

@@ -5,11 +5,11 @@
 
 use super::super::text::bounded;
 use super::super::{Failure, Scope};
-use super::positioned::Positioned;
+use super::super::positioned::Positioned;
 use super::owned::Owned;
 use super::purl::{Distribution, Purl};
 use super::room::Room;
-use super::sqlite::{self, Database, Value};
+use super::super::sqlite::{self, Database, Value};
 use bdb::BerkeleyDb;
 use header::Header;
 use ndb::Ndb;

@@ -1,7 +1,7 @@
 //! ZIP archives: the central directory, and single files from them, stored or deflated (APPNOTE.TXT of PKWARE; without ZIP64's sizes
 //! of single files, which no library has).
 
-use super::super::positioned::{Order, word16, word32, word64};
+use super::super::super::positioned::{Order, word16, word32, word64};
 
 /// The end record, and a comment of at most 64 KiB behind it.
 const END: usize = 22;

@@ -1,6 +1,6 @@
 //! Sections of ELF programs, by position: of a program of 100 MB the few pages that matter.
 
-use super::super::positioned::{Order, Positioned, word16, word32, word64};
+use super::super::super::positioned::{Order, Positioned, word16, word32, word64};
 
 /// Read at once: headers and name tables are small.
 const READ_AHEAD: usize = 4096;

@@ -4,7 +4,7 @@
 
 use super::super::super::text::tidy;
 use super::super::super::{Failure, Scope};
-use super::super::positioned::Positioned;
+use super::super::super::positioned::Positioned;
 use super::super::purl::Purl;
 use super::archive::{Archive, Entry};
 use super::{Result, package};

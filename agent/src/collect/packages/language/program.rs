@@ -3,7 +3,7 @@
 
 use super::super::super::text::tidy;
 use super::super::super::{Failure, Scope};
-use super::super::positioned::{word32, word64};
+use super::super::super::positioned::{word32, word64};
 use super::super::purl::Purl;
 use super::elf::Program;
 use super::{Result, package};

@@ -1,7 +1,7 @@
 //! Berkeley DB's hash format, in which rpm kept its packages before 4.16: buckets of pages of key and value pairs, large values in
 //! chains of overflow pages. The byte order is that of the machine that wrote the file.
 
-use super::super::positioned::{Order, Positioned, word16, word32};
+use super::super::super::positioned::{Order, Positioned, word16, word32};
 use super::{Blobs, HEADER_BYTES, Visit};
 
 /// At offset 12 of the first page.

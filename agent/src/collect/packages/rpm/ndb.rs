@@ -1,6 +1,6 @@
 //! rpm's own database format, ndb: a list of slots, each of which points to one blob. All numbers are little-endian.
 
-use super::super::positioned::{Order, Positioned, word32};
+use super::super::super::positioned::{Order, Positioned, word32};
 use super::{Blobs, HEADER_BYTES, Visit};
 use rollcall_shared::limits::SECTION_ROWS;
 

@@ -2,13 +2,16 @@
 //!
 //! Only what a table scan needs: the schema, table b-trees, overflow pages, and transactions that still lie in a write-ahead log.
 //! It takes no lock, creates no file and never writes: an ordinary reader that runs as root may delete or take over the files that
-//! the owner keeps beside the database. Hostile input: each page is visited once at most, so a scan costs no more than the file.
+//! the owner keeps beside the database. Whoever needs one state of it asks [`Database::is_steady`] afterwards and reads again. Hostile
+//! input: each page is visited once at most, so a scan costs no more than the file.
 
-use super::super::{Failure, Scope};
+use super::{Failure, Scope};
 use super::positioned::{Order, Positioned, word16, word32};
 use log::Log;
+use schema::Table;
 
 mod log;
+mod schema;
 
 /// Bytes of a database or its log. Databases of rpm have 300 MiB on the largest hosts.
 const FILE_BYTES: u64 = 4 << 30;
@@ -26,7 +29,7 @@ const COLUMNS: usize = 2000;
 const HEADER: usize = 100;
 
 /// A database and its log.
-pub(super) struct Database<'s> {
+pub(crate) struct Database<'s> {
     file: Positioned<'s>,
     log: Option<Log<'s>>,
     scope: &'s Scope<'s>,
@@ -35,7 +38,7 @@ pub(super) struct Database<'s> {
 
 /// One column of one row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Value<'a> {
+pub(crate) enum Value<'a> {
     /// No value, or one of a kind that nothing here asks for.
     Null,
     /// A whole number.
@@ -47,7 +50,19 @@ pub(super) enum Value<'a> {
 }
 
 /// Takes a row: its number and content, or what is wrong with it. False ends the scan.
-pub(super) type Visit<'v> = dyn FnMut(i64, Result<&[u8], String>) -> bool + 'v;
+pub(crate) type Visit<'v> = dyn FnMut(i64, Result<&[u8], String>) -> bool + 'v;
+
+/// Takes the wanted values of a row, or what is wrong with it. False ends the selection.
+pub(crate) type Select<'v, const N: usize> = dyn FnMut(Result<[Value<'_>; N], String>) -> bool + 'v;
+
+/// Which end of a table a scan begins at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Start {
+    /// The lowest row number.
+    First,
+    /// The highest one.
+    Last,
+}
 
 /// How the database is laid out, from its header.
 #[derive(Clone, Copy, Debug)]
@@ -62,7 +77,7 @@ struct Layout {
 
 impl<'s> Database<'s> {
     /// Opens database and log; none when there is no such database.
-    pub(super) fn open(scope: &'s Scope<'s>, path: &str) -> Result<Option<Self>, Failure> {
+    pub(crate) fn open(scope: &'s Scope<'s>, path: &str) -> Result<Option<Self>, Failure> {
         let log_path = format!("{path}-wal");
         let Some(file) = Positioned::open(scope, path, FILE_BYTES, READ_AHEAD)? else { return Ok(None) };
         let log = Positioned::open(scope, &log_path, FILE_BYTES, READ_AHEAD)?.map(Log::new);
@@ -70,7 +85,7 @@ impl<'s> Database<'s> {
     }
 
     /// Whether nobody wrote since the database was opened.
-    pub(super) fn is_steady(&self) -> bool {
+    pub(crate) fn is_steady(&self) -> bool {
         let log = match &self.log {
             Some(log) => log.is_steady(),
             None => self.scope.root().facts(&self.log_path).is_none_or(|facts| facts.size == 0),
@@ -79,18 +94,37 @@ impl<'s> Database<'s> {
     }
 
     /// Hands each row of a table to `visit`, in the order of their numbers.
-    pub(super) fn scan(&mut self, table: &str, visit: &mut Visit<'_>) -> Result<(), String> {
+    pub(crate) fn scan(&mut self, table: &str, visit: &mut Visit<'_>) -> Result<(), String> {
+        let (layout, table) = self.table(table)?;
+        Scan::new(self, layout, Start::First).run(table.root, visit)
+    }
+
+    /// Hands the values of some columns of each row to `visit`, the rows with the highest numbers first, which are the newest in a table
+    /// that only grows. A row from before a column was added has no value there; neither has a column that stands for the row's number.
+    pub(crate) fn select<const N: usize>(&mut self, table: &str, columns: [&str; N], visit: &mut Select<'_, N>) -> Result<(), String> {
+        let (layout, found) = self.table(table)?;
+        let mut places = [0; N];
+        for (place, column) in places.iter_mut().zip(columns) {
+            *place = found.columns.iter().position(|name| name.eq_ignore_ascii_case(column)).ok_or_else(|| format!("table {table} has no column {column}"))?;
+        }
+        Scan::new(self, layout, Start::Last).run(found.root, &mut |_, row| {
+            let values = row.and_then(self::columns);
+            visit(values.map(|values| places.map(|place| values.get(place).copied().unwrap_or(Value::Null))))
+        })
+    }
+
+    /// What the schema says of a table.
+    fn table(&mut self, name: &str) -> Result<(Layout, Table), String> {
         if let Some(log) = &mut self.log {
             log.read()?;
         }
         let layout = self.layout()?;
-        let mut root = None;
-        Scan::new(self, layout).run(1, &mut |_, row| {
-            root = row.ok().and_then(|row| root_of(row, table));
-            root.is_none()
+        let mut table = None;
+        Scan::new(self, layout, Start::First).run(1, &mut |_, row| {
+            table = row.ok().and_then(|row| Table::described(row, name));
+            table.is_none()
         })?;
-        let root = root.ok_or_else(|| format!("no table {table}"))?;
-        Scan::new(self, layout).run(root, visit)
+        Ok((layout, table.ok_or_else(|| format!("no table {name}"))?))
     }
 
     fn layout(&mut self) -> Result<Layout, String> {
@@ -135,21 +169,11 @@ impl<'s> Database<'s> {
     }
 }
 
-/// The root page of `table`, when this row of the schema (type, name, table, root, text) describes it.
-fn root_of(row: &[u8], table: &str) -> Option<u32> {
-    let columns = columns(row).ok()?;
-    match columns[..] {
-        [Value::Text(b"table"), Value::Text(name), _, Value::Integer(root), ..] if name.eq_ignore_ascii_case(table.as_bytes()) => {
-            u32::try_from(root).ok()
-        }
-        _ => None,
-    }
-}
-
 /// One walk over one b-tree.
 struct Scan<'d, 's> {
     database: &'d mut Database<'s>,
     layout: Layout,
+    start: Start,
     /// Pages that may still be visited: as many as there are.
     left: u32,
     /// The pages that wait, the next one last.
@@ -159,8 +183,8 @@ struct Scan<'d, 's> {
 }
 
 impl<'d, 's> Scan<'d, 's> {
-    fn new(database: &'d mut Database<'s>, layout: Layout) -> Self {
-        Self { database, layout, left: layout.visits, waiting: Vec::new(), leaf: Vec::new(), row: Vec::new() }
+    fn new(database: &'d mut Database<'s>, layout: Layout, start: Start) -> Self {
+        Self { database, layout, start, left: layout.visits, waiting: Vec::new(), leaf: Vec::new(), row: Vec::new() }
     }
 
     fn run(&mut self, root: u32, visit: &mut Visit<'_>) -> Result<(), String> {
@@ -196,10 +220,14 @@ impl<'d, 's> Scan<'d, 's> {
         if self.waiting.len() + cells > self.left as usize {
             return Err("more children than there are pages".to_owned());
         }
+        let first = self.waiting.len();
         self.waiting.push(last);
         for cell in (0..cells).rev() {
             let at = word16(&self.leaf, head + 12 + 2 * cell, Order::Big).ok_or("truncated")?;
             self.waiting.push(word32(&self.leaf, usize::from(at), Order::Big).ok_or("a cell outside the page")?);
+        }
+        if self.start == Start::Last {
+            self.waiting[first..].reverse();
         }
         Ok(())
     }
@@ -211,7 +239,8 @@ impl<'d, 's> Scan<'d, 's> {
         // Cells that overlap could make a page of hostile input cost as much as the square of its size.
         let mut room = self.layout.usable;
         let mut goes_on = true;
-        for cell in 0..cells {
+        for step in 0..cells {
+            let cell = if self.start == Start::First { step } else { cells - 1 - step };
             let at = word16(&leaf, head + 8 + 2 * cell, Order::Big).ok_or("truncated")?;
             let mut cell = leaf.get(usize::from(at)..self.layout.usable).ok_or("a cell outside the page")?;
             let (size, number) = (varint(&mut cell).ok_or("truncated")?, varint(&mut cell).ok_or("truncated")?);
@@ -282,7 +311,7 @@ fn varint(bytes: &mut &[u8]) -> Option<u64> {
 }
 
 /// The columns of a row: a list of types, then the values.
-pub(super) fn columns(row: &[u8]) -> Result<Vec<Value<'_>>, String> {
+pub(crate) fn columns(row: &[u8]) -> Result<Vec<Value<'_>>, String> {
     let mut types = row;
     let head = varint(&mut types).and_then(|head| usize::try_from(head).ok()).ok_or("a row is truncated")?;
     let own = row.len() - types.len();
