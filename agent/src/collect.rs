@@ -29,7 +29,7 @@ pub use runner::Runner;
 pub(crate) use scope::{Failure, Scope};
 
 #[cfg(all(linux, any(test, feature = "fuzzing")))]
-pub(crate) use clean::row as cleaned;
+pub(crate) use clean::mend as clean;
 
 macro_rules! linux_collectors {
     ($($module:ident)*) => { $(#[cfg(linux)] pub(crate) mod $module;)* };
@@ -184,8 +184,8 @@ fn judge(result: Result<Section, Failure>, problems: Option<String>) -> (Option<
 }
 
 /// Rows with clean texts, in canonical order and within the contract's bound; what had to be left out is a problem.
-fn ordered<R: Row>(scope: &Scope<'_>, rows: Vec<R>) -> Vec<R> {
-    let mut rows: Vec<R> = rows.into_iter().filter_map(clean::row).collect();
+fn ordered<R: Row>(scope: &Scope<'_>, mut rows: Vec<R>) -> Vec<R> {
+    rows.iter_mut().for_each(clean::mend);
     sort_rows(&mut rows);
     if rows.len() > limits::SECTION_ROWS {
         scope.problem(format_args!("{} rows left out beyond the limit of {}", rows.len() - limits::SECTION_ROWS, limits::SECTION_ROWS));

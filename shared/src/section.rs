@@ -9,9 +9,11 @@
 
 mod order;
 mod row;
+mod texts;
 
 pub use order::sort_rows;
 pub use row::*;
+pub use texts::Texts;
 
 use crate::{ContentHash, limits, sample::Series, wire};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -47,7 +49,7 @@ impl Outcome {
 }
 
 /// One row of a section.
-pub trait Row: Clone + fmt::Debug + Ord + Serialize + DeserializeOwned {
+pub trait Row: Clone + fmt::Debug + Ord + Serialize + DeserializeOwned + Texts {
     /// What identifies the row within its section, so that a changed row is told from one that went and one that came. Several
     /// rows may share it: versions of a package that are installed side by side.
     fn key(&self) -> String;

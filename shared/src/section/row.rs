@@ -4,7 +4,7 @@
 //! gives them after trimming. Every type is ordered so that a section has one order. Nothing that changes while a host is idle
 //! (use, progress, ages, next runs) is a field: it would make every report a change.
 
-use super::Row;
+use super::{Row, Texts};
 
 macro_rules! rows {
     ($($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* } key($row:ident) $key:block)*) => {
@@ -18,6 +18,12 @@ macro_rules! rows {
                 fn key(&self) -> String {
                     let $row = self;
                     $key
+                }
+            }
+
+            impl Texts for $name {
+                fn each_text(&mut self, visit: &mut dyn FnMut(&mut String)) {
+                    $(self.$field.each_text(visit);)*
                 }
             }
         )*
@@ -37,6 +43,13 @@ pub use hardware::*;
 pub use network::*;
 pub use software::*;
 pub use storage::*;
+
+impl Texts for crate::sample::Series {
+    fn each_text(&mut self, visit: &mut dyn FnMut(&mut String)) {
+        visit(&mut self.metric);
+        self.attributes.each_text(visit);
+    }
+}
 
 impl Row for crate::sample::Series {
     fn key(&self) -> String {

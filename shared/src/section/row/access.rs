@@ -1,7 +1,7 @@
 //! Access and security: accounts, keys, rules, certificates, controls.
 
 use crate::Timestamp;
-use crate::section::Row;
+use crate::section::{Row, Texts};
 use serde::{Deserialize, Serialize};
 
 rows! {

@@ -1,7 +1,7 @@
 //! Guests: containers, images, virtual machines.
 
 use crate::Timestamp;
-use crate::section::Row;
+use crate::section::{Row, Texts};
 use serde::{Deserialize, Serialize};
 
 /// A published port of a container.

@@ -1,6 +1,6 @@
 //! Hardware: what the machine is made of.
 
-use crate::section::Row;
+use crate::section::{Row, Texts};
 use serde::{Deserialize, Serialize};
 
 /// What kind of machine this is.

@@ -1,6 +1,6 @@
 //! Network: interfaces, routes, peers, sockets.
 
-use crate::section::Row;
+use crate::section::{Row, Texts};
 use serde::{Deserialize, Serialize};
 
 /// An address of a network interface.

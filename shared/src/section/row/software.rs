@@ -1,7 +1,7 @@
 //! Software: the system, packages, and what runs.
 
 use crate::Timestamp;
-use crate::section::Row;
+use crate::section::{Row, Texts};
 use serde::{Deserialize, Serialize};
 
 /// A value that a local extension file declares. Decimals are kept as the text that declared them.

@@ -1,6 +1,6 @@
 //! Storage above the disks: volumes and file systems.
 
-use crate::section::Row;
+use crate::section::{Row, Texts};
 use serde::{Deserialize, Serialize};
 
 rows! {
