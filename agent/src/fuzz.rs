@@ -124,7 +124,7 @@ fn in_tree(files: &[(&str, &[u8])], sections: &[SectionName]) -> usize {
 ///
 /// # Panics
 /// When it keeps one of the invariants not.
-fn examined(collected: &Collected) -> usize {
+pub(crate) fn examined(collected: &Collected) -> usize {
     let reason = collected.reason.as_deref().unwrap_or_default();
     assert!(!reason.contains("panicked"), "{}: {reason}", collected.name);
     assert!(collected.outcome == Outcome::Complete || !reason.is_empty(), "{}: nothing says why it is not complete", collected.name);

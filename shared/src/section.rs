@@ -82,8 +82,8 @@ pub enum SectionError {
         /// Its unit.
         what: &'static str,
     },
-    /// Rows out of order or repeated: two names for one content.
-    #[error("section {0} is not canonical: rows are out of order or repeated")]
+    /// Rows out of order or repeated, or a number in more bytes than it needs: two names for one content.
+    #[error("section {0} is not canonical: rows are out of order or repeated, or a number is longer than it needs to be")]
     NotCanonical(SectionName),
     /// A single-row section with another number of rows.
     #[error("section {0} must have exactly one row")]
@@ -347,7 +347,9 @@ impl Section {
         let (name, rows) = Self::header(bytes)?;
         let section = Self::decode_rows(name, rows).map_err(|error| SectionError::Rows { name, error })?;
         section.check_size()?;
-        if section.is_sorted() { Ok(section) } else { Err(SectionError::NotCanonical(name)) }
+        // A number can be written in more bytes than it needs.
+        let is_same = section.encode_rows().is_ok_and(|again| again == rows);
+        if section.is_sorted() && is_same { Ok(section) } else { Err(SectionError::NotCanonical(name)) }
     }
 
     /// Which section canonical bytes claim to be, without decoding the rows.

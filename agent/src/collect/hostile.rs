@@ -141,6 +141,71 @@ fn names_that_are_no_text_are_shown_as_far_as_they_can_be() {
 }
 
 #[test]
+fn no_name_of_a_file_brings_a_control_character_into_a_row() {
+    let tree = folder();
+    let root = tree.path();
+    let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f ann\n";
+    for (path, content) in [
+        ("etc/os-release", "ID=own\n"),
+        ("etc/passwd", "ann:x:1:1::/home/a\tnn:/bin/sh\n"),
+        ("home/a\tnn/.ssh/authorized_keys", key),
+        ("etc/ssh/ssh_host_a\nb_key.pub", key),
+        ("etc/sudoers", "@includedir /etc/sudoers.d\n"),
+        ("etc/sudoers.d/a\nb", "ann ALL=(ALL) ALL\n"),
+        ("etc/cron.d/a\nb", "* * * * * root x\n"),
+        ("etc/cron.daily/a\nb", "#!/bin/sh\n"),
+        ("var/spool/cron/crontabs/a\nnn", "* * * * * x\n"),
+        ("etc/systemd/system/a\nb.service", "[Service]\nExecStart=/x\n"),
+        ("etc/systemd/system/a\nb.timer", "[Timer]\nOnCalendar=daily\n"),
+        ("etc/init.d/a\nb", "#!/bin/sh\n"),
+        ("etc/nginx/nginx.conf", "include /etc/nginx/*.conf;\n"),
+        ("etc/nginx/a\nb.conf", "http { server { listen 80; server_name x; root /a; } }\n"),
+        ("etc/apache2/sites-enabled/a\nb.conf", "<VirtualHost *:80>\nServerName x\n</VirtualHost>\n"),
+        ("etc/rollcall/extensions.d/a\nb.json", "[{\"key\":\"a\"}]"),
+        ("etc/libvirt/qemu/a\nb.xml", "<domain type='kvm'><name>a&#10;b</name><uuid>1</uuid></domain>"),
+        ("etc/pve/qemu-server/1.conf", "name: a\u{1b}b\n"),
+        ("opt/a\nb/node_modules/own/package.json", "{\"name\":\"own\",\"version\":\"1\"}"),
+        ("opt/a\nb/site-packages/own.dist-info/METADATA", "Name: own\nVersion: 1\n"),
+        ("sys/block/sd\na/size", "8\n"),
+        ("sys/class/block/sd\na/size", "8\n"),
+        ("sys/class/net/eth\n0/ifindex", "1\n"),
+        ("sys/class/power_supply/BAT\n0/type", "Battery\n"),
+        ("sys/class/drm/card0-\nDP-1/edid", "x"),
+        ("sys/class/tpm/tpm\n0/tpm_version_major", "2\n"),
+        ("sys/bus/pci/devices/0000:00:01.0\n/vendor", "0x8086\n"),
+        ("sys/bus/usb/devices/1-1\n/idVendor", "8086\n"),
+        ("sys/module/a\nb/initstate", "live\n"),
+        ("proc/modules", "own 1 0 - Live 0x0\n"),
+        ("proc/sys/kernel/own", "1\n"),
+        ("var/lib/docker/containers/a\nb/config.v2.json", "{\"ID\":\"x\",\"Name\":\"/a\\nb\"}"),
+        ("var/lib/machines/a\nb/etc/os-release", "ID=x\n"),
+        ("var/lib/lxc/a\nb/config", "lxc.uts.name = a\u{1b}b\n"),
+        ("var/lib/flatpak/app/a\nb/x86_64/sta\nble/active/deploy", "own\0"),
+        ("var/db/pkg/a\nb/own-1/SLOT", "0\n"),
+        ("snap/README", "x"),
+        ("etc/lvm/backup/a\nb", "nonsense"),
+        ("etc/letsencrypt/live/a\nb/cert.pem", "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n"),
+    ] {
+        write(root, path, content);
+    }
+    let certificate =
+        std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/certificates/armoured")).expect("a certificate");
+    write(root, "etc/ssl/private/a\nb.pem", certificate);
+    let found: Vec<(SectionName, usize)> =
+        collect(&Root::new(root).into(), COLLECTED, &StandingClock).iter().map(|one| (one.name, crate::fuzz::examined(one))).collect();
+    for wanted in [
+        SectionName::Packages,
+        SectionName::SshKeys,
+        SectionName::Sudoers,
+        SectionName::ScheduledTasks,
+        SectionName::Certificates,
+        SectionName::Custom,
+    ] {
+        assert!(found.iter().any(|(name, rows)| *name == wanted && *rows > 0), "{wanted} has no row: {found:?}");
+    }
+}
+
+#[test]
 fn a_program_that_claims_large_tables_is_read_by_a_few_bytes() {
     let tree = folder();
     // Class 64, little-endian, tables at 64 and 1 MiB, entries of 65,535 bytes, 65,535 of each.

@@ -32,6 +32,14 @@ fn rows_out_of_order_are_refused() {
 }
 
 #[test]
+fn a_number_in_more_bytes_than_it_needs_is_refused() {
+    let (_, bytes) = Section::Users(vec![user("a", 1)]).canonical().expect("canonical");
+    // One row, said in a byte and in three.
+    let long = [&bytes[..6], &[0xfb, 1, 0], &bytes[7..]].concat();
+    check_refused(&long, SectionError::NotCanonical(SectionName::Users));
+}
+
+#[test]
 fn foreign_and_future_sections_are_named() {
     check_refused(b"", SectionError::NotASection);
     check_refused(b"RS\x00\x0a", SectionError::NotASection);
