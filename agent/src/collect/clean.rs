@@ -4,7 +4,7 @@
 //! Collectors tidy what they read; names that they put together from several, and one that they forgot, are caught here. Nothing is
 //! allocated for a row that is clean.
 
-use super::text::tidy;
+use super::text::bounded;
 use rollcall_shared::limits::TEXT_BYTES;
 use rollcall_shared::section::Row;
 
@@ -13,9 +13,13 @@ pub(crate) fn mend<R: Row>(row: &mut R) {
     row.each_text(&mut mend_text);
 }
 
+/// The replacement character shows that something was there: a name of a file may hold anything but a slash.
 fn mend_text(text: &mut String) {
-    if text.len() > TEXT_BYTES || text.chars().any(char::is_control) {
-        *text = tidy(text).unwrap_or_default();
+    if text.chars().any(char::is_control) {
+        *text = text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect();
+    }
+    if text.len() > TEXT_BYTES {
+        *text = bounded(std::mem::take(text));
     }
 }
 
@@ -41,15 +45,15 @@ mod tests {
     }
 
     #[test]
-    fn control_characters_become_blanks_and_long_texts_are_cut() {
-        for (name, expected) in [("a\nb", "a b"), ("a\u{7f}b", "a b"), ("a\u{9b}31m", "a 31m"), ("\u{0}", "")] {
+    fn control_characters_are_replaced_visibly_and_long_texts_are_cut() {
+        for (name, expected) in [("a\nb", "a\u{fffd}b"), ("a\u{7f}b", "a\u{fffd}b"), ("a\u{9b}31m", "a\u{fffd}31m"), ("\u{0}", "\u{fffd}")]
+        {
             assert_eq!(row(named(name)), named(expected));
         }
         let cut = row(named(&"é".repeat(TEXT_BYTES))).name;
         assert!(cut.len() <= TEXT_BYTES && cut.ends_with('…'));
-        let container =
-            Container { labels: vec![("a".to_owned(), "x\ty".to_owned())], name: Some("\n".to_owned()), ..Container::default() };
+        let container = Container { labels: vec![("a".to_owned(), "x\ty".to_owned())], name: Some(String::new()), ..Container::default() };
         let container = row(container);
-        assert_eq!((container.labels, container.name), (vec![("a".to_owned(), "x y".to_owned())], None));
+        assert_eq!((container.labels, container.name), (vec![("a".to_owned(), "x\u{fffd}y".to_owned())], None));
     }
 }

@@ -129,15 +129,15 @@ fn names_that_are_no_text_are_shown_as_far_as_they_can_be() {
     check(SectionName::Packages, "1\u{fffd}", "");
     check(
         SectionName::NetworkInterfaces,
-        "eth 0",
+        "eth\u{fffd}0",
         "/sys/class/net: names that are not UTF-8 are left out, such as \"eth\u{fffd}\"; there are 1",
     );
     check(
         SectionName::ScheduledTasks,
-        "new line",
+        "new\u{fffd}line",
         "/etc/cron.d: names that are not UTF-8 are left out, such as \"j\u{fffd}b\"; there are 1",
     );
-    check(SectionName::Filesystems, "/srv/new line\u{fffd}", "");
+    check(SectionName::Filesystems, "/srv/new\u{fffd}line\u{fffd}", "");
 }
 
 #[test]
