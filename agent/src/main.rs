@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use rollcall_agent::cli::Cli;
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -15,7 +15,8 @@ fn main() -> ExitCode {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     // Wrong usage ends here with exit code 2.
     let cli = Cli::parse();
-    let mut out = io::stdout().lock();
+    // An inventory has some 20,000 lines, of which none is waited for.
+    let mut out = BufWriter::new(io::stdout().lock());
     match cli.execute(&mut out).and_then(|()| Ok(out.flush()?)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,

@@ -107,6 +107,13 @@ pub struct Names {
 /// with more processes than a section has rows.
 pub const DIRECTORY_ENTRIES: usize = 250_000;
 
+/// What a file in `/sys` has at most, and nearly every one in `/proc`.
+const PAGE_BYTES: usize = 4096;
+
+/// Bytes that are read of a directory at once.
+#[cfg(linux)]
+const LISTING_BYTES: usize = 32 << 10;
+
 impl Root {
     /// A captured tree, or the live machine when `path` is `/`.
     pub fn new(path: impl Into<PathBuf>) -> Self {
@@ -138,9 +145,14 @@ impl Root {
     /// # Errors
     /// When it exists and cannot be opened, or is not a regular file.
     pub fn open(&self, path: &str) -> Result<Option<File>, ReadError> {
+        Ok(self.open_sized(path)?.map(|(file, _)| file))
+    }
+
+    /// With the size that it claims.
+    fn open_sized(&self, path: &str) -> Result<Option<(File, u64)>, ReadError> {
         let Some(file) = absent_as_none(self.open_raw(path, Access::Read)).map_err(|source| failed(path, source))? else { return Ok(None) };
         let metadata = file.metadata().map_err(|source| failed(path, source))?;
-        if metadata.is_file() { Ok(Some(file)) } else { Err(ReadError::NotRegular { path: path.to_owned() }) }
+        if metadata.is_file() { Ok(Some((file, metadata.len()))) } else { Err(ReadError::NotRegular { path: path.to_owned() }) }
     }
 
     /// The whole of a file; none when there is no such file.
@@ -148,8 +160,10 @@ impl Root {
     /// # Errors
     /// As [`Root::open`], and when it is larger than `limit`.
     pub fn read(&self, path: &str, limit: usize) -> Result<Option<Vec<u8>>, ReadError> {
-        let Some(file) = self.open(path)? else { return Ok(None) };
-        let mut bytes = Vec::new();
+        let Some((file, size)) = self.open_sized(path)? else { return Ok(None) };
+        // The kernel's own files claim to have no bytes, or a page. With room for one more than there are, two reads do: all, and the end.
+        let room = usize::try_from(size).unwrap_or(usize::MAX).max(PAGE_BYTES).min(limit);
+        let mut bytes = Vec::with_capacity(room.saturating_add(1));
         file.take(limit as u64 + 1).read_to_end(&mut bytes).map_err(|source| failed(path, source))?;
         if bytes.len() > limit { Err(ReadError::TooLarge { path: path.to_owned(), limit }) } else { Ok(Some(bytes)) }
     }
@@ -201,11 +215,12 @@ fn facts_of(metadata: &std::fs::Metadata) -> Facts {
 
 #[cfg(linux)]
 mod linux {
-    use super::{Access, DIRECTORY_ENTRIES, Kind, Listing, Names, ReadError, Root, absent_as_none, failed};
+    use super::{Access, DIRECTORY_ENTRIES, Kind, LISTING_BYTES, Listing, Names, ReadError, Root, absent_as_none, failed};
     use rollcall_shared::Timestamp;
-    use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags};
+    use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RawDir, ResolveFlags};
     use std::fs::File;
     use std::io;
+    use std::mem::MaybeUninit;
     use std::os::fd::OwnedFd;
 
     /// An open directory, for many look-ups in it.
@@ -221,6 +236,26 @@ mod linux {
             FileType::Directory => Kind::Directory,
             _ => Kind::Other,
         }
+    }
+
+    /// Hands on each entry of a directory that has a name in UTF-8.
+    fn each_entry(directory: &OwnedFd, path: &str, mut each: impl FnMut(&str, FileType)) -> Result<(), ReadError> {
+        let mut buffer = [MaybeUninit::uninit(); LISTING_BYTES];
+        let mut listing = RawDir::new(directory, &mut buffer);
+        let mut count = 0;
+        while let Some(entry) = listing.next() {
+            let entry = entry.map_err(|error| failed(path, error.into()))?;
+            let Ok(name) = entry.file_name().to_str() else { continue };
+            if name == "." || name == ".." {
+                continue;
+            }
+            if count >= DIRECTORY_ENTRIES {
+                return Err(ReadError::TooManyEntries { path: path.to_owned(), limit: DIRECTORY_ENTRIES });
+            }
+            count += 1;
+            each(name, entry.file_type());
+        }
+        Ok(())
     }
 
     impl Root {
@@ -294,25 +329,20 @@ mod linux {
             let opened = absent_as_none(self.open_raw(path, Access::List)).map_err(|source| failed(path, source))?;
             let Some(directory) = opened.map(OwnedFd::from) else { return Ok(None) };
             let device = rustix::fs::fstat(&directory).map_err(fail)?.st_dev;
-            let remote = rustix::fs::fstatfs(&directory).is_ok_and(|facts| REMOTE.contains(&(facts.f_type as u64 & 0xffff_ffff)));
+            // What lies on a block device of this machine has a number of its kind, and is nobody else's.
+            let may_be_remote = rustix::fs::major(device) == 0;
+            let is_remote = || rustix::fs::fstatfs(&directory).is_ok_and(|facts| REMOTE.contains(&(facts.f_type as u64 & 0xffff_ffff)));
+            let remote = may_be_remote && is_remote();
             let mut entries = Vec::new();
-            for entry in rustix::fs::Dir::read_from(&directory).map_err(fail)? {
-                let entry = entry.map_err(fail)?;
-                let Ok(name) = entry.file_name().to_str() else { continue };
-                if name == "." || name == ".." {
-                    continue;
-                }
-                if entries.len() >= DIRECTORY_ENTRIES {
-                    return Err(ReadError::TooManyEntries { path: path.to_owned(), limit: DIRECTORY_ENTRIES });
-                }
-                let kind = match entry.file_type() {
+            each_entry(&directory, path, |name, kind| {
+                let kind = match kind {
                     // Some file systems do not keep kinds in their directories.
                     FileType::Unknown => rustix::fs::statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW)
                         .map_or(FileType::Unknown, |facts| FileType::from_raw_mode(facts.st_mode)),
                     kind => kind,
                 };
                 entries.push((name.to_owned(), kind_of(kind)));
-            }
+            })?;
             entries.sort_unstable();
             Ok(Some(Listing { entries, device, remote }))
         }

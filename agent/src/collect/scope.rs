@@ -9,7 +9,7 @@ use crate::probe::{HOW_TO_GRANT, Privileged};
 use crate::root::{ReadError, Root};
 use std::cell::{Cell, RefCell};
 use std::fmt::{self, Write};
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, Read};
 
 /// Why a collector has no section.
 #[derive(Debug, thiserror::Error)]
@@ -71,7 +71,10 @@ const SPELLED_OUT: usize = 4;
 pub(crate) const TEXT_FILE_BYTES: usize = 4 << 20;
 
 /// Bytes of one line of a streamed file; a longer one is cut there.
-const LINE_BYTES: u64 = 1 << 20;
+const LINE_BYTES: usize = 1 << 20;
+
+/// Bytes of a streamed file that are held, unless a line is longer.
+const HELD_BYTES: usize = 32 << 10;
 
 /// Access to files for one collector.
 pub(crate) struct Scope<'a> {
@@ -270,32 +273,83 @@ impl<'a> Scope<'a> {
     /// Hands the lines of a file to `each` without ever holding the whole of it; false from `each` ends the reading.
     /// Returns whether the file exists.
     pub(crate) fn lines(&self, path: &str, mut each: impl FnMut(usize, &str) -> Result<bool, Failure>) -> Result<bool, Failure> {
-        let Some(mut reader) = self.opened(path)? else { return Ok(false) };
-        let before = self.bytes_read();
-        let mut line = Vec::new();
-        for number in 1.. {
-            line.clear();
-            let read = (&mut reader).take(LINE_BYTES).read_until(b'\n', &mut line);
-            let read = read.map_err(|source: io::Error| ReadError::Io { path: path.to_owned(), source })?;
+        let Some(source) = self.opened(path)? else { return Ok(false) };
+        let mut lines = Lines { source, held: vec![0; HELD_BYTES], filled: 0, number: 0 };
+        let mut bytes = 0;
+        loop {
+            let read = lines.read().map_err(|source| ReadError::Io { path: path.to_owned(), source })?;
             self.count(read);
-            let text = String::from_utf8_lossy(line.strip_suffix(b"\n").unwrap_or(&line));
-            if read == 0 || !each(number, &text)? {
+            bytes += read;
+            if !lines.hand_on(read == 0, &mut each)? || read == 0 {
                 break;
             }
         }
-        self.asked(path, Found::Read(usize::try_from(self.bytes_read() - before).unwrap_or(usize::MAX)));
+        self.asked(path, Found::Read(bytes));
         Ok(true)
     }
 
     /// The file itself, or what the helper has of it.
-    fn opened(&self, path: &str) -> Result<Option<Box<dyn BufRead + 'a>>, ReadError> {
+    fn opened(&self, path: &str) -> Result<Option<Box<dyn Read + 'a>>, ReadError> {
         match self.root.open(path) {
-            Ok(Some(file)) => Ok(Some(Box::new(BufReader::with_capacity(64 << 10, file)))),
+            Ok(Some(file)) => Ok(Some(Box::new(file))),
             Err(error) if error.is_denied() && self.privileged.file(path).is_some() => {
-                Ok(self.privileged.file(path).map(|bytes| Box::new(bytes) as Box<dyn BufRead>))
+                Ok(self.privileged.file(path).map(|bytes| Box::new(bytes) as Box<dyn Read>))
             }
             // Absent or failed: there is nothing whose length would matter.
             other => self.noted(path, other, |_| 0).map(|_| None),
         }
     }
 }
+
+/// A file of which some lines are held.
+struct Lines<'a> {
+    source: Box<dyn Read + 'a>,
+    held: Vec<u8>,
+    filled: usize,
+    number: usize,
+}
+
+impl Lines<'_> {
+    /// Reads more, as much as there is room for; 0 at the end.
+    fn read(&mut self) -> io::Result<usize> {
+        if self.filled == self.held.len() {
+            self.held.resize((2 * self.filled).min(LINE_BYTES), 0);
+        }
+        loop {
+            match self.source.read(&mut self.held[self.filled..]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => {
+                    self.filled += read.as_ref().unwrap_or(&0);
+                    return read;
+                }
+            }
+        }
+    }
+
+    /// Hands on the lines that are whole; all at the end of the file. False when enough was read.
+    fn hand_on(&mut self, is_end: bool, each: &mut impl FnMut(usize, &str) -> Result<bool, Failure>) -> Result<bool, Failure> {
+        let held = &self.held[..self.filled];
+        let whole = match held.iter().rposition(|&byte| byte == b'\n') {
+            Some(end) if !is_end => end + 1,
+            None if !is_end && self.filled < LINE_BYTES => 0,
+            _ => self.filled,
+        };
+        // A chunk that is UTF-8, as nearly all are, is not looked at again.
+        let text = std::str::from_utf8(&held[..whole]).map_or_else(|_| String::from_utf8_lossy(&held[..whole]), Into::into);
+        let mut rest = &*text;
+        while !rest.is_empty() {
+            let (line, behind) = rest.split_once('\n').unwrap_or((rest, ""));
+            rest = behind;
+            self.number += 1;
+            if !each(self.number, line)? {
+                return Ok(false);
+            }
+        }
+        self.held.copy_within(whole..self.filled, 0);
+        self.filled -= whole;
+        Ok(true)
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests;

@@ -79,3 +79,27 @@ fn what_is_left_out_of_a_listing_is_said() {
     let some = names(2);
     assert_eq!((some.names.len(), some.has_more), (2, true));
 }
+
+#[test]
+fn files_of_every_size_are_read_whole_within_the_limit() {
+    let directory = tree();
+    let root = Root::new(directory.path());
+    for size in [0, 1, PAGE_BYTES - 1, PAGE_BYTES, PAGE_BYTES + 1, 5 * PAGE_BYTES] {
+        let content: Vec<u8> = (0..size).map(|at| at as u8).collect();
+        std::fs::write(directory.path().join("etc/sized"), &content).expect("file");
+        assert_eq!(root.read("/etc/sized", size).expect("readable"), Some(content));
+        assert!(size == 0 || root.read("/etc/sized", size - 1).is_err());
+    }
+}
+
+#[test]
+fn a_directory_that_is_larger_than_what_is_read_at_once_is_listed_whole() {
+    let directory = tree();
+    std::fs::create_dir(directory.path().join("many")).expect("folder");
+    let names: Vec<String> = (0..3000).map(|number| format!("a-name-of-some-length-{number:04}")).collect();
+    names.iter().for_each(|name| std::fs::write(directory.path().join("many").join(name), "").expect("file"));
+    let root = Root::new(directory.path());
+    assert_eq!(root.list("/many").expect("listed").as_ref(), Some(&names));
+    let listing = root.entries("/many").expect("listed").expect("there");
+    assert_eq!(listing.entries, names.into_iter().map(|name| (name, Kind::File)).collect::<Vec<_>>());
+}

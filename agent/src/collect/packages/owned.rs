@@ -12,6 +12,8 @@ pub(super) struct Owned {
     wanted: HashSet<String>,
     folders: HashSet<String>,
     found: HashSet<String>,
+    /// Which endings the wanted paths have.
+    endings: Endings,
 }
 
 impl Owned {
@@ -19,7 +21,9 @@ impl Owned {
     pub(super) fn among<'a>(paths: impl Iterator<Item = &'a str>) -> Self {
         let wanted: HashSet<String> = paths.filter(|path| is_distributions(path)).map(str::to_owned).collect();
         let folders = wanted.iter().filter_map(|path| Some(path.rsplit_once('/')?.0.to_owned())).collect();
-        Self { wanted, folders, found: HashSet::new() }
+        let mut endings = Endings::default();
+        wanted.iter().for_each(|path| endings.add(path));
+        Self { wanted, folders, found: HashSet::new(), endings }
     }
 
     /// Whether no file lists have to be read at all.
@@ -34,6 +38,9 @@ impl Owned {
 
     /// Takes a file of a package. On systems that merged `/lib` into `/usr/lib` packages may still list the old path.
     pub(super) fn note(&mut self, path: &str) {
+        if !self.endings.may_have(path) {
+            return;
+        }
         if self.wanted.contains(path) {
             self.found.insert(path.to_owned());
         } else if path.starts_with("/lib") {
@@ -47,6 +54,29 @@ impl Owned {
     /// Whether a package has this file.
     pub(super) fn has(&self, path: &str) -> bool {
         self.found.contains(path)
+    }
+}
+
+/// A quick look at the last bytes of a path: descriptions of packages have few names, and a distribution's packages some 200,000 files.
+#[derive(Debug, Default)]
+struct Endings([u64; 4]);
+
+impl Endings {
+    fn add(&mut self, path: &str) {
+        let place = Self::place(path);
+        self.0[place / 64] |= 1 << (place % 64);
+    }
+
+    /// Whether a path that ends like this one was added; sometimes one that does not.
+    fn may_have(&self, path: &str) -> bool {
+        let place = Self::place(path);
+        self.0[place / 64] & 1 << (place % 64) != 0
+    }
+
+    /// One of 256 places for the last four bytes, by Knuth's multiplication.
+    fn place(path: &str) -> usize {
+        let last = path.as_bytes().last_chunk().copied().unwrap_or_default();
+        (u32::from_le_bytes(last).wrapping_mul(2_654_435_769) >> 24) as usize
     }
 }
 

@@ -98,13 +98,15 @@ impl Names {
             self.within = self.heading(line, wanted);
             return;
         };
+        // Nearly all lines stand below a vendor that this machine has nothing of.
+        let Some(within) = self.within else { return };
         let Some((id, name)) = entry(inner) else { return };
-        match self.within {
-            Some(Within::Vendor(vendor)) if id.len() == 4 => {
+        match within {
+            Within::Vendor(vendor) if id.len() == 4 => {
                 let device = u16::from_str_radix(id, 16).ok().filter(|&device| wanted.devices.contains(&(vendor, device)));
                 self.devices.extend(device.and_then(|device| Some(((vendor, device), tidy(name)?))));
             }
-            Some(Within::Class(class)) if id.len() == 2 => {
+            Within::Class(class) if id.len() == 2 => {
                 let subclass = u16::from_str_radix(id, 16).ok().map(|subclass| class << 8 | subclass);
                 self.subclasses.extend(subclass.filter(|subclass| wanted.classes.contains(subclass)).and_then(|code| Some((code, tidy(name)?))));
             }
