@@ -72,6 +72,7 @@ targets! {
     server_answer: server_answer;
     // Accounts, keys, log-ins, processes.
     login_records: login_records;
+    login_databases: login_databases;
     certificates: collect::certificates::parse::fuzz;
     ssh_keys: |bytes| in_tree(&[PASSWD, ("root/.ssh/authorized_keys", bytes)], &[S::SshKeys]);
     processes: processes;
@@ -209,6 +210,11 @@ fn login_records(bytes: &[u8]) -> usize {
         in_tree(&files, &[S::Logins])
     };
     logins(b"x86_64\n") + logins(b"aarch64\n")
+}
+
+/// A database with either table, in the place of both.
+fn login_databases(bytes: &[u8]) -> usize {
+    in_tree(&[PASSWD, ("var/lib/wtmpdb/wtmp.db", bytes), ("var/lib/lastlog/lastlog2.db", bytes)], &[S::Logins])
 }
 
 /// A process chooses its name, its arguments and its group.

@@ -1,6 +1,6 @@
 //! The schema: where a table begins, and what its columns are called, from the statement that created it.
 
-use super::{Value, columns};
+use super::{COLUMNS, Value, columns};
 
 /// One table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +38,8 @@ fn names(statement: &str) -> Vec<String> {
             (None, '[') => closing = Some(']'),
             (None, '(') => depth += 1,
             (None, ')') if depth == 0 => break,
+            // Beyond SQLite's own limit nothing but commas would fill the memory.
+            (None, ',') if depth == 0 && parts.len() >= COLUMNS => break,
             (None, ')') => depth -= 1,
             (None, ',') if depth == 0 => {
                 parts.push(String::new());
@@ -79,6 +81,11 @@ mod tests {
         check("CREATE TABLE wtmp(ID INTEGER PRIMARY KEY, User TEXT NOT NULL,\n\tLogin INTEGER) STRICT", &["ID", "User", "Login"]);
         check("CREATE TABLE t (a, b DECIMAL(10, 2) DEFAULT (max(1,2)), c TEXT DEFAULT ',)', d)", &["a", "b", "c", "d"]);
         check("CREATE TABLE \"t\" (\"a, b\" TEXT, [c d], 'e' INT, `f`)", &["a, b", "c d", "e", "f"]);
+    }
+
+    #[test]
+    fn a_statement_of_commas_has_an_end() {
+        assert_eq!(names(&format!("CREATE TABLE t (a{}", ", a".repeat(COLUMNS * 2))).len(), COLUMNS);
     }
 
     #[test]
