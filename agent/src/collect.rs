@@ -11,6 +11,7 @@ use rollcall_shared::section::{Row, sort_rows};
 use rollcall_shared::{Outcome, Section, SectionName, limits};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+pub mod boot;
 mod clean;
 pub mod options;
 mod plan;
@@ -23,6 +24,7 @@ pub mod trace;
 #[cfg(any(not(linux), test))]
 mod elsewhere;
 
+pub use boot::Boots;
 pub use options::Options;
 pub use plan::{Plan, Volatility};
 pub use runner::Runner;
@@ -114,11 +116,13 @@ pub struct Setup {
     pub options: Options,
     /// The privileged helper.
     pub probe: ProbeSource,
+    /// When the machine booted, however its clock is set.
+    pub boots: Boots,
 }
 
 impl From<Root> for Setup {
     fn from(root: Root) -> Self {
-        Self { root, options: Options::default(), probe: ProbeSource::none() }
+        Self { root, options: Options::default(), probe: ProbeSource::none(), boots: Boots::default() }
     }
 }
 
@@ -130,13 +134,13 @@ pub fn collect(setup: &Setup, names: &[SectionName], clock: &dyn Clock) -> Vec<C
 /// Runs one collector. Never panics.
 pub fn collect_one(setup: &Setup, name: SectionName, clock: &dyn Clock) -> Collected {
     let privileged = setup.probe.current(clock);
-    run_in(&Scope::with(&setup.root, &setup.options, &privileged), name, clock)
+    run_in(&Scope::with(&setup.root, &setup.options, &privileged).knowing(&setup.boots), name, clock)
 }
 
 /// Runs one collector and tells which sources it asked, and what came of each.
 pub fn explain(setup: &Setup, name: SectionName, clock: &dyn Clock) -> (Collected, Vec<(String, trace::Found)>) {
     let privileged = setup.probe.current(clock);
-    let scope = Scope::with(&setup.root, &setup.options, &privileged).traced();
+    let scope = Scope::with(&setup.root, &setup.options, &privileged).knowing(&setup.boots).traced();
     let collected = run_in(&scope, name, clock);
     (collected, scope.into_trace().into_sources())
 }

@@ -3,7 +3,7 @@
 #[cfg(linux)]
 use crate::checks::CheckConfig;
 use crate::collect::options::{Collect, Exclude};
-use crate::collect::{Options, Setup};
+use crate::collect::{Boots, Options, Setup};
 use crate::health::HealthOptions;
 use crate::platform;
 use crate::probe::{DEFAULT_SOCKET, ProbeSource};
@@ -173,7 +173,7 @@ impl Config {
         let root = self.root.clone().map_or_else(Root::live, Root::new);
         let socket = self.probe_socket.as_deref().unwrap_or(Path::new(DEFAULT_SOCKET));
         let probe = if root.is_live() && !platform::is_root() { ProbeSource::at(socket) } else { ProbeSource::none() };
-        Setup { root, options: Options { exclude: self.exclude.clone(), collect: self.collect.clone() }, probe }
+        Setup { root, options: Options { exclude: self.exclude.clone(), collect: self.collect.clone() }, probe, boots: Boots::default() }
     }
 
     fn read(path: &Path) -> Result<Option<Self>, ConfigError> {

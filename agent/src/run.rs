@@ -5,6 +5,7 @@
 //! judgement: what to say is [`crate::uplink`]'s, what to keep is [`crate::spool`]'s.
 
 mod agent;
+mod boot;
 pub(crate) mod hints;
 mod intervals;
 mod inventory;

@@ -9,6 +9,7 @@
 //! | `spool/` | messages that are not acknowledged |
 //! | `sections/` | content that reports name |
 //! | `status.json` | what the running agent says of itself; a note that may be missing |
+//! | `boot.json` | when the machine booted; a note that may be missing |
 //! | `lock` | held by the one agent that runs here |
 //!
 //! Invariants: a file is either the old one or the new one, never a torn one; nothing here is used when somebody else could
@@ -81,7 +82,8 @@ impl StateDir {
         create_private_dir(path)?;
         check_ancestors(path)?;
         check_private(path)?;
-        for part in ["agent.json", "agent.key", "agent.pem", "ca.pem", "settings.json", "enrolment.json", "spool", "sections"] {
+        for part in ["agent.json", "agent.key", "agent.pem", "ca.pem", "settings.json", "enrolment.json", "boot.json", "spool", "sections"]
+        {
             let part = path.join(part);
             if part.symlink_metadata().is_ok() {
                 check_private(&part)?;

@@ -69,7 +69,7 @@ fn installed_at(scope: &Scope<'_>) -> Option<Timestamp> {
     LEFT_BEHIND.iter().find_map(|path| scope.root().facts(path)).map(|facts| facts.modified)
 }
 
-/// The boot time of `/proc/stat`; other rows count from it. The kernel keeps it through slewing of its clock: only a step moves it.
+/// The boot time of `/proc/stat`, which a step of the clock moves, made steady; other rows count from it.
 pub(crate) fn booted_at(scope: &Scope<'_>) -> Result<Option<Timestamp>, Failure> {
     let mut booted = None;
     scope.lines("/proc/stat", |number, line| {
@@ -78,7 +78,11 @@ pub(crate) fn booted_at(scope: &Scope<'_>) -> Result<Option<Timestamp>, Failure>
         booted = Some(Timestamp(seconds.saturating_mul(1000)));
         Ok(false)
     })?;
-    Ok(booted)
+    let steady = |shown| {
+        let id = scope.boots().and_then(|boots| Some((boots, scope.attribute("/proc/sys/kernel/random/boot_id")?)));
+        id.map_or(shown, |(boots, id)| boots.steady(&id, shown))
+    };
+    Ok(booted.map(steady))
 }
 
 /// The name that `/etc/localtime` links to; where it is a copy, what distributions keep beside it.

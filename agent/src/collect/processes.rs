@@ -3,8 +3,7 @@
 //!
 //! A process that ends while it is read is absent, not an error. Nothing of its use of the machine is kept: that changes all the time.
 //! What lives for seconds (a cron job, a shell's command) is in the inventory that meets it and not in the next: processes are what
-//! runs at one moment. A process is told from a later one with its number by when it started: the kernel's boot time plus the ticks
-//! since. That boot time is constant while the clock is only slewed; a step of the clock moves it, and with it every process.
+//! runs at one moment. A process is told from a later one with its number by when it started: the boot plus the ticks since.
 
 use super::text::tidy;
 use super::{Failure, Scope, os, secrets, units, users};
@@ -211,6 +210,23 @@ mod tests {
         let own = std::process::id();
         let Ok(processes) = collect(&Scope::new(&root)) else { return };
         assert!(processes.iter().all(|process| process.pid != own && process.parent != Some(own)));
+    }
+
+    #[test]
+    fn a_step_of_the_clock_changes_no_process() {
+        let tree = |seconds: u32, boot: &str| {
+            let stat = "7 (a) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 500 0 0";
+            super::super::testing::plant(&format!(
+                "=== /proc/stat\nbtime {seconds}\n=== /proc/sys/kernel/random/boot_id\n{boot}\n=== /proc/7/stat\n{stat}\n"
+            ))
+        };
+        let boots = super::super::Boots::default();
+        let started = |tree: tempfile::TempDir| {
+            let root = crate::root::Root::new(tree.path());
+            collect(&Scope::new(&root).knowing(&boots)).expect("processes")[0].started_at
+        };
+        let looks = [tree(1000, "one"), tree(1001, "one"), tree(940, "one"), tree(1001, "two")].map(started);
+        assert_eq!(looks, [1005, 1005, 1005, 1006].map(|seconds| Some(Timestamp(seconds * 1000))));
     }
 
     #[test]

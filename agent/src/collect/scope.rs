@@ -3,6 +3,7 @@
 //! A problem that is noted makes the section `partial`; a [`Failure`] that is returned makes it `failed` or `skipped`. What the
 //! agent may not read itself is taken from the privileged helper, when there is one.
 
+use super::boot::Boots;
 use super::options::Options;
 use super::trace::{Found, Trace};
 use crate::probe::{HOW_TO_GRANT, Privileged};
@@ -81,6 +82,7 @@ pub(crate) struct Scope<'a> {
     root: &'a Root,
     options: &'a Options,
     privileged: &'a Privileged,
+    boots: Option<&'a Boots>,
     trace: Option<Trace>,
     bytes: Cell<u64>,
     problems: RefCell<Vec<String>>,
@@ -101,12 +103,19 @@ impl<'a> Scope<'a> {
             root,
             options,
             privileged,
+            boots: None,
             trace: None,
             bytes: Cell::new(0),
             problems: RefCell::new(Vec::new()),
             more: Cell::new(0),
             denied: Cell::new(false),
         }
+    }
+
+    /// The same, with what is known of the machine's boot.
+    pub(crate) fn knowing(mut self, boots: &'a Boots) -> Self {
+        self.boots = Some(boots);
+        self
     }
 
     /// The same, noting every source that is asked.
@@ -128,6 +137,12 @@ impl<'a> Scope<'a> {
     /// What the privileged helper brought.
     pub(crate) fn privileged(&self) -> &'a Privileged {
         self.privileged
+    }
+
+    /// What is known of the machine's boot, where somebody keeps it.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn boots(&self) -> Option<&'a Boots> {
+        self.boots
     }
 
     /// Notes a source that is no file of the root (a socket, netlink, an ioctl) and what came of asking it.

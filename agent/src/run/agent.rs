@@ -1,5 +1,6 @@
 //! The parts of a running agent, and what happens when each has something to say.
 
+use super::boot;
 use super::hints::Hints;
 use super::intervals::{Intervals, next_tick};
 use super::plugins::Plugins;
@@ -9,6 +10,7 @@ use super::survey::{Done, Survey};
 use super::{RunError, finished};
 use crate::clock::{Clock, Reading};
 use crate::collect::Setup;
+use crate::collect::boot::Boot;
 use crate::config::Config;
 use crate::entropy::{self, Jitter};
 use crate::health::{Measurement, Sampler};
@@ -49,6 +51,7 @@ pub struct Agent {
     state: StateDir,
     config: Config,
     setup: Arc<Setup>,
+    noted_boot: Option<Boot>,
     identity: Identity,
     settings: Settings,
     intervals: Intervals,
@@ -85,6 +88,7 @@ impl Agent {
         let jitter = Jitter::new(u64::from_le_bytes(entropy::draw()?));
         let first_push = FIRST_PUSH.min(intervals.push).mul_f64(own_fraction(&identity));
         let setup = Arc::new(config.setup());
+        let noted_boot = boot::recall(&state, &setup.boots);
         let plugins = Plugins::new(&config, clock.clone()).map_err(RunError::Checks)?;
         let cache = SectionCache::open(state.join("sections"))?;
         tracing::info!(
@@ -102,6 +106,7 @@ impl Agent {
             uplink: Uplink::new(now.monotonic + first_push, intervals.push, jitter),
             sampler: Some(Box::new(Sampler::with(setup.clone(), config.health.clone(), clock.clone()))),
             setup,
+            noted_boot,
             sample_at: now.monotonic,
             started_at: now.wall,
             flush_at: now.monotonic + intervals.flush,
@@ -196,6 +201,7 @@ impl Agent {
 
     pub fn collected(&mut self, done: Option<Done>) {
         let now = self.clock.now();
+        boot::note(&self.state, &self.setup.boots, &mut self.noted_boot);
         match self.survey.take(done, now) {
             Ok(true) => {}
             Ok(false) => return,
