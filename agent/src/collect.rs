@@ -10,11 +10,14 @@ use crate::root::Root;
 use rollcall_shared::section::{Row, sort_rows};
 use rollcall_shared::{Outcome, Section, SectionName, limits};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 
 pub mod boot;
 mod clean;
 pub mod options;
 mod plan;
+#[cfg(target_os = "linux")]
+mod round;
 mod runner;
 mod scope;
 pub(crate) mod secrets;
@@ -28,7 +31,7 @@ pub use boot::Boots;
 pub use options::Options;
 pub use plan::{Plan, Volatility};
 pub use runner::Runner;
-pub(crate) use scope::{Failure, Scope};
+pub(crate) use scope::{Failure, Round, Scope};
 
 #[cfg(all(linux, any(test, feature = "fuzzing")))]
 pub(crate) use clean::mend as clean;
@@ -128,13 +131,15 @@ impl From<Root> for Setup {
 
 /// Runs the collectors of `names`, one after the other, without budgets. Never panics.
 pub fn collect(setup: &Setup, names: &[SectionName], clock: &dyn Clock) -> Vec<Collected> {
-    names.iter().map(|&name| collect_one(setup, name, clock)).collect()
+    let round = Rc::default();
+    names.iter().map(|&name| collect_one(setup, name, &round, clock)).collect()
 }
 
-/// Runs one collector. Never panics.
-pub fn collect_one(setup: &Setup, name: SectionName, clock: &dyn Clock) -> Collected {
+/// Runs one collector of a round. Never panics.
+pub(crate) fn collect_one(setup: &Setup, name: SectionName, round: &Rc<Round>, clock: &dyn Clock) -> Collected {
     let privileged = setup.probe.current(clock);
-    run_in(&Scope::with(&setup.root, &setup.options, &privileged).knowing(&setup.boots), name, clock)
+    let scope = Scope::with(&setup.root, &setup.options, &privileged).knowing(&setup.boots).within(round);
+    run_in(&scope, name, clock)
 }
 
 /// Runs one collector and tells which sources it asked, and what came of each.

@@ -347,6 +347,15 @@ mod linux {
             Ok(Some(Listing { entries, device, remote }))
         }
 
+        /// The user a path belongs to, on the running machine; none when there is nothing or it may not be seen.
+        #[must_use]
+        pub fn owner(&self, path: &str) -> Option<u32> {
+            if !self.live {
+                return None;
+            }
+            Some(rustix::fs::statat(CWD, path, AtFlags::empty()).ok()?.st_uid)
+        }
+
         /// Where a symbolic link points, as written in it; none when it is not a link.
         #[must_use]
         pub fn link(&self, path: &str) -> Option<String> {

@@ -29,10 +29,10 @@ pub(crate) fn collect(scope: &Scope<'_>) -> Result<Vec<Process>, Failure> {
     let booted = os::booted_at(scope)?;
     let names = users::names(scope);
     // Not being able to list the processes is no machine without any.
-    let pids = numbers(&scope.listed("/proc")?.unwrap_or_default());
+    scope.listed("/proc")?;
     // As many as a section has rows are opened; the others have higher numbers.
-    let read = pids.into_iter().filter_map(|pid| process(scope, pid, booted, &names));
-    let mut found: Vec<Process> = read.take(SECTION_ROWS + 1).collect();
+    let rows = running(scope).iter().filter_map(|process| row(scope, process, booted, &names));
+    let mut found: Vec<Process> = rows.take(SECTION_ROWS + 1).collect();
     if found.len() > SECTION_ROWS {
         scope.problem(format_args!("processes beyond {SECTION_ROWS} are left out"));
         found.truncate(SECTION_ROWS);
@@ -46,19 +46,30 @@ pub(crate) fn collect(scope: &Scope<'_>) -> Result<Vec<Process>, Failure> {
     Ok(found)
 }
 
-fn process(scope: &Scope<'_>, pid: u32, booted: Option<Timestamp>, names: &BTreeMap<u32, String>) -> Option<Process> {
-    let stat = Stat::parse(&scope.text(&format!("/proc/{pid}/stat")).ok()??).filter(|stat| !stat.is_kernel_thread)?;
-    let read = |name: &str| scope.text(&format!("/proc/{pid}/{name}")).ok().flatten();
-    let uid = read("status").as_deref().and_then(effective_uid);
+/// None for one that has ended since it was listed.
+fn row(scope: &Scope<'_>, process: &Running, booted: Option<Timestamp>, names: &BTreeMap<u32, String>) -> Option<Process> {
+    let Running { pid, stat } = process;
+    let uid = user(scope, *pid)?;
+    let cgroup = scope.text(&format!("/proc/{pid}/cgroup")).ok().flatten();
     Some(Process {
-        pid,
+        pid: *pid,
         started_at: booted.map(|booted| Timestamp(booted.0.saturating_add((stat.started_ticks / TICKS_A_SECOND).saturating_mul(1000)))),
-        command: arguments(scope, pid).and_then(|arguments| secrets::redacted(arguments.iter().map(String::as_str))),
+        command: arguments(scope, *pid).and_then(|arguments| secrets::redacted(arguments.iter().map(String::as_str))),
         user: uid.map(|uid| names.get(&uid).cloned().unwrap_or_else(|| uid.to_string())),
         parent: Some(stat.parent).filter(|&parent| parent > 0),
-        unit: read("cgroup").as_deref().and_then(units::of_cgroup),
-        name: stat.name,
+        unit: cgroup.as_deref().and_then(units::of_cgroup),
+        name: stat.name.clone(),
     })
+}
+
+/// The effective user. The kernel gives a process's directory to it, and lets everybody see that; to write `status`, which says it too,
+/// costs the kernel more than all else that is asked of a process. A captured directory belongs to whoever captured it.
+#[expect(clippy::option_option, reason = "a process that is gone is not one whose user is unknown")]
+fn user(scope: &Scope<'_>, pid: u32) -> Option<Option<u32>> {
+    if scope.root().is_live() {
+        return scope.root().owner(&format!("/proc/{pid}")).map(Some);
+    }
+    Some(scope.text(&format!("/proc/{pid}/status")).ok().flatten().as_deref().and_then(effective_uid))
 }
 
 /// Leaves out a process and all that descends from it.
@@ -92,12 +103,9 @@ impl Daemon {
 
 /// The processes whose short name is wanted, without the children of one of the same name: of a server and its workers, the server.
 pub(crate) fn daemons(scope: &Scope<'_>, is_wanted: impl Fn(&str) -> bool) -> Vec<Daemon> {
-    let stats = pids(scope).into_iter().filter_map(|pid| {
-        let stat = Stat::parse(&scope.text(&format!("/proc/{pid}/stat")).ok()??)?;
-        (!stat.is_kernel_thread && is_wanted(&stat.name)).then_some((pid, stat))
-    });
-    let stats: BTreeMap<u32, Stat> = stats.take(DAEMONS).collect();
-    let is_worker = |stat: &Stat| stats.get(&stat.parent).is_some_and(|parent| parent.name == stat.name);
+    let wanted = running(scope).iter().filter(|process| is_wanted(&process.stat.name));
+    let stats: BTreeMap<u32, &Stat> = wanted.map(|process| (process.pid, &process.stat)).take(DAEMONS).collect();
+    let is_worker = |stat: &&Stat| stats.get(&stat.parent).is_some_and(|parent| parent.name == stat.name);
     let servers = stats.iter().filter(|(_, stat)| !is_worker(stat));
     servers
         .map(|(&pid, stat)| {
@@ -125,11 +133,27 @@ fn numbers(names: &[String]) -> Vec<u32> {
     pids
 }
 
+/// A process that is none of the kernel's own threads.
+#[derive(Debug)]
+pub(crate) struct Running {
+    pub(crate) pid: u32,
+    stat: Stat,
+}
+
+/// The processes, read once for all collectors of an inventory.
+fn running<'s>(scope: &'s Scope<'_>) -> &'s [Running] {
+    scope.round().processes.get_or_init(|| {
+        let stat = |pid: u32| Stat::parse(&scope.text(&format!("/proc/{pid}/stat")).ok()??).filter(|stat| !stat.is_kernel_thread);
+        pids(scope).into_iter().filter_map(|pid| Some(Running { pid, stat: stat(pid)? })).collect()
+    })
+}
+
 /// The short name of a process.
 pub(crate) fn name(scope: &Scope<'_>, pid: u32) -> Option<String> {
     tidy(&scope.text(&format!("/proc/{pid}/comm")).ok()??)
 }
 
+#[derive(Debug)]
 struct Stat {
     name: String,
     parent: u32,
@@ -142,13 +166,14 @@ impl Stat {
     fn parse(text: &str) -> Option<Self> {
         const KERNEL_THREAD: u32 = 0x0020_0000;
         let (before, after) = text.rsplit_once(')')?;
-        let fields: Vec<&str> = after.split_whitespace().collect();
-        let flags: u32 = fields.get(6)?.parse().ok()?;
+        let mut fields = after.split_ascii_whitespace();
+        let parent = fields.nth(1)?.parse().ok()?;
+        let flags: u32 = fields.nth(4)?.parse().ok()?;
         Some(Self {
             name: tidy(before.split_once('(')?.1).unwrap_or_else(|| "?".to_owned()),
-            parent: fields.get(1)?.parse().ok()?,
+            parent,
             is_kernel_thread: flags & KERNEL_THREAD != 0,
-            started_ticks: fields.get(19)?.parse().ok()?,
+            started_ticks: fields.nth(12)?.parse().ok()?,
         })
     }
 }
@@ -213,6 +238,16 @@ mod tests {
     }
 
     #[test]
+    fn the_owner_of_a_process_is_its_effective_user() {
+        let root = crate::root::Root::live();
+        let scope = Scope::new(&root);
+        for pid in pids(&scope) {
+            let (Some(Some(owner)), Ok(Some(status))) = (user(&scope, pid), scope.text(&format!("/proc/{pid}/status"))) else { continue };
+            assert_eq!(Some(owner), effective_uid(&status), "{status}");
+        }
+    }
+
+    #[test]
     fn a_step_of_the_clock_changes_no_process() {
         let tree = |seconds: u32, boot: &str| {
             let stat = "7 (a) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 500 0 0";
@@ -227,6 +262,18 @@ mod tests {
         };
         let looks = [tree(1000, "one"), tree(1001, "one"), tree(940, "one"), tree(1001, "two")].map(started);
         assert_eq!(looks, [1005, 1005, 1005, 1006].map(|seconds| Some(Timestamp(seconds * 1000))));
+    }
+
+    #[test]
+    fn processes_are_read_once_in_an_inventory() {
+        let stat = "=== /proc/7/stat\n7 (nginx) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 500 0 0\n";
+        let tree = super::super::testing::plant(stat);
+        let root = crate::root::Root::new(tree.path());
+        let round = std::rc::Rc::default();
+        assert_eq!(collect(&Scope::new(&root).within(&round)).expect("processes").len(), 1);
+        let scope = Scope::new(&root).within(&round);
+        assert_eq!(daemons(&scope, |name| name == "nginx").len(), 1);
+        assert_eq!(scope.bytes_read(), 0);
     }
 
     #[test]

@@ -4,10 +4,11 @@
 //! not answer, a dying disk) costs its own section: the report says so, the others go on on another thread. A collector that is
 //! still stuck at its next turn is not started again, so no more than one thread waits for each section.
 
-use super::{COLLECTED, Collected, Failure, Plan, Setup, collect_one, judge};
+use super::{COLLECTED, Collected, Failure, Plan, Round, Setup, collect_one, judge};
 use crate::clock::Clock;
 use rollcall_shared::SectionName;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::time::Duration;
@@ -15,7 +16,7 @@ use std::time::Duration;
 /// Stack of a collector's thread: parsers do not recurse deeply, and a thread that is stuck should cost little.
 const STACK_BYTES: usize = 1 << 20;
 
-type Collector = dyn Fn(SectionName) -> Collected + Send + Sync;
+type Collector = dyn Fn(SectionName, &Rc<Round>) -> Collected + Send + Sync;
 
 /// See the module.
 pub struct Runner {
@@ -35,7 +36,7 @@ struct Worker {
 impl Runner {
     /// A runner of the real collectors.
     pub fn new(setup: Arc<Setup>, clock: Arc<dyn Clock>) -> Self {
-        Self::of(Arc::new(move |name| collect_one(&setup, name, &*clock)), |name| Plan::of(name).budget)
+        Self::of(Arc::new(move |name, round| collect_one(&setup, name, round, &*clock)), |name| Plan::of(name).budget)
     }
 
     fn of(collect: Arc<Collector>, budget: fn(SectionName) -> Duration) -> Self {
@@ -86,8 +87,10 @@ impl Runner {
             let (say, answer) = channel();
             let collect = self.collect.clone();
             let work = move || {
+                // What one collector read for all of them is this thread's: one that is stuck keeps nothing from the others.
+                let round = Rc::default();
                 while let Ok(name) = asked.recv() {
-                    if say.send(collect(name)).is_err() {
+                    if say.send(collect(name, &round)).is_err() {
                         return;
                     }
                 }
@@ -121,7 +124,7 @@ mod tests {
     fn with_a_dead_disk() -> (Runner, Sender<()>) {
         let (release, gate) = channel::<()>();
         let gate = Mutex::new(gate);
-        let collect = move |name| {
+        let collect = move |name, _: &Rc<Round>| {
             if name == SectionName::Disks {
                 let _ = gate.lock().expect("one at a time").recv();
             }
@@ -152,7 +155,8 @@ mod tests {
 
     #[test]
     fn a_thread_that_dies_costs_one_section() {
-        let collect = |name| if name == SectionName::Disks { panic!("a bug outside of the collectors' own net") } else { empty(name) };
+        let collect =
+            |name, _: &Rc<Round>| if name == SectionName::Disks { panic!("a bug outside of the collectors' own net") } else { empty(name) };
         let mut runner = Runner::of(Arc::new(collect), |_| Duration::from_secs(60));
         assert_eq!(outcomes(&runner.run(&NAMES)), [Outcome::Complete, Outcome::Failed, Outcome::Complete]);
         assert_eq!(outcomes(&runner.run(&NAMES[..1])), [Outcome::Complete]);

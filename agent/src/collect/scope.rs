@@ -11,6 +11,15 @@ use crate::root::{ReadError, Root};
 use std::cell::{Cell, RefCell};
 use std::fmt::{self, Write};
 use std::io::{self, Read};
+use std::rc::Rc;
+
+#[cfg(target_os = "linux")]
+pub(crate) use super::round::Round;
+
+/// Nothing is read twice on this platform.
+#[cfg(not(target_os = "linux"))]
+#[derive(Default)]
+pub(crate) struct Round;
 
 /// Why a collector has no section.
 #[derive(Debug, thiserror::Error)]
@@ -83,6 +92,7 @@ pub(crate) struct Scope<'a> {
     options: &'a Options,
     privileged: &'a Privileged,
     boots: Option<&'a Boots>,
+    round: Rc<Round>,
     trace: Option<Trace>,
     bytes: Cell<u64>,
     problems: RefCell<Vec<String>>,
@@ -104,6 +114,7 @@ impl<'a> Scope<'a> {
             options,
             privileged,
             boots: None,
+            round: Rc::default(),
             trace: None,
             bytes: Cell::new(0),
             problems: RefCell::new(Vec::new()),
@@ -115,6 +126,12 @@ impl<'a> Scope<'a> {
     /// The same, with what is known of the machine's boot.
     pub(crate) fn knowing(mut self, boots: &'a Boots) -> Self {
         self.boots = Some(boots);
+        self
+    }
+
+    /// The same, with what other collectors read for all.
+    pub(crate) fn within(mut self, round: &Rc<Round>) -> Self {
+        self.round = Rc::clone(round);
         self
     }
 
@@ -143,6 +160,12 @@ impl<'a> Scope<'a> {
     #[cfg(target_os = "linux")]
     pub(crate) fn boots(&self) -> Option<&'a Boots> {
         self.boots
+    }
+
+    /// What collectors read for all of this inventory.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn round(&self) -> &Round {
+        &self.round
     }
 
     /// Notes a source that is no file of the root (a socket, netlink, an ioctl) and what came of asking it.

@@ -80,7 +80,7 @@ fn what_is_denied_comes_from_the_helper() {
     let tree = plant("=== /etc/passwd\nroot:x:0:0::/root:/bin/sh\n");
     let (_directory, path, thread) = helper(answer(&Root::new(plant(TREE).path())).expect("encodes"));
     let setup = Setup { probe: ProbeSource::at(&path), ..Setup::from(Root::new(tree.path())) };
-    let users = collect_one(&setup, SectionName::Users, &SystemClock::new());
+    let users = collect_one(&setup, SectionName::Users, &std::rc::Rc::default(), &SystemClock::new());
     thread.join().expect("answered");
     assert_eq!(users.outcome, Outcome::Complete);
     let Some(Section::Users(rows)) = users.section else { panic!("users") };

@@ -3,6 +3,7 @@
 //! A socket that a parent and its children hold is the parent's: workers come and go. Process 1 holds what it passes on to services
 //! that it activates, so it is the owner only when nobody else is. What may not be read comes from the privileged helper.
 
+use super::super::round::Descriptors;
 use super::super::{Scope, processes, units};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -44,7 +45,7 @@ impl<'a> Owners<'a> {
         let mut wanted: Vec<u64> = wanted.into_iter().filter(|&inode| inode > 0).collect();
         wanted.sort_unstable();
         wanted.dedup();
-        let mut search = Search { scope, wanted: &wanted, held: BTreeMap::new(), looked_at: 0, denied: 0 };
+        let mut search = Search { scope, wanted: &wanted, looked_at: 0, denied: 0 };
         let mut by_inode = search.holders();
         let open = wanted.iter().filter(|inode| !by_inode.contains_key(inode));
         let helped: Vec<(u64, u32)> = open.filter_map(|&inode| Some((inode, scope.privileged().socket_owner(inode)?))).collect();
@@ -102,8 +103,6 @@ impl<'a> Owners<'a> {
 struct Search<'a> {
     scope: &'a Scope<'a>,
     wanted: &'a [u64],
-    /// The wanted sockets, sorted, of each process that was looked at.
-    held: BTreeMap<u32, Vec<u64>>,
     looked_at: usize,
     denied: usize,
 }
@@ -118,7 +117,10 @@ impl Search<'_> {
         let pids = processes::pids(self.scope);
         let last = pids.iter().copied().filter(|&pid| pid == INIT);
         for pid in pids.iter().copied().filter(|&pid| pid != INIT).chain(last) {
-            for &inode in self.held(pid) {
+            let descriptors = descriptors(self.scope, pid);
+            self.looked_at += descriptors.count;
+            self.denied += usize::from(descriptors.is_denied);
+            for &inode in descriptors.sockets.iter().filter(|inode| self.wanted.binary_search(inode).is_ok()) {
                 found.entry(inode).or_insert(pid);
             }
             if found.len() == self.wanted.len() {
@@ -132,45 +134,41 @@ impl Search<'_> {
         found
     }
 
-    fn held(&mut self, pid: u32) -> &[u64] {
-        if !self.held.contains_key(&pid) {
-            let inodes = self.look(pid);
-            self.held.insert(pid, inodes);
-        }
-        &self.held[&pid]
-    }
-
-    /// Other users' descriptors need privileges.
-    fn look(&mut self, pid: u32) -> Vec<u64> {
-        let folder = format!("/proc/{pid}/fd");
-        let descriptors = match self.scope.root().list(&folder) {
-            Ok(descriptors) => descriptors.unwrap_or_default(),
-            Err(error) => {
-                self.denied += usize::from(error.is_denied());
-                return Vec::new();
-            }
-        };
-        self.looked_at += descriptors.len();
-        let Some(directory) = self.scope.root().directory(&folder).filter(|_| !descriptors.is_empty()) else { return Vec::new() };
-        let inode = |descriptor: &String| socket_inode(&directory.link(descriptor)?);
-        let mut inodes: Vec<u64> = descriptors.iter().filter_map(inode).filter(|inode| self.wanted.binary_search(inode).is_ok()).collect();
-        inodes.sort_unstable();
-        inodes
-    }
-
     /// Replaces each owner by its oldest ancestor that holds the socket too.
-    fn climb(&mut self, by_inode: &mut BTreeMap<u64, u32>) {
+    fn climb(&self, by_inode: &mut BTreeMap<u64, u32>) {
         let mut parents: BTreeMap<u32, Option<u32>> = BTreeMap::new();
         for (inode, pid) in by_inode {
             for _ in 0..GENERATIONS {
                 let above = *parents.entry(*pid).or_insert_with(|| parent(self.scope, *pid));
                 match above.filter(|&above| above > INIT) {
-                    Some(above) if self.held(above).binary_search(inode).is_ok() => *pid = above,
+                    Some(above) if descriptors(self.scope, above).sockets.binary_search(inode).is_ok() => *pid = above,
                     _ => break,
                 }
             }
         }
     }
+}
+
+/// The open files of a process, looked at once for all collectors of an inventory. Other users' need privileges.
+fn descriptors(scope: &Scope<'_>, pid: u32) -> Rc<Descriptors> {
+    if let Some(known) = scope.round().descriptors.borrow().get(&pid) {
+        return Rc::clone(known);
+    }
+    let folder = format!("/proc/{pid}/fd");
+    let mut found = Descriptors::default();
+    match scope.root().list(&folder) {
+        Ok(names) => {
+            let names = names.unwrap_or_default();
+            let directory = if names.is_empty() { None } else { scope.root().directory(&folder) };
+            found.count = names.len();
+            found.sockets = names.iter().filter_map(|name| socket_inode(&directory.as_ref()?.link(name)?)).collect();
+            found.sockets.sort_unstable();
+        }
+        Err(error) => found.is_denied = error.is_denied(),
+    }
+    let found = Rc::new(found);
+    scope.round().descriptors.borrow_mut().insert(pid, Rc::clone(&found));
+    found
 }
 
 /// `socket:[4711]`.
