@@ -70,6 +70,17 @@ impl Exclude {
             && above.chain([path]).any(|path| self.paths.iter().any(|pattern| matches(pattern.trim_end_matches('/'), path)))
     }
 
+    /// Takes out the names that are left out of a directory that is not.
+    pub(crate) fn strip(&self, directory: &str, names: &mut Vec<String>) {
+        if !self.paths.is_empty() {
+            let directory = directory.trim_end_matches('/');
+            names.retain(|name| {
+                let path = format!("{directory}/{name}");
+                !self.paths.iter().any(|pattern| matches(pattern.trim_end_matches('/'), &path))
+            });
+        }
+    }
+
     /// Whether a package is left out.
     #[must_use]
     pub fn has_package(&self, name: &str) -> bool {
@@ -85,6 +96,10 @@ impl Exclude {
 
 /// Whether `text` is of the form of `pattern`. Linear in both but for the last `*`, which is tried at each place: bounded by their product.
 fn matches(pattern: &str, text: &str) -> bool {
+    // Nearly all differ before the first wildcard.
+    if !text.starts_with(pattern.split(['*', '?']).next().unwrap_or_default()) {
+        return false;
+    }
     let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
     let (mut at, mut from) = (0, 0);
     let mut star: Option<(usize, usize)> = None;

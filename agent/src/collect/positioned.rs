@@ -25,6 +25,9 @@ pub(crate) struct Positioned<'s> {
 impl<'s> Positioned<'s> {
     /// Opens a file of at most `limit` bytes that is read in steps of `step` bytes; none when there is no such file.
     pub(crate) fn open(scope: &'s Scope<'s>, path: &str, limit: u64, step: usize) -> Result<Option<Self>, Failure> {
+        if scope.options().exclude.has_path(path) {
+            return Ok(None);
+        }
         let opened = scope.root().open(path).and_then(|file| match file {
             Some(file) => stamp(&file).map(|stamp| Some((file, stamp))).map_err(|source| ReadError::Io { path: path.to_owned(), source }),
             None => Ok(None),

@@ -1,7 +1,8 @@
 //! One collector's run: its access to files, what it read, and what went wrong on the way.
 //!
 //! A problem that is noted makes the section `partial`; a [`Failure`] that is returned makes it `failed` or `skipped`. What the
-//! agent may not read itself is taken from the privileged helper, when there is one.
+//! agent may not read itself is taken from the privileged helper, when there is one. What the operator excluded is as good as absent:
+//! it is neither read nor listed here. A collector that goes past these methods, to [`Scope::root`], has to ask for itself.
 
 use super::boot::Boots;
 use super::options::Options;
@@ -228,6 +229,9 @@ impl<'a> Scope<'a> {
 
     /// The whole of a file.
     pub(crate) fn bytes(&self, path: &str, limit: usize) -> Result<Option<Vec<u8>>, ReadError> {
+        if self.options.exclude.has_path(path) {
+            return Ok(None);
+        }
         let result = match self.root.read(path, limit) {
             Err(error) if error.is_denied() => match self.privileged.file(path).filter(|bytes| bytes.len() <= limit) {
                 Some(bytes) => Ok(Some(bytes.to_vec())),
@@ -292,13 +296,17 @@ impl<'a> Scope<'a> {
     #[cfg(linux)]
     pub(crate) fn listed(&self, path: &str) -> Result<Option<Vec<String>>, ReadError> {
         use crate::root::{DIRECTORY_ENTRIES, Names};
+        if self.options.exclude.has_path(path) {
+            return Ok(None);
+        }
         let result = match self.root.names(path, DIRECTORY_ENTRIES) {
             Err(error) if error.is_denied() => {
                 self.privileged.names(path).map_or(Err(error), |names| Ok(Some(Names { names, ..Names::default() })))
             }
             result => result,
         };
-        let Some(found) = self.noted(path, result, |found| found.names.len())? else { return Ok(None) };
+        let Some(mut found) = self.noted(path, result, |found| found.names.len())? else { return Ok(None) };
+        self.options.exclude.strip(path, &mut found.names);
         if found.has_more {
             self.problem(format_args!("{path}: entries beyond {DIRECTORY_ENTRIES} are left out"));
         }
@@ -328,6 +336,9 @@ impl<'a> Scope<'a> {
 
     /// The file itself, or what the helper has of it.
     fn opened(&self, path: &str) -> Result<Option<Box<dyn Read + 'a>>, ReadError> {
+        if self.options.exclude.has_path(path) {
+            return Ok(None);
+        }
         match self.root.open(path) {
             Ok(Some(file)) => Ok(Some(Box::new(file))),
             Err(error) if error.is_denied() && self.privileged.file(path).is_some() => {

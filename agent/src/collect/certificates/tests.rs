@@ -55,6 +55,24 @@ fn a_certificate_is_described_in_full() {
 }
 
 #[test]
+fn excluded_certificates_are_not_read_whoever_names_them() {
+    let tree = plant(
+        "=== /etc/nginx/nginx.conf\nssl_certificate /srv/secret/named.pem;\n=== /etc/pki/link.pem -> /srv/secret/linked.pem\n=== /etc/pki/folder -> /srv/secret\n",
+    );
+    for (at, path) in ["srv/secret/named.pem", "srv/secret/linked.pem", "etc/pki/hidden/a.pem", "etc/pki/seen/a.pem"].iter().enumerate() {
+        write(tree.path(), path, signed(&[&format!("n{at}.example.org")], false).pem());
+    }
+    let mut options = Options::default();
+    options.collect.certificate_paths = vec!["/etc/pki".to_owned()];
+    options.exclude.paths = vec!["/srv/secret".to_owned(), "/etc/*/hidden".to_owned()];
+    let root = Root::new(tree.path());
+    let scope = Scope::with(&root, &options, Privileged::none_ref());
+    let rows = collect(&scope).expect("collected");
+    let paths: Vec<&str> = rows.iter().flat_map(|row| row.paths.iter().map(String::as_str)).collect();
+    assert_eq!((paths.as_slice(), scope.problems()), (["/etc/pki/seen/a.pem"].as_slice(), None));
+}
+
+#[test]
 fn one_row_names_every_file_and_user_of_a_certificate() {
     let tree = plant(
         "=== /etc/live/a/cert.pem -> ../../archive/cert1.pem\n=== /etc/live/a/privkey.pem\nsecret\n\

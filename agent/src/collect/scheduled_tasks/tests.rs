@@ -64,6 +64,21 @@ fn alpines_tables_are_read_once() {
 }
 
 #[test]
+fn excluded_timers_and_crontabs_are_left_out() {
+    let tree = plant(
+        "=== /etc/systemd/system/a.timer\n[Timer]\nOnCalendar=daily\n=== /etc/systemd/system/b.timer\n[Timer]\nOnCalendar=daily\n\
+         === /run/systemd/transient/c.timer\n[Timer]\nOnCalendar=daily\n=== /etc/cron.d/app\n@daily www x\n=== /etc/crontab\n@daily root y\n",
+    );
+    let mut options = crate::collect::Options::default();
+    options.exclude.paths = ["/etc/systemd/system/b.timer", "/run/systemd", "/etc/cron.d"].map(str::to_owned).to_vec();
+    let root = Root::new(tree.path());
+    let scope = Scope::with(&root, &options, crate::probe::Privileged::none_ref());
+    let tasks = collect(&scope).expect("collected");
+    let names: Vec<&str> = tasks.iter().map(|task| task.name.as_str()).collect();
+    assert_eq!((names.as_slice(), scope.problems()), (["/etc/crontab:1", "a.timer"].as_slice(), None));
+}
+
+#[test]
 fn timers_are_read_with_what_enables_and_overrides_them() {
     let tree = plant(
         "=== /etc/os-release\n=== /lib -> usr/lib\n=== /usr/lib/systemd/system/fstrim.timer\n[Timer]\nOnCalendar=weekly\n=== /usr/lib/systemd/system/fstrim.service\n[Service]\n\

@@ -57,6 +57,20 @@ fn whoever_has_enough_ends_the_reading() {
     assert_eq!(scope.bytes_read(), HELD_BYTES as u64);
 }
 
+#[test]
+fn what_is_excluded_is_neither_read_nor_listed() {
+    let tree = crate::collect::testing::plant("=== /srv/a/f\nx\n=== /srv/b/f\ny\n=== /srv/b/g\nz\n");
+    let mut options = Options::default();
+    options.exclude.paths = vec!["/srv/a/".to_owned(), "/srv/*/g".to_owned()];
+    let root = Root::new(tree.path());
+    let scope = Scope::with(&root, &options, Privileged::none_ref());
+    assert_eq!((scope.list("/srv"), scope.list("/srv/a"), scope.list("/srv/b/")), (vec!["b".to_owned()], vec![], vec!["f".to_owned()]));
+    assert_eq!((scope.attribute("/srv/a/f"), scope.attribute("/srv/b/f"), scope.attribute("/srv/b/g")), (None, Some("y".to_owned()), None));
+    assert!(!scope.lines("/srv/a/f", |_, _| panic!("it is not read")).expect("absence is no error"));
+    assert!(crate::collect::positioned::Positioned::open(&scope, "/srv/a/f", 9, 9).expect("absence is no error").is_none());
+    assert_eq!((scope.bytes_read(), scope.problems()), (1, None));
+}
+
 proptest! {
     #[test]
     fn lines_are_those_of_the_text(parts in proptest::collection::vec(("[a-zé]{0,20}", 0_usize..3000), 0..40)) {
