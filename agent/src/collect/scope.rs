@@ -92,7 +92,9 @@ pub(crate) struct Scope<'a> {
     root: &'a Root,
     options: &'a Options,
     privileged: &'a Privileged,
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "only Linux shows its boot as a time that moves"))]
     boots: Option<&'a Boots>,
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "only collectors of Linux share what they read"))]
     round: Rc<Round>,
     trace: Option<Trace>,
     bytes: Cell<u64>,
