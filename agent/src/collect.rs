@@ -16,7 +16,7 @@ pub mod boot;
 mod clean;
 pub mod options;
 mod plan;
-#[cfg(target_os = "linux")]
+#[cfg(linux)]
 mod round;
 mod runner;
 mod scope;

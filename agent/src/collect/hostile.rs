@@ -29,7 +29,7 @@ fn write(root: &Path, path: impl AsRef<OsStr>, content: impl AsRef<[u8]>) {
 }
 
 fn gather(root: &Path, name: SectionName) -> Collected {
-    collect_one(&Root::new(root).into(), name, &StandingClock)
+    collect_one(&Root::new(root).into(), name, &std::rc::Rc::default(), &StandingClock)
 }
 
 /// The rows as JSON, to search in.

@@ -71,7 +71,7 @@ impl Exclude {
     }
 
     /// Takes out the names that are left out of a directory that is not.
-    #[cfg(target_os = "linux")]
+    #[cfg(linux)]
     pub(crate) fn strip(&self, directory: &str, names: &mut Vec<String>) {
         if !self.paths.is_empty() {
             let directory = directory.trim_end_matches('/');

@@ -14,11 +14,11 @@ use std::fmt::{self, Write};
 use std::io::{self, Read};
 use std::rc::Rc;
 
-#[cfg(target_os = "linux")]
+#[cfg(linux)]
 pub(crate) use super::round::Round;
 
 /// Nothing is read twice on this platform.
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(linux))]
 #[derive(Default)]
 pub(crate) struct Round;
 
@@ -92,9 +92,9 @@ pub(crate) struct Scope<'a> {
     root: &'a Root,
     options: &'a Options,
     privileged: &'a Privileged,
-    #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "only Linux shows its boot as a time that moves"))]
+    #[cfg_attr(not(linux), allow(dead_code, reason = "only Linux shows its boot as a time that moves"))]
     boots: Option<&'a Boots>,
-    #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "only collectors of Linux share what they read"))]
+    #[cfg_attr(not(linux), allow(dead_code, reason = "only collectors of Linux share what they read"))]
     round: Rc<Round>,
     trace: Option<Trace>,
     bytes: Cell<u64>,
@@ -160,13 +160,13 @@ impl<'a> Scope<'a> {
     }
 
     /// What is known of the machine's boot, where somebody keeps it.
-    #[cfg(target_os = "linux")]
+    #[cfg(linux)]
     pub(crate) fn boots(&self) -> Option<&'a Boots> {
         self.boots
     }
 
     /// What collectors read for all of this inventory.
-    #[cfg(target_os = "linux")]
+    #[cfg(linux)]
     pub(crate) fn round(&self) -> &Round {
         &self.round
     }
@@ -402,5 +402,5 @@ impl Lines<'_> {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(all(test, linux))]
 mod tests;
