@@ -154,6 +154,24 @@ fn an_inventory_is_compared_explained_and_billed() {
 }
 
 #[test]
+fn nothing_changes_between_two_inventories_but_what_runs() {
+    // Other tests start and end programs meanwhile.
+    const RUNNING: [&str; 5] = ["processes", "listeners", "connections", "databases", "web_servers"];
+    let hashes = || -> Vec<(String, serde_json::Value)> {
+        let output = check(&["inventory", "--format", "json"], 0, "").stdout;
+        let inventory: serde_json::Value = serde_json::from_slice(&output).unwrap();
+        let sections = inventory["sections"].as_object().unwrap();
+        let quiet = sections.iter().filter(|(name, _)| !RUNNING.contains(&name.as_str()));
+        quiet.map(|(name, section)| (name.clone(), serde_json::json!([section["outcome"], section["hash"]]))).collect()
+    };
+    let (before, after) = (hashes(), hashes());
+    assert!(before.len() > 30);
+    for (before, after) in before.iter().zip(&after) {
+        assert_eq!(before, after);
+    }
+}
+
+#[test]
 fn a_configuration_leaves_out_what_it_names() {
     let directory = tempfile::tempdir().unwrap();
     let config = directory.path().join("agent.toml");
