@@ -53,7 +53,7 @@ async fn a_changed_file_is_announced() {
     assert_eq!(hinted, PACKAGES);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn what_was_gathered_is_told_however_often_the_waiting_is_interrupted() {
     let mut hints = Hints { gathered: BTreeSet::from([SectionName::Packages]), ..Hints::default() };
     let mut told = None;
