@@ -54,7 +54,8 @@ async fn check_sections(scene: &Scene, host: &str) -> Result<()> {
 async fn check_packages(scene: &Scene, host: &str) -> Result<()> {
     let Some(installed) = installed_by_dpkg() else { return Ok(()) };
     let packages = scene.api.list(&format!("/api/v1/cis/{host}/sections/packages?limit=500")).await?;
-    assert_eq!(packages.len(), installed, "packages against dpkg's own status file");
+    let of_dpkg = packages.iter().filter(|package| package["manager"] == "dpkg").count();
+    assert_eq!(of_dpkg, installed, "packages against dpkg's own status file");
     let dpkg = packages.iter().find(|package| package["name"] == "dpkg").context("dpkg installs itself")?;
     ensure!(dpkg["version"].as_str().is_some_and(|version| !version.is_empty()), "{dpkg}");
 

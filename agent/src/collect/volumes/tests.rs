@@ -151,7 +151,7 @@ fn a_backup_completes_what_runs() {
 
 #[test]
 fn a_backup_of_disks_that_are_gone_is_no_volume_group() {
-    let elsewhere = BACKUP.replace("mdknUs", "XXXXXX").replace("8jOtjs", "YYYYYY");
+    let elsewhere = BACKUP.replace("mdknUs", "XYXYXY").replace("8jOtjs", "YYYYYY");
     let tree = format!("{ENCRYPTED}{elsewhere}");
     let planted = plant(&tree);
     let root = Root::new(planted.path());
