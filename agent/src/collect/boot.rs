@@ -2,7 +2,7 @@
 //!
 //! The kernel shows its boot as a time of its clock: a step of the clock moves it, and with it the start of every process. So the first
 //! time that was seen stays that of this boot, which the kernel's id of it tells from the next one. A clock that was wrong by more than
-//! [`WRONG`] is another matter: then what it says since it was set is the truth.
+//! `WRONG` is another matter: then what it says since it was set is the truth.
 
 use rollcall_shared::Timestamp;
 use serde::{Deserialize, Serialize};
