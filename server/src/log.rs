@@ -179,7 +179,7 @@ fn compare_with_snapshot(world: &World, head: Head, snapshot: &World, known: Hea
 fn check_sections(store: &dyn Store, world: &World) -> Result<u64, LogError> {
     let mut named = std::collections::BTreeSet::new();
     for ci in world.cmdb.cis.values() {
-        for section in ci.sections.values() {
+        for section in ci.sections.values().chain(ci.feeds.values().flat_map(|sections| sections.values())) {
             named.extend(section.hash);
             named.extend(section.history.iter().map(|(_, hash)| *hash));
         }

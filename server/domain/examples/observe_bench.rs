@@ -4,7 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
 #![expect(clippy::print_stdout, reason = "the result goes to standard output")]
 
-use rollcall_domain::ci::{Ci, Class, Lifecycle};
+use rollcall_domain::ci::{Ci, Class};
 use rollcall_domain::context::{Content, Context, CountingIds};
 use rollcall_domain::id::{CiId, Family, TokenId};
 use rollcall_domain::journal::JournalEntry;
@@ -15,7 +15,6 @@ use rollcall_domain::{Actor, Event, Record, World};
 use rollcall_shared::enrol::AgentStatus;
 use rollcall_shared::sample::{SampleSet, Series};
 use rollcall_shared::{AgentId, ContentHash, Section, Timestamp};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -110,21 +109,7 @@ fn world(content: &OneTable) -> World {
 }
 
 fn host(id: CiId) -> Ci {
-    Ci {
-        id,
-        class: Class::Server,
-        name: "bench".into(),
-        status: Lifecycle::Operational,
-        key: None,
-        parent: None,
-        attributes: BTreeMap::new(),
-        sections: BTreeMap::new(),
-        created_at: Timestamp(0),
-        updated_at: Timestamp(0),
-        revision: 0,
-        duplicate_of: None,
-        history: Vec::new(),
-    }
+    Ci::new(id, Class::Server, "bench", Timestamp(0), 0)
 }
 
 fn agent(n: u128, ci: CiId) -> Agent {

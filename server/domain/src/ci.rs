@@ -5,8 +5,10 @@ pub mod decide;
 pub mod fold;
 pub mod identify;
 pub mod normalise;
+pub mod policy;
 pub mod relation;
 pub mod software;
+pub mod upkeep;
 
 #[cfg(test)]
 mod testing;
@@ -15,10 +17,10 @@ pub use class::Class;
 
 use crate::actor::Actor;
 use crate::id::{CiId, TaskId};
-use rollcall_shared::message::Loss;
+use rollcall_shared::message::{Loss, Report};
 use rollcall_shared::{AgentId, ContentHash, Outcome, SectionName, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Where a CI is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -26,14 +28,20 @@ use std::collections::BTreeMap;
 pub enum Lifecycle {
     /// Expected, not yet seen.
     Planned,
+    /// Bought, not yet in use.
+    InStock,
     /// In use.
     Operational,
     /// In maintenance.
     Maintenance,
+    /// In use as far as anybody knows, but not heard of for longer than its sources should take.
+    Stale,
     /// Was there, is not found any more by a complete inventory.
     Missing,
     /// Out of use; nothing of it is deleted, a return revives it.
     Retired,
+    /// Gone for good.
+    Disposed,
 }
 
 /// A value of an attribute.
@@ -65,6 +73,25 @@ pub enum Source {
     Agent {
         /// Which.
         id: AgentId,
+    },
+    /// Another system delivered it: somebody else's agent, an import, another CMDB.
+    Feed {
+        /// Its name in the configuration, such as `glpi` or `import:racks`.
+        name: String,
+    },
+}
+
+/// Who delivers an inventory: the part of a [`Source`] that has inventories.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reporter {
+    /// An agent, proven by its certificate.
+    Agent(AgentId),
+    /// Another system, under its own key for the machine.
+    Feed {
+        /// Its name in the configuration.
+        name: String,
+        /// What it calls the machine.
+        key: String,
     },
 }
 
@@ -131,8 +158,14 @@ pub struct Ci {
     pub parent: Option<CiId>,
     /// By name.
     pub attributes: BTreeMap<String, Attribute>,
-    /// For hosts.
+    /// For hosts: what their agent reports.
     pub sections: BTreeMap<SectionName, SectionState>,
+    /// For hosts: what other systems deliver, by the name of the feed. It counts where the agent says nothing.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub feeds: BTreeMap<String, BTreeMap<SectionName, SectionState>>,
+    /// Words of people, for selecting.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub tags: BTreeSet<String>,
     /// When the record was made.
     pub created_at: Timestamp,
     /// When it last changed.
@@ -153,6 +186,62 @@ pub enum RelationKind {
     Contains,
     /// A product is installed on a host.
     InstalledOn,
+    /// A service, virtual machine or container runs on a host; the other way round: runs.
+    RunsOn,
+    /// Something stands at a location, or lives on a cluster; the other way round: hosts.
+    HostedOn,
+    /// Something does not work without something else; the other way round: used by.
+    DependsOn,
+    /// Two devices are wired together; the other way round reads the same.
+    ConnectsTo,
+    /// Something belongs to a cluster, a network or a service; the other way round: has member.
+    MemberOf,
+    /// Something is managed by something else; the other way round: manages.
+    ManagedBy,
+}
+
+impl RelationKind {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Contains,
+        Self::InstalledOn,
+        Self::RunsOn,
+        Self::HostedOn,
+        Self::DependsOn,
+        Self::ConnectsTo,
+        Self::MemberOf,
+        Self::ManagedBy,
+    ];
+
+    /// The name in JSON and queries, read from `from` to `to`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Contains => "contains",
+            Self::InstalledOn => "installed_on",
+            Self::RunsOn => "runs_on",
+            Self::HostedOn => "hosted_on",
+            Self::DependsOn => "depends_on",
+            Self::ConnectsTo => "connects_to",
+            Self::MemberOf => "member_of",
+            Self::ManagedBy => "managed_by",
+        }
+    }
+
+    /// The name read from `to` to `from`.
+    #[must_use]
+    pub fn reverse(self) -> &'static str {
+        match self {
+            Self::Contains => "contained_by",
+            Self::InstalledOn => "has_installed",
+            Self::RunsOn => "runs",
+            Self::HostedOn => "hosts",
+            Self::DependsOn => "used_by",
+            Self::ConnectsTo => "connected_by",
+            Self::MemberOf => "has_member",
+            Self::ManagedBy => "manages",
+        }
+    }
 }
 
 /// Two CIs that belong together.
@@ -282,6 +371,19 @@ pub enum CiEvent {
         /// Every try, in order.
         attempts: Vec<Attempt>,
     },
+    /// What a feed calls a machine was identified as a host.
+    FeedIdentified {
+        /// The feed.
+        feed: String,
+        /// Its own key for the machine.
+        key: String,
+        /// The host.
+        ci: CiId,
+        /// What was done.
+        operation: Operation,
+        /// Every try, in order.
+        attempts: Vec<Attempt>,
+    },
     /// A CI changed its class.
     CiReclassified {
         /// Which.
@@ -324,6 +426,9 @@ pub enum CiEvent {
         ci: CiId,
         /// Which section.
         section: SectionName,
+        /// The feed that delivered it; `None` for the host's agent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        feed: Option<String>,
         /// Content before.
         before: Option<ContentHash>,
         /// Content after; unchanged when the collection failed.
@@ -350,6 +455,17 @@ pub enum CiEvent {
     ProductsDiscovered {
         /// Each with its id, name and key (purl without version).
         products: Vec<(CiId, String, String)>,
+    },
+    /// Relations that are stored came or went: discovered ones and those of people. Containment and installations follow
+    /// from elsewhere and are not among them.
+    RelationsChanged {
+        /// In any order; each names one relation of one source.
+        changes: Vec<relation::Change>,
+    },
+    /// How things are identified and reconciled was decided anew.
+    PolicySet {
+        /// The whole of it.
+        policy: Box<policy::Policy>,
     },
     /// Something is in doubt.
     ReviewOpened {
@@ -388,6 +504,22 @@ pub enum CiCommand {
         /// Revision that the person saw.
         expected: Option<u64>,
     },
+    /// Take in an inventory from another system; its content is stored.
+    Deliver {
+        /// Name of the feed.
+        feed: String,
+        /// Its own key for the machine.
+        key: String,
+        /// The inventory.
+        report: Box<Report>,
+    },
+    /// Decide anew how things are identified and reconciled.
+    SetPolicy {
+        /// The whole of it.
+        policy: Box<policy::Policy>,
+        /// Revision that the person saw.
+        expected: Option<u64>,
+    },
 }
 
 /// Everything known of configuration items.
@@ -401,7 +533,7 @@ pub struct Cmdb {
     /// Identifier facts of hosts (`serial:…`, `uuid:…`, `machine_id:…`), for identification.
     pub facts: BTreeMap<String, Vec<CiId>>,
     /// Components by the host that contains them.
-    pub components: BTreeMap<CiId, std::collections::BTreeSet<CiId>>,
+    pub components: BTreeMap<CiId, BTreeSet<CiId>>,
     /// When each component was first and last seen in its host.
     pub contained: BTreeMap<CiId, (Timestamp, Timestamp)>,
     /// How each host was last identified.
@@ -409,6 +541,18 @@ pub struct Cmdb {
     /// Which agent was last identified as each host.
     #[serde(default)]
     pub reporters: BTreeMap<CiId, AgentId>,
+    /// Which host each key of a feed is: feed, key.
+    #[serde(default, with = "crate::world::pairs")]
+    pub natives: BTreeMap<(String, String), CiId>,
+    /// Relations that are stored.
+    #[serde(default)]
+    pub links: relation::Links,
+    /// How things are identified and reconciled.
+    #[serde(default)]
+    pub policy: policy::Policy,
+    /// Log revision of the policy; its ETag.
+    #[serde(default)]
+    pub policy_revision: u64,
     /// Open work for people.
     pub reviews: BTreeMap<TaskId, ReviewTask>,
     /// Declared losses, latest last, at most 100 an agent.
@@ -419,11 +563,48 @@ pub struct Cmdb {
 }
 
 impl Ci {
-    /// What the newest agent says of an attribute, whatever people assert.
+    /// A record of which nothing is known yet but what it is.
+    #[must_use]
+    pub fn new(id: CiId, class: Class, name: &str, at: Timestamp, revision: u64) -> Self {
+        Self {
+            id,
+            class,
+            name: name.to_owned(),
+            status: Lifecycle::Operational,
+            key: None,
+            parent: None,
+            attributes: BTreeMap::new(),
+            sections: BTreeMap::new(),
+            feeds: BTreeMap::new(),
+            tags: BTreeSet::new(),
+            created_at: at,
+            updated_at: at,
+            revision,
+            duplicate_of: None,
+            history: vec![revision],
+        }
+    }
+
+    /// What the newest agent says of an attribute, else the newest feed; whatever people assert.
     #[must_use]
     pub fn observed(&self, name: &str) -> Option<&Proposal> {
-        let measured = self.attributes.get(name)?.proposals.iter().filter(|proposal| matches!(proposal.source, Source::Agent { .. }));
-        measured.max_by_key(|proposal| (proposal.observed_at, &proposal.source))
+        let measured = self.attributes.get(name)?.proposals.iter().filter(|proposal| !decide::reconcile::is_person(&proposal.source));
+        measured.max_by_key(|proposal| decide::reconcile::precedence(proposal))
+    }
+
+    /// What is known of a section: what the agent says, else the first feed that says something.
+    #[must_use]
+    pub fn section(&self, name: SectionName) -> Option<&SectionState> {
+        self.sections.get(&name).or_else(|| self.feeds.values().find_map(|sections| sections.get(&name)))
+    }
+
+    /// What one reporter says of the sections.
+    #[must_use]
+    pub fn sections_of(&self, feed: Option<&str>) -> Option<&BTreeMap<SectionName, SectionState>> {
+        match feed {
+            None => Some(&self.sections),
+            Some(feed) => self.feeds.get(feed),
+        }
     }
 
     /// What the newest agent says of an attribute that is a text.
@@ -442,6 +623,44 @@ impl Cmdb {
     pub fn record(&self, id: CiId) -> Option<&Ci> {
         let ci = self.cis.get(&id)?;
         ci.duplicate_of.and_then(|main| self.cis.get(&main)).or(Some(ci))
+    }
+}
+
+impl Reporter {
+    /// As the source of values.
+    #[must_use]
+    pub fn source(&self) -> Source {
+        match self {
+            Self::Agent(id) => Source::Agent { id: *id },
+            Self::Feed { name, .. } => Source::Feed { name: name.clone() },
+        }
+    }
+
+    /// Name of the feed; `None` for an agent.
+    #[must_use]
+    pub fn feed(&self) -> Option<&str> {
+        match self {
+            Self::Agent(_) => None,
+            Self::Feed { name, .. } => Some(name),
+        }
+    }
+
+    /// The agent, if it is one.
+    #[must_use]
+    pub fn agent(&self) -> Option<AgentId> {
+        match self {
+            Self::Agent(id) => Some(*id),
+            Self::Feed { .. } => None,
+        }
+    }
+}
+
+impl std::fmt::Display for Reporter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Agent(id) => id.fmt(f),
+            Self::Feed { name, key } => write!(f, "{name} ({key})"),
+        }
     }
 }
 

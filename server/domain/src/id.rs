@@ -39,16 +39,19 @@ pub enum Family {
     Network,
     /// Software products.
     Software,
+    /// Services: of a host, or of the business.
+    Service,
     /// Everything else.
     Other,
 }
 
-const FAMILIES: [(Family, &str); 6] = [
+const FAMILIES: [(Family, &str); 7] = [
     (Family::Host, "host_"),
     (Family::Disk, "disk_"),
     (Family::Memory, "mem_"),
     (Family::Network, "nic_"),
     (Family::Software, "sw_"),
+    (Family::Service, "svc_"),
     (Family::Other, "ci_"),
 ];
 
@@ -81,7 +84,7 @@ impl FromStr for CiId {
         FAMILIES
             .iter()
             .find_map(|&(family, prefix)| Some(Self { family, bits: id::decode(text.strip_prefix(prefix)?)? }))
-            .ok_or(id::NotAnId("host, disk, mem, nic, sw or ci"))
+            .ok_or(id::NotAnId("host, disk, mem, nic, sw, svc or ci"))
     }
 }
 

@@ -6,7 +6,7 @@
 use crate::alert::observe;
 use crate::alert::telemetry::Telemetry;
 use crate::alert::{self, Alerts};
-use crate::ci::{self, Cmdb};
+use crate::ci::{self, Cmdb, Reporter};
 use crate::command::Command;
 use crate::context::{Content, Context};
 use crate::event::{Event, Record};
@@ -67,7 +67,7 @@ impl World {
     /// # Errors
     /// The rejection; nothing has changed then.
     pub fn report(&self, agent: AgentId, report: &Report, context: &mut Context<'_>) -> Result<Vec<Event>, Rejection> {
-        ci::decide::report(self, agent, report, context)
+        ci::decide::report(self, &Reporter::Agent(agent), report, context)
     }
 
     /// Takes note of a declared loss.
@@ -88,7 +88,9 @@ impl World {
 
     /// What the passing of time means: silence, missing series.
     pub fn tick(&mut self, context: &mut Context<'_>) -> Vec<Event> {
-        observe::tick(self, context)
+        let mut events = ci::upkeep::tick(self, context);
+        events.extend(observe::tick(self, context));
+        events
     }
 
     /// What follows from an event that has just been applied: an alert opens an incident, incidents suggest a problem.

@@ -3,7 +3,7 @@
 
 use crate::actor::Actor;
 use crate::alert::{AlertEvent, AlertState};
-use crate::ci::{Attribute, AttributeValue, Ci, Class, Lifecycle, Source};
+use crate::ci::{Attribute, AttributeValue, Ci, Class, Source};
 use crate::command::Command;
 use crate::context::{Content, Context, CountingIds};
 use crate::id::{CiId, Family, IncidentId, ProblemId, TokenId};
@@ -287,21 +287,8 @@ impl Scenario {
 }
 
 fn ci(n: u128, attributes: &[(&str, &str)]) -> Ci {
-    Ci {
-        id: host(n),
-        class: Class::Server,
-        name: format!("web-{n}"),
-        status: Lifecycle::Operational,
-        key: None,
-        parent: None,
-        attributes: attributes.iter().map(|(name, value)| ((*name).to_owned(), text(value))).collect(),
-        sections: BTreeMap::new(),
-        created_at: seconds(0),
-        updated_at: seconds(0),
-        revision: 0,
-        duplicate_of: None,
-        history: Vec::new(),
-    }
+    let attributes = attributes.iter().map(|(name, value)| ((*name).to_owned(), text(value))).collect();
+    Ci { attributes, ..Ci::new(host(n), Class::Server, &format!("web-{n}"), seconds(0), 0) }
 }
 
 fn enrolled(n: u128) -> Agent {

@@ -15,7 +15,7 @@ pub enum Class {
     Workstation,
     /// A virtual machine.
     VirtualMachine,
-    /// A container with an agent of its own.
+    /// A container: with an agent of its own, or seen from its host.
     Container,
     /// A disk.
     Disk,
@@ -25,11 +25,45 @@ pub enum Class {
     NetworkAdapter,
     /// A product that packages install.
     SoftwareProduct,
+    /// A switch, router, firewall or access point.
+    NetworkDevice,
+    /// A printer.
+    Printer,
+    /// A storage array or a network attached storage.
+    StorageDevice,
+    /// A server that runs virtual machines.
+    Hypervisor,
+    /// A host that runs containers.
+    ContainerHost,
+    /// A graphics adapter.
+    Gpu,
+    /// A power supply.
+    PowerSupply,
+    /// A monitor.
+    Monitor,
+    /// A battery.
+    Battery,
+    /// A running database engine.
+    DatabaseInstance,
+    /// A running web server.
+    WebServer,
+    /// A program that listens on a host.
+    ApplicationService,
+    /// Several machines that do one thing together.
+    Cluster,
+    /// A certificate found on a host.
+    Certificate,
+    /// What people outside pay for or depend on; defined by people.
+    BusinessService,
+    /// A site, building, room or rack.
+    Location,
+    /// A network by its prefix.
+    Network,
 }
 
 impl Class {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 26] = [
         Self::Host,
         Self::Server,
         Self::Workstation,
@@ -39,6 +73,23 @@ impl Class {
         Self::MemoryModule,
         Self::NetworkAdapter,
         Self::SoftwareProduct,
+        Self::NetworkDevice,
+        Self::Printer,
+        Self::StorageDevice,
+        Self::Hypervisor,
+        Self::ContainerHost,
+        Self::Gpu,
+        Self::PowerSupply,
+        Self::Monitor,
+        Self::Battery,
+        Self::DatabaseInstance,
+        Self::WebServer,
+        Self::ApplicationService,
+        Self::Cluster,
+        Self::Certificate,
+        Self::BusinessService,
+        Self::Location,
+        Self::Network,
     ];
 
     /// The name in JSON and queries.
@@ -54,6 +105,23 @@ impl Class {
             Self::MemoryModule => "memory_module",
             Self::NetworkAdapter => "network_adapter",
             Self::SoftwareProduct => "software_product",
+            Self::NetworkDevice => "network_device",
+            Self::Printer => "printer",
+            Self::StorageDevice => "storage_device",
+            Self::Hypervisor => "hypervisor",
+            Self::ContainerHost => "container_host",
+            Self::Gpu => "gpu",
+            Self::PowerSupply => "power_supply",
+            Self::Monitor => "monitor",
+            Self::Battery => "battery",
+            Self::DatabaseInstance => "database_instance",
+            Self::WebServer => "web_server",
+            Self::ApplicationService => "application_service",
+            Self::Cluster => "cluster",
+            Self::Certificate => "certificate",
+            Self::BusinessService => "business_service",
+            Self::Location => "location",
+            Self::Network => "network",
         }
     }
 
@@ -62,7 +130,9 @@ impl Class {
     pub fn parent(self) -> Option<Self> {
         match self {
             Self::Server | Self::Workstation | Self::VirtualMachine | Self::Container => Some(Self::Host),
-            Self::Host | Self::Disk | Self::MemoryModule | Self::NetworkAdapter | Self::SoftwareProduct => None,
+            Self::Hypervisor | Self::ContainerHost => Some(Self::Server),
+            Self::DatabaseInstance | Self::WebServer => Some(Self::ApplicationService),
+            _ => None,
         }
     }
 
@@ -76,11 +146,29 @@ impl Class {
     #[must_use]
     pub fn family(self) -> Family {
         match self {
-            Self::Host | Self::Server | Self::Workstation | Self::VirtualMachine | Self::Container => Family::Host,
+            Self::Host
+            | Self::Server
+            | Self::Workstation
+            | Self::VirtualMachine
+            | Self::Container
+            | Self::Hypervisor
+            | Self::ContainerHost => Family::Host,
             Self::Disk => Family::Disk,
             Self::MemoryModule => Family::Memory,
             Self::NetworkAdapter => Family::Network,
             Self::SoftwareProduct => Family::Software,
+            Self::ApplicationService | Self::DatabaseInstance | Self::WebServer | Self::BusinessService => Family::Service,
+            Self::NetworkDevice
+            | Self::Printer
+            | Self::StorageDevice
+            | Self::Gpu
+            | Self::PowerSupply
+            | Self::Monitor
+            | Self::Battery
+            | Self::Cluster
+            | Self::Certificate
+            | Self::Location
+            | Self::Network => Family::Other,
         }
     }
 }

@@ -15,7 +15,7 @@ pub use components::COMPONENTS_PER_HOST;
 pub use packages::SOFTWARE_CHANGES;
 pub use report::report;
 
-use super::{CiCommand, CiEvent, normalise};
+use super::{CiCommand, CiEvent, Reporter, normalise};
 use crate::{Context, Event, Rejection, World};
 use rollcall_shared::message::Loss;
 use rollcall_shared::{AgentId, Timestamp};
@@ -33,6 +33,17 @@ pub fn command(world: &World, command: &CiCommand, context: &mut Context<'_>) ->
         CiCommand::SetStatus { ci, status, reason, expected } => {
             let ci = assert::editable(world, *ci, *expected)?;
             assert::status(ci, *status, reason)?
+        }
+        CiCommand::Deliver { feed, key, report } => {
+            let reporter = Reporter::Feed { name: feed.clone(), key: key.clone() };
+            return self::report(world, &reporter, report, context);
+        }
+        CiCommand::SetPolicy { policy, expected } => {
+            if let Some(expected) = expected.filter(|&expected| expected != world.cmdb.policy_revision) {
+                return Err(Rejection::Stale { subject: "policy".into(), current: world.cmdb.policy_revision, expected });
+            }
+            let news = **policy != world.cmdb.policy;
+            news.then(|| CiEvent::PolicySet { policy: policy.clone() }).into_iter().collect()
         }
     };
     Ok(events.into_iter().map(Event::Ci).collect())

@@ -23,12 +23,18 @@ const LOSSES: usize = 100;
 pub fn apply(cmdb: &mut Cmdb, record: &Record, event: &CiEvent, content: &dyn Content) {
     match event {
         CiEvent::CiCreated { ci, class, name, key, parent, .. } => {
-            create(cmdb, record, Ci { key: key.clone(), parent: *parent, ..blank(*ci, *class, name, record) });
+            create(cmdb, record, Ci { key: key.clone(), parent: *parent, ..Ci::new(*ci, *class, name, record.at, record.revision) });
         }
         CiEvent::HostIdentified { agent, ci, operation, attempts } => {
             if touch(cmdb, record, *ci).is_some() {
                 cmdb.identifications.insert(*ci, (*operation, attempts.clone()));
                 cmdb.reporters.insert(*ci, *agent);
+            }
+        }
+        CiEvent::FeedIdentified { feed, key, ci, operation, attempts } => {
+            if touch(cmdb, record, *ci).is_some() {
+                cmdb.identifications.insert(*ci, (*operation, attempts.clone()));
+                cmdb.natives.insert((feed.clone(), key.clone()), *ci);
             }
         }
         CiEvent::CiReclassified { ci, after, .. } => {
@@ -43,10 +49,14 @@ pub fn apply(cmdb: &mut Cmdb, record: &Record, event: &CiEvent, content: &dyn Co
         }
         CiEvent::CiMoved { ci, after, .. } => relocate(cmdb, record, *ci, *after),
         CiEvent::AttributesChanged { ci, changes } => change_attributes(cmdb, record, *ci, changes),
-        CiEvent::SectionChanged { ci, section, after, outcome, reason, .. } => {
+        CiEvent::SectionChanged { ci, section, feed, after, outcome, reason, .. } => {
             if let Some(host) = touch(cmdb, record, *ci) {
-                let state = host.sections.remove(section);
-                host.sections.insert(*section, section_state(state, record, *after, *outcome, reason.clone()));
+                let sections = match feed {
+                    None => &mut host.sections,
+                    Some(feed) => host.feeds.entry(feed.clone()).or_default(),
+                };
+                let state = sections.remove(section);
+                sections.insert(*section, section_state(state, record, *after, *outcome, reason.clone()));
             }
             if *outcome == Outcome::Complete {
                 confirm_components(cmdb, record, *ci, *section);
@@ -61,6 +71,11 @@ pub fn apply(cmdb: &mut Cmdb, record: &Record, event: &CiEvent, content: &dyn Co
                 create(cmdb, record, product(*id, name, key, record));
             }
         }
+        CiEvent::RelationsChanged { changes } => changes.iter().for_each(|change| cmdb.links.apply(change)),
+        CiEvent::PolicySet { policy } => {
+            cmdb.policy.clone_from(policy);
+            cmdb.policy_revision = record.revision;
+        }
         CiEvent::ReviewOpened { task } => drop(cmdb.reviews.insert(task.id, task.clone())),
         CiEvent::DataLost { agent, loss } => {
             let losses = cmdb.losses.entry(*agent).or_default();
@@ -70,28 +85,10 @@ pub fn apply(cmdb: &mut Cmdb, record: &Record, event: &CiEvent, content: &dyn Co
     }
 }
 
-fn blank(id: CiId, class: Class, name: &str, record: &Record) -> Ci {
-    Ci {
-        id,
-        class,
-        name: name.to_owned(),
-        status: Lifecycle::Operational,
-        key: None,
-        parent: None,
-        attributes: BTreeMap::new(),
-        sections: BTreeMap::new(),
-        created_at: record.at,
-        updated_at: record.at,
-        revision: record.revision,
-        duplicate_of: None,
-        history: vec![record.revision],
-    }
-}
-
 fn product(id: CiId, name: &str, key: &str, record: &Record) -> Ci {
     let is_purl = key.starts_with("pkg:");
     let manager = if is_purl { key.strip_prefix("pkg:").and_then(|rest| rest.split('/').next()) } else { key.split('/').next() };
-    let mut ci = Ci { key: Some(key.to_owned()), ..blank(id, Class::SoftwareProduct, name, record) };
+    let mut ci = Ci { key: Some(key.to_owned()), ..Ci::new(id, Class::SoftwareProduct, name, record.at, record.revision) };
     let mut set = |attribute: &str, value: &str| {
         let value = AttributeValue::Text(value.to_owned());
         let source = Source::of(&record.actor);
@@ -252,8 +249,7 @@ impl Cmdb {
     /// Rebuilds the software index from section content.
     pub fn rebuild_software(&mut self, content: &dyn Content) {
         self.software = software::SoftwareIndex::default();
-        let hosts: Vec<CiId> =
-            self.cis.values().filter(|ci| ci.sections.contains_key(&SectionName::Packages)).map(|host| host.id).collect();
+        let hosts: Vec<CiId> = self.cis.values().filter(|ci| ci.section(SectionName::Packages).is_some()).map(|host| host.id).collect();
         for host in hosts {
             self.index_software(host, content);
         }
@@ -261,7 +257,7 @@ impl Cmdb {
 
     /// Brings the software index in line with a host's section state. Content that is not there leaves the host out.
     fn index_software(&mut self, host: CiId, content: &dyn Content) {
-        let state = self.cis.get(&host).and_then(|host| host.sections.get(&SectionName::Packages));
+        let state = self.cis.get(&host).and_then(|host| host.section(SectionName::Packages));
         let Some((Some(complete), partial)) = state.map(|state| (state.hash, state.partial)) else { return };
         let contents = Contents { complete, partial: partial.filter(|&partial| partial != complete) };
         if self.software.set_known(host, contents) {

@@ -8,7 +8,7 @@ mod fingerprint;
 
 pub use fingerprint::{Fingerprint, kind as fingerprint_kind};
 
-use super::{Attempt, AttemptResult, Ci, Class, Lifecycle, Operation};
+use super::{Attempt, AttemptResult, Ci, Class, Lifecycle, Operation, Reporter};
 use crate::World;
 use crate::id::CiId;
 use rollcall_shared::AgentId;
@@ -19,8 +19,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// From this number of equal candidates on nothing is written: the identifier is no identifier.
 pub const TOO_MANY_CANDIDATES: usize = 5;
 
-/// Entry of the agent's certificate.
-const BY_CERTIFICATE: u16 = 5;
+/// Entry of the source and its own key for the machine: an agent's is its id, proven by its certificate.
+const BY_NATIVE_KEY: u16 = 5;
 
 /// What a report was identified as.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,7 +57,7 @@ struct Entry {
     fact: fn(&Fingerprint) -> Option<String>,
 }
 
-/// The table. Entry 5 is the binding of the certificate, see [`Search::by_certificate`].
+/// The table. Entry 5 is the reporter's own key, see [`Search::by_native_key`].
 const ENTRIES: [Entry; 4] = [
     Entry { number: 20, identifiers: Fingerprint::serial_and_uuid, fact: Fingerprint::serial_fact },
     Entry { number: 30, identifiers: Fingerprint::serial_and_manufacturer, fact: Fingerprint::serial_fact },
@@ -65,15 +65,15 @@ const ENTRIES: [Entry; 4] = [
     Entry { number: 90, identifiers: Fingerprint::machine_id_and_hostname, fact: Fingerprint::machine_id_fact },
 ];
 
-/// Identifies the machine that `agent` reports as `system`; `None` when it could not read that section.
+/// Identifies the machine that `reporter` describes as `system`; `None` when it could not read that section.
 #[must_use]
-pub fn identify(world: &World, agent: AgentId, system: Option<&System>) -> Identification {
+pub fn identify(world: &World, reporter: &Reporter, system: Option<&System>) -> Identification {
     let found = system.map(Fingerprint::of_system).unwrap_or_default();
-    let mut search = Search { world, agent, found, attempts: Vec::new(), doubts: Vec::new(), refused: None };
-    let ci = search.by_certificate().or_else(|| search.by_facts());
+    let mut search = Search { world, reporter, found, attempts: Vec::new(), doubts: Vec::new(), refused: None };
+    let ci = search.by_native_key().or_else(|| search.by_facts());
     let known = ci.and_then(|id| world.cmdb.cis.get(&id));
     let class = search.found.class.or(known.map(|known| known.class)).unwrap_or(Class::Host);
-    let bound = world.trust.agents.get(&agent).and_then(|agent| agent.ci);
+    let bound = bound(world, reporter);
     let operation = match known {
         None => Operation::Insert,
         Some(known) if known.class != class => Operation::UpdateWithReclassification,
@@ -85,7 +85,7 @@ pub fn identify(world: &World, agent: AgentId, system: Option<&System>) -> Ident
 
 struct Search<'a> {
     world: &'a World,
-    agent: AgentId,
+    reporter: &'a Reporter,
     found: Fingerprint,
     attempts: Vec<Attempt>,
     doubts: Vec<Doubt>,
@@ -93,14 +93,16 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    /// Entry 5: the host that this certificate was identified as before.
-    fn by_certificate(&mut self) -> Option<CiId> {
-        let attributes = BTreeMap::from([("agent".to_owned(), self.agent.to_string())]);
-        let mut attempt = Attempt { entry: BY_CERTIFICATE, attributes, result: AttemptResult::NoMatch, candidates: Vec::new(), note: None };
-        let bound = self.world.trust.agents.get(&self.agent).and_then(|agent| agent.ci);
-        let host = bound.and_then(|id| self.world.cmdb.record(id));
+    /// Entry 5: the host that this reporter was identified as before.
+    fn by_native_key(&mut self) -> Option<CiId> {
+        let attributes = match self.reporter {
+            Reporter::Agent(id) => BTreeMap::from([("agent".to_owned(), id.to_string())]),
+            Reporter::Feed { name, key } => BTreeMap::from([("feed".to_owned(), name.clone()), ("key".to_owned(), key.clone())]),
+        };
+        let mut attempt = Attempt { entry: BY_NATIVE_KEY, attributes, result: AttemptResult::NoMatch, candidates: Vec::new(), note: None };
+        let host = bound(self.world, self.reporter).and_then(|id| self.world.cmdb.record(id));
         let Some(host) = host else {
-            attempt.note = Some("this agent was not identified before".into());
+            attempt.note = Some("this reporter was not identified before".into());
             self.attempts.push(attempt);
             return None;
         };
@@ -112,7 +114,7 @@ impl<'a> Search<'a> {
         }
         self.attempts.push(attempt);
         if vetoed {
-            self.doubt([host.id], format!("{} reports from two machines: its state was copied, or its disk was moved", self.agent));
+            self.doubt([host.id], format!("{} reports from two machines: its state was copied, or its disk was moved", self.reporter));
             return None;
         }
         self.look_for_twins(host);
@@ -181,9 +183,11 @@ impl<'a> Search<'a> {
             let cis: BTreeSet<CiId> = candidates.iter().map(|host| host.id).collect();
             self.doubt(cis, format!("several records match identifier entry {}; the oldest active one was taken", entry.number));
         }
-        if let Some(other) = self.other_live_agent(host.id) {
+        if self.reporter.agent().is_some()
+            && let Some(other) = self.other_live_agent(host.id)
+        {
             let reason =
-                format!("{other} and {} report as this one host: revoke the one that is out of use, or tell them apart", self.agent);
+                format!("{other} and {} report as this one host: revoke the one that is out of use, or tell them apart", self.reporter);
             self.doubt([host.id], reason);
         }
         Some(host.id)
@@ -218,11 +222,19 @@ impl<'a> Search<'a> {
     fn other_live_agent(&self, host: CiId) -> Option<AgentId> {
         let agents = &self.world.trust.agents;
         let mut bound = agents.values().filter(|agent| agent.ci == Some(host) && agent.status == AgentStatus::Approved);
-        bound.find(|agent| agent.id != self.agent).map(|agent| agent.id)
+        bound.find(|agent| Some(agent.id) != self.reporter.agent()).map(|agent| agent.id)
     }
 
     fn doubt(&mut self, cis: impl IntoIterator<Item = CiId>, reason: String) {
         self.doubts.push(Doubt { cis: cis.into_iter().collect(), reason });
+    }
+}
+
+/// The host that a reporter was identified as before.
+pub fn bound(world: &World, reporter: &Reporter) -> Option<CiId> {
+    match reporter {
+        Reporter::Agent(agent) => world.trust.agents.get(agent)?.ci,
+        Reporter::Feed { name, key } => world.cmdb.natives.get(&(name.clone(), key.clone())).copied(),
     }
 }
 

@@ -1,5 +1,11 @@
-//! How configuration items belong together, computed when asked for: containment from the components, installations from the
-//! software index. Nothing is stored twice.
+//! How configuration items belong together.
+//!
+//! Containment is computed from the components and installations from the software index when asked for; all others are
+//! stored in [`Links`]. Nothing is stored twice.
+
+mod links;
+
+pub use links::{Change, Links};
 
 use super::{Ci, Cmdb, Lifecycle, Relation, RelationKind, Source};
 use crate::id::{CiId, Family};
@@ -25,8 +31,9 @@ pub fn relations(cmdb: &Cmdb, id: CiId) -> Vec<Relation> {
             hosts.dedup();
             found.extend(hosts.into_iter().filter_map(|host| installed_on(cmdb, id, host)));
         }
-        Family::Disk | Family::Memory | Family::Network | Family::Other => {}
+        Family::Disk | Family::Memory | Family::Network | Family::Service | Family::Other => {}
     }
+    found.extend(cmdb.links.of(id).cloned());
     found.sort_by_key(|relation| (relation.kind, relation.from, relation.to));
     found
 }
@@ -40,11 +47,12 @@ fn contains(cmdb: &Cmdb, part: &Ci) -> Option<Relation> {
 
 /// First seen is the moment since which the package list is what it is: that the product was there then is certain.
 fn installed_on(cmdb: &Cmdb, product: CiId, host: CiId) -> Option<Relation> {
-    let since: Timestamp = cmdb.cis.get(&host)?.sections.get(&SectionName::Packages)?.since;
+    let since: Timestamp = cmdb.cis.get(&host)?.section(SectionName::Packages)?.since;
     let source = reporter(cmdb, host)?;
     Some(Relation { from: product, kind: RelationKind::InstalledOn, to: host, source, first_seen: since, last_seen: since })
 }
 
 fn reporter(cmdb: &Cmdb, host: CiId) -> Option<Source> {
-    cmdb.reporters.get(&host).map(|&id| Source::Agent { id })
+    let feed = || cmdb.cis.get(&host)?.feeds.keys().next().map(|name| Source::Feed { name: name.clone() });
+    cmdb.reporters.get(&host).map(|&id| Source::Agent { id }).or_else(feed)
 }

@@ -51,6 +51,12 @@ pub enum Source {
         #[schema(example = "agent_00000000000000000000000001")]
         id: String,
     },
+    /// Another system delivered it.
+    Feed {
+        /// Its name in the configuration.
+        #[schema(example = "glpi")]
+        name: String,
+    },
 }
 
 impl From<&domain::Source> for Source {
@@ -58,6 +64,7 @@ impl From<&domain::Source> for Source {
         match source {
             domain::Source::Person { name } => Self::Person { name: name.clone() },
             domain::Source::Agent { id } => Self::Agent { id: id.to_string() },
+            domain::Source::Feed { name } => Self::Feed { name: name.clone() },
         }
     }
 }
@@ -132,6 +139,8 @@ pub struct Ci {
     pub updated_at: Time,
     /// Revision of the last change; also its entity tag.
     pub revision: u64,
+    /// Words of people, for selecting.
+    pub tags: Vec<String>,
     /// The other record of the same thing, when this one is a duplicate.
     pub duplicate_of: Option<String>,
 }
@@ -149,6 +158,7 @@ impl From<&domain::Ci> for Ci {
             created_at: Time(ci.created_at),
             updated_at: Time(ci.updated_at),
             revision: ci.revision,
+            tags: ci.tags.iter().cloned().collect(),
             duplicate_of: ci.duplicate_of.map(|id| id.to_string()),
         }
     }

@@ -47,12 +47,14 @@ macro_rules! words {
 }
 
 words! {
-    Class(ci::Class) "Class of a configuration item; server, workstation, virtual_machine and container inherit from host."
-        = ["host" "server" "workstation" "virtual_machine" "container" "disk" "memory_module" "network_adapter" "software_product"];
+    Class(ci::Class) "Class of a configuration item; server, workstation, virtual_machine and container inherit from host, hypervisor and container_host from server, database_instance and web_server from application_service."
+        = ["host" "server" "workstation" "virtual_machine" "container" "disk" "memory_module" "network_adapter" "software_product"
+           "network_device" "printer" "storage_device" "hypervisor" "container_host" "gpu" "power_supply" "monitor" "battery"
+           "database_instance" "web_server" "application_service" "cluster" "certificate" "business_service" "location" "network"];
     Lifecycle(ci::Lifecycle) "Where a configuration item is in its life."
-        = ["planned" "operational" "maintenance" "missing" "retired"];
+        = ["planned" "in_stock" "operational" "maintenance" "stale" "missing" "retired" "disposed"];
     RelationKind(ci::RelationKind) "How two configuration items belong together, read from `from` to `to`."
-        = ["contains" "installed_on"];
+        = ["contains" "installed_on" "runs_on" "hosted_on" "depends_on" "connects_to" "member_of" "managed_by"];
     AttemptResult(ci::AttemptResult) "What came of one try to identify a machine."
         = ["MATCHED" "MULTI_MATCH" "NO_MATCH" "SKIPPED"];
     Operation(ci::Operation) "What identification led to."

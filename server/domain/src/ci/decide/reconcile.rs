@@ -6,13 +6,14 @@
 use crate::ci::{Attribute, AttributeValue, Proposal, Source};
 use rollcall_shared::Timestamp;
 
-/// What decides between two proposals, the most important first: people over agents, then the newest, then the source itself
+/// What decides between two proposals, the most important first: people over agents over other systems, then the newest, then the source itself
 /// so that equal times have one winner.
 #[must_use]
 pub fn precedence(proposal: &Proposal) -> (u8, Timestamp, &Source) {
     let kind = match proposal.source {
-        Source::Person { .. } => 1,
-        Source::Agent { .. } => 0,
+        Source::Person { .. } => 2,
+        Source::Agent { .. } => 1,
+        Source::Feed { .. } => 0,
     };
     (kind, proposal.observed_at, &proposal.source)
 }
@@ -72,6 +73,8 @@ fn reason(winner: &Proposal, proposals: &[Proposal]) -> String {
         }
         Source::Agent { id } if same_kind > 1 => format!("{id} measured it, the newest of {same_kind} measurements"),
         Source::Agent { id } => format!("{id} measured it; nobody else says anything of it"),
+        Source::Feed { name } if same_kind > 1 => format!("{name} delivered it, the newest of {same_kind} measurements"),
+        Source::Feed { name } => format!("{name} delivered it; nobody else says anything of it"),
     }
 }
 

@@ -6,16 +6,16 @@
 
 use super::components::Parts;
 use super::{attributes, packages, reconcile};
-use crate::ci::identify::{Doubt, Identification, identify};
+use crate::ci::identify::{Doubt, Identification, bound, identify};
 use crate::ci::{
-    Attribute, AttributeChange, Ci, CiEvent, Class, Lifecycle, Operation, Proposal, ReviewTask, SectionState, Source, normalise,
+    Attribute, AttributeChange, Ci, CiEvent, Class, Lifecycle, Operation, Proposal, Reporter, ReviewTask, SectionState, Source, normalise,
 };
 use crate::id::{CiId, Family, TaskId};
 use crate::trust::decide::authorise;
 use crate::{Content, Context, Event, Rejection, World};
 use rollcall_shared::enrol::AgentStatus;
 use rollcall_shared::message::{Report, SectionEntry, root_hash};
-use rollcall_shared::{AgentId, ContentHash, Outcome, Section, SectionName, Timestamp};
+use rollcall_shared::{ContentHash, Outcome, Section, SectionName, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -26,25 +26,27 @@ const REASON_BYTES: usize = 1024;
 ///
 /// # Errors
 /// The agent may not report, the report contradicts itself, content is missing, or too many hosts match.
-pub fn report(world: &World, agent: AgentId, report: &Report, context: &mut Context<'_>) -> Result<Vec<Event>, Rejection> {
-    authorise(world, agent)?;
+pub fn report(world: &World, reporter: &Reporter, report: &Report, context: &mut Context<'_>) -> Result<Vec<Event>, Rejection> {
+    if let Reporter::Agent(agent) = reporter {
+        authorise(world, *agent)?;
+    }
     check(report)?;
-    let binding = world.trust.agents.get(&agent).and_then(|agent| agent.ci);
-    let bound = binding.and_then(|id| world.cmdb.cis.get(&id)).filter(|host| host.duplicate_of.is_none());
-    if let Some(host) = bound
+    let binding = bound(world, reporter);
+    let known = binding.and_then(|id| world.cmdb.cis.get(&id)).filter(|host| host.duplicate_of.is_none());
+    if let Some(host) = known
         && !comes_back(host)
-        && report.sections.iter().all(|entry| says_nothing_new(host, entry))
+        && report.sections.iter().all(|entry| says_nothing_new(host, reporter, entry))
     {
         return Ok(Vec::new());
     }
-    let identified = identified(world, agent, bound, report, context.content)?;
+    let identified = identified(world, reporter, known, report, context.content)?;
     if let Some(refused) = identified.refused {
         return Err(Rejection::Conflict(refused));
     }
     let known = identified.ci.and_then(|id| world.cmdb.cis.get(&id));
     let id = known.map_or_else(|| CiId { family: Family::Host, bits: context.ids.next_bits() }, |known| known.id);
-    let news = load_news(known, report, context.content)?;
-    let mut taking = Taking::new(world, agent, report, id, known, &identified, context.now);
+    let news = load_news(known, reporter, report, context.content)?;
+    let mut taking = Taking::new(world, reporter, report, id, known, &identified, context.now);
     taking.identify(&identified, binding, &news, context);
     for (entry, section) in &news {
         taking.take(entry, section.as_deref(), context);
@@ -76,8 +78,8 @@ fn comes_back(host: &Ci) -> bool {
     matches!(host.status, Lifecycle::Planned | Lifecycle::Missing | Lifecycle::Retired)
 }
 
-fn says_nothing_new(host: &Ci, entry: &SectionEntry) -> bool {
-    let Some(state) = host.sections.get(&entry.name) else { return false };
+fn says_nothing_new(host: &Ci, reporter: &Reporter, entry: &SectionEntry) -> bool {
+    let Some(state) = host.sections_of(reporter.feed()).and_then(|sections| sections.get(&entry.name)) else { return false };
     let same_content = match content_of(entry) {
         Some(hash) => current(state) == Some(hash),
         None => true,
@@ -113,22 +115,22 @@ fn load(entry: &SectionEntry, content: &dyn Content) -> Result<Option<Arc<Sectio
 type News<'r> = Vec<(&'r SectionEntry, Option<Arc<Section>>)>;
 
 /// Sections that differ from what is known, with their content.
-fn load_news<'r>(known: Option<&Ci>, report: &'r Report, content: &dyn Content) -> Result<News<'r>, Rejection> {
-    let fresh = report.sections.iter().filter(|entry| !known.is_some_and(|host| says_nothing_new(host, entry)));
+fn load_news<'r>(known: Option<&Ci>, reporter: &Reporter, report: &'r Report, content: &dyn Content) -> Result<News<'r>, Rejection> {
+    let fresh = report.sections.iter().filter(|entry| !known.is_some_and(|host| says_nothing_new(host, reporter, entry)));
     fresh.map(|entry| Ok((entry, load(entry, content)?))).collect()
 }
 
 /// The host that this report is of. A certificate that reports the very system section of its host is that host.
 fn identified(
     world: &World,
-    agent: AgentId,
+    reporter: &Reporter,
     bound: Option<&Ci>,
     report: &Report,
     content: &dyn Content,
 ) -> Result<Identification, Rejection> {
     let entry = report.sections.iter().find(|entry| entry.name == SectionName::System);
     if let (Some(host), Some(entry)) = (bound, entry)
-        && says_nothing_new(host, entry)
+        && says_nothing_new(host, reporter, entry)
     {
         let (operation, ci, class) = (Operation::NoChange, Some(host.id), host.class);
         return Ok(Identification { operation, ci, class, attempts: Vec::new(), doubts: Vec::new(), refused: None });
@@ -138,13 +140,13 @@ fn identified(
         Some(Section::System(rows)) => rows.first(),
         _ => None,
     };
-    Ok(identify(world, agent, system))
+    Ok(identify(world, reporter, system))
 }
 
 /// One report being taken in.
 struct Taking<'a> {
     world: &'a World,
-    agent: AgentId,
+    reporter: &'a Reporter,
     id: CiId,
     known: Option<&'a Ci>,
     class: Class,
@@ -159,7 +161,7 @@ struct Taking<'a> {
 impl<'a> Taking<'a> {
     fn new(
         world: &'a World,
-        agent: AgentId,
+        reporter: &'a Reporter,
         report: &Report,
         id: CiId,
         known: Option<&'a Ci>,
@@ -168,11 +170,11 @@ impl<'a> Taking<'a> {
     ) -> Self {
         Self {
             world,
-            agent,
+            reporter,
             id,
             known,
             class: identified.class,
-            source: Source::Agent { id: agent },
+            source: reporter.source(),
             observed_at: report.collected_at.max(Timestamp(0)).min(now),
             attributes: BTreeMap::new(),
             events: Vec::new(),
@@ -189,7 +191,10 @@ impl<'a> Taking<'a> {
         }
         if binding != Some(ci) || identified.operation == Operation::UpdateWithReclassification {
             let (operation, attempts) = (identified.operation, identified.attempts.clone());
-            self.events.push(CiEvent::HostIdentified { agent: self.agent, ci, operation, attempts });
+            self.events.push(match self.reporter.clone() {
+                Reporter::Agent(agent) => CiEvent::HostIdentified { agent, ci, operation, attempts },
+                Reporter::Feed { name, key } => CiEvent::FeedIdentified { feed: name, key, ci, operation, attempts },
+            });
         }
         for doubt in &identified.doubts {
             self.open_review(doubt, context);
@@ -199,7 +204,7 @@ impl<'a> Taking<'a> {
             self.events.push(CiEvent::CiReclassified { ci, before: known.class, after: self.class });
         }
         if comes_back(known) {
-            let reason = format!("{} reported from it again", self.agent);
+            let reason = format!("{} reported from it again", self.reporter);
             self.events.push(CiEvent::CiStatusChanged { ci, before: known.status, after: Lifecycle::Operational, reason });
         }
     }
@@ -212,7 +217,7 @@ impl<'a> Taking<'a> {
         });
         let hostname = system.and_then(|system| normalise::text(system.hostname.as_deref()?));
         let serial = || system.and_then(|system| normalise::serial(system.serial.as_deref()?, None));
-        hostname.or_else(serial).unwrap_or_else(|| self.agent.to_string())
+        hostname.or_else(serial).unwrap_or_else(|| self.reporter.to_string())
     }
 
     /// One review for one doubt, however often it comes up.
@@ -230,11 +235,13 @@ impl<'a> Taking<'a> {
 
     /// One section that is not what it was.
     fn take(&mut self, entry: &SectionEntry, section: Option<&Section>, context: &mut Context<'_>) {
-        let state = self.known.and_then(|known| known.sections.get(&entry.name));
+        let state = self.known.and_then(|known| known.sections_of(self.reporter.feed())?.get(&entry.name));
         let base = state.and_then(|state| state.hash).and_then(|hash| context.content.section(&hash));
         if let Some(section) = section {
             self.observe(section, entry.outcome);
-            self.take_components(section, entry.outcome, context);
+            if !self.agent_knows_better(entry.name) {
+                self.take_components(section, entry.outcome, context);
+            }
         }
         let mut software = None;
         if let Some(Section::Packages(rows)) = section {
@@ -251,6 +258,11 @@ impl<'a> Taking<'a> {
         if let Some(changes) = software {
             self.events.push(CiEvent::SoftwareChanged { ci: self.id, changes });
         }
+    }
+
+    /// A feed says nothing of the parts of a host whose agent reports them.
+    fn agent_knows_better(&self, section: SectionName) -> bool {
+        self.reporter.agent().is_none() && self.known.is_some_and(|known| known.sections.contains_key(&section))
     }
 
     fn section_changed(
@@ -273,6 +285,7 @@ impl<'a> Taking<'a> {
         CiEvent::SectionChanged {
             ci: self.id,
             section: entry.name,
+            feed: self.reporter.feed().map(str::to_owned),
             before,
             after: content_of(entry).or(before),
             outcome: entry.outcome,
@@ -321,7 +334,7 @@ impl<'a> Taking<'a> {
     /// Agents that may not report any more have no say once another one measured the same.
     fn is_superseded(&self, source: &Source) -> bool {
         let Source::Agent { id } = source else { return false };
-        *id != self.agent && self.world.trust.agents.get(id).is_none_or(|agent| agent.status != AgentStatus::Approved)
+        Some(*id) != self.reporter.agent() && self.world.trust.agents.get(id).is_none_or(|agent| agent.status != AgentStatus::Approved)
     }
 
     fn finish(mut self) -> Vec<Event> {

@@ -23,7 +23,7 @@ const HOST: CiId = CiId { family: Family::Host, bits: 7 };
 fn section(outcome: Outcome, content: &str) -> CiEvent {
     let after = Some(ContentHash::of(content.as_bytes()));
     let (section, reason) = (SectionName::Packages, None);
-    CiEvent::SectionChanged { ci: HOST, section, before: None, after, outcome, reason, added: 0, removed: 0, changed: 0 }
+    CiEvent::SectionChanged { ci: HOST, section, feed: None, before: None, after, outcome, reason, added: 0, removed: 0, changed: 0 }
 }
 
 fn created() -> CiEvent {

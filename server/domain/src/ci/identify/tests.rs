@@ -11,7 +11,7 @@ use rollcall_shared::section::Virtualisation;
 fn check(first: System, second: System, expected: (Operation, Option<u16>)) -> Fleet {
     let mut fleet = Fleet::with_agents([1, 2]);
     fleet.report(1, [system(first)]);
-    let dry = identify(&fleet.world, AgentId(2), Some(&second));
+    let dry = identify(&fleet.world, &Reporter::Agent(AgentId(2)), Some(&second));
     let events = fleet.report(2, [system(second)]);
     let Some(CiEvent::HostIdentified { operation, attempts, .. }) =
         events.iter().find(|event| matches!(event, CiEvent::HostIdentified { .. }))

@@ -8,21 +8,7 @@ use crate::id::{CiId, Family, TokenId};
 use rollcall_shared::Timestamp;
 
 fn host() -> Ci {
-    Ci {
-        id: CiId { family: Family::Host, bits: 1 },
-        class: Class::Host,
-        name: "a".into(),
-        status: Lifecycle::Operational,
-        key: None,
-        parent: None,
-        attributes: BTreeMap::new(),
-        sections: BTreeMap::new(),
-        created_at: Timestamp(0),
-        updated_at: Timestamp(0),
-        revision: 1,
-        duplicate_of: None,
-        history: vec![1],
-    }
+    Ci::new(CiId { family: Family::Host, bits: 1 }, Class::Host, "a", Timestamp(0), 1)
 }
 
 fn assert(asserted: BTreeMap<String, Option<AttributeValue>>) -> Result<Vec<CiEvent>, Rejection> {
