@@ -4,9 +4,11 @@ pub mod class;
 pub mod decide;
 pub mod fold;
 pub mod identify;
+pub mod merge;
 pub mod normalise;
 pub mod policy;
 pub mod relation;
+pub mod review;
 pub mod software;
 pub mod upkeep;
 
@@ -14,6 +16,8 @@ pub mod upkeep;
 mod testing;
 
 pub use class::Class;
+pub use merge::Merge;
+pub use review::ReviewTask;
 
 use crate::actor::Actor;
 use crate::id::{CiId, TaskId};
@@ -328,19 +332,6 @@ pub struct PackageChange {
     pub after: Option<String>,
 }
 
-/// Work for people: something that no machine should decide.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ReviewTask {
-    /// Its id.
-    pub id: TaskId,
-    /// What is in doubt.
-    pub cis: Vec<CiId>,
-    /// Why, for people.
-    pub reason: String,
-    /// When it was opened.
-    pub opened_at: Timestamp,
-}
-
 /// What happened to configuration items.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -472,6 +463,31 @@ pub enum CiEvent {
         /// What.
         task: ReviewTask,
     },
+    /// People settled a doubt.
+    ReviewSettled {
+        /// Which.
+        task: TaskId,
+        /// How.
+        settled: review::Settled,
+    },
+    /// A record was merged into another one.
+    CiMerged {
+        /// The record that does not count any more.
+        ci: CiId,
+        /// Into which, and what it takes to undo it.
+        merge: Box<Merge>,
+    },
+    /// A merge was taken back.
+    CiUnmerged {
+        /// The record that counts again.
+        ci: CiId,
+        /// The record that it had been merged into.
+        from: CiId,
+        /// Agents that report as it again.
+        agents: Vec<AgentId>,
+        /// Why.
+        reason: String,
+    },
     /// An agent declared a loss of messages.
     DataLost {
         /// Which agent.
@@ -513,6 +529,35 @@ pub enum CiCommand {
         /// The inventory.
         report: Box<Report>,
     },
+    /// Merge records of one thing.
+    Merge {
+        /// The record that stays.
+        into: CiId,
+        /// The others.
+        from: Vec<CiId>,
+        /// Why.
+        reason: String,
+        /// Revision of the staying one that the person saw.
+        expected: Option<u64>,
+    },
+    /// Take a merge back.
+    Unmerge {
+        /// The record that was merged.
+        ci: CiId,
+        /// Why.
+        reason: String,
+        /// Revision that the person saw.
+        expected: Option<u64>,
+    },
+    /// Settle a doubt.
+    ResolveReview {
+        /// Which.
+        task: TaskId,
+        /// How.
+        resolution: review::Resolution,
+        /// Why.
+        reason: String,
+    },
     /// Decide anew how things are identified and reconciled.
     SetPolicy {
         /// The whole of it.
@@ -553,7 +598,10 @@ pub struct Cmdb {
     /// Log revision of the policy; its ETag.
     #[serde(default)]
     pub policy_revision: u64,
-    /// Open work for people.
+    /// Records that were merged into others, with what it takes to undo that.
+    #[serde(default)]
+    pub merges: BTreeMap<CiId, Merge>,
+    /// Work for people: open, and settled lately.
     pub reviews: BTreeMap<TaskId, ReviewTask>,
     /// Declared losses, latest last, at most 100 an agent.
     pub losses: BTreeMap<AgentId, Vec<(Timestamp, Loss)>>,

@@ -118,8 +118,15 @@ impl World {
             Event::Ci(event) => {
                 incident::fold::note_change(&mut self.incidents, &self.cmdb, record, event);
                 ci::fold::apply(&mut self.cmdb, record, event, content);
-                if let ci::CiEvent::HostIdentified { agent, ci, .. } = event {
-                    self.trust.bind(record.revision, *agent, *ci);
+                match event {
+                    ci::CiEvent::HostIdentified { agent, ci, .. } => self.trust.bind(record.revision, *agent, *ci),
+                    ci::CiEvent::CiMerged { merge, .. } => {
+                        merge.agents.iter().for_each(|&agent| self.trust.bind(record.revision, agent, merge.into));
+                    }
+                    ci::CiEvent::CiUnmerged { ci, agents, .. } => {
+                        agents.iter().for_each(|&agent| self.trust.bind(record.revision, agent, *ci));
+                    }
+                    _ => {}
                 }
             }
             Event::Rule(event) => self.rules.apply(record, event),

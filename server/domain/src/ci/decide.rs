@@ -6,12 +6,15 @@
 mod assert;
 mod attributes;
 mod components;
+mod merge;
 mod packages;
 pub mod reconcile;
 mod report;
+mod review;
 
 pub use assert::{ASSERTED_ATTRIBUTES, VALUE_BYTES};
 pub use components::COMPONENTS_PER_HOST;
+pub use merge::MERGED_AT_ONCE;
 pub use packages::SOFTWARE_CHANGES;
 pub use report::report;
 
@@ -38,6 +41,9 @@ pub fn command(world: &World, command: &CiCommand, context: &mut Context<'_>) ->
             let reporter = Reporter::Feed { name: feed.clone(), key: key.clone() };
             return self::report(world, &reporter, report, context);
         }
+        CiCommand::Merge { into, from, reason, expected } => merge::merge(world, *into, from, reason, *expected, context)?,
+        CiCommand::Unmerge { ci, reason, expected } => merge::unmerge(world, *ci, reason, *expected)?,
+        CiCommand::ResolveReview { task, resolution, reason } => review::resolve(world, *task, resolution, reason, context)?,
         CiCommand::SetPolicy { policy, expected } => {
             if let Some(expected) = expected.filter(|&expected| expected != world.cmdb.policy_revision) {
                 return Err(Rejection::Stale { subject: "policy".into(), current: world.cmdb.policy_revision, expected });

@@ -6,6 +6,7 @@
 use super::identify::Fingerprint;
 use super::software::{self, Contents, PACKAGES_PER_HOST};
 use super::{Attribute, AttributeChange, AttributeValue, Ci, CiEvent, Class, Cmdb, Lifecycle, Proposal, SectionState, Source};
+use super::{merge, review};
 use crate::id::{CiId, Family};
 use crate::{Content, Record};
 use rollcall_shared::section::Package;
@@ -77,6 +78,14 @@ pub fn apply(cmdb: &mut Cmdb, record: &Record, event: &CiEvent, content: &dyn Co
             cmdb.policy_revision = record.revision;
         }
         CiEvent::ReviewOpened { task } => drop(cmdb.reviews.insert(task.id, task.clone())),
+        CiEvent::ReviewSettled { task, settled } => {
+            if let Some(task) = cmdb.reviews.get_mut(task) {
+                task.settled = Some(settled.clone());
+            }
+            review::trim(&mut cmdb.reviews);
+        }
+        CiEvent::CiMerged { ci, merge } => merge::merged(cmdb, record, *ci, merge, content),
+        CiEvent::CiUnmerged { ci, .. } => merge::unmerged(cmdb, record, *ci, content),
         CiEvent::DataLost { agent, loss } => {
             let losses = cmdb.losses.entry(*agent).or_default();
             losses.push((record.at, loss.clone()));
@@ -256,8 +265,9 @@ impl Cmdb {
     }
 
     /// Brings the software index in line with a host's section state. Content that is not there leaves the host out.
-    fn index_software(&mut self, host: CiId, content: &dyn Content) {
-        let state = self.cis.get(&host).and_then(|host| host.section(SectionName::Packages));
+    pub(super) fn index_software(&mut self, host: CiId, content: &dyn Content) {
+        let counts = self.cis.get(&host).filter(|host| host.duplicate_of.is_none());
+        let state = counts.and_then(|host| host.section(SectionName::Packages));
         let Some((Some(complete), partial)) = state.map(|state| (state.hash, state.partial)) else { return };
         let contents = Contents { complete, partial: partial.filter(|&partial| partial != complete) };
         if self.software.set_known(host, contents) {

@@ -131,6 +131,11 @@ impl Fleet {
         Ok(ci_events(events))
     }
 
+    /// Writes events as they are.
+    pub fn ci_events(&mut self, events: impl IntoIterator<Item = CiEvent>) {
+        self.append(Actor::System, events.into_iter().map(Event::Ci).collect());
+    }
+
     fn append(&mut self, actor: Actor, events: Vec<Event>) {
         for event in events {
             let revision = self.world.revision + 1;

@@ -229,7 +229,7 @@ impl<'a> Taking<'a> {
             return;
         }
         let id = TaskId(context.ids.next_bits());
-        let task = ReviewTask { id, cis, reason: doubt.reason.clone(), opened_at: context.now };
+        let task = ReviewTask { id, cis, reason: doubt.reason.clone(), opened_at: context.now, settled: None };
         self.events.push(CiEvent::ReviewOpened { task });
     }
 

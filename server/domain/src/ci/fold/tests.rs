@@ -114,7 +114,7 @@ fn products_are_items_with_a_name_a_manager_and_a_package_url() {
 #[test]
 fn reviews_are_kept() {
     let mut cmdb = Cmdb::default();
-    let task = ReviewTask { id: TaskId(1), cis: vec![HOST], reason: "twins".into(), opened_at: Timestamp(1) };
+    let task = ReviewTask { id: TaskId(1), cis: vec![HOST], reason: "twins".into(), opened_at: Timestamp(1), settled: None };
     take(&mut cmdb, 1, CiEvent::ReviewOpened { task: task.clone() });
     assert_eq!(cmdb.reviews[&TaskId(1)], task);
 }

@@ -1,0 +1,232 @@
+//! Merging is undone to the last value, and never joins what contradicts.
+
+use crate::Rejection;
+use crate::actor::Actor;
+use crate::ci::relation::Change;
+use crate::ci::review::Resolution;
+use crate::ci::testing::*;
+use crate::ci::{AttributeValue, CiCommand, CiEvent, Relation, RelationKind, Source};
+use crate::id::CiId;
+use proptest::prelude::*;
+use rollcall_shared::section::{Disk, System};
+use rollcall_shared::{AgentId, Section, Timestamp};
+use std::collections::BTreeMap;
+
+/// A machine of which an unprivileged agent sees the name alone.
+fn nameless(number: u32) -> System {
+    System { serial: None, uuid: None, machine_id: None, hostname: Some(format!("web{number}")), ..server(number) }
+}
+
+/// Two records that may be one machine: agent 1 sees little of the first, agent 2 everything of the second.
+fn pair() -> Fleet {
+    let mut fleet = Fleet::with_agents([1, 2, 3]);
+    fleet.report(1, [system(nameless(1))]);
+    fleet.report(2, [system(server(2)), packages(&[("openssl", "3.0.13")]), Section::Disks(vec![disk("sda", "S5XBNJ0R1")])]);
+    fleet.report(3, [system(server(3)), packages(&[("openssl", "3.0.14")])]);
+    assert_value(&mut fleet, 1, "owner", "ann");
+    assert_value(&mut fleet, 2, "owner", "ben");
+    assert_value(&mut fleet, 2, "rack", "B7");
+    let (first, second, third) = (fleet.id_of(1), fleet.id_of(2), fleet.id_of(3));
+    let link = |from, to| Change::Set { relation: relation(from, to) };
+    fleet.ci_events([CiEvent::RelationsChanged { changes: vec![link(second, third), link(third, second), link(second, first)] }]);
+    fleet
+}
+
+fn relation(from: CiId, to: CiId) -> Relation {
+    let source = Source::Person { name: "ann".into() };
+    Relation { from, kind: RelationKind::DependsOn, to, source, first_seen: Timestamp(1), last_seen: Timestamp(1) }
+}
+
+fn assert_value(fleet: &mut Fleet, agent: u128, name: &str, value: &str) {
+    let attributes = BTreeMap::from([(name.to_owned(), Some(AttributeValue::Text(value.into())))]);
+    fleet.command("ann", CiCommand::AssertAttributes { ci: fleet.id_of(agent), attributes, expected: None }).expect("asserted");
+}
+
+fn merge(fleet: &mut Fleet, into: CiId, from: &[CiId]) -> Result<Vec<CiEvent>, Rejection> {
+    fleet.command("ann", CiCommand::Merge { into, from: from.to_vec(), reason: "one machine".into(), expected: None })
+}
+
+fn unmerge(fleet: &mut Fleet, ci: CiId) -> Result<Vec<CiEvent>, Rejection> {
+    fleet.command("ann", CiCommand::Unmerge { ci, reason: "two machines".into(), expected: None })
+}
+
+/// Everything that a merge touches, without the marks of time that any change leaves.
+fn essence(fleet: &Fleet) -> String {
+    let cmdb = &fleet.world.cmdb;
+    let mut cis = cmdb.cis.clone();
+    for ci in cis.values_mut() {
+        (ci.updated_at, ci.revision) = (Timestamp(0), 0);
+        ci.history.clear();
+    }
+    let bound: Vec<_> = fleet.world.trust.agents.values().map(|agent| (agent.id, agent.ci)).collect();
+    let software: Vec<_> = cmdb.cis.keys().map(|&ci| (ci, cmdb.software.packages_of(ci))).collect();
+    let parts: Vec<_> = cmdb.components.iter().filter(|(_, parts)| !parts.is_empty()).collect();
+    format!(
+        "{cis:#?} {:#?} {:#?} {parts:#?} {:#?} {:#?} {:#?} {bound:#?} {software:#?}",
+        cmdb.facts, cmdb.links, cmdb.contained, cmdb.reporters, cmdb.natives
+    )
+}
+
+#[test]
+fn the_record_that_stays_has_what_both_knew() {
+    let mut fleet = pair();
+    let (first, second, third) = (fleet.id_of(1), fleet.id_of(2), fleet.id_of(3));
+    merge(&mut fleet, first, &[second]).expect("merged");
+    let cmdb = &fleet.world.cmdb;
+    let kept = &cmdb.cis[&first];
+    assert_eq!(cmdb.cis[&second].duplicate_of, Some(first));
+    assert_eq!(kept.observed_text("serial"), Some("SRV00002"));
+    let value = |name: &str| kept.attributes.get(name).map(|attribute| attribute.value.clone());
+    assert_eq!(value("owner"), Some(AttributeValue::Text("ann".into())), "what ann said of the kept one counts");
+    assert_eq!(value("rack"), Some(AttributeValue::Text("B7".into())));
+    assert_eq!(cmdb.components[&first].len(), 1);
+    assert_eq!(cmdb.software.packages_of(first).len(), 1);
+    assert!(cmdb.software.packages_of(second).is_empty(), "a duplicate is not counted");
+    assert_eq!(cmdb.links.of(second).count(), 0);
+    assert_eq!(cmdb.links.of(first).count(), 2, "to and from the third; none to itself");
+    assert_eq!(cmdb.links.of(third).count(), 2);
+    assert_eq!(fleet.world.trust.agents[&AgentId(2)].ci, Some(first));
+    fleet.check();
+}
+
+#[test]
+fn taking_a_merge_back_leaves_everything_as_it_was() {
+    let mut fleet = pair();
+    let before = essence(&fleet);
+    let (first, second) = (fleet.id_of(1), fleet.id_of(2));
+    for (into, from) in [(first, second), (second, first)] {
+        merge(&mut fleet, into, &[from]).expect("merged");
+        assert_ne!(essence(&fleet), before);
+        unmerge(&mut fleet, from).expect("taken back");
+        assert_eq!(essence(&fleet), before);
+    }
+    fleet.check();
+}
+
+#[test]
+fn what_an_agent_said_since_goes_back_to_its_own_record() {
+    let mut fleet = pair();
+    let (first, second) = (fleet.id_of(1), fleet.id_of(2));
+    merge(&mut fleet, first, &[second]).expect("merged");
+    let more = System { memory_bytes: Some(128 << 30), chassis_asset_tag: Some("A-77".into()), ..server(2) };
+    fleet.report(2, [system(more)]);
+    assert_eq!(fleet.id_of(2), first);
+    unmerge(&mut fleet, second).expect("taken back");
+    assert_eq!(fleet.world.cmdb.cis[&first].observed("asset_tag"), None);
+    assert_eq!(fleet.world.trust.agents[&AgentId(2)].ci, Some(second));
+    fleet.check();
+}
+
+#[test]
+fn records_with_contradicting_facts_stay_two_whoever_asks() {
+    let mut fleet = pair();
+    let (second, third) = (fleet.id_of(2), fleet.id_of(3));
+    let refused = merge(&mut fleet, second, &[third]).expect_err("two serial numbers");
+    assert!(
+        matches!(&refused, Rejection::Invalid { field, reason } if field == "duplicates[0]" && reason.contains("srv00003")),
+        "{refused}"
+    );
+    let first = fleet.id_of(1);
+    let refused = merge(&mut fleet, first, &[second, third]).expect_err("the two contradict each other");
+    assert!(matches!(&refused, Rejection::Invalid { field, .. } if field == "duplicates[1]"), "{refused}");
+    fleet.check();
+}
+
+#[test]
+fn a_record_is_merged_once_and_not_into_itself() {
+    let mut fleet = pair();
+    let (first, second) = (fleet.id_of(1), fleet.id_of(2));
+    let field = |refused: Rejection| match refused {
+        Rejection::Invalid { field, .. } => field,
+        other => other.to_string(),
+    };
+    assert_eq!(field(merge(&mut fleet, first, &[first]).expect_err("itself")), "duplicates[0]");
+    assert_eq!(field(merge(&mut fleet, first, &[]).expect_err("nothing")), "duplicates");
+    assert_eq!(field(merge(&mut fleet, first, &[second, second]).expect_err("twice")), "duplicates[1]");
+    merge(&mut fleet, first, &[second]).expect("merged");
+    assert_eq!(field(merge(&mut fleet, first, &[second]).expect_err("again")), "duplicates[0]");
+    assert!(matches!(unmerge(&mut fleet, first), Err(Rejection::WrongState { .. })));
+}
+
+#[test]
+fn a_doubt_that_people_settled_does_not_come_up_again() {
+    let mut fleet = Fleet::with_agents([1, 2]);
+    fleet.report(1, [system(server(1))]);
+    fleet.report(2, [system(server(1))]);
+    let open: Vec<_> = fleet.world.cmdb.reviews.keys().copied().collect();
+    assert_eq!(open.len(), 1, "two agents report as one host");
+    let resolve = |resolution| CiCommand::ResolveReview { task: open[0], resolution, reason: "seen".into() };
+    fleet.command("ann", resolve(Resolution::Distinct)).expect("settled");
+    let again = fleet.command("ann", resolve(Resolution::Dismissed));
+    assert!(matches!(again, Err(Rejection::WrongState { .. })));
+    fleet.report(1, [system(System { memory_bytes: Some(1 << 30), ..server(1) })]);
+    fleet.report(2, [system(System { memory_bytes: Some(2 << 30), ..server(1) })]);
+    assert_eq!(fleet.world.cmdb.reviews.len(), 1);
+    fleet.check();
+}
+
+#[test]
+fn a_task_is_settled_by_merging_its_records() {
+    let mut fleet = pair();
+    let (first, second) = (fleet.id_of(1), fleet.id_of(2));
+    let task = crate::ci::ReviewTask {
+        id: crate::id::TaskId(9),
+        cis: vec![first, second],
+        reason: "may be one".into(),
+        opened_at: fleet.now,
+        settled: None,
+    };
+    fleet.ci_events([CiEvent::ReviewOpened { task }]);
+    let resolve = |keep| CiCommand::ResolveReview {
+        task: crate::id::TaskId(9),
+        resolution: Resolution::Merged { keep },
+        reason: "same rack, same cable".into(),
+    };
+    assert!(matches!(fleet.command("ann", resolve(fleet.id_of(3))), Err(Rejection::Invalid { field, .. }) if field == "keep"));
+    fleet.command("ann", resolve(first)).expect("merged");
+    assert_eq!(fleet.world.cmdb.cis[&second].duplicate_of, Some(first));
+    let settled = fleet.world.cmdb.reviews[&crate::id::TaskId(9)].settled.clone().expect("settled");
+    assert!(matches!(settled.by, Actor::Token { name, .. } if name == "ann"));
+    fleet.check();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Merges and their undoing, last first, are the identity, whatever each record holds.
+    #[test]
+    fn merge_then_unmerge_is_the_identity(
+        knows in prop::collection::vec((any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>()), 3),
+        order in Just([1_u128, 2, 3]).prop_shuffle(),
+    ) {
+        let mut fleet = Fleet::with_agents([1, 2, 3]);
+        for (agent, (disks, tagged, owned, software)) in (1_u128..).zip(knows) {
+            let number = u32::try_from(agent).expect("small");
+            let host = System { chassis_asset_tag: tagged.then(|| format!("A-{agent}77")), ..nameless(number) };
+            let mut sections = vec![system(host)];
+            if disks {
+                let row: Disk = disk("sda", &format!("S5XBNJ0R{agent}"));
+                sections.push(Section::Disks(vec![row]));
+            }
+            if software {
+                sections.push(packages(&[("openssl", &format!("3.0.{agent}"))]));
+            }
+            fleet.report(agent, sections);
+            if owned {
+                assert_value(&mut fleet, agent, "owner", &format!("team {agent}"));
+            }
+        }
+        let ids = order.map(|agent| fleet.id_of(agent));
+        let mut states = vec![essence(&fleet)];
+        for lost in &ids[1..] {
+            merge(&mut fleet, ids[0], &[*lost]).expect("merged");
+            states.push(essence(&fleet));
+        }
+        for lost in ids[1..].iter().rev() {
+            prop_assert_eq!(Some(essence(&fleet)), states.pop());
+            unmerge(&mut fleet, *lost).expect("taken back");
+        }
+        prop_assert_eq!(Some(essence(&fleet)), states.pop());
+        fleet.check();
+    }
+}

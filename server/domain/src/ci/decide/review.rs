@@ -1,0 +1,48 @@
+//! Work that people settle: what a machine must not decide.
+
+use super::merge;
+use crate::ci::CiEvent;
+use crate::ci::review::{Resolution, ReviewTask, Settled};
+use crate::id::{CiId, TaskId};
+use crate::{Context, Rejection, World};
+
+/// Settles a task.
+///
+/// # Errors
+/// [`Rejection::NotFound`], [`Rejection::WrongState`] for one that is settled, [`Rejection::Invalid`], and those of a merge.
+pub fn resolve(world: &World, id: TaskId, resolution: &Resolution, reason: &str, context: &Context<'_>) -> Result<Vec<CiEvent>, Rejection> {
+    let task = world.cmdb.reviews.get(&id).ok_or_else(|| Rejection::not_found("review", id))?;
+    if task.settled.is_some() {
+        return Err(Rejection::WrongState { subject: id.to_string(), state: "settled".into(), action: "settled again" });
+    }
+    let mut events = match resolution {
+        Resolution::Merged { keep } => {
+            let others = others(task, *keep)?;
+            let open: Vec<CiId> = others.into_iter().filter(|id| !is_merged_into(world, *id, *keep)).collect();
+            if open.is_empty() { Vec::new() } else { merge::merge(world, *keep, &open, reason, None, context)? }
+        }
+        Resolution::Distinct | Resolution::Dismissed => Vec::new(),
+    };
+    let reason = reason.trim();
+    if reason.is_empty() || reason.chars().count() > 1000 {
+        return Err(Rejection::invalid("reason", "must have 1 to 1000 characters"));
+    }
+    let settled = Settled { resolution: resolution.clone(), reason: reason.to_owned(), at: context.now, by: context.actor.clone() };
+    events.push(CiEvent::ReviewSettled { task: id, settled });
+    Ok(events)
+}
+
+fn others(task: &ReviewTask, keep: CiId) -> Result<Vec<CiId>, Rejection> {
+    if !task.cis.contains(&keep) {
+        return Err(Rejection::invalid("keep", format!("{keep} is none of the records of this task")));
+    }
+    let others: Vec<CiId> = task.cis.iter().copied().filter(|&id| id != keep).collect();
+    if others.is_empty() {
+        return Err(Rejection::invalid("resolution", "this task is about one record: there is nothing to merge"));
+    }
+    Ok(others)
+}
+
+fn is_merged_into(world: &World, id: CiId, keep: CiId) -> bool {
+    world.cmdb.cis.get(&id).is_some_and(|ci| ci.duplicate_of == Some(keep)) && world.cmdb.merges.contains_key(&id)
+}
