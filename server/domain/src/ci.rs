@@ -2,6 +2,7 @@
 
 pub mod class;
 pub mod decide;
+pub mod explain;
 pub mod fold;
 pub mod identify;
 pub mod merge;

@@ -167,7 +167,8 @@ pub fn find(world: &World, id: CiId) -> Result<&ci::Ci, ApiError> {
     world.cmdb.cis.get(&id).ok_or_else(|| ApiError::not_found("configuration item", &id.to_string()))
 }
 
-fn show(api: &Api, id: CiId) -> Result<Response, ApiError> {
+/// The configuration item as it is.
+pub fn show(api: &Api, id: CiId) -> Result<Response, ApiError> {
     api.engine.read(|world| find(world, id).map(|ci| answer::resource(&Ci::from(ci), ci.revision)))
 }
 

@@ -6,7 +6,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequest, FromRequestParts, Query, RawPathParams, Request};
 use axum::http::header;
 use axum::http::request::Parts;
-use rollcall_domain::id::{AlertId, CiId, IncidentId, ProblemId, RuleId, TokenId};
+use rollcall_domain::id::{AlertId, CiId, IncidentId, ProblemId, RuleId, TaskId, TokenId};
 use rollcall_shared::{AgentId, SectionName};
 use serde::de::DeserializeOwned;
 use std::str::FromStr;
@@ -38,6 +38,7 @@ path_names! {
     AlertId = "alert";
     IncidentId = "incident";
     ProblemId = "problem";
+    TaskId = "review";
     TokenId = "token";
 }
 

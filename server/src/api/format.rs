@@ -52,7 +52,7 @@ impl Format {
             Shape::List => &[Self::Json, Self::Csv, Self::Ndjson],
             Shape::Stream => &[Self::EventStream, Self::Json, Self::Csv, Self::Ndjson],
             Shape::Text => &[Self::Text],
-            Shape::One | Shape::Create | Shape::Act | Shape::Update | Shape::Delete => &[Self::Json],
+            Shape::One | Shape::Ask | Shape::Create | Shape::Act | Shape::Update | Shape::Delete => &[Self::Json],
         }
     }
 

@@ -38,8 +38,9 @@ const ABOUT: &str = "Rollcall knows every machine you run, notices when one is f
     give it back in `If-Match` to change only what you saw. A POST with an `Idempotency-Key` takes effect once, however often it is \
     sent. Times are RFC 3339 in UTC; null is unknown, never zero.";
 
-const TAGS: [(&str, &str); 10] = [
+const TAGS: [(&str, &str); 11] = [
     ("cis", "Configuration items: every machine, component and product, with the source of every value."),
+    ("reviews", "Doubts about the identity of things, which people settle."),
     ("software", "Software products and where they are installed."),
     ("agents", "The programs on the hosts."),
     ("rules", "When a measured value is a matter for people."),
@@ -146,7 +147,7 @@ fn refusals(operation: &Operation, route: &Route) -> Vec<Code> {
         Shape::Act | Shape::Update => codes.extend([Code::Conflict, Code::WrongState, Code::Stale, Code::TooManyRequests]),
         Shape::Create | Shape::Delete => codes.extend([Code::Conflict, Code::WrongState, Code::TooManyRequests]),
         Shape::Stream => codes.push(Code::TooManyRequests),
-        Shape::List | Shape::One | Shape::Text => {}
+        Shape::List | Shape::One | Shape::Ask | Shape::Text => {}
     }
     codes
 }
@@ -163,7 +164,7 @@ fn complete_success(operation: &mut Operation, shape: Shape) {
         let (name, about) = match shape {
             Shape::List | Shape::Stream => (NEXT_CURSOR, "Where the next page begins; CSV and NDJSON only."),
             Shape::One | Shape::Create | Shape::Act | Shape::Update => ("etag", "Revision of the resource, when it has one."),
-            Shape::Delete | Shape::Text => continue,
+            Shape::Ask | Shape::Delete | Shape::Text => continue,
         };
         let header = HeaderBuilder::new().schema(Some(text())).description(Some(about)).build();
         response.headers.insert(name.into(), RefOr::T(header));
@@ -186,7 +187,7 @@ fn header_parameters(shape: Shape) -> Vec<Parameter> {
         Shape::Act => vec![once(), seen()],
         Shape::Update => vec![seen()],
         Shape::One => vec![header("if-none-match", "304 when the resource still has this entity tag.")],
-        Shape::List | Shape::Delete | Shape::Stream | Shape::Text => Vec::new(),
+        Shape::List | Shape::Ask | Shape::Delete | Shape::Stream | Shape::Text => Vec::new(),
     }
 }
 

@@ -3,7 +3,8 @@
 //! A handler that is not in this list is not reachable, and a route in it cannot be without an access rule.
 
 use super::{
-    Api, agents, alerts, audit, cis, events, gate, incidents, metrics, probes, problems, rules, samples, sections, software, tokens,
+    Api, agents, alerts, audit, cis, events, gate, identity, incidents, metrics, probes, problems, reviews, rules, samples, sections,
+    software, tokens,
 };
 use rollcall_domain::actor::Role;
 use utoipa_axum::router::OpenApiRouter;
@@ -16,6 +17,8 @@ pub enum Shape {
     List,
     /// One resource as JSON.
     One,
+    /// Answers a question that needs a body, as JSON; changes nothing.
+    Ask,
     /// Makes a resource: heeds `Idempotency-Key`.
     Create,
     /// Works on a resource: heeds `Idempotency-Key` and `If-Match`.
@@ -107,6 +110,13 @@ route_list! {
     GET    "/api/v1/cis/{id}/history"              List   Read       cis::list_ci_history;
     GET    "/api/v1/cis/{id}/relations"            List   Read       cis::list_ci_relations;
     GET    "/api/v1/cis/{id}/identification"       One    Read       cis::get_ci_identification;
+    GET    "/api/v1/cis/{id}/explain"              One    Read       identity::explain_ci;
+    POST   "/api/v1/cis/{id}/merge"                Act    Edit       identity::merge_cis;
+    POST   "/api/v1/cis/{id}/unmerge"              Act    Edit       identity::unmerge_ci;
+    POST   "/api/v1/identify"                      Ask    Read       identity::identify_machine;
+    GET    "/api/v1/reviews"                       List   Read       reviews::list_reviews;
+    GET    "/api/v1/reviews/{id}"                  One    Read       reviews::get_review;
+    POST   "/api/v1/reviews/{id}/resolve"          Act    Edit       reviews::resolve_review;
     GET    "/api/v1/cis/{id}/samples"              List   Read       samples::list_samples;
     GET    "/api/v1/software"                      List   Read       software::list_software;
     GET    "/api/v1/software/{id}/installations"   List   Read       software::list_installations;

@@ -8,6 +8,7 @@ pub mod ci;
 pub mod incident;
 pub mod problem;
 pub mod record;
+pub mod review;
 pub mod rule;
 pub mod sample;
 pub mod token;

@@ -137,13 +137,13 @@ fn shapes_agree_with_methods() {
     for route in ROUTES {
         let fits = match route.method {
             "GET" => matches!(route.shape, Shape::List | Shape::One | Shape::Stream | Shape::Text),
-            "POST" => matches!(route.shape, Shape::Create | Shape::Act),
+            "POST" => matches!(route.shape, Shape::Ask | Shape::Create | Shape::Act),
             "PUT" | "PATCH" => route.shape == Shape::Update,
             "DELETE" => route.shape == Shape::Delete,
             _ => false,
         };
         assert!(fits, "{} {}", route.method, route.path);
-        let changes = route.method != "GET";
+        let changes = route.method != "GET" && route.shape != Shape::Ask;
         assert!(!changes || !matches!(route.access, Access::Public | Access::Read), "{} {} changes something", route.method, route.path);
     }
 }

@@ -1,6 +1,7 @@
 //! A host as its agent reports it, seen through the API.
 
 use super::*;
+use rollcall_domain::ci::CiCommand;
 use rollcall_domain::trust::Agent;
 use rollcall_shared::enrol::AgentStatus;
 use rollcall_shared::message::{Content, Message, Payload, Push, Report, SectionEntry, Upload, root_hash};
@@ -11,8 +12,8 @@ use rollcall_shared::{AgentId, ContentHash, Outcome, Section};
 const AGENT: AgentId = AgentId(7);
 
 /// A fixture with one agent and how far it has counted.
-struct Host {
-    fixture: Fixture,
+pub(super) struct Host {
+    pub(super) fixture: Fixture,
     sequence: u64,
 }
 
@@ -42,7 +43,7 @@ impl Host {
     }
 
     /// An approved host with an inventory.
-    async fn reported() -> Self {
+    pub(super) async fn reported() -> Self {
         let mut host = Self::enrolled().await;
         host.fixture.post(&format!("/api/v1/agents/{AGENT}/approve"), "").await.ok();
         host.report(vec![system(), os(), packages(&[("bash", "5.2"), ("openssl", "3.0.13")]), disks()]).await;
@@ -64,6 +65,17 @@ impl Host {
     }
 
     async fn report(&mut self, sections: Vec<Section>) {
+        let report = self.prepare(sections).await;
+        self.push(Payload::Report(report)).await;
+    }
+
+    /// Another system delivers an inventory.
+    pub(super) async fn deliver(&self, key: &str, sections: Vec<Section>) {
+        let report = Box::new(self.prepare(sections).await);
+        run(&self.fixture.engine, Command::Ci(CiCommand::Deliver { feed: "glpi".into(), key: key.into(), report })).await;
+    }
+
+    async fn prepare(&self, sections: Vec<Section>) -> Report {
         let mut entries = Vec::new();
         for section in sections {
             let name = section.name();
@@ -71,8 +83,7 @@ impl Host {
             entries.push(SectionEntry { name, outcome: Outcome::Complete, hash, reason: None, duration_us: 1, bytes_read: 1 });
         }
         entries.sort_by_key(|entry| entry.name);
-        let report = Report { collected_at: self.fixture.engine.now(), root: root_hash(&entries), sections: entries };
-        self.push(Payload::Report(report)).await;
+        Report { collected_at: self.fixture.engine.now(), root: root_hash(&entries), sections: entries }
     }
 
     /// One value for each series, measured now.

@@ -180,6 +180,10 @@ pub struct CiSummary {
     pub parent: Option<String>,
     /// The values that count, by name.
     pub attributes: BTreeMap<String, Value>,
+    /// Words of people, for selecting.
+    pub tags: Vec<String>,
+    /// The other record of the same thing, when this one is a duplicate.
+    pub duplicate_of: Option<String>,
     /// When it last changed.
     pub updated_at: Time,
     /// Revision of the last change.
@@ -195,6 +199,8 @@ impl From<&domain::Ci> for CiSummary {
             status: ci.status.into(),
             parent: ci.parent.map(|id| id.to_string()),
             attributes: ci.attributes.iter().map(|(name, attribute)| (name.clone(), Value(attribute.value.clone()))).collect(),
+            tags: ci.tags.iter().cloned().collect(),
+            duplicate_of: ci.duplicate_of.map(|id| id.to_string()),
             updated_at: Time(ci.updated_at),
             revision: ci.revision,
         }
@@ -308,17 +314,52 @@ pub struct Identification {
     pub attempts: Vec<Attempt>,
 }
 
+impl From<&domain::Attempt> for Attempt {
+    fn from(attempt: &domain::Attempt) -> Self {
+        Self {
+            entry: attempt.entry,
+            attributes: attempt.attributes.clone(),
+            result: attempt.result.into(),
+            candidates: texts(&attempt.candidates),
+            note: attempt.note.clone(),
+        }
+    }
+}
+
 impl Identification {
     /// The view of what identification did to a host.
     pub fn new(ci: rollcall_domain::id::CiId, operation: domain::Operation, attempts: &[domain::Attempt]) -> Self {
-        let attempt = |one: &domain::Attempt| Attempt {
-            entry: one.entry,
-            attributes: one.attributes.clone(),
-            result: one.result.into(),
-            candidates: texts(&one.candidates),
-            note: one.note.clone(),
-        };
-        Self { ci: ci.to_string(), operation: operation.into(), attempts: attempts.iter().map(attempt).collect() }
+        Self { ci: ci.to_string(), operation: operation.into(), attempts: attempts.iter().map(Into::into).collect() }
+    }
+}
+
+/// What identification would do.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct DryRun {
+    /// What would be done.
+    pub operation: Operation,
+    /// The known host; null for a new one.
+    pub ci: Option<String>,
+    /// What kind of host it would be.
+    pub class: Class,
+    /// Every try, in order.
+    pub attempts: Vec<Attempt>,
+    /// What people would be asked to look at.
+    pub doubts: Vec<String>,
+    /// Why nothing would be written.
+    pub refused: Option<String>,
+}
+
+impl From<&domain::identify::Identification> for DryRun {
+    fn from(found: &domain::identify::Identification) -> Self {
+        Self {
+            operation: found.operation.into(),
+            ci: found.ci.map(|id| id.to_string()),
+            class: found.class.into(),
+            attempts: found.attempts.iter().map(Into::into).collect(),
+            doubts: found.doubts.iter().map(|doubt| doubt.reason.clone()).collect(),
+            refused: found.refused.clone(),
+        }
     }
 }
 

@@ -1,0 +1,123 @@
+//! Why this record is one machine, in words.
+//!
+//! Pure and read-only: everything said here follows from the state, and nothing is concluded that identification did not
+//! conclude.
+
+use super::identify::Fingerprint;
+use super::{Ci, Operation};
+use crate::World;
+use crate::id::{CiId, Family, TaskId};
+use rollcall_shared::AgentId;
+
+/// What the state says of a record's identity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explanation {
+    /// Agents that report as it.
+    pub agents: Vec<AgentId>,
+    /// Keys under which other systems know it: feed, key.
+    pub feeds: Vec<(String, String)>,
+    /// Its identifying facts, such as `serial:srv00001`, each with the other records that have it as well.
+    pub facts: Vec<(String, Vec<CiId>)>,
+    /// Records that were merged into it.
+    pub merged: Vec<CiId>,
+    /// Doubts about it that are open.
+    pub doubts: Vec<TaskId>,
+    /// All of that in sentences.
+    pub reasons: Vec<String>,
+}
+
+/// Explains a record.
+#[must_use]
+pub fn explain(world: &World, ci: &Ci) -> Explanation {
+    let cmdb = &world.cmdb;
+    let agents = world.trust.agents.values().filter(|agent| agent.ci == Some(ci.id)).map(|agent| agent.id).collect();
+    let feeds = cmdb.natives.iter().filter(|&(_, &known)| known == ci.id).map(|(key, _)| key.clone()).collect();
+    let merged = cmdb.merges.iter().filter(|(_, merge)| merge.into == ci.id).map(|(&id, _)| id).collect();
+    let open = cmdb.reviews.values().filter(|task| task.settled.is_none() && task.cis.contains(&ci.id));
+    let doubts = open.map(|task| task.id).collect();
+    let facts = if ci.id.family == Family::Host { facts(world, ci) } else { Vec::new() };
+    let mut explanation = Explanation { agents, feeds, facts, merged, doubts, reasons: Vec::new() };
+    explanation.reasons = reasons(world, ci, &explanation);
+    explanation
+}
+
+fn facts(world: &World, ci: &Ci) -> Vec<(String, Vec<CiId>)> {
+    let others = |fact: &String| {
+        let known = world.cmdb.facts.get(fact).into_iter().flatten();
+        known.copied().filter(|&id| id != ci.id).collect()
+    };
+    Fingerprint::of_host(ci).facts().into_iter().map(|fact| (fact.clone(), others(&fact))).collect()
+}
+
+fn reasons(world: &World, ci: &Ci, found: &Explanation) -> Vec<String> {
+    let mut reasons = Vec::new();
+    if let Some(main) = ci.duplicate_of {
+        reasons.push(format!("it is a duplicate: {main} is the record that counts"));
+    }
+    if let Some((operation, attempts)) = world.cmdb.identifications.get(&ci.id) {
+        let decided = attempts.iter().find(|attempt| attempt.candidates.contains(&ci.id) && attempt.note.is_none());
+        reasons.push(match (operation, decided) {
+            (Operation::Insert, _) => {
+                format!("when it was first reported, none of {} identifier entries matched a known record", attempts.len())
+            }
+            (_, Some(attempt)) => format!("identifier entry {} matched it: {}", attempt.entry, named(attempt)),
+            (_, None) => "its reporter was bound to it".to_owned(),
+        });
+    }
+    reasons.extend(found.agents.iter().map(|agent| format!("{agent} reports as it, proven by its certificate")));
+    reasons.extend(found.feeds.iter().map(|(feed, key)| format!("{feed} knows it as {key}")));
+    for (fact, others) in &found.facts {
+        let fact = fact.replacen(':', " ", 1).replace('_', " ");
+        let whose = match others.as_slice() {
+            [] => "no other record has it".to_owned(),
+            [one] => format!("{one} has it as well"),
+            [one, rest @ ..] => format!("{one} and {} more have it as well", rest.len()),
+        };
+        reasons.push(format!("{fact}: {whose}"));
+    }
+    for id in &found.merged {
+        if let Some(merge) = world.cmdb.merges.get(id) {
+            reasons.push(format!("{id} was merged into it: {}", merge.reason));
+        }
+    }
+    reasons.extend(found.doubts.iter().filter_map(|id| Some(format!("in doubt ({id}): {}", world.cmdb.reviews.get(id)?.reason))));
+    reasons
+}
+
+fn named(attempt: &super::Attempt) -> String {
+    attempt.attributes.iter().map(|(name, value)| format!("{name} {value}")).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ci::CiCommand;
+    use crate::ci::testing::*;
+    use rollcall_shared::section::System;
+
+    #[test]
+    fn a_record_tells_who_reports_it_and_what_tells_it_apart() {
+        let mut fleet = Fleet::with_agents([1]);
+        fleet.report(1, [system(server(1))]);
+        let found = explain(&fleet.world, fleet.host_of(1));
+        assert_eq!(found.agents, [AgentId(1)]);
+        let sentences = found.reasons.join("\n");
+        for expected in ["none of", "proven by its certificate", "serial srv00001: no other record has it"] {
+            assert!(sentences.contains(expected), "{expected} is not in {sentences}");
+        }
+    }
+
+    #[test]
+    fn a_merged_record_is_named_with_its_reason() {
+        let mut fleet = Fleet::with_agents([1, 2]);
+        fleet.report(1, [system(System { serial: None, uuid: None, machine_id: None, ..server(1) })]);
+        fleet.report(2, [system(server(2))]);
+        let (into, from) = (fleet.id_of(1), fleet.id_of(2));
+        fleet.command("ann", CiCommand::Merge { into, from: vec![from], reason: "same slot".into(), expected: None }).expect("merged");
+        let found = explain(&fleet.world, &fleet.world.cmdb.cis[&into]);
+        assert_eq!((found.merged.as_slice(), found.agents.len()), ([from].as_slice(), 2));
+        assert!(found.reasons.iter().any(|reason| reason.contains("same slot")), "{:#?}", found.reasons);
+        let lost = explain(&fleet.world, &fleet.world.cmdb.cis[&from]);
+        assert!(lost.reasons[0].contains("duplicate"), "{:#?}", lost.reasons);
+    }
+}
