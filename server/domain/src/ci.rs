@@ -1,12 +1,15 @@
 //! Configuration items: one record per real thing, and a reason for every value.
 
+pub mod changes;
 pub mod class;
+pub mod compare;
 pub mod decide;
 pub mod explain;
 pub mod fold;
 pub mod identify;
 pub mod merge;
 pub mod normalise;
+pub mod past;
 pub mod policy;
 pub mod relation;
 pub mod review;
@@ -49,6 +52,23 @@ pub enum Lifecycle {
     Disposed,
 }
 
+impl Lifecycle {
+    /// The name in JSON and queries.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Planned => "planned",
+            Self::InStock => "in_stock",
+            Self::Operational => "operational",
+            Self::Maintenance => "maintenance",
+            Self::Stale => "stale",
+            Self::Missing => "missing",
+            Self::Retired => "retired",
+            Self::Disposed => "disposed",
+        }
+    }
+}
+
 /// A value of an attribute.
 #[derive(Clone, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
 #[serde(untagged)]
@@ -63,6 +83,18 @@ pub enum AttributeValue {
     Text(String),
     /// Several texts.
     List(Vec<String>),
+}
+
+impl std::fmt::Display for AttributeValue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Boolean(value) => value.fmt(f),
+            Self::Integer(value) => value.fmt(f),
+            Self::Number(value) => value.fmt(f),
+            Self::Text(value) => f.write_str(value),
+            Self::List(values) => f.write_str(&values.join(", ")),
+        }
+    }
 }
 
 /// Where a value comes from, in descending trust when nothing else decides.
@@ -179,7 +211,8 @@ pub struct Ci {
     pub revision: u64,
     /// The other record of the same thing, when this one is a duplicate.
     pub duplicate_of: Option<CiId>,
-    /// Revisions of the log that changed it, oldest first. At most the latest [`fold::CI_HISTORY`]; the log has them all.
+    /// Revisions of the log that changed it, oldest first, without those of volatile sections. At most the latest
+    /// [`fold::CI_HISTORY`]; the log has them all.
     pub history: Vec<u64>,
 }
 
@@ -602,6 +635,9 @@ pub struct Cmdb {
     /// Records that were merged into others, with what it takes to undo that.
     #[serde(default)]
     pub merges: BTreeMap<CiId, Merge>,
+    /// What changed lately in the fleet, bundled.
+    #[serde(default)]
+    pub changes: changes::Changes,
     /// Work for people: open, and settled lately.
     pub reviews: BTreeMap<TaskId, ReviewTask>,
     /// Declared losses, latest last, at most 100 an agent.

@@ -1,22 +1,27 @@
 //! Configuration items: list, read, assert; their history, relations and identification.
 
-use super::Api;
 use super::caller::Caller;
 use super::extract::{Body, Named, Parameters};
 use super::format::Format;
 use super::page::{Page, Paging};
+use super::view::Time;
 use super::view::ci::{Ci, CiSummary, Identification, Relation, Value};
 use super::view::record::Record;
 use super::view::word::{Class, Lifecycle, RelationKind};
+use super::{Api, past};
 use crate::answer::{self, ApiError};
 use axum::extract::State;
 use axum::response::Response;
 use rollcall_domain::ci::{self, CiCommand};
 use rollcall_domain::id::CiId;
 use rollcall_domain::{Command, World};
+use rollcall_shared::Timestamp;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use utoipa::{IntoParams, ToSchema};
+
+/// Configuration items that one request for a moment looks at: about a second's work.
+const LOOKED_AT: usize = 2_000;
 
 /// Which configuration items are wanted.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -33,6 +38,9 @@ pub struct CiQuery {
     q: Option<String>,
     /// Contained in this configuration item.
     parent: Option<String>,
+    /// As they were at this moment (RFC 3339); as they are now unless given. A page may then be short: the cursor goes on.
+    #[param(value_type = Option<Time>)]
+    as_of: Option<Timestamp>,
     /// With this value of an attribute, as `name:value`, such as `os_id:debian`.
     #[param(example = "os_id:debian")]
     attribute: Option<String>,
@@ -40,6 +48,16 @@ pub struct CiQuery {
     limit: Option<u32>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
+}
+
+/// At which moment.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct MomentQuery {
+    /// As it was at this moment (RFC 3339); as it is now unless given.
+    #[param(value_type = Option<Time>)]
+    as_of: Option<Timestamp>,
 }
 
 /// A page of a list that has no filters.
@@ -60,6 +78,9 @@ pub struct PageQuery {
 pub struct RelationQuery {
     /// Of this kind.
     kind: Option<RelationKind>,
+    /// As they were at this moment (RFC 3339), without installations, which its packages then tell; as they are now unless given.
+    #[param(value_type = Option<Time>)]
+    as_of: Option<Timestamp>,
     /// Items of one page: 1 to 1000, 100 unless given.
     limit: Option<u32>,
     /// `next_cursor` of the page before.
@@ -84,6 +105,9 @@ pub struct CiPatch {
 pub async fn list_cis(State(api): State<Api>, Parameters(query): Parameters<CiQuery>, format: Format) -> Result<Response, ApiError> {
     let paging = Paging::<CiId>::new("cis", query.limit, query.cursor.as_deref())?;
     let filter = Filter::new(&query)?;
+    if let Some(moment) = query.as_of {
+        return list_then(&api, &paging, &filter, moment, format).await;
+    }
     let page = api.engine.read(|world| {
         let cis = world.cmdb.cis.range(paging.ascending()).map(|(_, ci)| ci);
         paging.page(cis.filter(|ci| filter.keeps(ci)).map(|ci| (ci.id, ci.into())))
@@ -91,10 +115,46 @@ pub async fn list_cis(State(api): State<Api>, Parameters(query): Parameters<CiQu
     Ok(format.list::<CiSummary>(&page))
 }
 
+/// Configuration items as they were: each is folded from its own records, so that one request looks at a bounded number.
+async fn list_then(api: &Api, paging: &Paging<CiId>, filter: &Filter<'_>, moment: Timestamp, format: Format) -> Result<Response, ApiError> {
+    let (known, more) = api.engine.read(|world| {
+        let mut cis = world.cmdb.cis.range(paging.ascending()).map(|(_, ci)| ci);
+        let known: Vec<ci::Ci> = cis.by_ref().take(LOOKED_AT).cloned().collect();
+        (known, cis.next().is_some())
+    });
+    let last = known.last().map(|ci| ci.id);
+    let mut found = Vec::new();
+    for now in &known {
+        if let Some(then) = past::at(api, now, moment).await?.filter(|then| filter.keeps(then)) {
+            found.push((then.id, CiSummary::from(&then)));
+        }
+        if found.len() > paging.limit {
+            break;
+        }
+    }
+    let is_full = found.len() > paging.limit;
+    let mut page = paging.page(found.into_iter());
+    if !is_full && more {
+        page.next_cursor = last.map(|last| paging.cursor(&last));
+    }
+    Ok(format.list::<CiSummary>(&page))
+}
+
 /// Shows one configuration item: every value with its source and every other opinion.
-#[utoipa::path(get, path = "/api/v1/cis/{id}", tag = "cis", responses((status = 200, description = "The configuration item.", body = Ci)))]
-pub async fn get_ci(State(api): State<Api>, Named(id): Named<CiId>) -> Result<Response, ApiError> {
-    show(&api, id)
+#[utoipa::path(get, path = "/api/v1/cis/{id}", tag = "cis", params(MomentQuery),
+    responses((status = 200, description = "The configuration item.", body = Ci)))]
+pub async fn get_ci(
+    State(api): State<Api>,
+    Named(id): Named<CiId>,
+    Parameters(query): Parameters<MomentQuery>,
+) -> Result<Response, ApiError> {
+    match query.as_of {
+        None => show(&api, id),
+        Some(moment) => {
+            let then = past::ci_at(&api, id, moment).await?;
+            Ok(answer::resource(&Ci::from(&then), then.revision))
+        }
+    }
 }
 
 /// Asserts attributes, or moves a configuration item on in its life.
@@ -141,6 +201,11 @@ pub async fn list_ci_relations(
     format: Format,
 ) -> Result<Response, ApiError> {
     let paging = Paging::<CiId>::new("relations", query.limit, query.cursor.as_deref())?;
+    if let Some(moment) = query.as_of {
+        let relations = past::relations_at(&api, id, moment).await?;
+        let later = relations.range(paging.ascending()).filter(|(_, relation)| query.kind.is_none_or(|kind| relation.kind == kind.0));
+        return Ok(format.list::<Relation>(&paging.page(later.map(|(other, relation)| (*other, relation.into())))));
+    }
     let page = api.engine.read(|world| {
         find(world, id)?;
         let relations = relations(world, id);

@@ -3,8 +3,8 @@
 //! A handler that is not in this list is not reachable, and a route in it cannot be without an access rule.
 
 use super::{
-    Api, agents, alerts, audit, cis, events, gate, identity, incidents, metrics, probes, problems, reviews, rules, samples, sections,
-    software, tokens,
+    Api, agents, alerts, audit, changes, cis, events, gate, identity, incidents, metrics, probes, problems, reviews, rules, samples,
+    sections, software, tokens,
 };
 use rollcall_domain::actor::Role;
 use utoipa_axum::router::OpenApiRouter;
@@ -103,6 +103,8 @@ macro_rules! route_list {
 
 route_list! {
     GET    "/api/v1/cis"                           List   Read       cis::list_cis;
+    GET    "/api/v1/cis/compare"                   One    Read       changes::compare_cis;
+    GET    "/api/v1/changes"                       List   Read       changes::list_changes;
     GET    "/api/v1/cis/{id}"                      One    Read       cis::get_ci;
     PATCH  "/api/v1/cis/{id}"                      Update Edit       cis::patch_ci;
     GET    "/api/v1/cis/{id}/sections"             List   Read       sections::list_sections;

@@ -1,10 +1,11 @@
 //! The sections of a host's inventory, as they are and as they were.
 
 use super::Api;
-use super::cis::{self, PageQuery};
+use super::cis;
 use super::extract::{Named, Parameters};
 use super::format::Format;
 use super::page::{Page, Paging};
+use super::past;
 use super::view::Time;
 use super::view::ci::{SectionContent, SectionState};
 use crate::answer::{self, ApiError, Code};
@@ -16,7 +17,7 @@ use rollcall_shared::{ContentHash, SectionName, Timestamp};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-/// Which content of a section is wanted.
+/// Which contents of sections are wanted.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -31,15 +32,20 @@ pub struct SectionQuery {
 }
 
 /// Lists the sections of a host with how their last collection went.
-#[utoipa::path(get, path = "/api/v1/cis/{id}/sections", tag = "cis", params(PageQuery),
+#[utoipa::path(get, path = "/api/v1/cis/{id}/sections", tag = "cis", params(SectionQuery),
     responses((status = 200, description = "A page.", body = Page<SectionState>)))]
 pub async fn list_sections(
     State(api): State<Api>,
     Named(id): Named<CiId>,
-    Parameters(query): Parameters<PageQuery>,
+    Parameters(query): Parameters<SectionQuery>,
     format: Format,
 ) -> Result<Response, ApiError> {
     let paging = Paging::<SectionName>::new("sections", query.limit, query.cursor.as_deref())?;
+    if let Some(moment) = query.as_of {
+        let then = past::ci_at(&api, id, moment).await?;
+        let sections = then.sections.range(paging.ascending()).map(|(name, state)| (*name, SectionState::new(*name, state)));
+        return Ok(format.list(&paging.page(sections)));
+    }
     let page = api.engine.read(|world| {
         let sections = cis::find(world, id)?.sections.range(paging.ascending());
         Ok::<_, ApiError>(paging.page(sections.map(|(name, state)| (*name, SectionState::new(*name, state)))))

@@ -6,6 +6,7 @@ mod description;
 mod feed;
 mod identity;
 mod inventory;
+mod past;
 mod resources;
 
 use super::{Api, Site, route};

@@ -4,6 +4,7 @@
 
 pub mod agent;
 pub mod alert;
+pub mod change;
 pub mod ci;
 pub mod incident;
 pub mod problem;

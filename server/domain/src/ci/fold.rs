@@ -6,22 +6,63 @@
 use super::identify::Fingerprint;
 use super::software::{self, Contents, PACKAGES_PER_HOST};
 use super::{Attribute, AttributeChange, AttributeValue, Ci, CiEvent, Class, Cmdb, Lifecycle, Proposal, SectionState, Source};
-use super::{merge, review};
+use super::{changes, merge, review};
 use crate::id::{CiId, Family};
 use crate::{Content, Record};
 use rollcall_shared::section::Package;
 use rollcall_shared::{ContentHash, Outcome, Section, SectionName};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Revisions that a CI remembers: process lists change with every report, and the log has all of them.
-pub const CI_HISTORY: usize = 1024;
+/// Revisions that a CI remembers: more than a host changes in years; the log has all of them.
+pub const CI_HISTORY: usize = 4096;
 /// Earlier contents that a section remembers, for the same reason.
 pub const SECTION_HISTORY: usize = 256;
 /// Losses remembered for an agent.
 const LOSSES: usize = 100;
+/// Earlier contents that a volatile section remembers: some hours; they change with every report.
+pub const VOLATILE_HISTORY: usize = 32;
+
+/// Sections that change while nobody changes anything: what runs and who talks to whom.
+#[must_use]
+pub fn is_volatile(section: SectionName) -> bool {
+    use SectionName as S;
+    matches!(section, S::Processes | S::Connections | S::Logins | S::Neighbours | S::Series | S::Checks)
+}
+
+/// Whether an event makes this CI.
+#[must_use]
+pub fn creates(event: &CiEvent, id: CiId) -> bool {
+    match event {
+        CiEvent::CiCreated { ci, .. } => *ci == id,
+        CiEvent::ProductsDiscovered { products } => products.iter().any(|(product, ..)| *product == id),
+        _ => false,
+    }
+}
+
+/// Whether an event belongs to the history of this CI.
+#[must_use]
+pub fn concerns(event: &CiEvent, id: CiId) -> bool {
+    match event {
+        CiEvent::CiCreated { ci, parent, .. } => *ci == id || *parent == Some(id),
+        CiEvent::SectionChanged { ci, section, .. } => *ci == id && !is_volatile(*section),
+        CiEvent::CiMoved { ci, before, after } => [Some(*ci), *before, *after].contains(&Some(id)),
+        CiEvent::CiMerged { ci, merge } => *ci == id || merge.into == id,
+        CiEvent::CiUnmerged { ci, from, .. } => *ci == id || *from == id,
+        CiEvent::RelationsChanged { changes } => changes.iter().any(|change| change.ends().contains(&id)),
+        CiEvent::HostIdentified { ci, .. }
+        | CiEvent::FeedIdentified { ci, .. }
+        | CiEvent::CiReclassified { ci, .. }
+        | CiEvent::CiStatusChanged { ci, .. }
+        | CiEvent::AttributesChanged { ci, .. }
+        | CiEvent::SoftwareChanged { ci, .. } => *ci == id,
+        _ => creates(event, id),
+    }
+}
 
 /// Remembers an event. Total.
+#[expect(clippy::too_many_lines, reason = "one visible table of what each event leaves behind")]
 pub fn apply(cmdb: &mut Cmdb, record: &Record, event: &CiEvent, content: &dyn Content) {
+    changes::note(cmdb, record, event);
     match event {
         CiEvent::CiCreated { ci, class, name, key, parent, .. } => {
             create(cmdb, record, Ci { key: key.clone(), parent: *parent, ..Ci::new(*ci, *class, name, record.at, record.revision) });
@@ -51,13 +92,14 @@ pub fn apply(cmdb: &mut Cmdb, record: &Record, event: &CiEvent, content: &dyn Co
         CiEvent::CiMoved { ci, after, .. } => relocate(cmdb, record, *ci, *after),
         CiEvent::AttributesChanged { ci, changes } => change_attributes(cmdb, record, *ci, changes),
         CiEvent::SectionChanged { ci, section, feed, after, outcome, reason, .. } => {
-            if let Some(host) = touch(cmdb, record, *ci) {
+            let host = if is_volatile(*section) { touch_quietly(cmdb, record, *ci) } else { touch(cmdb, record, *ci) };
+            if let Some(host) = host {
                 let sections = match feed {
                     None => &mut host.sections,
                     Some(feed) => host.feeds.entry(feed.clone()).or_default(),
                 };
                 let state = sections.remove(section);
-                sections.insert(*section, section_state(state, record, *after, *outcome, reason.clone()));
+                sections.insert(*section, section_state(*section, state, record, *after, *outcome, reason.clone()));
             }
             if *outcome == Outcome::Complete {
                 confirm_components(cmdb, record, *ci, *section);
@@ -72,7 +114,14 @@ pub fn apply(cmdb: &mut Cmdb, record: &Record, event: &CiEvent, content: &dyn Co
                 create(cmdb, record, product(*id, name, key, record));
             }
         }
-        CiEvent::RelationsChanged { changes } => changes.iter().for_each(|change| cmdb.links.apply(change)),
+        CiEvent::RelationsChanged { changes } => {
+            for change in changes {
+                cmdb.links.apply(change);
+                for id in change.ends() {
+                    touch(cmdb, record, id);
+                }
+            }
+        }
         CiEvent::PolicySet { policy } => {
             cmdb.policy.clone_from(policy);
             cmdb.policy_revision = record.revision;
@@ -123,17 +172,24 @@ fn create(cmdb: &mut Cmdb, record: &Record, ci: Ci) {
         cmdb.keys.insert((ci.class, key.clone()), ci.id);
     }
     if let Some(parent) = ci.parent {
+        touch(cmdb, record, parent);
         cmdb.components.entry(parent).or_default().insert(ci.id);
         cmdb.contained.insert(ci.id, (record.at, record.at));
     }
     cmdb.cis.insert(ci.id, ci);
 }
 
-/// The CI, with its change noted.
-fn touch<'a>(cmdb: &'a mut Cmdb, record: &Record, id: CiId) -> Option<&'a mut Ci> {
+/// The CI, with a change noted that is not part of its history.
+fn touch_quietly<'a>(cmdb: &'a mut Cmdb, record: &Record, id: CiId) -> Option<&'a mut Ci> {
     let ci = cmdb.cis.get_mut(&id)?;
     ci.updated_at = record.at;
     ci.revision = record.revision;
+    Some(ci)
+}
+
+/// The CI, with its change noted.
+pub(super) fn touch<'a>(cmdb: &'a mut Cmdb, record: &Record, id: CiId) -> Option<&'a mut Ci> {
+    let ci = touch_quietly(cmdb, record, id)?;
     if ci.history.last() != Some(&record.revision) {
         ci.history.push(record.revision);
         trim(&mut ci.history, CI_HISTORY);
@@ -207,6 +263,7 @@ fn forget_fact(facts: &mut BTreeMap<String, Vec<CiId>>, fact: &str, id: CiId) {
 
 /// The state of a section after a collection. A partial content never replaces a complete one: what is not in it is unknown, not gone.
 fn section_state(
+    section: SectionName,
     known: Option<SectionState>,
     record: &Record,
     after: Option<ContentHash>,
@@ -230,7 +287,7 @@ fn section_state(
     {
         state.since = record.at;
         state.history.push((record.at, content));
-        trim(&mut state.history, SECTION_HISTORY);
+        trim(&mut state.history, if is_volatile(section) { VOLATILE_HISTORY } else { SECTION_HISTORY });
     }
     state
 }

@@ -4,7 +4,8 @@
 //! What the other one gained is noted in a [`Merge`], so that taking the merge back leaves both as they were before, save for
 //! what their sources have said since.
 
-use super::{Ci, Cmdb, Lifecycle, Proposal, Relation, SectionState, Source};
+use super::fold::touch;
+use super::{Cmdb, Lifecycle, Proposal, Relation, SectionState, Source};
 use crate::actor::Actor;
 use crate::id::CiId;
 use crate::{Content, Record};
@@ -51,18 +52,17 @@ pub struct Merge {
 
 /// Remembers that `from` was merged. Its parts, relations and attributes have moved by events of their own.
 pub(super) fn merged(cmdb: &mut Cmdb, record: &Record, from: CiId, merge: &Merge, content: &dyn Content) {
-    let Some(lost) = cmdb.cis.get_mut(&from) else { return };
-    lost.duplicate_of = Some(merge.into);
-    note(lost, record);
+    if let Some(lost) = touch(cmdb, record, from) {
+        lost.duplicate_of = Some(merge.into);
+    }
     for duplicate in cmdb.cis.values_mut().filter(|ci| ci.duplicate_of == Some(from)) {
         duplicate.duplicate_of = Some(merge.into);
     }
-    if let Some(kept) = cmdb.cis.get_mut(&merge.into) {
+    if let Some(kept) = touch(cmdb, record, merge.into) {
         for (name, state) in &merge.sections {
             kept.sections.entry(*name).or_insert_with(|| state.clone());
         }
         kept.tags.extend(merge.tags.iter().cloned());
-        note(kept, record);
     }
     for key in &merge.natives {
         cmdb.natives.insert(key.clone(), merge.into);
@@ -87,11 +87,10 @@ pub(super) fn unmerged(cmdb: &mut Cmdb, record: &Record, from: CiId, content: &d
             duplicate.duplicate_of = Some(from);
         }
     }
-    if let Some(lost) = cmdb.cis.get_mut(&from) {
+    if let Some(lost) = touch(cmdb, record, from) {
         lost.duplicate_of = None;
-        note(lost, record);
     }
-    if let Some(kept) = cmdb.cis.get_mut(&merge.into) {
+    if let Some(kept) = touch(cmdb, record, merge.into) {
         for (name, state) in &merge.sections {
             if kept.sections.get(name) == Some(state) {
                 kept.sections.remove(name);
@@ -101,7 +100,6 @@ pub(super) fn unmerged(cmdb: &mut Cmdb, record: &Record, from: CiId, content: &d
         if !kept.attributes.contains_key("hostname") {
             kept.name.clone_from(&merge.name);
         }
-        note(kept, record);
     }
     for (part, seen) in &merge.parts {
         if cmdb.cis.get(part).is_some_and(|part| part.parent == Some(from)) {
@@ -120,14 +118,6 @@ pub(super) fn unmerged(cmdb: &mut Cmdb, record: &Record, from: CiId, content: &d
     cmdb.software.remove(merge.into);
     cmdb.index_software(merge.into, content);
     cmdb.index_software(from, content);
-}
-
-fn note(ci: &mut Ci, record: &Record) {
-    ci.updated_at = record.at;
-    ci.revision = record.revision;
-    if ci.history.last() != Some(&record.revision) {
-        ci.history.push(record.revision);
-    }
 }
 
 /// Whether a proposal came to the staying record with the merge or from a source that came with it.

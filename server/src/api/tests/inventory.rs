@@ -64,7 +64,7 @@ impl Host {
         hash
     }
 
-    async fn report(&mut self, sections: Vec<Section>) {
+    pub(super) async fn report(&mut self, sections: Vec<Section>) {
         let report = self.prepare(sections).await;
         self.push(Payload::Report(report)).await;
     }
@@ -105,7 +105,7 @@ impl Host {
     }
 }
 
-fn system() -> Section {
+pub(super) fn system() -> Section {
     Section::System(vec![System {
         manufacturer: Some("Dell Inc.".into()),
         product: Some("PowerEdge R640".into()),
@@ -118,11 +118,11 @@ fn system() -> Section {
     }])
 }
 
-fn os() -> Section {
+pub(super) fn os() -> Section {
     Section::Os(vec![Os { id: Some("debian".into()), version: Some("12".into()), ..Os::default() }])
 }
 
-fn packages(list: &[(&str, &str)]) -> Section {
+pub(super) fn packages(list: &[(&str, &str)]) -> Section {
     let package = |(name, version): &(&str, &str)| Package {
         name: (*name).into(),
         version: (*version).into(),
@@ -133,7 +133,7 @@ fn packages(list: &[(&str, &str)]) -> Section {
     Section::Packages(list.iter().map(package).collect())
 }
 
-fn disks() -> Section {
+pub(super) fn disks() -> Section {
     Section::Disks(vec![Disk { name: "sda".into(), model: Some("=cmd|calc".into()), serial: Some("S4NB123".into()), ..Disk::default() }])
 }
 

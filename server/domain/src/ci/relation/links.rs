@@ -31,6 +31,17 @@ pub enum Change {
     },
 }
 
+impl Change {
+    /// The two CIs that it is about.
+    #[must_use]
+    pub fn ends(&self) -> [CiId; 2] {
+        match self {
+            Self::Set { relation } => [relation.from, relation.to],
+            Self::Removed { from, to, .. } => [*from, *to],
+        }
+    }
+}
+
 /// Kind and both ends.
 type Key = (CiId, RelationKind, CiId);
 
