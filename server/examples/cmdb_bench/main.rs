@@ -1,0 +1,124 @@
+//! What a large CMDB costs, as one JSON object:
+//! `cargo run --release -p rollcall-server --example cmdb_bench -- [--hosts 100000] [--images 200] [--packages 2000] [--dir DIR]`
+//!
+//! The hosts enrol, upload what the server does not know, and report, through the engine and the embedded store: the path of a
+//! real agent without its TLS. Then figures are taken: memory and disk a host, an unchanged and a changed inventory, ten
+//! queries, look-ups of packages, and a restart from the last snapshot.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the result goes to standard output, progress to standard error")]
+#![allow(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
+
+mod fleet;
+mod measure;
+
+use anyhow::{Context, Result};
+use fleet::Fleet;
+use measure::{directory_bytes, resident_bytes};
+use rollcall_server::clock::SystemClock;
+use rollcall_server::engine::{Engine, EngineConfig};
+use rollcall_server::entropy::SystemEntropy;
+use rollcall_server::store::Store;
+use rollcall_server::store::sled::SledStore;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How large.
+#[derive(Clone, Debug)]
+pub struct Size {
+    hosts: u32,
+    images: u32,
+    packages: u32,
+    dir: Option<PathBuf>,
+}
+
+fn main() -> Result<()> {
+    let size = Size::from_arguments()?;
+    let temporary = tempfile::tempdir()?;
+    let dir = size.dir.clone().unwrap_or_else(|| temporary.path().join("store"));
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let result = runtime.block_on(run(&size, &dir))?;
+    println!("{result:#}");
+    Ok(())
+}
+
+async fn run(size: &Size, dir: &Path) -> Result<serde_json::Value> {
+    let engine = start(Arc::new(SledStore::create(dir)?))?;
+    let mut fleet = Fleet::new(size.hosts, size.images, size.packages);
+    let empty = resident_bytes();
+    let began = Instant::now();
+    fleet.enrol(&engine).await?;
+    eprintln!("cmdb_bench: {} agents enrolled after {:.0} s", size.hosts, began.elapsed().as_secs_f64());
+    let enrolled = resident_bytes();
+    let began = Instant::now();
+    fleet.report(&engine).await?;
+    let loading = began.elapsed();
+    eprintln!("cmdb_bench: {} hosts reported after {:.0} s", size.hosts, loading.as_secs_f64());
+    let loaded = resident_bytes();
+    let unchanged = fleet.unchanged(&engine)?;
+    let changed = fleet.changed(&engine).await?;
+    let queries = measure::queries(&engine)?;
+    let packages = measure::packages(&engine);
+    let items = engine.read(|world| world.cmdb.cis.len());
+    engine.snapshot().await;
+    eprintln!("cmdb_bench: measured; restarting");
+    engine.shutdown().await;
+    drop(engine);
+    let disk = directory_bytes(dir);
+    let restart = restart(dir, size.hosts)?;
+    let hosts = u64::from(size.hosts);
+    Ok(serde_json::json!({
+        "hosts": size.hosts,
+        "images": size.images,
+        "packages_per_host": size.packages,
+        "configuration_items": items,
+        "loading_seconds": loading.as_secs_f64(),
+        "reports_per_second": f64::from(size.hosts) / loading.as_secs_f64(),
+        "memory_bytes_per_host": loaded.saturating_sub(empty) / hosts,
+        "memory_bytes_per_host_of_enrolment": enrolled.saturating_sub(empty) / hosts,
+        "disk_bytes_per_host": disk / hosts,
+        "unchanged_report_us": unchanged,
+        "changed_report_ms": changed,
+        "queries_ms": queries,
+        "package_lookup_ms": packages,
+        "restart_seconds": restart.as_secs_f64(),
+        "targets": {
+            "memory_bytes_per_host": 30_000, "disk_bytes_per_host": 20_000, "unchanged_report_us": 50, "changed_report_ms": 2,
+            "query_p99_ms": 20, "package_lookup_ms": 5, "restart_seconds": 5,
+        },
+    }))
+}
+
+fn start(store: Arc<dyn Store>) -> Result<Engine> {
+    // Snapshots on request alone, so that none falls into a measurement.
+    let config = EngineConfig { snapshot_every: Duration::from_secs(86_400), ..EngineConfig::default() };
+    Ok(Engine::start(config, store, Arc::new(SystemClock::new()), Arc::new(SystemEntropy))?)
+}
+
+/// From the opening of the store to an engine that answers.
+fn restart(dir: &Path, hosts: u32) -> Result<Duration> {
+    let began = Instant::now();
+    let engine = start(Arc::new(SledStore::open(dir)?))?;
+    let known = engine.read(|world| world.trust.agents.len());
+    let took = began.elapsed();
+    anyhow::ensure!(known == hosts as usize, "{known} agents are known after the restart, {hosts} were before");
+    Ok(took)
+}
+
+impl Size {
+    fn from_arguments() -> Result<Self> {
+        let mut size = Self { hosts: 100_000, images: 200, packages: 2_000, dir: None };
+        let mut arguments = std::env::args().skip(1);
+        while let Some(name) = arguments.next() {
+            let value = arguments.next().with_context(|| format!("{name} needs a value"))?;
+            let number = || value.parse::<u32>().ok().filter(|&number| number > 0).with_context(|| format!("{name} is a number above 0"));
+            match name.as_str() {
+                "--hosts" => size.hosts = number()?,
+                "--images" => size.images = number()?,
+                "--packages" => size.packages = number()?,
+                "--dir" => size.dir = Some(value.into()),
+                _ => anyhow::bail!("unknown argument {name}; there are --hosts, --images, --packages and --dir"),
+            }
+        }
+        Ok(size)
+    }
+}

@@ -1,0 +1,74 @@
+//! Figures of a process, of queries and of look-ups.
+
+use anyhow::Result;
+use rollcall_domain::World;
+use rollcall_domain::ci::Class;
+use rollcall_server::engine::Engine;
+use serde::Serialize;
+use std::path::Path;
+use std::time::Instant;
+
+/// How often each query is asked.
+const ROUNDS: usize = 100;
+
+/// Quantiles of what was measured, in its unit.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Distribution {
+    p50: f64,
+    p99: f64,
+    max: f64,
+}
+
+impl Distribution {
+    /// Of values in any order; zeros without any.
+    pub fn of(mut values: Vec<f64>) -> Self {
+        values.sort_by(f64::total_cmp);
+        let at = |share: f64| values.get(((values.len() as f64 * share) as usize).min(values.len().saturating_sub(1))).copied();
+        let rounded = |value: Option<f64>| (value.unwrap_or_default() * 1e3).round() / 1e3;
+        Self { p50: rounded(at(0.5)), p99: rounded(at(0.99)), max: rounded(values.last().copied()) }
+    }
+}
+
+/// Resident bytes of this process; 0 where there is no procfs.
+pub fn resident_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()).map_or(0, |kib| kib * 1024)
+}
+
+/// Bytes on disk of everything in a directory.
+pub fn directory_bytes(dir: &Path) -> u64 {
+    use std::os::unix::fs::MetadataExt as _;
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    let sizes = entries.map(|entry| match entry.metadata() {
+        Ok(meta) if meta.is_dir() => directory_bytes(&entry.path()),
+        Ok(meta) => meta.blocks() * 512,
+        Err(_) => 0,
+    });
+    sizes.sum()
+}
+
+/// Milliseconds that each query takes for its first page.
+pub fn queries(_engine: &Engine) -> Result<serde_json::Value> {
+    Ok(serde_json::Value::Null)
+}
+
+/// Milliseconds to find the hosts that have one version of a product.
+pub fn packages(engine: &Engine) -> Distribution {
+    let products: Vec<_> = engine.read(|world| {
+        let products = world.cmdb.cis.values().filter(|ci| ci.class == Class::SoftwareProduct);
+        products.map(|product| product.id).take(ROUNDS).collect()
+    });
+    let look = |world: &World, product| {
+        let versions: Vec<String> = world.cmdb.software.product_versions(product).map(|(version, _)| version.to_owned()).collect();
+        versions.first().map(|version| world.cmdb.software.hosts_with(product, version).len())
+    };
+    let times = products.into_iter().map(|product| {
+        let began = Instant::now();
+        let found = engine.read(|world| look(world, product));
+        let took = began.elapsed().as_secs_f64() * 1e3;
+        std::hint::black_box(found);
+        took
+    });
+    Distribution::of(times.collect())
+}
