@@ -1,5 +1,6 @@
 //! Configuration items: one record per real thing, and a reason for every value.
 
+pub mod attribute;
 pub mod changes;
 pub mod class;
 pub mod compare;
@@ -7,6 +8,7 @@ pub mod decide;
 pub mod explain;
 pub mod fold;
 pub mod identify;
+pub mod ledger;
 pub mod merge;
 pub mod normalise;
 pub mod past;
@@ -19,6 +21,7 @@ pub mod upkeep;
 #[cfg(test)]
 mod testing;
 
+pub use attribute::{Attribute, Attributes, Lock, Method, Proposal};
 pub use class::Class;
 pub use merge::Merge;
 pub use review::ReviewTask;
@@ -28,6 +31,7 @@ use crate::id::{CiId, TaskId};
 use rollcall_shared::message::{Loss, Report};
 use rollcall_shared::{AgentId, ContentHash, Outcome, SectionName, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Where a CI is in its life.
@@ -69,8 +73,8 @@ impl Lifecycle {
     }
 }
 
-/// A value of an attribute.
-#[derive(Clone, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
+/// A value of an attribute. Numbers are finite.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum AttributeValue {
     /// Yes or no.
@@ -96,6 +100,40 @@ impl std::fmt::Display for AttributeValue {
         }
     }
 }
+
+impl Ord for AttributeValue {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let kind = |value: &Self| match value {
+            Self::Boolean(_) => 0,
+            Self::Integer(_) => 1,
+            Self::Number(_) => 2,
+            Self::Text(_) => 3,
+            Self::List(_) => 4,
+        };
+        match (self, other) {
+            (Self::Boolean(a), Self::Boolean(b)) => a.cmp(b),
+            (Self::Integer(a), Self::Integer(b)) => a.cmp(b),
+            (Self::Number(a), Self::Number(b)) => a.total_cmp(b),
+            (Self::Text(a), Self::Text(b)) => a.cmp(b),
+            (Self::List(a), Self::List(b)) => a.cmp(b),
+            _ => kind(self).cmp(&kind(other)),
+        }
+    }
+}
+
+impl PartialOrd for AttributeValue {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for AttributeValue {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for AttributeValue {}
 
 /// Where a value comes from, in descending trust when nothing else decides.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -132,34 +170,6 @@ pub enum Reporter {
     },
 }
 
-/// What one source says of one attribute.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Proposal {
-    /// The value.
-    pub value: AttributeValue,
-    /// Who says so.
-    pub source: Source,
-    /// When it was measured or asserted; only moves forward for one source.
-    pub observed_at: Timestamp,
-    /// How, such as `section system` or `api`.
-    pub method: String,
-}
-
-/// An attribute with every source's proposal. Asserted (by people) and observed (by agents) values that differ are drift.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Attribute {
-    /// The value that counts.
-    pub value: AttributeValue,
-    /// Whose value it is.
-    pub source: Source,
-    /// Why it won, in words for people.
-    pub reason: String,
-    /// All proposals, at most one a source.
-    pub proposals: Vec<Proposal>,
-    /// Whether an asserted and an observed proposal differ.
-    pub drift: bool,
-}
-
 /// What is known of one section of a host now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SectionState {
@@ -176,6 +186,9 @@ pub struct SectionState {
     pub since: Timestamp,
     /// Earlier contents, oldest first: from when each held. The current one is last. At most [`fold::SECTION_HISTORY`]; the log has them all.
     pub history: Vec<(Timestamp, ContentHash)>,
+    /// Whether what followed from it was withdrawn, so that the same content is news once.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reverted: bool,
 }
 
 /// A configuration item.
@@ -194,7 +207,7 @@ pub struct Ci {
     /// The CI that contains it, for components.
     pub parent: Option<CiId>,
     /// By name.
-    pub attributes: BTreeMap<String, Attribute>,
+    pub attributes: Attributes,
     /// For hosts: what their agent reports.
     pub sections: BTreeMap<SectionName, SectionState>,
     /// For hosts: what other systems deliver, by the name of the feed. It counts where the agent says nothing.
@@ -350,6 +363,7 @@ pub struct AttributeChange {
     /// The value that counted before.
     pub before: Option<AttributeValue>,
     /// As it is now, proposals included; `None` when it is gone.
+    #[serde(serialize_with = "attribute::serialize_shown")]
     pub after: Option<Attribute>,
 }
 
@@ -487,6 +501,59 @@ pub enum CiEvent {
         /// In any order; each names one relation of one source.
         changes: Vec<relation::Change>,
     },
+    /// A person decided that an attribute has this value for now.
+    AttributeLocked {
+        /// Of which CI.
+        ci: CiId,
+        /// Name of the attribute.
+        attribute: String,
+        /// The value that counted before.
+        before: Option<AttributeValue>,
+        /// The decision.
+        lock: Lock,
+    },
+    /// The computed value of an attribute counts again.
+    AttributeUnlocked {
+        /// Of which CI.
+        ci: CiId,
+        /// Name of the attribute.
+        attribute: String,
+        /// Why.
+        cause: UnlockCause,
+        /// The value that was locked.
+        before: AttributeValue,
+        /// The value that counts now.
+        after: Option<AttributeValue>,
+    },
+    /// A source said again all that it had said of these CIs; written for sources whose words go stale, some times in each
+    /// refresh duration.
+    SourceConfirmed {
+        /// Who.
+        source: Source,
+        /// Of what.
+        cis: Vec<CiId>,
+    },
+    /// The proposals for these CIs were weighed anew under the policy as it is; what that changed came before.
+    CisWeighed {
+        /// Which.
+        cis: Vec<CiId>,
+    },
+    /// A person began to withdraw all that a source has said.
+    RevertStarted {
+        /// Which source.
+        source: Source,
+        /// Why.
+        reason: String,
+    },
+    /// All that a source had said of these CIs was withdrawn; what that changed came before.
+    SourceReverted {
+        /// Which source.
+        source: Source,
+        /// By id.
+        cis: Vec<CiId>,
+        /// Whether that was all.
+        complete: bool,
+    },
     /// How things are identified and reconciled was decided anew.
     PolicySet {
         /// The whole of it.
@@ -531,6 +598,35 @@ pub enum CiEvent {
     },
 }
 
+/// Why a lock ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UnlockCause {
+    /// Its time was over.
+    Expired,
+    /// A person ended it.
+    Withdrawn,
+    /// A person accepted what was observed.
+    Accepted,
+    /// All that the person who locked it had said was withdrawn.
+    Reverted,
+}
+
+/// A source whose words are being withdrawn, in portions.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Revert {
+    /// Why.
+    pub reason: String,
+    /// Who wants it.
+    pub by: Actor,
+    /// When it began; what the source says of CIs that came later stays.
+    pub started_at: Timestamp,
+    /// The last CI that is done.
+    pub after: Option<CiId>,
+    /// CIs that are done.
+    pub cis: u64,
+}
+
 /// What people ask of configuration items.
 #[derive(Clone, Debug, PartialEq)]
 pub enum CiCommand {
@@ -553,6 +649,46 @@ pub enum CiCommand {
         reason: String,
         /// Revision that the person saw.
         expected: Option<u64>,
+    },
+    /// Decide that an attribute has a value for now, whatever anybody says.
+    Lock {
+        /// Of which CI.
+        ci: CiId,
+        /// Name of the attribute.
+        attribute: String,
+        /// The value; the one that counts now unless given.
+        value: Option<AttributeValue>,
+        /// Why.
+        reason: String,
+        /// When the computed value counts again.
+        expires_at: Timestamp,
+        /// Revision that the person saw.
+        expected: Option<u64>,
+    },
+    /// Let the computed value of an attribute count again.
+    Unlock {
+        /// Of which CI.
+        ci: CiId,
+        /// Name of the attribute.
+        attribute: String,
+        /// Revision that the person saw.
+        expected: Option<u64>,
+    },
+    /// Withdraw what people say of an attribute, because what machines observe is right.
+    AcceptObserved {
+        /// Of which CI.
+        ci: CiId,
+        /// Name of the attribute.
+        attribute: String,
+        /// Revision that the person saw.
+        expected: Option<u64>,
+    },
+    /// Withdraw all that a source has said.
+    RevertSource {
+        /// Which.
+        source: Source,
+        /// Why.
+        reason: String,
     },
     /// Take in an inventory from another system; its content is stored.
     Deliver {
@@ -638,6 +774,18 @@ pub struct Cmdb {
     /// What changed lately in the fleet, bundled.
     #[serde(default)]
     pub changes: changes::Changes,
+    /// When the policy was set.
+    #[serde(default)]
+    pub policy_set_at: Timestamp,
+    /// Items whose proposals are to be weighed anew, as the policy or their class has changed.
+    #[serde(default)]
+    pub unsettled: BTreeSet<CiId>,
+    /// When sources last confirmed all that they had said of an item; for sources with a refresh duration.
+    #[serde(default)]
+    pub confirmed: BTreeMap<CiId, Vec<(Source, Timestamp)>>,
+    /// Sources whose words are being withdrawn.
+    #[serde(default, with = "crate::world::pairs")]
+    pub reverts: BTreeMap<Source, Revert>,
     /// Work for people: open, and settled lately.
     pub reviews: BTreeMap<TaskId, ReviewTask>,
     /// Declared losses, latest last, at most 100 an agent.
@@ -645,6 +793,9 @@ pub struct Cmdb {
     /// Which packages are installed where: a projection of section content, rebuilt and never stored.
     #[serde(skip)]
     pub software: software::SoftwareIndex,
+    /// Whose word is where: a projection of the attributes, rebuilt and never stored.
+    #[serde(skip)]
+    pub ledger: ledger::Ledger,
 }
 
 impl Ci {
@@ -658,7 +809,7 @@ impl Ci {
             status: Lifecycle::Operational,
             key: None,
             parent: None,
-            attributes: BTreeMap::new(),
+            attributes: Attributes::default(),
             sections: BTreeMap::new(),
             feeds: BTreeMap::new(),
             tags: BTreeSet::new(),
@@ -670,10 +821,11 @@ impl Ci {
         }
     }
 
-    /// What the newest agent says of an attribute, else the newest feed; whatever people assert.
+    /// What the newest agent says of an attribute, else the newest feed; whatever people assert and the policy prefers. What
+    /// identifies a machine is decided by this alone.
     #[must_use]
     pub fn observed(&self, name: &str) -> Option<&Proposal> {
-        let measured = self.attributes.get(name)?.proposals.iter().filter(|proposal| !decide::reconcile::is_person(&proposal.source));
+        let measured = self.attributes.get(name)?.proposals().iter().filter(|proposal| !proposal.source().is_person());
         measured.max_by_key(|proposal| decide::reconcile::precedence(proposal))
     }
 
@@ -695,7 +847,7 @@ impl Ci {
     /// What the newest agent says of an attribute that is a text.
     #[must_use]
     pub fn observed_text(&self, name: &str) -> Option<&str> {
-        match &self.observed(name)?.value {
+        match self.observed(name)?.value() {
             AttributeValue::Text(text) => Some(text),
             _ => None,
         }
@@ -750,6 +902,12 @@ impl std::fmt::Display for Reporter {
 }
 
 impl Source {
+    /// Whether it is a person.
+    #[must_use]
+    pub fn is_person(&self) -> bool {
+        matches!(self, Self::Person { .. })
+    }
+
     /// The source that an actor stands for.
     #[must_use]
     pub fn of(actor: &Actor) -> Self {

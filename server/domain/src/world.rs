@@ -142,6 +142,7 @@ impl World {
     /// Rebuilds what is never stored (indexes over content) after a snapshot was loaded.
     pub fn rebuild_projections(&mut self, content: &dyn Content) {
         self.cmdb.rebuild_software(content);
+        self.cmdb.rebuild_ledger();
         let Self { telemetry, rules, trust, cmdb, .. } = self;
         let ci = |agent| trust.agents.get(&agent).and_then(|agent: &trust::Agent| agent.ci);
         telemetry.rebuild(rules, |agent| ci(agent).and_then(|ci| cmdb.cis.get(&ci)).map(|ci| ci.class), content);

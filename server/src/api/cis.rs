@@ -152,7 +152,8 @@ pub async fn get_ci(
         None => show(&api, id),
         Some(moment) => {
             let then = past::ci_at(&api, id, moment).await?;
-            Ok(answer::resource(&Ci::from(&then), then.revision))
+            // The reasons are those of the policy as it is now; as it was it is in the log.
+            api.engine.read(|world| Ok(answer::resource(&Ci::new(world, &then), then.revision)))
         }
     }
 }
@@ -234,7 +235,7 @@ pub fn find(world: &World, id: CiId) -> Result<&ci::Ci, ApiError> {
 
 /// The configuration item as it is.
 pub fn show(api: &Api, id: CiId) -> Result<Response, ApiError> {
-    api.engine.read(|world| find(world, id).map(|ci| answer::resource(&Ci::from(ci), ci.revision)))
+    api.engine.read(|world| find(world, id).map(|ci| answer::resource(&Ci::new(world, ci), ci.revision)))
 }
 
 /// What a configuration item belongs together with, each under the other side's id.
@@ -283,7 +284,7 @@ impl<'a> Filter<'a> {
             && self.query.name.as_ref().is_none_or(|name| ci.name == *name)
             && self.text.as_ref().is_none_or(|text| ci.name.to_lowercase().contains(text))
             && self.parent.is_none_or(|parent| ci.parent == Some(parent))
-            && self.attribute.is_none_or(|(name, value)| ci.attributes.get(name).is_some_and(|known| has_value(&known.value, value)))
+            && self.attribute.is_none_or(|(name, value)| ci.attributes.get(name).is_some_and(|known| has_value(known.value(), value)))
     }
 }
 

@@ -3,7 +3,7 @@
 
 use crate::actor::Actor;
 use crate::alert::{AlertEvent, AlertState};
-use crate::ci::{Attribute, AttributeValue, Ci, Class, Source};
+use crate::ci::{Attribute, AttributeValue, Ci, Class, Method, Proposal, Source};
 use crate::command::Command;
 use crate::context::{Content, Context, CountingIds};
 use crate::id::{CiId, Family, IncidentId, ProblemId, TokenId};
@@ -16,7 +16,7 @@ use crate::{Event, Record, Rejection, World};
 use rollcall_shared::enrol::AgentStatus;
 use rollcall_shared::message::Side;
 use rollcall_shared::sample::{SampleSet, Series};
-use rollcall_shared::{AgentId, ContentHash, Section, Timestamp};
+use rollcall_shared::{AgentId, ContentHash, Section, SectionName, Timestamp};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
@@ -90,9 +90,8 @@ pub(crate) fn person() -> Actor {
 }
 
 pub(crate) fn text(value: &str) -> Attribute {
-    let source = Source::Agent { id: agent(1) };
-    let value = AttributeValue::Text(value.into());
-    Attribute { value, source, reason: String::new(), proposals: Vec::new(), drift: false }
+    let (value, source) = (AttributeValue::Text(value.into()), Source::Agent { id: agent(1) });
+    Attribute::sole(Proposal::new(value, source, Timestamp(0), Method::Section(SectionName::System)))
 }
 
 impl Scenario {

@@ -4,7 +4,7 @@
 //! and what changes all the time (processes, connections) is not in it. Changes that the same hosts went through on one day
 //! are one bundle: an upgrade run is one thing that somebody did, not three hundred.
 
-use super::{AttributeChange, AttributeValue, CiEvent, Class, Cmdb, Lifecycle, PackageChange, normalise};
+use super::{Attribute, AttributeChange, AttributeValue, CiEvent, Class, Cmdb, Lifecycle, PackageChange, normalise};
 use crate::Record;
 use crate::id::{CiId, Family};
 use rollcall_shared::Timestamp;
@@ -170,7 +170,7 @@ fn package(change: &PackageChange) -> Change {
 
 /// `None` when only the proposals differ and the value that counts does not.
 fn attribute(change: &AttributeChange) -> Option<Change> {
-    let after = change.after.as_ref().map(|attribute| &attribute.value);
+    let after = change.after.as_ref().map(Attribute::value);
     if change.before.as_ref() == after {
         return None;
     }

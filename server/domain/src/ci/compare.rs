@@ -40,9 +40,9 @@ pub struct SectionDifference {
 /// Compares. Content that cannot be read counts as absent.
 #[must_use]
 pub fn compare(left: &Ci, right: &Ci, content: &dyn Content) -> Comparison {
-    let names: BTreeSet<&String> = left.attributes.keys().chain(right.attributes.keys()).collect();
-    let value = |ci: &Ci, name: &String| ci.attributes.get(name).map(|attribute| attribute.value.clone());
-    let pairs = names.into_iter().map(|name| (name.clone(), value(left, name), value(right, name)));
+    let names: BTreeSet<&str> = left.attributes.keys().chain(right.attributes.keys()).collect();
+    let value = |ci: &Ci, name: &str| ci.attributes.get(name).map(|attribute| attribute.value().clone());
+    let pairs = names.into_iter().map(|name| (name.to_owned(), value(left, name), value(right, name)));
     let (equal, attributes): (Vec<_>, Vec<_>) = pairs.partition(|(_, left, right)| left == right);
     let (mut sections, mut equal_sections) = (Vec::new(), Vec::new());
     for &name in SectionName::ALL {

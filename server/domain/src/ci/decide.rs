@@ -1,19 +1,23 @@
 //! Decisions on configuration items: reports of agents and assertions of people become events.
 //!
 //! Nothing here changes state or loses a source's word: every proposal is kept, and one visible function,
-//! [`reconcile::precedence`], says which one counts.
+//! [`reconcile::Weighing`], says which one counts.
 
 mod assert;
 mod attributes;
 mod components;
+mod confirm;
+mod lock;
 mod merge;
 mod packages;
 pub mod reconcile;
 mod report;
+pub mod revert;
 mod review;
 
-pub use assert::{ASSERTED_ATTRIBUTES, VALUE_BYTES};
+pub use assert::{ASSERTED_ATTRIBUTES, VALUE_BYTES, check_attribute_name};
 pub use components::COMPONENTS_PER_HOST;
+pub use lock::ended as lock_ended;
 pub use merge::MERGED_AT_ONCE;
 pub use packages::SOFTWARE_CHANGES;
 pub use report::report;
@@ -31,12 +35,23 @@ pub fn command(world: &World, command: &CiCommand, context: &mut Context<'_>) ->
     let events = match command {
         CiCommand::AssertAttributes { ci, attributes, expected } => {
             let ci = assert::editable(world, *ci, *expected)?;
-            assert::attributes(ci, attributes, context)?
+            assert::attributes(&world.cmdb.policy.reconciliation, ci, attributes, context)?
         }
         CiCommand::SetStatus { ci, status, reason, expected } => {
             let ci = assert::editable(world, *ci, *expected)?;
             assert::status(ci, *status, reason)?
         }
+        CiCommand::Lock { ci, attribute, value, reason, expires_at, expected } => {
+            let ci = assert::editable(world, *ci, *expected)?;
+            let wanted = lock::Wanted { attribute, value: value.as_ref(), reason, expires_at: *expires_at };
+            lock::lock(ci, &wanted, context)?
+        }
+        CiCommand::Unlock { ci, attribute, expected } => lock::unlock(assert::editable(world, *ci, *expected)?, attribute)?,
+        CiCommand::AcceptObserved { ci, attribute, expected } => {
+            let ci = assert::editable(world, *ci, *expected)?;
+            lock::accept_observed(&world.cmdb.policy.reconciliation, ci, attribute)?
+        }
+        CiCommand::RevertSource { source, reason } => revert::begin(world, source, reason)?,
         CiCommand::Deliver { feed, key, report } => {
             let reporter = Reporter::Feed { name: feed.clone(), key: key.clone() };
             return self::report(world, &reporter, report, context);
@@ -48,6 +63,7 @@ pub fn command(world: &World, command: &CiCommand, context: &mut Context<'_>) ->
             if let Some(expected) = expected.filter(|&expected| expected != world.cmdb.policy_revision) {
                 return Err(Rejection::Stale { subject: "policy".into(), current: world.cmdb.policy_revision, expected });
             }
+            policy.validate()?;
             let news = **policy != world.cmdb.policy;
             news.then(|| CiEvent::PolicySet { policy: policy.clone() }).into_iter().collect()
         }

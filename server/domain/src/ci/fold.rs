@@ -3,9 +3,13 @@
 //! Total: an event about something unknown changes nothing, and an event that is applied again changes nothing more than its
 //! revision. No judgement is made here; indexes follow from what they index.
 
+mod provenance;
+
+use super::attribute::{Attribute, Method, Proposal};
 use super::identify::Fingerprint;
+use super::ledger::Ledger;
 use super::software::{self, Contents, PACKAGES_PER_HOST};
-use super::{Attribute, AttributeChange, AttributeValue, Ci, CiEvent, Class, Cmdb, Lifecycle, Proposal, SectionState, Source};
+use super::{AttributeChange, AttributeValue, Ci, CiEvent, Class, Cmdb, Lifecycle, SectionState, Source};
 use super::{changes, merge, review};
 use crate::id::{CiId, Family};
 use crate::{Content, Record};
@@ -79,9 +83,10 @@ pub fn apply(cmdb: &mut Cmdb, record: &Record, event: &CiEvent, content: &dyn Co
                 cmdb.natives.insert((feed.clone(), key.clone()), *ci);
             }
         }
-        CiEvent::CiReclassified { ci, after, .. } => {
-            if let Some(ci) = touch(cmdb, record, *ci) {
+        CiEvent::CiReclassified { ci: id, after, .. } => {
+            if let Some(ci) = touch(cmdb, record, *id) {
                 ci.class = *after;
+                provenance::unsettle(cmdb, *id);
             }
         }
         CiEvent::CiStatusChanged { ci, after, .. } => {
@@ -91,23 +96,7 @@ pub fn apply(cmdb: &mut Cmdb, record: &Record, event: &CiEvent, content: &dyn Co
         }
         CiEvent::CiMoved { ci, after, .. } => relocate(cmdb, record, *ci, *after),
         CiEvent::AttributesChanged { ci, changes } => change_attributes(cmdb, record, *ci, changes),
-        CiEvent::SectionChanged { ci, section, feed, after, outcome, reason, .. } => {
-            let host = if is_volatile(*section) { touch_quietly(cmdb, record, *ci) } else { touch(cmdb, record, *ci) };
-            if let Some(host) = host {
-                let sections = match feed {
-                    None => &mut host.sections,
-                    Some(feed) => host.feeds.entry(feed.clone()).or_default(),
-                };
-                let state = sections.remove(section);
-                sections.insert(*section, section_state(*section, state, record, *after, *outcome, reason.clone()));
-            }
-            if *outcome == Outcome::Complete {
-                confirm_components(cmdb, record, *ci, *section);
-            }
-            if *section == SectionName::Packages {
-                cmdb.index_software(*ci, content);
-            }
-        }
+        CiEvent::SectionChanged { .. } => change_section(cmdb, record, event, content),
         CiEvent::SoftwareChanged { ci, .. } => drop(touch(cmdb, record, *ci).map(|_| ())),
         CiEvent::ProductsDiscovered { products } => {
             for (id, name, key) in products {
@@ -125,7 +114,14 @@ pub fn apply(cmdb: &mut Cmdb, record: &Record, event: &CiEvent, content: &dyn Co
         CiEvent::PolicySet { policy } => {
             cmdb.policy.clone_from(policy);
             cmdb.policy_revision = record.revision;
+            provenance::weigh_anew(cmdb, record);
         }
+        CiEvent::AttributeLocked { .. }
+        | CiEvent::AttributeUnlocked { .. }
+        | CiEvent::SourceConfirmed { .. }
+        | CiEvent::CisWeighed { .. }
+        | CiEvent::RevertStarted { .. }
+        | CiEvent::SourceReverted { .. } => provenance::apply(cmdb, record, event, content),
         CiEvent::ReviewOpened { task } => drop(cmdb.reviews.insert(task.id, task.clone())),
         CiEvent::ReviewSettled { task, settled } => {
             if let Some(task) = cmdb.reviews.get_mut(task) {
@@ -143,16 +139,36 @@ pub fn apply(cmdb: &mut Cmdb, record: &Record, event: &CiEvent, content: &dyn Co
     }
 }
 
+fn change_section(cmdb: &mut Cmdb, record: &Record, event: &CiEvent, content: &dyn Content) {
+    let CiEvent::SectionChanged { ci, section, feed, after, outcome, reason, .. } = event else { return };
+    let host = if is_volatile(*section) { touch_quietly(cmdb, record, *ci) } else { touch(cmdb, record, *ci) };
+    if let Some(host) = host {
+        let is_first = feed.as_ref().is_some_and(|feed| !host.feeds.contains_key(feed));
+        let sections = match feed {
+            None => &mut host.sections,
+            Some(feed) => host.feeds.entry(feed.clone()).or_default(),
+        };
+        let state = sections.remove(section);
+        sections.insert(*section, section_state(*section, state, record, *after, *outcome, reason.clone()));
+        if let Some(name) = feed.clone().filter(|_| is_first) {
+            cmdb.ledger.deliver(*ci, &Source::Feed { name });
+        }
+    }
+    if *outcome == Outcome::Complete {
+        confirm_components(cmdb, record, *ci, *section);
+    }
+    if *section == SectionName::Packages {
+        cmdb.index_software(*ci, content);
+    }
+}
+
 fn product(id: CiId, name: &str, key: &str, record: &Record) -> Ci {
     let is_purl = key.starts_with("pkg:");
     let manager = if is_purl { key.strip_prefix("pkg:").and_then(|rest| rest.split('/').next()) } else { key.split('/').next() };
     let mut ci = Ci { key: Some(key.to_owned()), ..Ci::new(id, Class::SoftwareProduct, name, record.at, record.revision) };
     let mut set = |attribute: &str, value: &str| {
-        let value = AttributeValue::Text(value.to_owned());
-        let source = Source::of(&record.actor);
-        let proposal = Proposal { value: value.clone(), source: source.clone(), observed_at: record.at, method: "section packages".into() };
-        let reason = "as the package says of itself".to_owned();
-        ci.attributes.insert(attribute.to_owned(), Attribute { value, source, reason, proposals: vec![proposal], drift: false });
+        let (value, method) = (AttributeValue::Text(value.to_owned()), Method::Section(SectionName::Packages));
+        ci.attributes.insert(attribute.into(), Attribute::sole(Proposal::new(value, Source::of(&record.actor), record.at, method)));
     };
     set("name", name);
     if let Some(manager) = manager {
@@ -164,10 +180,11 @@ fn product(id: CiId, name: &str, key: &str, record: &Record) -> Ci {
     ci
 }
 
-fn create(cmdb: &mut Cmdb, record: &Record, ci: Ci) {
+fn create(cmdb: &mut Cmdb, record: &Record, mut ci: Ci) {
     if cmdb.cis.contains_key(&ci.id) {
         return;
     }
+    cmdb.ledger.adopt(&mut ci);
     if let Some(key) = &ci.key {
         cmdb.keys.insert((ci.class, key.clone()), ci.id);
     }
@@ -223,23 +240,30 @@ fn relocate(cmdb: &mut Cmdb, record: &Record, id: CiId, after: Option<CiId>) {
 }
 
 fn change_attributes(cmdb: &mut Cmdb, record: &Record, id: CiId, changes: &[AttributeChange]) {
-    let Some(ci) = touch(cmdb, record, id) else { return };
-    let is_host = id.family == Family::Host;
-    let before = if is_host { Fingerprint::of_host(ci).facts() } else { Vec::new() };
-    for change in changes {
-        match &change.after {
-            Some(attribute) => drop(ci.attributes.insert(change.name.clone(), attribute.clone())),
-            None => drop(ci.attributes.remove(&change.name)),
+    alter(cmdb, record, id, |ci, ledger| {
+        for change in changes {
+            provenance::set(ci, ledger, &change.name, change.after.clone());
         }
-    }
-    if !is_host {
+    });
+}
+
+/// Changes attributes, and whatever follows from them: what a host is called, what identifies it, what is due.
+pub(super) fn alter(cmdb: &mut Cmdb, record: &Record, id: CiId, change: impl FnOnce(&mut Ci, &mut Ledger)) {
+    let is_host = id.family == Family::Host;
+    if touch(cmdb, record, id).is_none() {
         return;
     }
+    let Cmdb { cis, ledger, .. } = cmdb;
+    let Some(ci) = cis.get_mut(&id) else { return };
+    let before = if is_host { Fingerprint::of_host(ci).facts() } else { Vec::new() };
+    change(ci, ledger);
+    ci.attributes.shrink();
     // A host is called by its host name, whoever's word for it counts.
-    if let Some(Attribute { value: AttributeValue::Text(name), .. }) = ci.attributes.get("hostname") {
-        ci.name.clone_from(name);
+    let name = ci.attributes.get("hostname").filter(|_| is_host).and_then(Attribute::text).map(str::to_owned);
+    if let Some(name) = name {
+        ci.name = name;
     }
-    let after = Fingerprint::of_host(ci).facts();
+    let after = if is_host { Fingerprint::of_host(ci).facts() } else { Vec::new() };
     for fact in before {
         if !after.contains(&fact) {
             forget_fact(&mut cmdb.facts, &fact, id);
@@ -251,6 +275,7 @@ fn change_attributes(cmdb: &mut Cmdb, record: &Record, id: CiId, changes: &[Attr
             hosts.insert(place, id);
         }
     }
+    provenance::settle(cmdb, id);
 }
 
 fn forget_fact(facts: &mut BTreeMap<String, Vec<CiId>>, fact: &str, id: CiId) {
@@ -270,8 +295,16 @@ fn section_state(
     outcome: Outcome,
     reason: Option<String>,
 ) -> SectionState {
-    let mut state =
-        known.unwrap_or(SectionState { hash: None, partial: None, outcome, reason: None, since: record.at, history: Vec::new() });
+    let mut state = known.unwrap_or(SectionState {
+        hash: None,
+        partial: None,
+        outcome,
+        reason: None,
+        since: record.at,
+        history: Vec::new(),
+        reverted: false,
+    });
+    state.reverted = false;
     let before = state.hash;
     match (outcome, after) {
         (Outcome::Complete, Some(content)) => (state.hash, state.partial) = (Some(content), None),
@@ -325,7 +358,9 @@ impl Cmdb {
     pub(super) fn index_software(&mut self, host: CiId, content: &dyn Content) {
         let counts = self.cis.get(&host).filter(|host| host.duplicate_of.is_none());
         let state = counts.and_then(|host| host.section(SectionName::Packages));
-        let Some((Some(complete), partial)) = state.map(|state| (state.hash, state.partial)) else { return };
+        let Some((Some(complete), partial)) = state.map(|state| (state.hash, state.partial)) else {
+            return self.software.remove(host);
+        };
         let contents = Contents { complete, partial: partial.filter(|&partial| partial != complete) };
         if self.software.set_known(host, contents) {
             return;

@@ -97,7 +97,7 @@ pub(super) fn unmerged(cmdb: &mut Cmdb, record: &Record, from: CiId, content: &d
             }
         }
         kept.tags.retain(|tag| !merge.tags.contains(tag));
-        if !kept.attributes.contains_key("hostname") {
+        if !kept.attributes.get("hostname").is_some() {
             kept.name.clone_from(&merge.name);
         }
     }
@@ -122,5 +122,6 @@ pub(super) fn unmerged(cmdb: &mut Cmdb, record: &Record, from: CiId, content: &d
 
 /// Whether a proposal came to the staying record with the merge or from a source that came with it.
 pub(super) fn came_with(merge: &Merge, attribute: &str, proposal: &Proposal) -> bool {
-    merge.new_sources.contains(&proposal.source) || merge.gained.get(attribute).is_some_and(|sources| sources.contains(&proposal.source))
+    let source = proposal.source();
+    merge.new_sources.contains(source) || merge.gained.get(attribute).is_some_and(|sources| sources.contains(source))
 }

@@ -3,6 +3,14 @@
 //! Everything has a default that is right for most; a policy that was never set is the default. Decisions read it from the
 //! state, so that a replay judges nothing anew.
 
+mod reconciliation;
+mod selector;
+
+pub use reconciliation::{AttributeRule, ClassRule, InsertRight, InsertRule, Order, Reconciliation, RefreshRule};
+pub use selector::{NotASelector, SOURCE_NAME_BYTES, Selector};
+
+use super::{Class, Source};
+use crate::Rejection;
 use serde::{Deserialize, Serialize};
 
 /// All of it.
@@ -22,12 +30,45 @@ pub struct Policy {
 #[serde(default, deny_unknown_fields)]
 pub struct Identification {}
 
-/// Whose value counts.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Reconciliation {}
-
 /// When something counts as gone.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Lifecycle {}
+
+impl Policy {
+    /// Checks all parts.
+    ///
+    /// # Errors
+    /// [`Rejection::Invalid`] names the first field that is wrong by its path, such as `reconciliation.refresh[2].seconds`.
+    pub fn validate(&self) -> Result<(), Rejection> {
+        self.identification.validate()?;
+        self.reconciliation.validate()?;
+        self.lifecycle.validate()
+    }
+}
+
+impl Identification {
+    /// Checks this part.
+    ///
+    /// # Errors
+    /// [`Rejection::Invalid`] names the field.
+    pub fn validate(&self) -> Result<(), Rejection> {
+        Ok(())
+    }
+}
+
+impl Lifecycle {
+    /// Checks this part.
+    ///
+    /// # Errors
+    /// [`Rejection::Invalid`] names the field.
+    pub fn validate(&self) -> Result<(), Rejection> {
+        Ok(())
+    }
+}
+
+/// What becomes of an item of a class that a source brings and nobody knows.
+#[must_use]
+pub fn may_insert(policy: &Policy, source: &Source, class: Class) -> InsertRight {
+    policy.reconciliation.may_insert(source, class)
+}

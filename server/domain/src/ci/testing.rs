@@ -136,6 +136,26 @@ impl Fleet {
         self.append(Actor::System, events.into_iter().map(Event::Ci).collect());
     }
 
+    /// A machine as a feed delivers it, a minute after what was before; the events that it caused.
+    pub fn deliver(
+        &mut self,
+        feed: &str,
+        key: &str,
+        collected: impl IntoIterator<Item = impl Into<Collected>>,
+    ) -> Result<Vec<CiEvent>, Rejection> {
+        let report = Box::new(self.prepare(collected));
+        self.command(feed, CiCommand::Deliver { feed: feed.into(), key: key.into(), report })
+    }
+
+    /// Lets time pass up to now plus `seconds`; the events that this caused at the end of it.
+    pub fn wait(&mut self, seconds: i64) -> Vec<CiEvent> {
+        self.now = Timestamp(self.now.0 + seconds * 1000);
+        let mut context = Context { now: self.now, actor: Actor::System, ids: &mut self.ids, content: &self.content };
+        let events = crate::ci::upkeep::tick(&self.world, &mut context);
+        self.append(Actor::System, events.clone());
+        ci_events(events)
+    }
+
     fn append(&mut self, actor: Actor, events: Vec<Event>) {
         for event in events {
             let revision = self.world.revision + 1;

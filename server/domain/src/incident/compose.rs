@@ -172,7 +172,7 @@ fn host_line(ci: &Ci) -> String {
 }
 
 fn fact(ci: &Ci, name: &str) -> Option<String> {
-    match &ci.attributes.get(name)?.value {
+    match ci.attributes.get(name)?.value() {
         AttributeValue::Text(text) if !text.trim().is_empty() => Some(cut(text, TITLE_CHARS)),
         _ => None,
     }

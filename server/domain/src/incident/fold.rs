@@ -237,7 +237,7 @@ fn package(change: &PackageChange) -> String {
 }
 
 fn attribute(change: &AttributeChange) -> String {
-    let after = change.after.as_ref().map(|attribute| &attribute.value);
+    let after = change.after.as_ref().map(|attribute| attribute.value());
     format!("{} {} → {}", change.name, shown(change.before.as_ref()), shown(after))
 }
 

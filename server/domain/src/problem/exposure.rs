@@ -82,7 +82,7 @@ pub trait Software {
 /// An attribute's text.
 #[must_use]
 pub fn attribute<'a>(ci: &'a Ci, name: &str) -> Option<&'a str> {
-    match &ci.attributes.get(name)?.value {
+    match ci.attributes.get(name)?.value() {
         AttributeValue::Text(text) => Some(text),
         _ => None,
     }

@@ -4,6 +4,7 @@ use super::word::{AttemptResult, Class, Lifecycle, Operation, Outcome, RelationK
 use super::{Time, texts};
 use rollcall_domain::World;
 use rollcall_domain::ci as domain;
+use rollcall_domain::ci::decide::reconcile;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -80,6 +81,35 @@ pub struct Proposal {
     pub observed_at: Time,
     /// How, such as `section system` or `api`.
     pub method: String,
+    /// Whether its source has not confirmed it in time, so that every other comes before it.
+    pub stale: bool,
+}
+
+/// A person's decision that an attribute has a value for now, whatever anybody says.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Lock {
+    /// The value that counts.
+    pub value: Value,
+    /// Whose decision.
+    pub source: Source,
+    /// Why.
+    pub reason: String,
+    /// Since when.
+    pub locked_at: Time,
+    /// When the computed value counts again.
+    pub expires_at: Time,
+}
+
+impl From<&domain::Lock> for Lock {
+    fn from(lock: &domain::Lock) -> Self {
+        Self {
+            value: Value(lock.value.clone()),
+            source: (&lock.source).into(),
+            reason: lock.reason.clone(),
+            locked_at: Time(lock.locked_at),
+            expires_at: Time(lock.expires_at),
+        }
+    }
 }
 
 /// An attribute: the value that counts, whose it is and why, and what every source says.
@@ -93,24 +123,34 @@ pub struct Attribute {
     pub reason: String,
     /// Whether an asserted and a measured value differ.
     pub drift: bool,
+    /// The lock on it; null without one.
+    pub lock: Option<Lock>,
     /// What every source says.
     pub proposals: Vec<Proposal>,
 }
 
-impl From<&domain::Attribute> for Attribute {
-    fn from(attribute: &domain::Attribute) -> Self {
-        let proposal = |one: &domain::Proposal| Proposal {
-            value: Value(one.value.clone()),
-            source: (&one.source).into(),
-            observed_at: Time(one.observed_at),
-            method: one.method.clone(),
-        };
+impl From<&domain::Proposal> for Proposal {
+    fn from(proposal: &domain::Proposal) -> Self {
         Self {
-            value: Value(attribute.value.clone()),
-            source: (&attribute.source).into(),
-            reason: attribute.reason.clone(),
-            drift: attribute.drift,
-            proposals: attribute.proposals.iter().map(proposal).collect(),
+            value: Value(proposal.value().clone()),
+            source: proposal.source().into(),
+            observed_at: Time(proposal.observed_at()),
+            method: proposal.method().to_string(),
+            stale: proposal.is_stale(),
+        }
+    }
+}
+
+impl Attribute {
+    /// The view of an attribute: the policy tells why the value counts.
+    pub fn new(world: &World, ci: &domain::Ci, name: &str, attribute: &domain::Attribute) -> Self {
+        Self {
+            value: Value(attribute.value().clone()),
+            source: attribute.source().into(),
+            reason: reconcile::reason(&world.cmdb.policy.reconciliation, ci, name, attribute),
+            drift: attribute.drifts(),
+            lock: attribute.lock().map(Into::into),
+            proposals: attribute.proposals().iter().map(Into::into).collect(),
         }
     }
 }
@@ -145,8 +185,10 @@ pub struct Ci {
     pub duplicate_of: Option<String>,
 }
 
-impl From<&domain::Ci> for Ci {
-    fn from(ci: &domain::Ci) -> Self {
+impl Ci {
+    /// The view of a configuration item with a reason for every value.
+    pub fn new(world: &World, ci: &domain::Ci) -> Self {
+        let attribute = |(name, attribute): (&str, &domain::Attribute)| (name.to_owned(), Attribute::new(world, ci, name, attribute));
         Self {
             id: ci.id.to_string(),
             class: ci.class.into(),
@@ -154,7 +196,7 @@ impl From<&domain::Ci> for Ci {
             status: ci.status.into(),
             key: ci.key.clone(),
             parent: ci.parent.map(|id| id.to_string()),
-            attributes: ci.attributes.iter().map(|(name, attribute)| (name.clone(), attribute.into())).collect(),
+            attributes: ci.attributes.iter().map(attribute).collect(),
             created_at: Time(ci.created_at),
             updated_at: Time(ci.updated_at),
             revision: ci.revision,
@@ -198,9 +240,9 @@ impl From<&domain::Ci> for CiSummary {
             name: ci.name.clone(),
             status: ci.status.into(),
             parent: ci.parent.map(|id| id.to_string()),
-            attributes: ci.attributes.iter().map(|(name, attribute)| (name.clone(), Value(attribute.value.clone()))).collect(),
             tags: ci.tags.iter().cloned().collect(),
             duplicate_of: ci.duplicate_of.map(|id| id.to_string()),
+            attributes: ci.attributes.iter().map(|(name, attribute)| (name.to_owned(), Value(attribute.value().clone()))).collect(),
             updated_at: Time(ci.updated_at),
             revision: ci.revision,
         }

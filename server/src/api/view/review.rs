@@ -115,7 +115,7 @@ impl Explained {
             feeds: found.feeds.iter().map(|(feed, key)| FeedKey { feed: feed.clone(), key: key.clone() }).collect(),
             merged: texts(&found.merged),
             reviews: texts(&found.doubts),
-            attributes: ci.attributes.iter().map(|(name, attribute)| (name.clone(), attribute.into())).collect(),
+            attributes: ci.attributes.iter().map(|(name, one)| (name.to_owned(), Attribute::new(world, ci, name, one))).collect(),
         }
     }
 }

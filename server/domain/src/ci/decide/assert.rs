@@ -1,7 +1,9 @@
 //! What people say of configuration items.
 
-use super::reconcile;
-use crate::ci::{AttributeChange, AttributeValue, Ci, CiEvent, Lifecycle, Proposal, Source};
+use super::reconcile::Weighing;
+use crate::ci::attribute::{Method, Proposal};
+use crate::ci::policy::Reconciliation;
+use crate::ci::{AttributeChange, AttributeValue, Ci, CiEvent, Lifecycle, Source};
 use crate::id::CiId;
 use crate::{Context, Rejection, World};
 use std::collections::BTreeMap;
@@ -12,7 +14,10 @@ pub const VALUE_BYTES: usize = 4 << 10;
 /// Attributes that one CI may have by assertion and measurement together.
 pub const ASSERTED_ATTRIBUTES: usize = 256;
 
-/// Characters of the reason for a change of status.
+/// Sources that may speak of one attribute: agents and feeds of one machine are few, this is for people with many tokens.
+const PROPOSALS: usize = 64;
+
+/// Characters of the reason for a change.
 const REASON_CHARACTERS: usize = 1000;
 
 /// Fields of the record itself: an attribute of that name would be mistaken for them.
@@ -35,25 +40,35 @@ pub fn editable(world: &World, id: CiId, expected: Option<u64>) -> Result<&Ci, R
 ///
 /// # Errors
 /// [`Rejection::Invalid`] names the attribute.
-pub fn attributes(ci: &Ci, asserted: &BTreeMap<String, Option<AttributeValue>>, context: &Context<'_>) -> Result<Vec<CiEvent>, Rejection> {
+pub fn attributes(
+    policy: &Reconciliation,
+    ci: &Ci,
+    asserted: &BTreeMap<String, Option<AttributeValue>>,
+    context: &Context<'_>,
+) -> Result<Vec<CiEvent>, Rejection> {
     let mut changes = Vec::new();
     for (name, value) in asserted {
         let field = format!("attributes.{}", crate::ci::normalise::cut(name, 80));
-        check_name(name, &field)?;
+        check_attribute_name(name, &field)?;
         let known = ci.attributes.get(name);
+        let weighing = Weighing::new(policy, ci.class, name);
         let after = match value {
-            None => known.and_then(|known| reconcile::withdraw(known, reconcile::is_person)),
+            None => known.and_then(|known| weighing.withdraw(known, Source::is_person)),
             Some(value) => {
-                let value = checked(value, &field)?;
-                let source = Source::of(&context.actor);
-                if known.is_some_and(|known| known.source == source && known.value == value) {
+                let (value, source) = (checked(value, &field)?, Source::of(&context.actor));
+                let said = known.and_then(|known| known.proposal_of(&source));
+                let counts = known.and_then(|known| known.winner()).is_some_and(|winner| *winner.source() == source);
+                if counts && said.is_some_and(|said| *said.value() == value && !said.is_stale()) {
                     continue;
                 }
-                reconcile::propose(known, Proposal { value, source, observed_at: context.now, method: "api".into() })
+                if said.is_none() && known.is_some_and(|known| known.proposals().len() >= PROPOSALS) {
+                    return Err(Rejection::invalid(field, format!("{PROPOSALS} sources speak of it already; withdraw one")));
+                }
+                weighing.propose(known, Proposal::new(value, source, context.now, Method::Api))
             }
         };
         if after.as_ref() != known {
-            changes.push(AttributeChange { name: name.clone(), before: known.map(|known| known.value.clone()), after });
+            changes.push(AttributeChange { name: name.clone(), before: known.map(|known| known.value().clone()), after });
         }
     }
     let fresh = changes.iter().filter(|change| change.before.is_none()).count();
@@ -71,17 +86,30 @@ pub fn status(ci: &Ci, after: Lifecycle, reason: &str) -> Result<Vec<CiEvent>, R
     if after == Lifecycle::Missing {
         return Err(Rejection::invalid("status", "missing is what a complete inventory concludes; people retire"));
     }
-    let reason = reason.trim();
-    if reason.is_empty() || reason.chars().count() > REASON_CHARACTERS {
-        return Err(Rejection::invalid("reason", format!("must have 1 to {REASON_CHARACTERS} characters")));
-    }
+    let reason = checked_reason(reason)?;
     if ci.status == after {
         return Ok(Vec::new());
     }
-    Ok(vec![CiEvent::CiStatusChanged { ci: ci.id, before: ci.status, after, reason: reason.to_owned() }])
+    Ok(vec![CiEvent::CiStatusChanged { ci: ci.id, before: ci.status, after, reason }])
 }
 
-fn check_name(name: &str, field: &str) -> Result<(), Rejection> {
+/// The reason for a change, trimmed.
+///
+/// # Errors
+/// [`Rejection::Invalid`] without one.
+pub fn checked_reason(reason: &str) -> Result<String, Rejection> {
+    let reason = reason.trim();
+    if reason.is_empty() || reason.chars().count() > REASON_CHARACTERS || reason.chars().any(|c| c.is_control() && c != '\n') {
+        return Err(Rejection::invalid("reason", format!("must have 1 to {REASON_CHARACTERS} characters and no control characters")));
+    }
+    Ok(reason.to_owned())
+}
+
+/// Checks the name of an attribute.
+///
+/// # Errors
+/// [`Rejection::Invalid`] under the name of `field`.
+pub fn check_attribute_name(name: &str, field: &str) -> Result<(), Rejection> {
     let fits = (1..=64).contains(&name.len())
         && name.bytes().enumerate().all(|(i, b)| b.is_ascii_lowercase() || (i > 0 && (b.is_ascii_digit() || b == b'_')));
     if !fits {
@@ -93,7 +121,11 @@ fn check_name(name: &str, field: &str) -> Result<(), Rejection> {
     Ok(())
 }
 
-fn checked(value: &AttributeValue, field: &str) -> Result<AttributeValue, Rejection> {
+/// An asserted value, trimmed.
+///
+/// # Errors
+/// [`Rejection::Invalid`] under the name of `field`.
+pub fn checked(value: &AttributeValue, field: &str) -> Result<AttributeValue, Rejection> {
     match value {
         AttributeValue::Boolean(_) | AttributeValue::Integer(_) => Ok(value.clone()),
         AttributeValue::Number(number) if number.is_finite() => Ok(value.clone()),

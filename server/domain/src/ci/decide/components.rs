@@ -5,9 +5,10 @@
 //! keyed on its host and place. A part disappears only from a complete section, and then is missing, never deleted.
 
 use super::attributes::{integer, plain, words};
-use super::reconcile;
+use super::reconcile::Weighing;
+use crate::ci::attribute::{Method, Proposal};
 use crate::ci::normalise::{self, Mac, folded, label};
-use crate::ci::{AttributeChange, AttributeValue, Ci, CiEvent, Class, Cmdb, Lifecycle, Proposal, Source};
+use crate::ci::{AttributeChange, AttributeValue, Ci, CiEvent, Class, Cmdb, Lifecycle, Source};
 use crate::id::CiId;
 use crate::{Context, IdSource};
 use rollcall_shared::section::{Disk, MemoryModule, NetworkInterface};
@@ -208,27 +209,27 @@ impl Parts<'_> {
     /// A part is in one host, so that host's agent alone says what is measured of it.
     fn attribute_changes(&self, known: Option<&Ci>, component: &Component, section: &Section, outcome: Outcome) -> Vec<AttributeChange> {
         let mut changes = Vec::new();
+        let class = known.map(|known| known.class).or(class_of(section)).unwrap_or(Class::Host);
         for (name, value) in &component.attributes {
-            let before = known.and_then(|known| known.attributes.get(*name));
+            let weighing = Weighing::new(&self.cmdb.policy.reconciliation, class, name);
+            let before = known.and_then(|known| known.attributes.get(name));
             let kept = before.and_then(|before| {
                 let withdrawn = value.is_none() && outcome == Outcome::Complete;
-                reconcile::withdraw(before, |source| {
-                    !reconcile::is_person(source) && (withdrawn || (value.is_some() && *source != self.source))
-                })
+                weighing.withdraw(before, |source| !source.is_person() && (withdrawn || (value.is_some() && *source != self.source)))
             });
             let after = match value {
-                Some(value) => reconcile::propose(kept.as_ref(), self.proposal(value.clone(), section)),
+                Some(value) => weighing.propose(kept.as_ref(), self.proposal(value.clone(), section)),
                 None => kept,
             };
             if after.as_ref() != before {
-                changes.push(AttributeChange { name: (*name).to_owned(), before: before.map(|before| before.value.clone()), after });
+                changes.push(AttributeChange { name: (*name).to_owned(), before: before.map(|before| before.value().clone()), after });
             }
         }
         changes
     }
 
     fn proposal(&self, value: AttributeValue, section: &Section) -> Proposal {
-        Proposal { value, source: self.source.clone(), observed_at: self.observed_at, method: format!("section {}", section.name()) }
+        Proposal::new(value, self.source.clone(), self.observed_at, Method::Section(section.name()))
     }
 }
 

@@ -2,10 +2,12 @@
 //!
 //! Only people merge, and never what cannot be one thing: records whose strong facts contradict stay two, whoever asks.
 
-use super::{assert, reconcile};
+use super::assert;
+use super::reconcile::Weighing;
 use crate::actor::Actor;
 use crate::ci::identify::Fingerprint;
 use crate::ci::merge::{Merge, came_with};
+use crate::ci::policy::Reconciliation;
 use crate::ci::relation::Change;
 use crate::ci::{Attribute, AttributeChange, Ci, CiEvent, Class, Lifecycle, Proposal, Relation, SectionState, Source};
 use crate::id::{CiId, Family};
@@ -116,7 +118,7 @@ impl Joining<'_> {
         let (changes, gained) = self.attributes();
         for change in &changes {
             if let Some(after) = &change.after {
-                staying.attributes.insert(change.name.clone(), after.clone());
+                staying.attributes.insert(change.name.as_str().into(), after.clone());
             }
         }
         if !changes.is_empty() {
@@ -164,17 +166,22 @@ impl Joining<'_> {
         let mut gained = BTreeMap::new();
         for (name, theirs) in &self.lost.attributes {
             let known = self.kept.attributes.get(name);
-            let says = |source: &Source| known.is_some_and(|known| known.proposals.iter().any(|proposal| proposal.source == *source));
-            let fresh: Vec<Proposal> = theirs.proposals.iter().filter(|proposal| !says(&proposal.source)).cloned().collect();
+            let says = |source: &Source| known.is_some_and(|known| known.proposal_of(source).is_some());
+            let fresh: Vec<Proposal> = theirs.proposals().iter().filter(|proposal| !says(proposal.source())).cloned().collect();
             if fresh.is_empty() {
                 continue;
             }
-            gained.insert(name.clone(), fresh.iter().map(|proposal| proposal.source.clone()).collect());
-            let all = known.map(|known| known.proposals.clone()).unwrap_or_default().into_iter().chain(fresh).collect();
-            let before = known.map(|known| known.value.clone());
-            changes.push(AttributeChange { name: name.clone(), before, after: reconcile::resolve(all) });
+            gained.insert(name.to_owned(), fresh.iter().map(|proposal| proposal.source().clone()).collect());
+            let all = known.map(|known| known.proposals().to_vec()).unwrap_or_default().into_iter().chain(fresh).collect();
+            let lock = known.and_then(Attribute::lock).cloned();
+            let before = known.map(|known| known.value().clone());
+            changes.push(AttributeChange { name: name.to_owned(), before, after: self.weighing(name).resolve(all, lock) });
         }
         (changes, gained)
+    }
+
+    fn weighing(&self, attribute: &str) -> Weighing<'_> {
+        Weighing::new(&self.world.cmdb.policy.reconciliation, self.kept.class, attribute)
     }
 
     fn parts(&self) -> BTreeMap<CiId, (Timestamp, Timestamp)> {
@@ -223,7 +230,7 @@ fn ended(status: Lifecycle) -> bool {
 }
 
 fn sources(ci: &Ci) -> BTreeSet<Source> {
-    ci.attributes.values().flat_map(|attribute| &attribute.proposals).map(|proposal| proposal.source.clone()).collect()
+    ci.attributes.values().flat_map(Attribute::proposals).map(|proposal| proposal.source().clone()).collect()
 }
 
 fn removed(relation: &Relation) -> Change {
@@ -246,7 +253,7 @@ pub fn unmerge(world: &World, from: CiId, reason: &str, expected: Option<u64>) -
     }
     let later = world.cmdb.merges.values().find(|other| other.into == kept.id && other.at > merge.at);
     let mut events = Vec::new();
-    let changes = attributes_before(kept, merge, later.is_some());
+    let changes = attributes_before(&world.cmdb.policy.reconciliation, kept, merge, later.is_some());
     if !changes.is_empty() {
         events.push(CiEvent::AttributesChanged { ci: kept.id, changes });
     }
@@ -272,17 +279,18 @@ pub fn unmerge(world: &World, from: CiId, reason: &str, expected: Option<u64>) -
 
 /// The attributes of the kept record without what came with the merge. What a source of the lost record says of both since a
 /// later merge belongs to that one and stays.
-fn attributes_before(kept: &Ci, merge: &Merge, merged_again: bool) -> Vec<AttributeChange> {
+fn attributes_before(policy: &Reconciliation, kept: &Ci, merge: &Merge, merged_again: bool) -> Vec<AttributeChange> {
     let mut changes = Vec::new();
     for (name, attribute) in &kept.attributes {
         let goes = |proposal: &Proposal| match merged_again {
-            true => merge.gained.get(name).is_some_and(|sources| sources.contains(&proposal.source)),
+            true => merge.gained.get(name).is_some_and(|sources| sources.contains(proposal.source())),
             false => came_with(merge, name, proposal),
         };
-        let left: Vec<Proposal> = attribute.proposals.iter().filter(|proposal| !goes(proposal)).cloned().collect();
-        if left.len() < attribute.proposals.len() {
-            let after: Option<Attribute> = reconcile::resolve(left);
-            changes.push(AttributeChange { name: name.clone(), before: Some(attribute.value.clone()), after });
+        let left: Vec<Proposal> = attribute.proposals().iter().filter(|proposal| !goes(proposal)).cloned().collect();
+        if left.len() < attribute.proposals().len() {
+            let weighing = Weighing::new(policy, kept.class, name);
+            let after = weighing.resolve(left, attribute.lock().cloned());
+            changes.push(AttributeChange { name: name.to_owned(), before: Some(attribute.value().clone()), after });
         }
     }
     changes

@@ -5,11 +5,11 @@
 //! something disappear.
 
 use super::components::Parts;
-use super::{attributes, packages, reconcile};
+use super::reconcile::Weighing;
+use super::{attributes, confirm, packages};
+use crate::ci::attribute::{Attribute, Method, Proposal};
 use crate::ci::identify::{Doubt, Identification, bound, identify};
-use crate::ci::{
-    Attribute, AttributeChange, Ci, CiEvent, Class, Lifecycle, Operation, Proposal, Reporter, ReviewTask, SectionState, Source, normalise,
-};
+use crate::ci::{AttributeChange, Ci, CiEvent, Class, Lifecycle, Operation, Reporter, ReviewTask, SectionState, Source, normalise};
 use crate::id::{CiId, Family, TaskId};
 use crate::trust::decide::authorise;
 use crate::{Content, Context, Event, Rejection, World};
@@ -37,7 +37,8 @@ pub fn report(world: &World, reporter: &Reporter, report: &Report, context: &mut
         && !comes_back(host)
         && report.sections.iter().all(|entry| says_nothing_new(host, reporter, entry))
     {
-        return Ok(Vec::new());
+        let confirmed = confirm::confirm(world, host, &reporter.source(), report, context.now);
+        return Ok(confirmed.into_iter().map(Event::Ci).collect());
     }
     let identified = identified(world, reporter, known, report, context.content)?;
     if let Some(refused) = identified.refused {
@@ -47,6 +48,7 @@ pub fn report(world: &World, reporter: &Reporter, report: &Report, context: &mut
     let id = known.map_or_else(|| CiId { family: Family::Host, bits: context.ids.next_bits() }, |known| known.id);
     let news = load_news(known, reporter, report, context.content)?;
     let mut taking = Taking::new(world, reporter, report, id, known, &identified, context.now);
+    taking.events.extend(known.map(|host| confirm::confirm(world, host, &taking.source, report, context.now)).unwrap_or_default());
     taking.identify(&identified, binding, &news, context);
     for (entry, section) in &news {
         taking.take(entry, section.as_deref(), context);
@@ -84,7 +86,7 @@ fn says_nothing_new(host: &Ci, reporter: &Reporter, entry: &SectionEntry) -> boo
         Some(hash) => current(state) == Some(hash),
         None => true,
     };
-    same_content && state.outcome == entry.outcome && state.reason.as_deref() == reason_of(entry).as_deref()
+    same_content && !state.reverted && state.outcome == entry.outcome && state.reason.as_deref() == reason_of(entry).as_deref()
 }
 
 /// The content that a collection brought; a failed or skipped one brings none, whatever it claims.
@@ -311,21 +313,25 @@ impl<'a> Taking<'a> {
 
     /// What a section says of the host's attributes.
     fn observe(&mut self, section: &Section, outcome: Outcome) {
+        let policy = &self.world.cmdb.policy.reconciliation;
         for (name, value) in attributes::of_section(section) {
-            let known = self.known.and_then(|known| known.attributes.get(name)).cloned();
-            let may_withdraw = outcome == Outcome::Complete;
+            let known = self.known.and_then(|known| known.attributes.get(name));
+            let weighing = Weighing::new(policy, self.class, name);
             let after = match value {
                 Some(value) => {
-                    let kept = known.as_ref().and_then(|known| reconcile::withdraw(known, |source| self.is_superseded(source)));
-                    let method = format!("section {}", section.name());
-                    let proposal = Proposal { value, source: self.source.clone(), observed_at: self.observed_at, method };
-                    reconcile::propose(kept.as_ref(), proposal)
+                    let has_superseded = |known: &&Attribute| known.proposals().iter().any(|word| self.is_superseded(word.source()));
+                    let kept = match known.filter(has_superseded) {
+                        Some(known) => weighing.withdraw(known, |source| self.is_superseded(source)),
+                        None => known.cloned(),
+                    };
+                    let method = Method::Section(section.name());
+                    weighing.propose(kept.as_ref(), Proposal::new(value, self.source.clone(), self.observed_at, method))
                 }
-                None if may_withdraw => {
+                None if outcome == Outcome::Complete => {
                     let gone = |source: &Source| *source == self.source || self.is_superseded(source);
-                    known.as_ref().and_then(|known| reconcile::withdraw(known, gone))
+                    known.and_then(|known| weighing.withdraw(known, gone))
                 }
-                None => known,
+                None => known.cloned(),
             };
             self.attributes.insert(name, after);
         }
@@ -342,7 +348,7 @@ impl<'a> Taking<'a> {
         for (name, after) in std::mem::take(&mut self.attributes) {
             let before = self.known.and_then(|known| known.attributes.get(name));
             if before != after.as_ref() {
-                changes.push(AttributeChange { name: name.to_owned(), before: before.map(|before| before.value.clone()), after });
+                changes.push(AttributeChange { name: name.to_owned(), before: before.map(|before| before.value().clone()), after });
             }
         }
         if !changes.is_empty() {

@@ -104,7 +104,7 @@ fn products_are_items_with_a_name_a_manager_and_a_package_url() {
     let id = |bits| CiId { family: Family::Software, bits };
     let products = vec![(id(1), "curl".into(), "pkg:deb/debian/curl".into()), (id(2), "vim".into(), "apk/vim".into())];
     take(&mut cmdb, 1, CiEvent::ProductsDiscovered { products });
-    let text = |bits, name: &str| cmdb.cis[&id(bits)].attributes.get(name).map(|attribute| attribute.value.clone());
+    let text = |bits, name: &str| cmdb.cis[&id(bits)].attributes.get(name).map(|attribute| attribute.value().clone());
     assert_eq!(text(1, "manager"), Some(AttributeValue::Text("deb".into())));
     assert_eq!(text(1, "purl"), Some(AttributeValue::Text("pkg:deb/debian/curl".into())));
     assert_eq!((text(2, "manager"), text(2, "purl")), (Some(AttributeValue::Text("apk".into())), None));

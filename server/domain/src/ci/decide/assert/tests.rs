@@ -13,7 +13,8 @@ fn host() -> Ci {
 
 fn assert(asserted: BTreeMap<String, Option<AttributeValue>>) -> Result<Vec<CiEvent>, Rejection> {
     let actor = Actor::Token { id: TokenId(1), name: "ada".into() };
-    attributes(&host(), &asserted, &Context { now: Timestamp(5), actor, ids: &mut CountingIds::default(), content: &NoContent })
+    let context = Context { now: Timestamp(5), actor, ids: &mut CountingIds::default(), content: &NoContent };
+    attributes(&Reconciliation::default(), &host(), &asserted, &context)
 }
 
 #[track_caller]

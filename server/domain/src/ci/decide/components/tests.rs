@@ -118,7 +118,7 @@ fn a_part_tells_what_it_is() {
     let mut fleet = Fleet::with_agents([1]);
     fleet.report(1, [system(server(1)), disks(&[("sda", "PHAX0001")])]);
     let part = fleet.world.cmdb.cis.values().find(|ci| ci.class == Class::Disk).unwrap();
-    let names: Vec<&str> = part.attributes.keys().map(String::as_str).collect();
+    let names: Vec<&str> = part.attributes.keys().collect();
     assert_eq!((part.name.as_str(), names), ("SSDPF2KX038TZ", vec!["device", "model", "serial", "size_bytes"]));
     assert_eq!(part.parent, Some(fleet.id_of(1)));
 }

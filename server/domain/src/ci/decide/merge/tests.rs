@@ -76,7 +76,7 @@ fn the_record_that_stays_has_what_both_knew() {
     let kept = &cmdb.cis[&first];
     assert_eq!(cmdb.cis[&second].duplicate_of, Some(first));
     assert_eq!(kept.observed_text("serial"), Some("SRV00002"));
-    let value = |name: &str| kept.attributes.get(name).map(|attribute| attribute.value.clone());
+    let value = |name: &str| kept.attributes.get(name).map(|attribute| attribute.value().clone());
     assert_eq!(value("owner"), Some(AttributeValue::Text("ann".into())), "what ann said of the kept one counts");
     assert_eq!(value("rack"), Some(AttributeValue::Text("B7".into())));
     assert_eq!(cmdb.components[&first].len(), 1);

@@ -1,0 +1,128 @@
+//! What is remembered of whose word counts: locks, confirmations, reverted sources, and the ledger over all of it.
+
+use super::super::attribute::Attribute;
+use super::super::ledger::{Clockwork, Ledger};
+use super::super::{Ci, CiEvent, Cmdb, Revert, Source};
+use super::{alter, touch};
+use crate::id::CiId;
+use crate::{Content, Record};
+
+/// Remembers an event of this subject. Total.
+pub fn apply(cmdb: &mut Cmdb, record: &Record, event: &CiEvent, content: &dyn Content) {
+    match event {
+        CiEvent::AttributeLocked { ci, attribute: name, lock, .. } => alter(cmdb, record, *ci, |ci, ledger| {
+            let locked = match ci.attributes.get(name) {
+                Some(known) => known.clone().locked(lock.clone()),
+                None => Attribute::only_locked(lock.clone()),
+            };
+            set(ci, ledger, name, Some(locked));
+        }),
+        CiEvent::AttributeUnlocked { ci, attribute: name, .. } => alter(cmdb, record, *ci, |ci, ledger| {
+            let unlocked = ci.attributes.get(name).cloned().and_then(Attribute::unlocked);
+            set(ci, ledger, name, unlocked);
+        }),
+        CiEvent::SourceConfirmed { source, cis } => cis.iter().for_each(|id| confirm(cmdb, record, *id, source)),
+        CiEvent::CisWeighed { cis } => cmdb.unsettled.retain(|id| !cis.contains(id)),
+        CiEvent::RevertStarted { source, reason } => {
+            let revert = Revert { reason: reason.clone(), by: record.actor.clone(), started_at: record.at, after: None, cis: 0 };
+            cmdb.reverts.insert(source.clone(), revert);
+        }
+        CiEvent::SourceReverted { source, cis, complete } => {
+            cis.iter().for_each(|id| forget_inventory(cmdb, record, *id, source, content));
+            if let Some(revert) = cmdb.reverts.get_mut(source) {
+                revert.after = cis.last().copied().or(revert.after);
+                revert.cis += cis.len() as u64;
+            }
+            if *complete {
+                cmdb.reverts.remove(source);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Sets or removes an attribute.
+pub fn set(ci: &mut Ci, ledger: &mut Ledger, name: &str, attribute: Option<Attribute>) {
+    let name = ledger.name(name);
+    let before = ci.attributes.remove(&name);
+    ledger.replace(ci.id, &name, before.as_ref(), attribute.as_ref());
+    if let Some(mut attribute) = attribute {
+        ledger.share(&name, &mut attribute);
+        ci.attributes.insert(name, attribute);
+    }
+}
+
+/// Brings what is due for an item up to date.
+pub fn settle(cmdb: &mut Cmdb, id: CiId) {
+    let Cmdb { cis, ledger, policy, policy_set_at, confirmed, .. } = cmdb;
+    let clockwork = Clockwork { policy: &policy.reconciliation, policy_set_at: *policy_set_at, confirmed };
+    if let Some(ci) = cis.get(&id) {
+        ledger.settle(ci, &clockwork);
+    }
+}
+
+/// The class of an item has changed: other rules may apply.
+pub fn unsettle(cmdb: &mut Cmdb, id: CiId) {
+    if cmdb.ledger.contested().contains(&id) {
+        cmdb.unsettled.insert(id);
+    }
+    settle(cmdb, id);
+}
+
+/// The policy has changed: whatever several sources speak of is weighed anew.
+pub fn weigh_anew(cmdb: &mut Cmdb, record: &Record) {
+    cmdb.policy_set_at = record.at;
+    if cmdb.policy.reconciliation.refresh.is_empty() {
+        cmdb.confirmed.clear();
+    }
+    cmdb.unsettled.clone_from(cmdb.ledger.contested());
+    for id in cmdb.unsettled.clone() {
+        settle(cmdb, id);
+    }
+}
+
+fn confirm(cmdb: &mut Cmdb, record: &Record, id: CiId, source: &Source) {
+    if !cmdb.cis.contains_key(&id) {
+        return;
+    }
+    let confirmed = cmdb.confirmed.entry(id).or_default();
+    match confirmed.iter_mut().find(|(known, _)| known == source) {
+        Some((_, at)) => *at = record.at,
+        None => confirmed.push((source.clone(), record.at)),
+    }
+    settle(cmdb, id);
+}
+
+/// The inventories of a source that was reverted: those of a feed are gone, those of an agent count as not read yet, so that
+/// its next report is taken in whole.
+fn forget_inventory(cmdb: &mut Cmdb, record: &Record, id: CiId, source: &Source, content: &dyn Content) {
+    if let Some(confirmed) = cmdb.confirmed.get_mut(&id) {
+        confirmed.retain(|(known, _)| known != source);
+        if confirmed.is_empty() {
+            cmdb.confirmed.remove(&id);
+        }
+    }
+    let reporter = cmdb.reporters.get(&id).copied();
+    let Some(ci) = touch(cmdb, record, id) else { return };
+    match source {
+        Source::Agent { id: agent } if reporter == Some(*agent) => ci.sections.values_mut().for_each(|state| state.reverted = true),
+        Source::Feed { name } if ci.feeds.remove(name).is_some() => {
+            cmdb.ledger.undeliver(id, source);
+            cmdb.index_software(id, content);
+        }
+        Source::Person { .. } | Source::Agent { .. } | Source::Feed { .. } => {}
+    }
+}
+
+impl Cmdb {
+    /// Rebuilds the ledger from all items.
+    pub fn rebuild_ledger(&mut self) {
+        let Self { cis, ledger, policy, policy_set_at, confirmed, .. } = self;
+        let clockwork = Clockwork { policy: &policy.reconciliation, policy_set_at: *policy_set_at, confirmed };
+        *ledger = Ledger::default();
+        for ci in cis.values_mut() {
+            ledger.adopt(ci);
+            ledger.settle(ci, &clockwork);
+        }
+    }
+}
