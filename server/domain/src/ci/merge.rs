@@ -97,7 +97,7 @@ pub(super) fn unmerged(cmdb: &mut Cmdb, record: &Record, from: CiId, content: &d
             }
         }
         kept.tags.retain(|tag| !merge.tags.contains(tag));
-        if !kept.attributes.get("hostname").is_some() {
+        if kept.attributes.get("hostname").is_none() {
             kept.name.clone_from(&merge.name);
         }
     }
