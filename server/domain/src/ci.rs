@@ -16,6 +16,7 @@ pub mod policy;
 pub mod relation;
 pub mod review;
 pub mod software;
+pub mod topology;
 pub mod upkeep;
 
 #[cfg(test)]
@@ -796,6 +797,9 @@ pub struct Cmdb {
     /// Whose word is where: a projection of the attributes, rebuilt and never stored.
     #[serde(skip)]
     pub ledger: ledger::Ledger,
+    /// Who has which address and who calls whom: a projection as well.
+    #[serde(skip)]
+    pub topology: topology::Topology,
 }
 
 impl Ci {

@@ -55,6 +55,14 @@ const FAMILIES: [(Family, &str); 7] = [
     (Family::Other, "ci_"),
 ];
 
+impl Family {
+    /// What the ids of its items begin with.
+    #[must_use]
+    pub fn prefix(self) -> &'static str {
+        FAMILIES.iter().find(|(family, _)| *family == self).map_or("ci_", |(_, prefix)| prefix)
+    }
+}
+
 /// A configuration item.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CiId {
@@ -66,8 +74,7 @@ pub struct CiId {
 
 impl fmt::Display for CiId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let prefix = FAMILIES.iter().find(|(family, _)| *family == self.family).map_or("ci_", |(_, prefix)| prefix);
-        write!(f, "{prefix}{}", id::encode(self.bits))
+        write!(f, "{}{}", self.family.prefix(), id::encode(self.bits))
     }
 }
 

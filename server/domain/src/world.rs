@@ -98,6 +98,7 @@ impl World {
         let mut follow = observe::react(self, event, context);
         follow.extend(incident::react::react(self, event, context));
         follow.extend(problem::correlate::react(self, event, context));
+        follow.extend(ci::decide::react(self, event, context));
         follow
     }
 
@@ -143,6 +144,7 @@ impl World {
     pub fn rebuild_projections(&mut self, content: &dyn Content) {
         self.cmdb.rebuild_software(content);
         self.cmdb.rebuild_ledger();
+        self.cmdb.rebuild_topology(content);
         let Self { telemetry, rules, trust, cmdb, .. } = self;
         let ci = |agent| trust.agents.get(&agent).and_then(|agent: &trust::Agent| agent.ci);
         telemetry.rebuild(rules, |agent| ci(agent).and_then(|ci| cmdb.cis.get(&ci)).map(|ci| ci.class), content);

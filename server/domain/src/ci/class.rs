@@ -1,5 +1,7 @@
 //! What kinds of configuration items there are. The order and the names are frozen: they are in logs.
 
+pub mod model;
+
 use crate::id::Family;
 use serde::{Deserialize, Serialize};
 
@@ -170,5 +172,18 @@ impl Class {
             | Self::Location
             | Self::Network => Family::Other,
         }
+    }
+}
+
+/// A text that names no class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("is no class of configuration items; GET /api/v1/classes lists them")]
+pub struct UnknownClass;
+
+impl std::str::FromStr for Class {
+    type Err = UnknownClass;
+
+    fn from_str(text: &str) -> Result<Self, UnknownClass> {
+        Self::ALL.into_iter().find(|class| class.as_str() == text).ok_or(UnknownClass)
     }
 }

@@ -5,22 +5,35 @@
 
 mod assert;
 mod attributes;
-mod components;
+mod certificates;
+pub(crate) mod components;
 mod confirm;
+mod containers;
+mod dependencies;
+mod dependents;
+mod guests;
+mod links;
 mod lock;
 mod merge;
+mod neighbours;
 mod packages;
 pub mod reconcile;
 mod report;
 pub mod revert;
 mod review;
+mod services;
+mod shared;
 
 pub use assert::{ASSERTED_ATTRIBUTES, VALUE_BYTES, check_attribute_name};
 pub use components::COMPONENTS_PER_HOST;
+pub use dependencies::react;
 pub use lock::ended as lock_ended;
 pub use merge::MERGED_AT_ONCE;
 pub use packages::SOFTWARE_CHANGES;
 pub use report::report;
+
+#[cfg(test)]
+pub(crate) use attributes::of_section as observations_of;
 
 use super::{CiCommand, CiEvent, Reporter, normalise};
 use crate::{Context, Event, Rejection, World};

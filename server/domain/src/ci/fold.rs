@@ -6,6 +6,7 @@
 mod provenance;
 
 use super::attribute::{Attribute, Method, Proposal};
+use super::decide::components::dependent_of;
 use super::identify::Fingerprint;
 use super::ledger::Ledger;
 use super::software::{self, Contents, PACKAGES_PER_HOST};
@@ -157,8 +158,10 @@ fn change_section(cmdb: &mut Cmdb, record: &Record, event: &CiEvent, content: &d
     if *outcome == Outcome::Complete {
         confirm_components(cmdb, record, *ci, *section);
     }
-    if *section == SectionName::Packages {
-        cmdb.index_software(*ci, content);
+    match section {
+        SectionName::Packages => cmdb.index_software(*ci, content),
+        SectionName::Connections => cmdb.index_calls(*ci, content),
+        _ => {}
     }
 }
 
@@ -264,6 +267,9 @@ pub(super) fn alter(cmdb: &mut Cmdb, record: &Record, id: CiId, change: impl FnO
         ci.name = name;
     }
     let after = if is_host { Fingerprint::of_host(ci).facts() } else { Vec::new() };
+    if is_host {
+        cmdb.index_identity(id);
+    }
     for fact in before {
         if !after.contains(&fact) {
             forget_fact(&mut cmdb.facts, &fact, id);
@@ -327,12 +333,7 @@ fn section_state(
 
 /// Parts that a complete section still has were seen again. Those that it has not are missing by now: their events came first.
 fn confirm_components(cmdb: &mut Cmdb, record: &Record, host: CiId, section: SectionName) {
-    let class = match section {
-        SectionName::Disks => Class::Disk,
-        SectionName::MemoryModules => Class::MemoryModule,
-        SectionName::NetworkInterfaces => Class::NetworkAdapter,
-        _ => return,
-    };
+    let Some(class) = dependent_of(section) else { return };
     let Some(parts) = cmdb.components.get(&host) else { return };
     for part in parts.iter().filter_map(|id| cmdb.cis.get(id)) {
         if part.class == class

@@ -72,7 +72,7 @@ pub fn identify(world: &World, reporter: &Reporter, system: Option<&System>) -> 
     let mut search = Search { world, reporter, found, attempts: Vec::new(), doubts: Vec::new(), refused: None };
     let ci = search.by_native_key().or_else(|| search.by_facts());
     let known = ci.and_then(|id| world.cmdb.cis.get(&id));
-    let class = search.found.class.or(known.map(|known| known.class)).unwrap_or(Class::Host);
+    let class = class_of(search.found.class, known.map(|known| known.class));
     let bound = bound(world, reporter);
     let operation = match known {
         None => Operation::Insert,
@@ -81,6 +81,13 @@ pub fn identify(world: &World, reporter: &Reporter, system: Option<&System>) -> 
         Some(_) => Operation::Update,
     };
     Identification { operation, ci, class, attempts: search.attempts, doubts: search.doubts, refused: search.refused }
+}
+
+/// What a machine is, from what its report says and what it is known as. A server that was seen to run virtual machines or containers
+/// stays what it was found to be: the report of the machine alone does not tell.
+fn class_of(found: Option<Class>, known: Option<Class>) -> Class {
+    let refined = known.filter(|known| found.is_some_and(|found| known.is_a(found)));
+    refined.or(found).or(known).unwrap_or(Class::Host)
 }
 
 struct Search<'a> {

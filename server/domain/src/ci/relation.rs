@@ -1,12 +1,13 @@
 //! How configuration items belong together.
 //!
-//! Containment is computed from the components and installations from the software index when asked for; all others are
-//! stored in [`Links`]. Nothing is stored twice.
+//! Containment, and what runs on a host, is computed from the dependent items and installations from the software index when
+//! asked for; all others are stored in [`Links`]. Nothing is stored twice.
 
 mod links;
 
 pub use links::{Change, Links};
 
+use super::class::model::Dependence;
 use super::{Ci, Cmdb, Lifecycle, Relation, RelationKind, Source};
 use crate::id::{CiId, Family};
 use rollcall_shared::{SectionName, Timestamp};
@@ -14,11 +15,33 @@ use rollcall_shared::{SectionName, Timestamp};
 /// All relations of a CI, in order of kind, from and to.
 #[must_use]
 pub fn relations(cmdb: &Cmdb, id: CiId) -> Vec<Relation> {
-    let Some(ci) = cmdb.cis.get(&id) else { return Vec::new() };
-    let mut found = Vec::new();
-    found.extend(ci.parent.and_then(|_| contains(cmdb, ci)));
+    let mut found: Vec<Relation> = kept(cmdb, id).collect();
+    found.extend(installations(cmdb, id));
+    found.sort_by(|a, b| (a.kind, a.from, a.to, &a.source).cmp(&(b.kind, b.from, b.to, &b.source)));
+    found
+}
+
+/// Relations of a CI but for installations of software, in no order: a host has thousands of those, and few of all others.
+pub fn kept(cmdb: &Cmdb, id: CiId) -> impl Iterator<Item = Relation> {
+    let own = cmdb.cis.get(&id).and_then(|ci| held(cmdb, ci));
     let parts = cmdb.components.get(&id).into_iter().flatten().filter_map(|part| cmdb.cis.get(part));
-    found.extend(parts.filter_map(|part| contains(cmdb, part)));
+    own.into_iter().chain(parts.filter_map(|part| held(cmdb, part))).chain(cmdb.links.of(id).cloned())
+}
+
+/// Relations that begin at a CI, but for installations of software; of one kind, when it is given.
+pub fn beginning_at(cmdb: &Cmdb, id: CiId, kind: Option<RelationKind>) -> impl Iterator<Item = Relation> {
+    let wants = move |wanted: RelationKind| kind.is_none_or(|kind| kind == wanted);
+    let own = cmdb.cis.get(&id).filter(|ci| ci.parent.is_some() && wants(RelationKind::RunsOn)).and_then(|ci| held(cmdb, ci));
+    let parts = cmdb.components.get(&id).filter(|_| wants(RelationKind::Contains)).into_iter().flatten();
+    let parts = parts.filter_map(|part| cmdb.cis.get(part)).filter_map(|part| held(cmdb, part));
+    let computed = own.into_iter().chain(parts).filter(move |relation| relation.from == id);
+    computed.chain(cmdb.links.from(id).cloned()).filter(move |relation| wants(relation.kind))
+}
+
+/// Installations of software on a host, or of a product.
+#[must_use]
+pub fn installations(cmdb: &Cmdb, id: CiId) -> Vec<Relation> {
+    let mut found = Vec::new();
     match id.family {
         Family::Host => {
             let mut products: Vec<CiId> = cmdb.software.versions_of(id).map(|(product, _)| product).collect();
@@ -33,16 +56,21 @@ pub fn relations(cmdb: &Cmdb, id: CiId) -> Vec<Relation> {
         }
         Family::Disk | Family::Memory | Family::Network | Family::Service | Family::Other => {}
     }
-    found.extend(cmdb.links.of(id).cloned());
-    found.sort_by_key(|relation| (relation.kind, relation.from, relation.to));
     found
 }
 
-/// A missing part is contained no more.
-fn contains(cmdb: &Cmdb, part: &Ci) -> Option<Relation> {
+/// How a dependent item hangs on its host: components are contained in it, services and containers run on it. What is missing
+/// does so no more.
+#[must_use]
+pub fn held(cmdb: &Cmdb, part: &Ci) -> Option<Relation> {
     let host = part.parent.filter(|_| part.status != Lifecycle::Missing)?;
     let &(first_seen, last_seen) = cmdb.contained.get(&part.id)?;
-    Some(Relation { from: host, kind: RelationKind::Contains, to: part.id, source: reporter(cmdb, host)?, first_seen, last_seen })
+    let source = reporter(cmdb, host)?;
+    let (from, kind, to) = match part.class.dependence() {
+        Dependence::Runs => (part.id, RelationKind::RunsOn, host),
+        Dependence::Component | Dependence::Independent => (host, RelationKind::Contains, part.id),
+    };
+    Some(Relation { from, kind, to, source, first_seen, last_seen })
 }
 
 /// First seen is the moment since which the package list is what it is: that the product was there then is certain.
@@ -52,7 +80,8 @@ fn installed_on(cmdb: &Cmdb, product: CiId, host: CiId) -> Option<Relation> {
     Some(Relation { from: product, kind: RelationKind::InstalledOn, to: host, source, first_seen: since, last_seen: since })
 }
 
-fn reporter(cmdb: &Cmdb, host: CiId) -> Option<Source> {
+/// Who reports a host.
+pub(super) fn reporter(cmdb: &Cmdb, host: CiId) -> Option<Source> {
     let feed = || cmdb.cis.get(&host)?.feeds.keys().next().map(|name| Source::Feed { name: name.clone() });
     cmdb.reporters.get(&host).map(|&id| Source::Agent { id }).or_else(feed)
 }

@@ -1,5 +1,7 @@
 //! A small world for tests: enrols agents, takes reports, keeps the log, and replays it.
 
+pub mod rows;
+
 use crate::actor::Actor;
 use crate::ci::{Ci, CiCommand, CiEvent};
 use crate::context::CountingIds;
@@ -161,7 +163,10 @@ impl Fleet {
             let revision = self.world.revision + 1;
             let record = Record { revision, at: self.now, actor: actor.clone(), request_id: None, idempotency_key: None, event };
             self.world.apply(&record, &self.content);
+            let mut context = Context { now: self.now, actor: actor.clone(), ids: &mut self.ids, content: &self.content };
+            let follow = self.world.react(&record.event, &mut context);
             self.log.push(record);
+            self.append(actor.clone(), follow);
         }
     }
 

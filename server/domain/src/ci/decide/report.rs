@@ -5,6 +5,7 @@
 //! something disappear.
 
 use super::components::Parts;
+use super::dependents::Dependents;
 use super::reconcile::Weighing;
 use super::{attributes, confirm, packages};
 use crate::ci::attribute::{Attribute, Method, Proposal};
@@ -50,6 +51,7 @@ pub fn report(world: &World, reporter: &Reporter, report: &Report, context: &mut
     let mut taking = Taking::new(world, reporter, report, id, known, &identified, context.now);
     taking.events.extend(known.map(|host| confirm::confirm(world, host, &taking.source, report, context.now)).unwrap_or_default());
     taking.identify(&identified, binding, &news, context);
+    taking.take_dependents(&news, context);
     for (entry, section) in &news {
         taking.take(entry, section.as_deref(), context);
     }
@@ -298,17 +300,31 @@ impl<'a> Taking<'a> {
         }
     }
 
-    fn take_components(&mut self, section: &Section, outcome: Outcome, context: &mut Context<'_>) {
-        let host_name = self.known.map_or("its host", |known| &known.name);
-        let parts = Parts {
+    fn parts(&self) -> Parts<'a> {
+        Parts {
             cmdb: &self.world.cmdb,
             host: self.id,
-            host_name,
-            physical: matches!(self.class, Class::Server | Class::Workstation),
+            host_name: self.known.map_or("its host", |known| &known.name),
+            physical: self.class.is_a(Class::Server) || self.class == Class::Workstation,
             source: self.source.clone(),
             observed_at: self.observed_at,
-        };
-        self.events.extend(parts.reconcile(section, outcome, context));
+        }
+    }
+
+    fn take_components(&mut self, section: &Section, outcome: Outcome, context: &mut Context<'_>) {
+        let events = self.parts().reconcile(section, outcome, context);
+        self.events.extend(events);
+    }
+
+    /// Services, guests, containers, certificates and neighbours.
+    fn take_dependents(&mut self, news: &News<'_>, context: &mut Context<'_>) {
+        let dependents = Dependents { parts: self.parts(), known: self.known, class: self.class, reporter: self.reporter, news };
+        let taken = dependents.take(context);
+        self.events.extend(taken.events);
+        self.class = taken.class;
+        for doubt in &taken.doubts {
+            self.open_review(doubt, context);
+        }
     }
 
     /// What a section says of the host's attributes.

@@ -86,6 +86,13 @@ impl Links {
         self.by_from.get(&(from, kind, to)).map_or(&[], Vec::as_slice)
     }
 
+    /// What all sources tell of each relation, in order of from, kind and to; those that begin at `first` or later.
+    pub fn beginning_at(&self, first: Option<CiId>) -> impl Iterator<Item = &[Relation]> {
+        let least = CiId { family: crate::id::Family::Host, bits: 0 };
+        let first = (first.unwrap_or(least), RelationKind::Contains, least);
+        self.by_from.range(first..).map(|(_, told)| told.as_slice())
+    }
+
     /// All of them, in order of from, kind and to.
     pub fn iter(&self) -> impl Iterator<Item = &Relation> {
         self.by_from.values().flatten()

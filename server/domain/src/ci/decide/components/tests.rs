@@ -2,7 +2,7 @@
 
 use crate::ci::testing::*;
 use crate::ci::{CiEvent, Class, Lifecycle, relation};
-use rollcall_shared::section::{Disk, MemoryModule, NetworkInterface};
+use rollcall_shared::section::{Battery, Disk, Gpu, MemoryModule, Monitor, NetworkInterface, PowerSupply};
 use rollcall_shared::{Section, SectionName};
 
 fn disks(disks: &[(&str, &str)]) -> Section {
@@ -121,4 +121,98 @@ fn a_part_tells_what_it_is() {
     let names: Vec<&str> = part.attributes.keys().collect();
     assert_eq!((part.name.as_str(), names), ("SSDPF2KX038TZ", vec!["device", "model", "serial", "size_bytes"]));
     assert_eq!(part.parent, Some(fleet.id_of(1)));
+}
+
+fn monitor(connector: &str, serial: &str) -> Monitor {
+    Monitor {
+        connector: connector.into(),
+        manufacturer: Some("DEL".into()),
+        product_code: Some("a0b1".into()),
+        model: Some("DELL U2720Q".into()),
+        serial: Some(serial.into()),
+        made_year: Some(2021),
+        ..Monitor::default()
+    }
+}
+
+#[test]
+fn a_monitor_that_moved_is_seen_to_have_moved() {
+    let mut fleet = Fleet::with_agents([1, 2]);
+    let desk = |number| rollcall_shared::section::System { chassis_type: Some("desktop".into()), ..server(number) };
+    let monitors = |rows: &[Monitor]| Section::Monitors(rows.to_vec());
+    fleet.report(1, [system(desk(1)), monitors(&[monitor("card0-DP-1", "4F7KX13")])]);
+    fleet.report(2, [system(desk(2)), monitors(&[])]);
+    let events = fleet.report(2, [system(desk(2)), monitors(&[monitor("card0-HDMI-A-1", "4F7KX13")])]);
+    assert!(events.iter().any(|event| matches!(event, CiEvent::CiMoved { after, .. } if *after == Some(fleet.id_of(2)))));
+    fleet.report(1, [system(desk(1)), monitors(&[])]);
+    check(&fleet, 1, &[]);
+    check(&fleet, 2, &[(Class::Monitor, "del/a0b1/4f7kx13", Operational)]);
+    fleet.check_model();
+}
+
+#[test]
+fn monitors_whose_maker_gave_no_number_belong_to_their_connector() {
+    let mut fleet = Fleet::with_agents([1, 2]);
+    let two = || {
+        Section::Monitors(vec![monitor("DP-1", "16843009"), monitor("DP-2", "0"), monitor("DP-3", "4F7KX13"), monitor("DP-4", "4F7KX13")])
+    };
+    for agent in [1, 2] {
+        fleet.report(agent, [system(vm(u32::try_from(agent).unwrap())), two()]);
+        let keys = ["@dp-1", "@dp-2", "@dp-3", "@dp-4"].map(|key| (Class::Monitor, key, Operational));
+        check(&fleet, agent, &keys);
+    }
+}
+
+#[test]
+fn what_is_built_in_is_told_with_its_number_or_its_place() {
+    let mut fleet = Fleet::with_agents([1]);
+    let gpu = Gpu {
+        address: "0000:3b:00.0".into(),
+        vendor: Some("NVIDIA".into()),
+        model: Some("A100".into()),
+        serial: Some("1324021012345".into()),
+        memory_bytes: Some(80 << 30),
+        ..Gpu::default()
+    };
+    let plain = Gpu { address: "0000:03:00.0".into(), vendor: Some("Matrox".into()), ..Gpu::default() };
+    let battery = Battery {
+        name: "BAT0".into(),
+        manufacturer: Some("SMP".into()),
+        model: Some("01AV430".into()),
+        serial: Some("  123".into()),
+        design_capacity_mwh: Some(57_000),
+        ..Battery::default()
+    };
+    let supply = |location: &str, serial: &str| PowerSupply {
+        location: location.into(),
+        manufacturer: Some("DELTA".into()),
+        part_number: Some("05RHVVA00".into()),
+        serial: Some(serial.into()),
+        max_watts: Some(1100),
+        ..PowerSupply::default()
+    };
+    let absent = PowerSupply { present: Some(false), ..supply("PSU3", "CNDED0011D0000") };
+    let unknown = PowerSupply { location: "1".into(), manufacturer: Some("To Be Filled By O.E.M.".into()), ..PowerSupply::default() };
+    let sections = [
+        system(server(1)),
+        Section::Gpus(vec![gpu, plain]),
+        Section::Batteries(vec![battery]),
+        Section::PowerSupplies(vec![supply("PSU1", "CNDED0011D0001"), supply("PSU2", "CNDED0011D0002"), absent, unknown]),
+    ];
+    fleet.report(1, sections.clone());
+    check(
+        &fleet,
+        1,
+        &[
+            (Class::Gpu, "@0000:03:00.0", Operational),
+            (Class::Gpu, "nvidia/1324021012345", Operational),
+            (Class::PowerSupply, "05rhvva00/cnded0011d0001", Operational),
+            (Class::PowerSupply, "05rhvva00/cnded0011d0002", Operational),
+            (Class::Battery, "@bat0", Operational),
+        ],
+    );
+    fleet.check_model();
+    assert!(fleet.report(1, sections).is_empty());
+    let contained = relation::relations(&fleet.world.cmdb, fleet.id_of(1));
+    assert!(contained.len() == 5 && contained.iter().all(|one| one.kind == crate::ci::RelationKind::Contains));
 }
