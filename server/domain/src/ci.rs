@@ -8,6 +8,7 @@ pub mod decide;
 pub mod explain;
 pub mod fold;
 pub mod identify;
+pub mod impact;
 pub mod ledger;
 pub mod merge;
 pub mod normalise;
