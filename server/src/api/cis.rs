@@ -1,13 +1,13 @@
-//! Configuration items: list, read, assert; their history, relations and identification.
+//! Configuration items: list, read, assert; their history and identification.
 
 use super::caller::Caller;
 use super::extract::{Body, Named, Parameters};
 use super::format::Format;
 use super::page::{Page, Paging};
 use super::view::Time;
-use super::view::ci::{Ci, CiSummary, Identification, Relation, Value};
+use super::view::ci::{Ci, CiSummary, Identification, Value};
 use super::view::record::Record;
-use super::view::word::{Class, Lifecycle, RelationKind};
+use super::view::word::{Class, Lifecycle};
 use super::{Api, past};
 use crate::answer::{self, ApiError};
 use axum::extract::State;
@@ -69,22 +69,6 @@ pub struct PageQuery {
     pub limit: Option<u32>,
     /// `next_cursor` of the page before.
     pub cursor: Option<String>,
-}
-
-/// Which relations are wanted.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct RelationQuery {
-    /// Of this kind.
-    kind: Option<RelationKind>,
-    /// As they were at this moment (RFC 3339), without installations, which its packages then tell; as they are now unless given.
-    #[param(value_type = Option<Time>)]
-    as_of: Option<Timestamp>,
-    /// Items of one page: 1 to 1000, 100 unless given.
-    limit: Option<u32>,
-    /// `next_cursor` of the page before.
-    cursor: Option<String>,
 }
 
 /// What a person asserts: either attributes or a status.
@@ -192,30 +176,6 @@ pub async fn list_ci_history(
     Ok(format.list(&Page { items, next_cursor: page.next_cursor }))
 }
 
-/// Lists what a configuration item belongs together with, by the other side's id.
-#[utoipa::path(get, path = "/api/v1/cis/{id}/relations", tag = "cis", params(RelationQuery),
-    responses((status = 200, description = "A page.", body = Page<Relation>)))]
-pub async fn list_ci_relations(
-    State(api): State<Api>,
-    Named(id): Named<CiId>,
-    Parameters(query): Parameters<RelationQuery>,
-    format: Format,
-) -> Result<Response, ApiError> {
-    let paging = Paging::<CiId>::new("relations", query.limit, query.cursor.as_deref())?;
-    if let Some(moment) = query.as_of {
-        let relations = past::relations_at(&api, id, moment).await?;
-        let later = relations.range(paging.ascending()).filter(|(_, relation)| query.kind.is_none_or(|kind| relation.kind == kind.0));
-        return Ok(format.list::<Relation>(&paging.page(later.map(|(other, relation)| (*other, relation.into())))));
-    }
-    let page = api.engine.read(|world| {
-        find(world, id)?;
-        let relations = relations(world, id);
-        let later = relations.range(paging.ascending()).filter(|(_, relation)| query.kind.is_none_or(|kind| relation.kind == kind.0));
-        Ok::<_, ApiError>(paging.page(later.map(|(other, relation)| (*other, relation.into()))))
-    })?;
-    Ok(format.list::<Relation>(&page))
-}
-
 /// Shows how a host was last identified: every try with the values it compared.
 #[utoipa::path(get, path = "/api/v1/cis/{id}/identification", tag = "cis",
     responses((status = 200, description = "The explanation.", body = Identification)))]
@@ -236,12 +196,6 @@ pub fn find(world: &World, id: CiId) -> Result<&ci::Ci, ApiError> {
 /// The configuration item as it is.
 pub fn show(api: &Api, id: CiId) -> Result<Response, ApiError> {
     api.engine.read(|world| find(world, id).map(|ci| answer::resource(&Ci::new(world, ci), ci.revision)))
-}
-
-/// What a configuration item belongs together with, each under the other side's id.
-fn relations(world: &World, id: CiId) -> BTreeMap<CiId, ci::Relation> {
-    let relations = ci::relation::relations(&world.cmdb, id).into_iter();
-    relations.map(|relation| (if relation.from == id { relation.to } else { relation.from }, relation)).collect()
 }
 
 impl CiPatch {

@@ -6,6 +6,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequest, FromRequestParts, Query, RawPathParams, Request};
 use axum::http::header;
 use axum::http::request::Parts;
+use rollcall_domain::ci;
 use rollcall_domain::id::{AlertId, CiId, IncidentId, ProblemId, RuleId, TaskId, TokenId};
 use rollcall_shared::{AgentId, SectionName};
 use serde::de::DeserializeOwned;
@@ -40,6 +41,11 @@ path_names! {
     ProblemId = "problem";
     TaskId = "review";
     TokenId = "token";
+}
+
+impl PathName for ci::Class {
+    const PARAMETER: &'static str = "name";
+    const KIND: &'static str = "class";
 }
 
 impl PathName for SectionName {

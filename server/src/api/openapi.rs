@@ -38,9 +38,11 @@ const ABOUT: &str = "Rollcall knows every machine you run, notices when one is f
     give it back in `If-Match` to change only what you saw. A POST with an `Idempotency-Key` takes effect once, however often it is \
     sent. Times are RFC 3339 in UTC; null is unknown, never zero.";
 
-const TAGS: [(&str, &str); 11] = [
+const TAGS: &[(&str, &str)] = &[
     ("cis", "Configuration items: every machine, component and product, with the source of every value."),
     ("reviews", "Doubts about the identity of things, which people settle."),
+    ("classes", "What kinds of configuration items there are, and what to expect of each."),
+    ("relations", "How configuration items belong together, and what a failure affects."),
     ("software", "Software products and where they are installed."),
     ("agents", "The programs on the hosts."),
     ("rules", "When a measured value is a matter for people."),

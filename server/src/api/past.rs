@@ -7,7 +7,6 @@ use rollcall_domain::Record;
 use rollcall_domain::ci::{self, past};
 use rollcall_domain::id::CiId;
 use rollcall_shared::Timestamp;
-use std::collections::BTreeMap;
 
 /// A configuration item at a moment.
 ///
@@ -50,8 +49,8 @@ pub async fn records(api: &Api, now: &ci::Ci) -> Result<Vec<Record>, ApiError> {
     Ok(earlier)
 }
 
-/// What it belonged together with at a moment, each under the other side's id: parts, and relations that are told.
-pub async fn relations_at(api: &Api, id: CiId, moment: Timestamp) -> Result<BTreeMap<CiId, ci::Relation>, ApiError> {
+/// What it belonged together with at a moment: parts, and relations that are told.
+pub async fn relations_at(api: &Api, id: CiId, moment: Timestamp, kind: Option<ci::RelationKind>) -> Result<Vec<ci::Relation>, ApiError> {
     let now = api.engine.read(|world| cis::find(world, id).cloned())?;
     let records = records(api, &now).await?;
     let then = past::replay(&records, moment);
@@ -59,5 +58,5 @@ pub async fn relations_at(api: &Api, id: CiId, moment: Timestamp) -> Result<BTre
         return Err(ApiError::not_found("at that time a configuration item", &id.to_string()));
     }
     let relations = ci::relation::relations(&then, id).into_iter();
-    Ok(relations.map(|relation| (if relation.from == id { relation.to } else { relation.from }, relation)).collect())
+    Ok(relations.filter(|relation| kind.is_none_or(|kind| relation.kind == kind)).collect())
 }

@@ -3,8 +3,8 @@
 //! A handler that is not in this list is not reachable, and a route in it cannot be without an access rule.
 
 use super::{
-    Api, agents, alerts, audit, changes, cis, events, gate, identity, incidents, metrics, probes, problems, reviews, rules, samples,
-    sections, software, tokens,
+    Api, agents, alerts, audit, changes, cis, classes, events, gate, identity, incidents, metrics, probes, problems, relations, reviews,
+    rules, samples, sections, software, tokens,
 };
 use rollcall_domain::actor::Role;
 use utoipa_axum::router::OpenApiRouter;
@@ -110,7 +110,8 @@ route_list! {
     GET    "/api/v1/cis/{id}/sections"             List   Read       sections::list_sections;
     GET    "/api/v1/cis/{id}/sections/{name}"      List   Read       sections::get_section;
     GET    "/api/v1/cis/{id}/history"              List   Read       cis::list_ci_history;
-    GET    "/api/v1/cis/{id}/relations"            List   Read       cis::list_ci_relations;
+    GET    "/api/v1/cis/{id}/relations"            List   Read       relations::list_ci_relations;
+    GET    "/api/v1/cis/{id}/impact"               One    Read       relations::get_ci_impact;
     GET    "/api/v1/cis/{id}/identification"       One    Read       cis::get_ci_identification;
     GET    "/api/v1/cis/{id}/explain"              One    Read       identity::explain_ci;
     POST   "/api/v1/cis/{id}/merge"                Act    Edit       identity::merge_cis;
@@ -120,6 +121,9 @@ route_list! {
     GET    "/api/v1/reviews/{id}"                  One    Read       reviews::get_review;
     POST   "/api/v1/reviews/{id}/resolve"          Act    Edit       reviews::resolve_review;
     GET    "/api/v1/cis/{id}/samples"              List   Read       samples::list_samples;
+    GET    "/api/v1/classes"                       List   Read       classes::list_classes;
+    GET    "/api/v1/classes/{name}"                One    Read       classes::get_class;
+    GET    "/api/v1/relations"                     List   Read       relations::list_relations;
     GET    "/api/v1/software"                      List   Read       software::list_software;
     GET    "/api/v1/software/{id}/installations"   List   Read       software::list_installations;
     GET    "/api/v1/agents"                        List   Read       agents::list_agents;

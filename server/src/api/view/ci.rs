@@ -1,6 +1,6 @@
 //! Configuration items and what belongs to them.
 
-use super::word::{AttemptResult, Class, Lifecycle, Operation, Outcome, RelationKind, SectionName};
+use super::word::{AttemptResult, Class, Lifecycle, Operation, Outcome, SectionName};
 use super::{Time, texts};
 use rollcall_domain::World;
 use rollcall_domain::ci as domain;
@@ -298,36 +298,6 @@ pub struct SectionContent {
     pub items: Vec<serde_json::Value>,
     /// Give this as `cursor` to get the next page; null on the last one.
     pub next_cursor: Option<String>,
-}
-
-/// Two configuration items that belong together.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct Relation {
-    /// Container or product.
-    pub from: String,
-    /// How.
-    pub kind: RelationKind,
-    /// Component or host.
-    pub to: String,
-    /// Who says so.
-    pub source: Source,
-    /// When it was first seen.
-    pub first_seen: Time,
-    /// When it was last confirmed by a change of either side.
-    pub last_seen: Time,
-}
-
-impl From<&domain::Relation> for Relation {
-    fn from(relation: &domain::Relation) -> Self {
-        Self {
-            from: relation.from.to_string(),
-            kind: relation.kind.into(),
-            to: relation.to.to_string(),
-            source: (&relation.source).into(),
-            first_seen: Time(relation.first_seen),
-            last_seen: Time(relation.last_seen),
-        }
-    }
 }
 
 /// One try to identify a machine.

@@ -62,8 +62,13 @@ words! {
     Outcome(section::Outcome) "How a collection went. Only complete ones make something disappear."
         = ["complete" "partial" "failed" "skipped"];
     SectionName(section::SectionName) "A part of an inventory."
-        = ["system" "os" "cpus" "memory_modules" "disks" "filesystems" "network_interfaces" "packages" "services" "users" "processes"
-           "listeners" "containers" "series"];
+        = ["system" "os" "cpus" "memory_modules" "disks" "filesystems" "network_interfaces" "packages" "services" "users"
+           "processes" "listeners" "containers" "series" "firmware" "volumes" "routes" "dns" "neighbours" "pci_devices"
+           "usb_devices" "gpus" "monitors" "batteries" "power_supplies" "connections" "virtual_machines" "images" "databases"
+           "web_servers" "groups" "ssh_keys" "sudoers" "logins" "scheduled_tasks" "kernel_modules" "sysctls" "mount_options"
+           "firewall" "certificates" "security" "custom" "checks"];
+    Direction(ci::impact::Direction) "Which way to walk along relations: up to what a failure affects, down to what something needs."
+        = ["up" "down"];
     AgentStatus(enrol::AgentStatus) "Whether the server takes data from an agent."
         = ["pending" "approved" "revoked"];
     Side(message::Side) "Which side of a line is bad."
@@ -92,4 +97,24 @@ words! {
         = ["suspected" "confirmed" "refuted"];
     Role(rollcall_domain::actor::Role) "What a principal may do."
         = ["viewer" "operator" "asset_manager" "auditor" "admin"];
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The words that the description of a set has.
+    #[track_caller]
+    fn check<T: PartialSchema>(expected: impl Iterator<Item = &'static str>) {
+        let schema = serde_json::to_value(T::schema()).unwrap();
+        let words: Vec<&str> = schema["enum"].as_array().unwrap().iter().filter_map(serde_json::Value::as_str).collect();
+        assert_eq!(words, expected.collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn every_word_of_the_model_is_documented() {
+        check::<SectionName>(section::SectionName::ALL.iter().map(|name| name.as_str()));
+        check::<Class>(ci::Class::ALL.iter().map(|class| class.as_str()));
+        check::<RelationKind>(ci::RelationKind::ALL.iter().map(|kind| kind.as_str()));
+    }
 }
