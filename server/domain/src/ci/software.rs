@@ -6,6 +6,9 @@
 //! more is used again, so memory follows what is installed now and not what ever was.
 
 mod image;
+pub mod version;
+
+pub use self::version::{Scheme, compare};
 
 use self::image::Images;
 use crate::id::CiId;
