@@ -97,8 +97,8 @@ fn marked<'a>(text: &'a str, words: &[(&str, u8)]) -> (Option<(u8, Number<'a>)>,
     let Some((rest, phase)) = words.iter().find_map(|(word, phase)| Some((start.strip_prefix(word)?, *phase))) else {
         return (None, text);
     };
-    let (number, after) = digits(unseparated(rest));
-    if number.is_empty() { (Some((phase, Number::ZERO)), rest) } else { (Some((phase, Number::of(number))), after) }
+    let (number, rest) = digits(unseparated(rest));
+    (Some((phase, Number::of(number))), rest)
 }
 
 /// `.post4` in all its spellings, and `-4`.

@@ -167,7 +167,7 @@ fn python_has_phases_posts_and_locals() {
             "1.0b2.post345.dev456",
             "1.0b2.post345",
             "1.0rc1.dev456",
-            "1.0rc1 1.0c1 1.0-preview1 1.0RC1",
+            "1.0rc1 1.0c1 1.0-preview1 1.0RC1 1.0rc-1",
             "1.0 1 v1.0.0",
             "1.0+abc.5",
             "1.0+abc.7",
