@@ -369,9 +369,29 @@ pub struct AttributeChange {
     pub after: Option<Attribute>,
 }
 
+/// What became of a package, by the order of versions of the manager that installed it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PackageChangeKind {
+    /// It was not there before.
+    Installed,
+    /// It is not there any more.
+    Removed,
+    /// A newer version took its place.
+    Upgraded,
+    /// An older version took its place.
+    Downgraded,
+    /// Another version took its place that its manager takes for the same one, or nobody said which is newer.
+    #[default]
+    Changed,
+}
+
 /// One package in a change of software.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PackageChange {
+    /// What became of it.
+    #[serde(default)]
+    pub kind: PackageChangeKind,
     /// Product.
     pub product: CiId,
     /// Package name.

@@ -9,7 +9,7 @@ use super::attribute::{Attribute, Method, Proposal};
 use super::decide::components::dependent_of;
 use super::identify::Fingerprint;
 use super::ledger::Ledger;
-use super::software::{self, Contents, PACKAGES_PER_HOST};
+use super::software::{self, Contents, Installed, PACKAGES_PER_HOST};
 use super::{AttributeChange, AttributeValue, Ci, CiEvent, Class, Cmdb, Lifecycle, SectionState, Source};
 use super::{changes, merge, review};
 use crate::id::{CiId, Family};
@@ -367,23 +367,23 @@ impl Cmdb {
             return;
         }
         match self.installed(&contents, content) {
-            Some(pairs) => self.software.set(host, contents, pairs.into_iter()),
+            Some(packages) => self.software.set(host, contents, packages),
             None => self.software.remove(host),
         }
     }
 
     /// Products and versions in a host's packages: those of the complete content, save for products that the partial one knows better.
-    fn installed(&self, contents: &Contents, content: &dyn Content) -> Option<Vec<(CiId, Box<str>)>> {
-        let pairs = |hash: &ContentHash| -> Option<Vec<(CiId, Box<str>)>> {
+    fn installed(&self, contents: &Contents, content: &dyn Content) -> Option<Vec<Installed>> {
+        let packages = |hash: &ContentHash| -> Option<Vec<Installed>> {
             let section = content.section(hash)?;
             let Section::Packages(rows) = &*section else { return None };
-            let pair = |row: &Package| Some((self.product(row)?, Box::from(software::version(row))));
-            Some(rows.iter().take(PACKAGES_PER_HOST).filter_map(pair).collect())
+            let package = |row: &Package| Some(Installed::new(self.product(row)?, row));
+            Some(rows.iter().take(PACKAGES_PER_HOST).filter_map(package).collect())
         };
-        let mut found = pairs(&contents.complete)?;
-        if let Some(partial) = contents.partial.as_ref().and_then(pairs) {
-            let renewed: BTreeSet<CiId> = partial.iter().map(|(product, _)| *product).collect();
-            found.retain(|(product, _)| !renewed.contains(product));
+        let mut found = packages(&contents.complete)?;
+        if let Some(partial) = contents.partial.as_ref().and_then(packages) {
+            let renewed: BTreeSet<CiId> = partial.iter().map(|installed| installed.product).collect();
+            found.retain(|installed| !renewed.contains(&installed.product));
             found.extend(partial);
         }
         Some(found)

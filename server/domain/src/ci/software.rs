@@ -1,68 +1,52 @@
 //! Which packages are installed where: a projection of the `packages` sections of all hosts.
 //!
-//! Hosts with the same list of (product, version) pairs share one *image*, so that a fleet made from few images costs little
-//! more than those. An image holds the sorted numbers of its pairs; a pair holds the bitmap of images that have it. Invariants:
-//! nothing here is stored, everything follows from the hashes in the hosts' section states; a number that nothing uses any
-//! more is used again, so memory follows what is installed now and not what ever was.
+//! Hosts with the same list of *pairs* (a product, its version, and what the package says of itself) share one *image*, so that a
+//! fleet made from few images costs little more than those. An image holds the sorted numbers of its pairs and the bitmap of its
+//! hosts; a pair holds the bitmap of images that have it. Invariants: nothing here is stored, everything follows from the hashes in
+//! the hosts' section states; an image has a product in one version once; a number that nothing uses any more is used again, so
+//! memory follows what is installed now and not what ever was.
 
+mod hosts;
 mod image;
+mod package;
 pub mod version;
 
+pub use self::hosts::HostSet;
+pub use self::package::{Details, Installed, product_key, product_name, version};
 pub use self::version::{Scheme, compare};
 
-use self::image::Images;
+use self::hosts::HostNumbers;
+use self::image::{Images, Pair};
 use crate::id::CiId;
-use rollcall_shared::section::Package;
-use rollcall_shared::{ContentHash, limits};
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use rollcall_shared::ContentHash;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+use std::sync::Arc;
 
 /// Packages of one host that count; the largest real hosts have about 10,000. More stay in the section.
 pub const PACKAGES_PER_HOST: usize = 20_000;
 
-/// Bytes of a name, key or version in the index.
-const TEXT_BYTES: usize = 255;
-
-/// What identifies a product: the package URL without version and qualifiers, else manager and name.
-#[must_use]
-pub fn product_key(package: &Package) -> String {
-    let purl = package.purl.as_deref().filter(|purl| purl.starts_with("pkg:") && purl.len() <= limits::TEXT_BYTES);
-    let key = match purl {
-        Some(purl) => {
-            let purl = purl.split(['?', '#']).next().unwrap_or(purl);
-            // An `@` before the last `/` belongs to a namespace.
-            let name = purl.rfind('/').unwrap_or(0);
-            purl.rfind('@').filter(|&at| at > name).map_or(purl, |at| &purl[..at]).to_owned()
-        }
-        None => format!("{}/{}", package.manager, package.name),
-    };
-    crate::ci::normalise::cut(&key, TEXT_BYTES).to_owned()
-}
-
-/// What people call the product.
-#[must_use]
-pub fn product_name(package: &Package) -> String {
-    let name = crate::ci::normalise::text(&package.name).unwrap_or_else(|| "unnamed".into());
-    crate::ci::normalise::cut(&name, TEXT_BYTES).to_owned()
-}
-
-/// The version as it counts.
-#[must_use]
-pub fn version(package: &Package) -> &str {
-    crate::ci::normalise::cut(&package.version, TEXT_BYTES)
-}
+/// Where it is cheaper to sort the hosts of an answer than to walk over all: one in so many.
+const SPARSE: u64 = 8;
 
 /// The index.
 #[derive(Clone, Debug, Default)]
 pub struct SoftwareIndex {
-    /// Number of each pair, by product and version.
-    products: BTreeMap<CiId, BTreeMap<Box<str>, u32>>,
+    products: BTreeMap<CiId, Versions>,
     images: Images,
     /// Image of each host and the contents that it follows from.
-    hosts: BTreeMap<CiId, Installed>,
+    hosts: BTreeMap<CiId, Placed>,
+    numbers: HostNumbers,
     /// Images by the contents that led to them, with the number of hosts that have those.
     contents: BTreeMap<Contents, (u32, u32)>,
+    /// Details that some pair has.
+    details: BTreeSet<Arc<Details>>,
+    /// Pairs that came or went since somebody last asked.
+    changed: Vec<u32>,
 }
+
+/// Numbers of a product's pairs by version; nearly always one each.
+type Versions = BTreeMap<Box<str>, Vec<u32>>;
 
 /// Names of the section contents that a host's packages follow from: the complete one, and a partial one read since.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -74,9 +58,23 @@ pub struct Contents {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Installed {
+struct Placed {
     contents: Contents,
     image: u32,
+    number: u32,
+}
+
+/// A pair as others see it.
+#[derive(Clone, Copy, Debug)]
+pub struct Known<'a> {
+    /// Its number; another pair may have it once no host has this one any more.
+    pub number: u32,
+    /// The product.
+    pub product: CiId,
+    /// Its version.
+    pub version: &'a str,
+    /// What else the package says of itself.
+    pub details: &'a Details,
 }
 
 impl SoftwareIndex {
@@ -88,7 +86,7 @@ impl SoftwareIndex {
 
     /// Sets a host's packages to those of contents that are known; `false` when they are not.
     pub fn set_known(&mut self, host: CiId, contents: Contents) -> bool {
-        if self.hosts.get(&host).is_some_and(|installed| installed.contents == contents) {
+        if self.hosts.get(&host).is_some_and(|placed| placed.contents == contents) {
             return true;
         }
         let Some(&(image, _)) = self.contents.get(&contents) else { return false };
@@ -97,51 +95,111 @@ impl SoftwareIndex {
     }
 
     /// Sets a host's packages.
-    pub fn set(&mut self, host: CiId, contents: Contents, pairs: impl Iterator<Item = (CiId, Box<str>)>) {
+    pub fn set(&mut self, host: CiId, contents: Contents, mut packages: Vec<Installed>) {
         if self.set_known(host, contents) {
             return;
         }
-        let mut numbers: Vec<u32> = pairs.map(|(product, version)| self.number(product, version)).collect();
+        packages.sort_unstable();
+        // Of rows that differ in their details alone the first counts.
+        packages.dedup_by(|next, kept| next.product == kept.product && next.version == kept.version);
+        let mut numbers: Vec<u32> = packages.into_iter().map(|installed| self.number(installed)).collect();
         numbers.sort_unstable();
-        numbers.dedup();
         let image = self.images.of(numbers);
         self.put(host, contents, image);
     }
 
     /// Forgets a host's packages.
     pub fn remove(&mut self, host: CiId) {
-        let Some(installed) = self.hosts.remove(&host) else { return };
-        if let Some(uses) = self.contents.get_mut(&installed.contents) {
-            uses.1 -= 1;
-            if uses.1 == 0 {
-                self.contents.remove(&installed.contents);
-            }
-        }
-        for (product, version) in self.images.leave(installed.image) {
-            let Some(versions) = self.products.get_mut(&product) else { continue };
-            versions.remove(&version);
-            if versions.is_empty() {
-                self.products.remove(&product);
-            }
-        }
+        let Some(placed) = self.hosts.remove(&host) else { return };
+        self.leave(placed);
+        self.numbers.take_back(placed.number);
     }
 
     fn put(&mut self, host: CiId, contents: Contents, image: u32) {
-        // Enter before leaving: an image that both sides share must not be dropped in between.
-        self.images.enter(image);
+        let before = self.hosts.get(&host).copied();
+        let number = before.map_or_else(|| self.numbers.give(host), |placed| placed.number);
+        // Enter before leaving: what both sides share must not be dropped in between.
         self.contents.entry(contents).or_insert((image, 0)).1 += 1;
-        self.remove(host);
-        self.hosts.insert(host, Installed { contents, image });
+        self.images.enter(image, number);
+        match before {
+            Some(before) if before.image == image => self.forget_contents(&before.contents),
+            Some(before) => self.leave(before),
+            None => {}
+        }
+        self.hosts.insert(host, Placed { contents, image, number });
     }
 
-    fn number(&mut self, product: CiId, version: Box<str>) -> u32 {
-        let versions = self.products.entry(product).or_default();
-        if let Some(&number) = versions.get(&version) {
+    fn leave(&mut self, placed: Placed) {
+        self.forget_contents(&placed.contents);
+        for (number, pair) in self.images.leave(placed.image, placed.number) {
+            self.changed.push(number);
+            self.forget_pair(number, pair);
+        }
+    }
+
+    fn forget_contents(&mut self, contents: &Contents) {
+        if let Some(uses) = self.contents.get_mut(contents) {
+            uses.1 -= 1;
+            if uses.1 == 0 {
+                self.contents.remove(contents);
+            }
+        }
+    }
+
+    fn forget_pair(&mut self, number: u32, Pair { product, version, details, .. }: Pair) {
+        // One of the two is the pool's.
+        if Arc::strong_count(&details) == 2 {
+            self.details.remove(&details);
+        }
+        let Some(versions) = self.products.get_mut(&product) else { return };
+        if let Some(numbers) = versions.get_mut(&version) {
+            numbers.retain(|known| *known != number);
+            if numbers.is_empty() {
+                versions.remove(&version);
+            }
+        }
+        if versions.is_empty() {
+            self.products.remove(&product);
+        }
+    }
+
+    fn number(&mut self, installed: Installed) -> u32 {
+        let Installed { product, version, details } = installed;
+        let known = self.products.get(&product).and_then(|versions| versions.get(&version));
+        let same = |&&number: &&u32| self.images.pair(number).is_some_and(|pair| *pair.details == details);
+        if let Some(&number) = known.and_then(|numbers| numbers.iter().find(same)) {
             return number;
         }
-        let number = self.images.new_pair(product, version.clone());
-        versions.insert(version, number);
+        let details = match self.details.get(&details) {
+            Some(known) => Arc::clone(known),
+            None => {
+                let details = Arc::new(details);
+                self.details.insert(Arc::clone(&details));
+                details
+            }
+        };
+        let number = self.images.new_pair(Pair::new(product, version.clone(), details));
+        let numbers = self.products.entry(product).or_default().entry(version).or_default();
+        numbers.reserve_exact(1);
+        numbers.push(number);
+        self.changed.push(number);
         number
+    }
+
+    /// Numbers of the pairs that came or went since this was last called; a number may be named more than once.
+    pub fn take_changed(&mut self) -> Vec<u32> {
+        std::mem::take(&mut self.changed)
+    }
+
+    /// The pair with this number, while some host has it.
+    #[must_use]
+    pub fn pair(&self, number: u32) -> Option<Known<'_>> {
+        self.images.pair(number).map(|pair| known(number, pair))
+    }
+
+    /// Every pair that some host has, in order of product and version.
+    pub fn pairs(&self) -> impl Iterator<Item = Known<'_>> {
+        self.products.keys().flat_map(|&product| self.pairs_of_product(product))
     }
 
     /// Products that some host has, in order of their ids.
@@ -149,49 +207,92 @@ impl SoftwareIndex {
         self.products.keys().copied()
     }
 
+    /// Pairs of a product, in order of the versions' texts.
+    pub fn pairs_of_product(&self, product: CiId) -> impl Iterator<Item = Known<'_>> {
+        self.numbers_where(product, |_| true).filter_map(|number| self.pair(number))
+    }
+
     /// Versions of a product with the number of hosts that have each, in order of their texts.
     pub fn product_versions(&self, product: CiId) -> impl Iterator<Item = (&str, u64)> {
         let versions = self.products.get(&product).into_iter().flatten();
-        versions.map(|(version, &number)| (&**version, self.images.host_count(number)))
+        versions.map(|(version, numbers)| (&**version, self.images.host_count(numbers.iter().copied())))
     }
 
     /// How many hosts have a product in any version.
     #[must_use]
     pub fn host_count(&self, product: CiId) -> u64 {
-        let Some(versions) = self.products.get(&product) else { return 0 };
-        self.images.host_count_of_any(versions.values().copied())
+        self.images.host_count(self.numbers_where(product, |_| true))
+    }
+
+    /// Hosts that have a product in a version that fits: bitmaps over images, whatever the size of the fleet.
+    pub fn hosts_where(&self, product: CiId, fits: impl Fn(&str) -> bool) -> HostSet<'_> {
+        let images = self.images.with_any(self.numbers_where(product, fits));
+        HostSet { index: self, numbers: self.images.hosts(&images) }
+    }
+
+    /// Hosts that have one of these pairs.
+    pub fn hosts_of_pairs(&self, pairs: impl Iterator<Item = u32>) -> HostSet<'_> {
+        let images = self.images.with_any(pairs);
+        HostSet { index: self, numbers: self.images.hosts(&images) }
+    }
+
+    /// How many hosts have one of these pairs.
+    pub fn host_count_of_pairs(&self, pairs: impl Iterator<Item = u32>) -> u64 {
+        self.images.host_count(pairs)
+    }
+
+    fn numbers_where<'a>(&'a self, product: CiId, fits: impl Fn(&str) -> bool + 'a) -> impl Iterator<Item = u32> + 'a {
+        let versions = self.products.get(&product).into_iter().flatten();
+        versions.filter(move |(version, _)| fits(version)).flat_map(|(_, numbers)| numbers.iter().copied())
     }
 
     /// Hosts that have a product, with the version of each, in order of host and version.
     #[must_use]
     pub fn installations(&self, product: CiId) -> Vec<(CiId, String)> {
-        let mut by_image: BTreeMap<u32, Vec<&str>> = BTreeMap::new();
-        for (version, &number) in self.products.get(&product).into_iter().flatten() {
-            for image in self.images.with_pair(number) {
+        self.installations_where(product, |_| true, Bound::Unbounded).map(|(host, version)| (host, version.to_owned())).collect()
+    }
+
+    /// Hosts from some host on that have a product in a version that fits, with the version, in order of host and version. Lazy: what is
+    /// not asked for costs nothing.
+    pub fn installations_where<'a>(
+        &'a self,
+        product: CiId,
+        fits: impl Fn(&str) -> bool,
+        from: Bound<CiId>,
+    ) -> impl Iterator<Item = (CiId, &'a str)> + 'a {
+        let mut by_image: BTreeMap<u32, Vec<&'a str>> = BTreeMap::new();
+        for (version, numbers) in self.products.get(&product).into_iter().flatten().filter(|(version, _)| fits(version)) {
+            for image in &self.images.with_any(numbers.iter().copied()) {
                 by_image.entry(image).or_default().push(version);
             }
         }
-        let mut found = Vec::new();
-        for (&host, installed) in &self.hosts {
-            let versions = by_image.get(&installed.image).into_iter().flatten();
-            found.extend(versions.map(|&version| (host, version.to_owned())));
-        }
-        found.sort_unstable();
-        found
+        let hosts = HostSet { index: self, numbers: self.images.hosts(&by_image.keys().copied().collect()) };
+        // Few hosts are sorted; of many the first come soon.
+        let few = (hosts.len() * SPARSE < self.hosts.len() as u64).then(|| hosts.ids());
+        let many = if few.is_none() { Some(self.hosts.range((from, Bound::Unbounded)).map(|(&host, _)| host)) } else { None };
+        let few = few.into_iter().flatten().filter(move |host| match from {
+            Bound::Included(first) => *host >= first,
+            Bound::Excluded(last) => *host > last,
+            Bound::Unbounded => true,
+        });
+        few.chain(many.into_iter().flatten()).flat_map(move |host| {
+            let versions = self.hosts.get(&host).and_then(|placed| by_image.get(&placed.image)).cloned();
+            versions.into_iter().flatten().map(move |version| (host, version))
+        })
     }
 
     /// Hosts that have a product in exactly this version.
     #[must_use]
     pub fn hosts_with(&self, product: CiId, version: &str) -> BTreeSet<CiId> {
-        let number = self.products.get(&product).and_then(|versions| versions.get(version));
-        number.into_iter().flat_map(|&number| self.hosts_of_pair(number)).collect()
+        self.hosts_where(product, |known| known == version).ids()
     }
 
     /// How many of `within` have a product in exactly this version.
     #[must_use]
     pub fn count_with(&self, product: CiId, version: &str, within: &BTreeSet<CiId>) -> u64 {
-        let Some(&number) = self.products.get(&product).and_then(|versions| versions.get(version)) else { return 0 };
-        let has = |host: &&CiId| self.hosts.get(host).is_some_and(|installed| self.images.has(number, installed.image));
+        let Some(numbers) = self.products.get(&product).and_then(|versions| versions.get(version)) else { return 0 };
+        let has =
+            |host: &&CiId| self.hosts.get(host).is_some_and(|placed| numbers.iter().any(|&number| self.images.has(number, placed.image)));
         within.iter().filter(has).count() as u64
     }
 
@@ -205,7 +306,13 @@ impl SoftwareIndex {
 
     /// Packages of a host in no meaningful order: for counting.
     pub fn versions_of(&self, host: CiId) -> impl Iterator<Item = (CiId, &str)> {
-        self.hosts.get(&host).into_iter().flat_map(|installed| self.images.pairs(installed.image))
+        self.pairs_of(host).map(|pair| (pair.product, pair.version))
+    }
+
+    /// Packages of a host with all that is known of them, in no meaningful order.
+    pub fn pairs_of(&self, host: CiId) -> impl Iterator<Item = Known<'_>> {
+        let pairs = self.hosts.get(&host).into_iter().flat_map(|placed| self.images.pairs(placed.image));
+        pairs.map(|(number, pair)| known(number, pair))
     }
 
     /// Every (product, version) that some of `hosts` have, in order of both, with how many of them have it and the exclusive or of
@@ -214,8 +321,8 @@ impl SoftwareIndex {
     pub fn exposures(&self, hosts: &BTreeSet<CiId>, mark: impl Fn(CiId) -> u64) -> BTreeMap<(CiId, &str), (u64, u64)> {
         // Images first: hosts that share one share all of its pairs.
         let mut by_image: BTreeMap<u32, (u64, u64)> = BTreeMap::new();
-        for (&host, installed) in hosts.iter().filter_map(|host| self.hosts.get_key_value(host)) {
-            let (count, marks) = by_image.entry(installed.image).or_default();
+        for (&host, placed) in hosts.iter().filter_map(|host| self.hosts.get_key_value(host)) {
+            let (count, marks) = by_image.entry(placed.image).or_default();
             *count += 1;
             *marks ^= mark(host);
         }
@@ -227,17 +334,16 @@ impl SoftwareIndex {
     pub fn has_host(&self, host: CiId) -> bool {
         self.hosts.contains_key(&host)
     }
+}
 
-    fn hosts_of_pair(&self, number: u32) -> impl Iterator<Item = CiId> {
-        let hosts = self.hosts.iter();
-        hosts.filter(move |(_, installed)| self.images.has(number, installed.image)).map(|(&host, _)| host)
-    }
+fn known(number: u32, pair: &Pair) -> Known<'_> {
+    Known { number, product: pair.product, version: &pair.version, details: &pair.details }
 }
 
 /// Numbers depend on the order in which hosts came; what the index says does not. Equal contents have equal packages.
 impl PartialEq for SoftwareIndex {
     fn eq(&self, other: &Self) -> bool {
-        let contents = |index: &Self| index.hosts.iter().map(|(&host, installed)| (host, installed.contents)).collect::<Vec<_>>();
+        let contents = |index: &Self| index.hosts.iter().map(|(&host, placed)| (host, placed.contents)).collect::<Vec<_>>();
         contents(self) == contents(other) && self.products.keys().eq(other.products.keys())
     }
 }

@@ -3,7 +3,7 @@
 use super::react::{NOT_JUDGED, RECOVERED};
 use super::{Incident, IncidentEvent, IncidentState, Incidents, Note, RecentChange};
 use crate::actor::Actor;
-use crate::ci::{AttributeChange, AttributeValue, CiEvent, Cmdb, PackageChange};
+use crate::ci::{AttributeChange, AttributeValue, CiEvent, Cmdb, PackageChange, PackageChangeKind};
 use crate::id::{CiId, IncidentId};
 use crate::{Record, World};
 use rollcall_shared::SectionName;
@@ -229,6 +229,9 @@ fn named<T>(changes: &[T], name: impl Fn(&T) -> String) -> String {
 
 fn package(change: &PackageChange) -> String {
     match (&change.before, &change.after) {
+        (Some(before), Some(after)) if change.kind == PackageChangeKind::Downgraded => {
+            format!("{} {before} → {after} (a downgrade)", change.name)
+        }
         (Some(before), Some(after)) => format!("{} {before} → {after}", change.name),
         (None, Some(after)) => format!("{} {after} installed", change.name),
         (Some(before), None) => format!("{} {before} removed", change.name),

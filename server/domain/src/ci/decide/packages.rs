@@ -1,10 +1,11 @@
-//! From two package lists to what people want to know: which products are new, and what was upgraded, installed, removed.
+//! From two package lists to what people want to know: which products are new, and what was upgraded, downgraded, installed, removed.
 
 use crate::IdSource;
 use crate::ci::software::{self, PACKAGES_PER_HOST};
-use crate::ci::{CiEvent, Class, Cmdb, PackageChange};
+use crate::ci::{CiEvent, Class, Cmdb, PackageChange, PackageChangeKind};
 use crate::id::{CiId, Family};
 use rollcall_shared::section::Package;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 /// Package changes in one event. A release upgrade of a large host changes fewer; the sections have them all.
@@ -51,11 +52,24 @@ pub fn changes(cmdb: &Cmdb, fresh: &BTreeMap<String, CiId>, before: &[Package], 
             let Some(row) = after.or(before) else { continue };
             let Some(product) = product(row) else { continue };
             let version = |row: Option<&Package>| row.map(|row| software::version(row).to_owned());
-            found.push(PackageChange { product, name: software::product_name(row), before: version(before), after: version(after) });
+            let (before, after) = (version(before), version(after));
+            let kind = kind(&row.manager, before.as_deref(), after.as_deref());
+            found.push(PackageChange { kind, product, name: software::product_name(row), before, after });
         }
     }
     found.truncate(SOFTWARE_CHANGES);
     found
+}
+
+fn kind(manager: &str, before: Option<&str>, after: Option<&str>) -> PackageChangeKind {
+    let (Some(before), Some(after)) = (before, after) else {
+        return if before.is_none() { PackageChangeKind::Installed } else { PackageChangeKind::Removed };
+    };
+    match software::compare(manager, before, after) {
+        Ordering::Less => PackageChangeKind::Upgraded,
+        Ordering::Greater => PackageChangeKind::Downgraded,
+        Ordering::Equal => PackageChangeKind::Changed,
+    }
 }
 
 /// Rows of one package that only one of the two lists has.

@@ -1,5 +1,6 @@
 //! Distinct package lists and the pairs in them, both under small numbers.
 
+use super::package::Details;
 use crate::id::CiId;
 use roaring::RoaringBitmap;
 use std::collections::BTreeMap;
@@ -18,20 +19,27 @@ pub(super) struct Images {
 #[derive(Clone, Debug)]
 struct Image {
     pairs: Arc<[u32]>,
-    hosts: u32,
+    hosts: RoaringBitmap,
 }
 
+/// A product in one version as one packager made it.
 #[derive(Clone, Debug)]
-struct Pair {
-    product: CiId,
-    version: Box<str>,
+pub(super) struct Pair {
+    pub(super) product: CiId,
+    pub(super) version: Box<str>,
+    pub(super) details: Arc<Details>,
     images: RoaringBitmap,
+}
+
+impl Pair {
+    pub(super) fn new(product: CiId, version: Box<str>, details: Arc<Details>) -> Self {
+        Self { product, version, details, images: RoaringBitmap::new() }
+    }
 }
 
 impl Images {
     /// A number for a pair that has none. It must be part of an image before the next [`Self::leave`].
-    pub(super) fn new_pair(&mut self, product: CiId, version: Box<str>) -> u32 {
-        let pair = Pair { product, version, images: RoaringBitmap::new() };
+    pub(super) fn new_pair(&mut self, pair: Pair) -> u32 {
         place(&mut self.pairs, &mut self.free_pairs, pair)
     }
 
@@ -41,7 +49,8 @@ impl Images {
             return known;
         }
         let pairs: Arc<[u32]> = pairs.into();
-        let number = place(&mut self.images, &mut self.free_images, Image { pairs: Arc::clone(&pairs), hosts: 0 });
+        let image = Image { pairs: Arc::clone(&pairs), hosts: RoaringBitmap::new() };
+        let number = place(&mut self.images, &mut self.free_images, image);
         for &pair in &*pairs {
             self.pairs[pair as usize].images.insert(number);
         }
@@ -50,15 +59,15 @@ impl Images {
     }
 
     /// One more host has the image.
-    pub(super) fn enter(&mut self, image: u32) {
-        self.images[image as usize].hosts += 1;
+    pub(super) fn enter(&mut self, image: u32, host: u32) {
+        self.images[image as usize].hosts.insert(host);
     }
 
-    /// One host less has the image. Returns the pairs that no image has any more.
-    pub(super) fn leave(&mut self, image: u32) -> Vec<(CiId, Box<str>)> {
+    /// A host has the image no more. Returns the pairs that no image has any more, with their numbers.
+    pub(super) fn leave(&mut self, image: u32, host: u32) -> Vec<(u32, Pair)> {
         let left = &mut self.images[image as usize];
-        left.hosts -= 1;
-        if left.hosts > 0 {
+        left.hosts.remove(host);
+        if !left.hosts.is_empty() {
             return Vec::new();
         }
         let pairs = std::mem::replace(&mut left.pairs, Arc::new([]));
@@ -70,10 +79,16 @@ impl Images {
             pair.images.remove(image);
             if pair.images.is_empty() {
                 self.free_pairs.push(number);
-                gone.push((pair.product, std::mem::take(&mut pair.version)));
+                let nothing = Pair::new(pair.product, Box::default(), Arc::default());
+                gone.push((number, std::mem::replace(pair, nothing)));
             }
         }
         gone
+    }
+
+    /// A pair that some image has.
+    pub(super) fn pair(&self, number: u32) -> Option<&Pair> {
+        self.pairs.get(number as usize).filter(|pair| !pair.images.is_empty())
     }
 
     /// Whether a pair is part of an image.
@@ -81,23 +96,27 @@ impl Images {
         self.pairs.get(pair as usize).is_some_and(|pair| pair.images.contains(image))
     }
 
-    /// Images that have a pair.
-    pub(super) fn with_pair(&self, pair: u32) -> impl Iterator<Item = u32> {
-        self.pairs.get(pair as usize).into_iter().flat_map(|pair| &pair.images)
-    }
-
-    /// Hosts with a pair.
-    pub(super) fn host_count(&self, pair: u32) -> u64 {
-        self.host_count_of_any([pair].into_iter())
-    }
-
-    /// Hosts with at least one of these pairs.
-    pub(super) fn host_count_of_any(&self, pairs: impl Iterator<Item = u32>) -> u64 {
+    /// Images that have at least one of these pairs.
+    pub(super) fn with_any(&self, pairs: impl Iterator<Item = u32>) -> RoaringBitmap {
         let mut images = RoaringBitmap::new();
-        for pair in pairs {
-            images |= &self.pairs[pair as usize].images;
+        for pair in pairs.filter_map(|pair| self.pairs.get(pair as usize)) {
+            images |= &pair.images;
         }
-        images.iter().map(|image| u64::from(self.images[image as usize].hosts)).sum()
+        images
+    }
+
+    /// Hosts with one of these images.
+    pub(super) fn hosts(&self, images: &RoaringBitmap) -> RoaringBitmap {
+        let mut hosts = RoaringBitmap::new();
+        for image in images.iter().filter_map(|image| self.images.get(image as usize)) {
+            hosts |= &image.hosts;
+        }
+        hosts
+    }
+
+    /// How many hosts have at least one of these pairs. A host has one image, so the counts add up.
+    pub(super) fn host_count(&self, pairs: impl Iterator<Item = u32>) -> u64 {
+        self.with_any(pairs).iter().filter_map(|image| self.images.get(image as usize)).map(|image| image.hosts.len()).sum()
     }
 
     /// For each pair of these images, the sum of the counts and the exclusive or of the marks of the images that have it. Added
@@ -111,22 +130,25 @@ impl Images {
                 sum.1 ^= marks;
             }
         }
-        let pairs = self.pairs.iter().zip(sums).filter(|(_, (count, _))| *count > 0);
-        pairs.map(|(pair, sum)| ((pair.product, &*pair.version), sum)).collect()
+        let mut found: BTreeMap<(CiId, &str), (u64, u64)> = BTreeMap::new();
+        for (pair, (count, marks)) in self.pairs.iter().zip(sums).filter(|(_, (count, _))| *count > 0) {
+            // An image has a product in one version once, so nobody is counted twice.
+            let sum = found.entry((pair.product, &pair.version)).or_default();
+            sum.0 += count;
+            sum.1 ^= marks;
+        }
+        found
     }
 
-    /// The pairs of an image.
-    pub(super) fn pairs(&self, image: u32) -> impl Iterator<Item = (CiId, &str)> {
+    /// The pairs of an image, with their numbers.
+    pub(super) fn pairs(&self, image: u32) -> impl Iterator<Item = (u32, &Pair)> {
         let numbers = self.images.get(image as usize).map_or(&[][..], |image| &image.pairs);
-        numbers.iter().map(|&number| {
-            let pair = &self.pairs[number as usize];
-            (pair.product, &*pair.version)
-        })
+        numbers.iter().map(|&number| (number, &self.pairs[number as usize]))
     }
 }
 
 /// Puts an item on a free place, or on a new one. There are fewer than 2³² of either: each takes far more than a byte of memory.
-fn place<T>(items: &mut Vec<T>, free: &mut Vec<u32>, item: T) -> u32 {
+pub(super) fn place<T>(items: &mut Vec<T>, free: &mut Vec<u32>, item: T) -> u32 {
     match free.pop() {
         Some(number) => {
             items[number as usize] = item;

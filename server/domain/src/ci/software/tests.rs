@@ -3,6 +3,7 @@
 use super::*;
 use crate::id::Family;
 use proptest::prelude::*;
+use rollcall_shared::section::Package;
 
 fn host(n: u128) -> CiId {
     CiId { family: Family::Host, bits: n }
@@ -16,10 +17,14 @@ fn contents(text: &str) -> Contents {
     Contents { complete: ContentHash::of(text.as_bytes()), partial: None }
 }
 
+fn installed(number: u128, version: &str, details: Details) -> Installed {
+    Installed { product: product(number), version: version.into(), details }
+}
+
 /// Installs on a host what a list of (product, version) says.
 fn install(index: &mut SoftwareIndex, on: u128, list: &[(u128, u8)]) {
-    let name = format!("{list:?}");
-    index.set(host(on), contents(&name), list.iter().map(|(number, version)| (product(*number), version.to_string().into())));
+    let package = |(number, version): &(u128, u8)| installed(*number, &version.to_string(), Details::default());
+    index.set(host(on), contents(&format!("{list:?}")), list.iter().map(package).collect());
 }
 
 #[track_caller]
@@ -64,6 +69,64 @@ fn what_nobody_has_any_more_is_forgotten() {
     index.remove(host(1));
     index.remove(host(1));
     assert_eq!((index.products().count(), index.has_host(host(1))), (0, false));
+}
+
+#[test]
+fn hosts_are_found_by_what_a_version_fulfils() {
+    let mut index = SoftwareIndex::default();
+    for (on, version) in [(1, 9), (2, 10), (3, 13), (4, 9)] {
+        install(&mut index, on, &[(1, version), (2, 1)]);
+    }
+    let below = |limit: &'static str| move |version: &str| compare("dpkg", version, limit).is_lt();
+    let found = index.hosts_where(product(1), below("13"));
+    assert_eq!((found.len(), found.ids()), (3, BTreeSet::from([host(1), host(2), host(4)])));
+    assert!(found.contains(host(4)) && !found.contains(host(3)) && !found.contains(host(9)));
+    assert_eq!(found.and(&index.hosts_where(product(1), |version| version == "9")).ids(), BTreeSet::from([host(1), host(4)]));
+    let after = index.installations_where(product(1), below("13"), Bound::Excluded(host(1))).collect::<Vec<_>>();
+    assert_eq!(after, [(host(2), "10"), (host(4), "9")]);
+    assert!(index.hosts_where(product(7), |_| true).is_empty());
+}
+
+#[test]
+fn few_of_many_hosts_are_found_in_the_same_order() {
+    let mut index = SoftwareIndex::default();
+    (0..40).rev().for_each(|on| install(&mut index, on, &[(2, 1)]));
+    [31, 7, 20].into_iter().for_each(|on| install(&mut index, on, &[(1, 1), (1, 2)]));
+    let found = index.installations_where(product(1), |_| true, Bound::Included(host(20))).collect::<Vec<_>>();
+    assert_eq!(found, [(host(20), "1"), (host(20), "2"), (host(31), "1"), (host(31), "2")]);
+}
+
+#[test]
+fn details_tell_pairs_apart_and_count_once_a_host() {
+    let mut index = SoftwareIndex::default();
+    let of = |vendor: &str| Details { vendor: Some(vendor.into()), ..Details::default() };
+    index.set(host(1), contents("a"), vec![installed(1, "1", of("z")), installed(1, "1", of("a"))]);
+    index.set(host(2), contents("b"), vec![installed(1, "1", of("z"))]);
+    let vendors = index.pairs_of_product(product(1)).map(|pair| pair.details.vendor.as_deref()).collect::<BTreeSet<_>>();
+    assert_eq!(vendors, BTreeSet::from([Some("a"), Some("z")]));
+    assert_eq!(index.product_versions(product(1)).collect::<Vec<_>>(), [("1", 2)]);
+    assert_eq!(index.exposures(&BTreeSet::from([host(1), host(2)]), |_| 1)[&(product(1), "1")], (2, 0));
+    let came: BTreeSet<u32> = index.take_changed().into_iter().collect();
+    assert_eq!((came.len(), index.take_changed().len()), (2, 0));
+    index.remove(host(1));
+    let gone = index.take_changed();
+    assert_eq!((gone.len(), index.pair(gone[0]).map(|pair| pair.version)), (1, None));
+    assert_eq!(index.details.len(), 1);
+}
+
+#[test]
+fn what_a_package_says_of_itself_is_kept_where_it_says_more_than_its_name() {
+    let package = Package {
+        name: "libssl3".into(),
+        version: "3.0.9-1".into(),
+        source: Some("openssl".into()),
+        source_version: Some("3.0.9-1".into()),
+        vendor: Some("  Debian\tOpenSSL ".into()),
+        licence: Some("".into()),
+        ..Package::default()
+    };
+    let expected = Details { source: Some("openssl".into()), vendor: Some("Debian OpenSSL".into()), ..Details::default() };
+    assert_eq!(Details::of(&package), expected);
 }
 
 proptest! {

@@ -1,6 +1,6 @@
 use crate::Actor;
 use crate::alert::scenario::{Scenario, host, rule, seconds, text};
-use crate::ci::{AttributeChange, AttributeValue, CiEvent, PackageChange};
+use crate::ci::{AttributeChange, AttributeValue, CiEvent, PackageChange, PackageChangeKind};
 use crate::event::Event;
 use crate::id::{CiId, Family};
 use crate::incident::IncidentAction;
@@ -133,7 +133,13 @@ fn it_is_already_filled_in() {
         ci.attributes.insert("support_group".into(), text("web"));
     });
     let product = CiId { family: Family::Software, bits: 1 };
-    let package = PackageChange { product, name: "openssl".into(), before: Some("3.0.13".into()), after: Some("3.0.14".into()) };
+    let package = PackageChange {
+        kind: PackageChangeKind::Upgraded,
+        product,
+        name: "openssl".into(),
+        before: Some("3.0.13".into()),
+        after: Some("3.0.14".into()),
+    };
     let after = Some(text("6.12.1"));
     let kernel = AttributeChange { name: "kernel".into(), before: Some(AttributeValue::Text("6.1.0".into())), after };
     let hour = 3_600;

@@ -1,5 +1,5 @@
 use crate::alert::scenario::{Scenario, host, rule};
-use crate::ci::software::Contents;
+use crate::ci::software::{Contents, Details, Installed};
 use crate::ci::{Ci, Class};
 use crate::id::{CiId, Family};
 use crate::problem::{Origin, ProblemAction, ProblemState, Verdict};
@@ -113,7 +113,11 @@ fn a_package_version_that_the_affected_hosts_share_is_suspected() {
         for n in 1..=60 {
             let version = if n <= 6 { "3.0.13" } else { "3.0.14" };
             let contents = Contents { complete: ContentHash::of(version.as_bytes()), partial: None };
-            world.cmdb.software.set(host(n), contents, std::iter::once((openssl, version.into())));
+            world.cmdb.software.set(
+                host(n),
+                contents,
+                vec![Installed { product: openssl, version: version.into(), details: Details::default() }],
+            );
         }
     });
     check(

@@ -37,6 +37,21 @@ fn a_package_with_another_version_is_an_upgrade() {
 }
 
 #[test]
+fn a_downgrade_is_told_from_an_upgrade_by_the_order_of_the_manager() {
+    let kinds = |manager: &str, before: &str, after: &str| {
+        let row = |version: &str| Package { manager: manager.into(), ..package("curl", version) };
+        compare(&[row(before)], &[row(after)]).iter().map(|change| change.kind).collect::<Vec<_>>()
+    };
+    assert_eq!(kinds("rpm", "8.9", "8.10"), [PackageChangeKind::Upgraded]);
+    assert_eq!(kinds("rpm", "8.10", "8.9"), [PackageChangeKind::Downgraded]);
+    assert_eq!(kinds("dpkg", "8.0~rc1", "8.0"), [PackageChangeKind::Upgraded]);
+    assert_eq!(kinds("dpkg", "1:7", "8"), [PackageChangeKind::Downgraded]);
+    assert_eq!(kinds("npm", "8.0.0", "8.0"), [PackageChangeKind::Changed]);
+    assert_eq!(compare(&[], &[package("curl", "1")])[0].kind, PackageChangeKind::Installed);
+    assert_eq!(compare(&[package("curl", "1")], &[])[0].kind, PackageChangeKind::Removed);
+}
+
+#[test]
 fn what_came_and_what_went_is_told_in_order_of_name() {
     check(&[("b", "1")], &[("a", "1"), ("c", "1")], &[("a", None, Some("1")), ("b", Some("1"), None), ("c", None, Some("1"))]);
 }
@@ -100,7 +115,8 @@ fn real(file: &str) -> Option<Vec<Package>> {
     Some(sorted(inventory["content"]["softwares"].as_array().unwrap().iter().map(row).collect()))
 }
 
-/// A real computer before and after a release upgrade, when the test data are there.
+/// A real computer before and after a release upgrade, when the test data are there. What took the place of another version is
+/// counted as one change, and of these 853 rpm's order takes every one for an upgrade.
 #[test]
 fn a_real_upgrade_is_853_upgrades_163_installations_and_12_removals() {
     let (Some(before), Some(after)) = (real("computer_3.json"), real("computer_3_updated.json")) else { return };
@@ -108,6 +124,8 @@ fn a_real_upgrade_is_853_upgrades_163_installations_and_12_removals() {
     let count = |of: fn(&PackageChange) -> bool| found.iter().filter(|change| of(change)).count();
     let upgrades = count(|change| change.before.is_some() && change.after.is_some());
     assert_eq!((upgrades, count(|change| change.before.is_none()), count(|change| change.after.is_none())), (853, 163, 12));
+    let of = |kind| found.iter().filter(|change| change.kind == kind).count();
+    assert_eq!((of(PackageChangeKind::Upgraded), of(PackageChangeKind::Downgraded), of(PackageChangeKind::Changed)), (853, 0, 0));
     let diff = Section::Packages(after).diff(&Section::Packages(before));
     assert_eq!((diff.added.len(), diff.removed.len()), (163, 12));
 }
