@@ -21,7 +21,7 @@ pub mod topology;
 pub mod upkeep;
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 pub use attribute::{Attribute, Attributes, Lock, Method, Proposal};
 pub use class::Class;

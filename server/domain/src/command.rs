@@ -1,5 +1,7 @@
 //! What people and programs ask for through the edges.
 
+use crate::advisory::AdvisoryCommand;
+use crate::catalogue::CatalogueCommand;
 use crate::ci::CiCommand;
 use crate::incident::IncidentCommand;
 use crate::problem::ProblemCommand;
@@ -19,4 +21,8 @@ pub enum Command {
     Incident(IncidentCommand),
     /// On problems.
     Problem(ProblemCommand),
+    /// On the software catalogue.
+    Catalogue(CatalogueCommand),
+    /// On advisories.
+    Advisory(AdvisoryCommand),
 }

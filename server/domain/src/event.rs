@@ -1,7 +1,9 @@
 //! The log's vocabulary. Stored as JSON, so that a field can be added; a variant, once released, is kept for ever.
 
 use crate::actor::Actor;
+use crate::advisory::AdvisoryEvent;
 use crate::alert::AlertEvent;
+use crate::catalogue::CatalogueEvent;
 use crate::ci::CiEvent;
 use crate::incident::IncidentEvent;
 use crate::problem::ProblemEvent;
@@ -26,6 +28,10 @@ pub enum Event {
     Incident(IncidentEvent),
     /// To problems.
     Problem(ProblemEvent),
+    /// To the software catalogue.
+    Catalogue(CatalogueEvent),
+    /// To advisories.
+    Advisory(AdvisoryEvent),
 }
 
 /// An event in the log: numbered, dated, with its actor.

@@ -22,6 +22,10 @@ typed_id! {
     TokenId, "tok"
 }
 typed_id! {
+    /// A rule of the software catalogue.
+    SoftwareRuleId, "swr"
+}
+typed_id! {
     /// A piece of work for people, such as a suspected duplicate.
     TaskId, "task"
 }

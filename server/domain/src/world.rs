@@ -3,9 +3,11 @@
 //! Invariants: only [`World::apply`] changes what comes from the log; [`World::observe`] changes telemetry alone and
 //! *returns* what it concludes as events; nothing here fails on an event, however old.
 
+use crate::advisory::{self, Advisories};
 use crate::alert::observe;
 use crate::alert::telemetry::Telemetry;
 use crate::alert::{self, Alerts};
+use crate::catalogue::{self, Catalogue};
 use crate::ci::{self, Cmdb, Reporter};
 use crate::command::Command;
 use crate::context::{Content, Context};
@@ -41,6 +43,12 @@ pub struct World {
     pub incidents: Incidents,
     /// Problems.
     pub problems: Problems,
+    /// What people decided about software.
+    #[serde(default)]
+    pub catalogue: Catalogue,
+    /// What is known to be wrong with software.
+    #[serde(default)]
+    pub advisories: Advisories,
     /// The fold of the journal.
     pub telemetry: Telemetry,
     /// Idempotency keys with the revision of the first record each led to, oldest first.
@@ -59,6 +67,8 @@ impl World {
             Command::Rule(command) => rule::decide::command(self, command, context),
             Command::Incident(command) => incident::decide::command(self, command, context),
             Command::Problem(command) => problem::decide::command(self, command, context),
+            Command::Catalogue(command) => catalogue::decide::command(self, command, context),
+            Command::Advisory(command) => advisory::decide::command(self, command),
         }
     }
 
@@ -119,6 +129,7 @@ impl World {
             Event::Ci(event) => {
                 incident::fold::note_change(&mut self.incidents, &self.cmdb, record, event);
                 ci::fold::apply(&mut self.cmdb, record, event, content);
+                self.advisories.follow(&mut self.cmdb);
                 match event {
                     ci::CiEvent::HostIdentified { agent, ci, .. } => self.trust.bind(record.revision, *agent, *ci),
                     ci::CiEvent::CiMerged { merge, .. } => {
@@ -134,6 +145,8 @@ impl World {
             Event::Alert(event) => alert::machine::apply(&mut self.alerts, record, event),
             Event::Incident(event) => incident::fold::apply(self, record, event),
             Event::Problem(event) => problem::fold::apply(&mut self.problems, record, event),
+            Event::Catalogue(event) => catalogue::fold::apply(&mut self.catalogue, record, event),
+            Event::Advisory(event) => advisory::fold::apply(&mut self.advisories, &self.cmdb, record, event),
         }
         if let Some(key) = &record.idempotency_key {
             self.remember_request(key, record.revision);
@@ -145,6 +158,7 @@ impl World {
         self.cmdb.rebuild_software(content);
         self.cmdb.rebuild_ledger();
         self.cmdb.rebuild_topology(content);
+        self.advisories.rebuild(&mut self.cmdb);
         let Self { telemetry, rules, trust, cmdb, .. } = self;
         let ci = |agent| trust.agents.get(&agent).and_then(|agent: &trust::Agent| agent.ci);
         telemetry.rebuild(rules, |agent| ci(agent).and_then(|ci| cmdb.cis.get(&ci)).map(|ci| ci.class), content);

@@ -238,6 +238,7 @@ impl Scenario {
             }
             Event::Incident(event) => format!("{at} {}", self.incident_line(event)),
             Event::Problem(event) => format!("{at} {}", self.problem_line(event)),
+            Event::Catalogue(_) | Event::Advisory(_) => format!("{at} software"),
             Event::Rule(RuleEvent::RuleSet { rule }) => format!("{at} rule {} set", rule.id),
             Event::Trust(_) | Event::Ci(_) => format!("{at} something else"),
         }

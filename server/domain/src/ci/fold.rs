@@ -269,6 +269,7 @@ pub(super) fn alter(cmdb: &mut Cmdb, record: &Record, id: CiId, change: impl FnO
     let after = if is_host { Fingerprint::of_host(ci).facts() } else { Vec::new() };
     if is_host {
         cmdb.index_identity(id);
+        cmdb.index_release(id);
     }
     for fact in before {
         if !after.contains(&fact) {
@@ -364,12 +365,25 @@ impl Cmdb {
         };
         let contents = Contents { complete, partial: partial.filter(|&partial| partial != complete) };
         if self.software.set_known(host, contents) {
+            self.index_release(host);
             return;
         }
         match self.installed(&contents, content) {
             Some(packages) => self.software.set(host, contents, packages),
             None => self.software.remove(host),
         }
+        self.index_release(host);
+    }
+
+    /// Brings the software index in line with what a host runs.
+    fn index_release(&mut self, host: CiId) {
+        let Some(ci) = self.cis.get(&host) else { return };
+        let text = |name: &str| match ci.attributes.get(name).map(|attribute| attribute.value()) {
+            Some(AttributeValue::Text(text)) => Box::from(text.as_str()),
+            _ => Box::default(),
+        };
+        let release = (text("os_id"), text("os_version"));
+        self.software.set_release(host, release);
     }
 
     /// Products and versions in a host's packages: those of the complete content, save for products that the partial one knows better.

@@ -18,6 +18,7 @@ pub use self::version::{Scheme, compare};
 use self::hosts::HostNumbers;
 use self::image::{Images, Pair};
 use crate::id::CiId;
+use roaring::RoaringBitmap;
 use rollcall_shared::ContentHash;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -25,9 +26,6 @@ use std::sync::Arc;
 
 /// Packages of one host that count; the largest real hosts have about 10,000. More stay in the section.
 pub const PACKAGES_PER_HOST: usize = 20_000;
-
-/// Where it is cheaper to sort the hosts of an answer than to walk over all: one in so many.
-const SPARSE: u64 = 8;
 
 /// The index.
 #[derive(Clone, Debug, Default)]
@@ -37,6 +35,8 @@ pub struct SoftwareIndex {
     /// Image of each host and the contents that it follows from.
     hosts: BTreeMap<CiId, Placed>,
     numbers: HostNumbers,
+    /// Hosts by what they run: `ID` and `VERSION_ID` of os-release.
+    releases: BTreeMap<Release, RoaringBitmap>,
     /// Images by the contents that led to them, with the number of hosts that have those.
     contents: BTreeMap<Contents, (u32, u32)>,
     /// Details that some pair has.
@@ -47,6 +47,9 @@ pub struct SoftwareIndex {
 
 /// Numbers of a product's pairs by version; nearly always one each.
 type Versions = BTreeMap<Box<str>, Vec<u32>>;
+
+/// What a host runs: `ID` and `VERSION_ID` of os-release, empty where unknown.
+pub type Release = (Box<str>, Box<str>);
 
 /// Names of the section contents that a host's packages follow from: the complete one, and a partial one read since.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -112,7 +115,26 @@ impl SoftwareIndex {
     pub fn remove(&mut self, host: CiId) {
         let Some(placed) = self.hosts.remove(&host) else { return };
         self.leave(placed);
+        self.leave_release(placed.number);
         self.numbers.take_back(placed.number);
+    }
+
+    /// Notes what a host runs; nothing for a host without packages.
+    pub fn set_release(&mut self, host: CiId, release: Release) {
+        let Some(&Placed { number, .. }) = self.hosts.get(&host) else { return };
+        if self.releases.get(&release).is_some_and(|hosts| hosts.contains(number)) {
+            return;
+        }
+        self.leave_release(number);
+        self.releases.entry(release).or_default().insert(number);
+    }
+
+    /// There are some dozen releases in a fleet, so all are looked through.
+    fn leave_release(&mut self, number: u32) {
+        self.releases.retain(|_, hosts| {
+            hosts.remove(number);
+            !hosts.is_empty()
+        });
     }
 
     fn put(&mut self, host: CiId, contents: Contents, image: u32) {
@@ -236,9 +258,17 @@ impl SoftwareIndex {
         HostSet { index: self, numbers: self.images.hosts(&images) }
     }
 
-    /// How many hosts have one of these pairs.
-    pub fn host_count_of_pairs(&self, pairs: impl Iterator<Item = u32>) -> u64 {
-        self.images.host_count(pairs)
+    /// No hosts, to begin with.
+    #[must_use]
+    pub fn no_hosts(&self) -> HostSet<'_> {
+        HostSet { index: self, numbers: RoaringBitmap::new() }
+    }
+
+    /// Those of some pairs that a host has.
+    #[must_use]
+    pub fn pairs_of_host_among(&self, host: CiId, pairs: &RoaringBitmap) -> Vec<Known<'_>> {
+        let Some(placed) = self.hosts.get(&host) else { return Vec::new() };
+        pairs.iter().filter(|&number| self.images.has(number, placed.image)).filter_map(|number| self.pair(number)).collect()
     }
 
     fn numbers_where<'a>(&'a self, product: CiId, fits: impl Fn(&str) -> bool + 'a) -> impl Iterator<Item = u32> + 'a {
@@ -267,15 +297,7 @@ impl SoftwareIndex {
             }
         }
         let hosts = HostSet { index: self, numbers: self.images.hosts(&by_image.keys().copied().collect()) };
-        // Few hosts are sorted; of many the first come soon.
-        let few = (hosts.len() * SPARSE < self.hosts.len() as u64).then(|| hosts.ids());
-        let many = if few.is_none() { Some(self.hosts.range((from, Bound::Unbounded)).map(|(&host, _)| host)) } else { None };
-        let few = few.into_iter().flatten().filter(move |host| match from {
-            Bound::Included(first) => *host >= first,
-            Bound::Excluded(last) => *host > last,
-            Bound::Unbounded => true,
-        });
-        few.chain(many.into_iter().flatten()).flat_map(move |host| {
+        hosts.ordered(from).flat_map(move |host| {
             let versions = self.hosts.get(&host).and_then(|placed| by_image.get(&placed.image)).cloned();
             versions.into_iter().flatten().map(move |version| (host, version))
         })

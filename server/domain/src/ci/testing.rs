@@ -125,12 +125,16 @@ impl Fleet {
     }
 
     pub fn command(&mut self, person: &str, command: CiCommand) -> Result<Vec<CiEvent>, Rejection> {
+        self.decide(person, &Command::Ci(command)).map(ci_events)
+    }
+
+    pub fn decide(&mut self, person: &str, command: &Command) -> Result<Vec<Event>, Rejection> {
         self.now = Timestamp(self.now.0 + 60_000);
         let actor = Actor::Token { id: TokenId(1), name: person.to_owned() };
         let mut context = Context { now: self.now, actor: actor.clone(), ids: &mut self.ids, content: &self.content };
-        let events = self.world.decide(&Command::Ci(command), &mut context)?;
+        let events = self.world.decide(command, &mut context)?;
         self.append(actor, events.clone());
-        Ok(ci_events(events))
+        Ok(events)
     }
 
     /// Writes events as they are.

@@ -4,6 +4,10 @@ use super::SoftwareIndex;
 use crate::id::CiId;
 use roaring::RoaringBitmap;
 use std::collections::BTreeSet;
+use std::ops::Bound;
+
+/// Where it is cheaper to sort the hosts of an answer than to walk over all: one in so many.
+const SPARSE: u64 = 8;
 
 /// The numbers that are given out. A number that no host has any more is given to the next one.
 #[derive(Clone, Debug, Default)]
@@ -63,6 +67,40 @@ impl<'a> HostSet<'a> {
     #[must_use]
     pub fn ids(&self) -> BTreeSet<CiId> {
         self.iter().collect()
+    }
+
+    /// The hosts from some host on, in order of their ids. Lazy where there are many.
+    pub fn ordered(self, from: Bound<CiId>) -> impl Iterator<Item = CiId> + 'a {
+        let Self { index, numbers } = self;
+        let is_few = numbers.len() * SPARSE < index.hosts.len() as u64;
+        let few: BTreeSet<CiId> =
+            if is_few { numbers.iter().filter_map(|number| index.numbers.host(number)).collect() } else { BTreeSet::new() };
+        let few = few.into_iter().filter(move |host| match from {
+            Bound::Included(first) => *host >= first,
+            Bound::Excluded(last) => *host > last,
+            Bound::Unbounded => true,
+        });
+        let walk = (!is_few).then(|| index.hosts.range((from, Bound::Unbounded)));
+        let many = walk.into_iter().flatten().filter(move |(_, placed)| numbers.contains(placed.number)).map(|(&host, _)| host);
+        few.chain(many)
+    }
+
+    /// Those that run a release that fits.
+    #[must_use]
+    pub fn on(mut self, fits: impl Fn(&str, &str) -> bool) -> HostSet<'a> {
+        let mut running = RoaringBitmap::new();
+        for (_, hosts) in self.index.releases.iter().filter(|((os_id, os_version), _)| fits(os_id, os_version)) {
+            running |= hosts;
+        }
+        self.numbers &= running;
+        self
+    }
+
+    /// The hosts that are in either set of one index.
+    #[must_use]
+    pub fn or(mut self, other: &HostSet<'_>) -> HostSet<'a> {
+        self.numbers |= &other.numbers;
+        self
     }
 
     /// The hosts that are in both sets of one index.

@@ -56,10 +56,10 @@ impl Details {
     /// Those of a row.
     #[must_use]
     pub fn of(package: &Package) -> Self {
-        let short = |raw: &Option<String>| Some(cut(&text(raw.as_deref()?)?, TEXT_BYTES).into());
+        let short = |raw: &Option<String>| -> Option<Box<str>> { Some(cut(&text(raw.as_deref()?)?, TEXT_BYTES).into()) };
         Self {
-            source: short(&package.source).filter(|source: &Box<str>| **source != *package.name),
-            source_version: short(&package.source_version).filter(|version: &Box<str>| **version != *package.version),
+            source: short(&package.source).filter(|source| **source != *package.name),
+            source_version: short(&package.source_version).filter(|version| **version != *package.version),
             vendor: short(&package.vendor),
             licence: short(&package.licence),
             origin: short(&package.origin),
