@@ -11,6 +11,7 @@ pub mod identify;
 pub mod impact;
 pub mod ledger;
 pub mod merge;
+pub mod natural;
 pub mod normalise;
 pub mod past;
 pub mod policy;
@@ -474,6 +475,33 @@ pub enum CiEvent {
         /// After.
         after: Option<CiId>,
     },
+    /// A CI that people look after is called something else.
+    CiRenamed {
+        /// Which.
+        ci: CiId,
+        /// Before.
+        before: String,
+        /// After.
+        after: String,
+    },
+    /// What makes a CI the thing that it is was put right.
+    CiRekeyed {
+        /// Which.
+        ci: CiId,
+        /// Natural key before.
+        before: Option<String>,
+        /// Natural key after.
+        after: Option<String>,
+    },
+    /// Words of people came or went.
+    TagsChanged {
+        /// Of which CI.
+        ci: CiId,
+        /// Those that came, in order.
+        added: Vec<String>,
+        /// Those that went, in order.
+        removed: Vec<String>,
+    },
     /// Attributes changed.
     AttributesChanged {
         /// Of which CI.
@@ -712,6 +740,55 @@ pub enum CiCommand {
         /// Why.
         reason: String,
     },
+    /// Make a CI that no machine reports, or not yet.
+    Create(Box<NewCi>),
+    /// Call a CI that people look after something else.
+    Rename {
+        /// Which.
+        ci: CiId,
+        /// What it is to be called.
+        name: String,
+        /// Revision that the person saw.
+        expected: Option<u64>,
+    },
+    /// Say what contains a CI that people look after.
+    Place {
+        /// Which.
+        ci: CiId,
+        /// What contains it; `None` for nothing.
+        parent: Option<CiId>,
+        /// Revision that the person saw.
+        expected: Option<u64>,
+    },
+    /// Put tags on CIs and take tags off them: on all of them or on none.
+    Tag {
+        /// Which.
+        cis: BTreeSet<CiId>,
+        /// To put on.
+        add: Vec<String>,
+        /// To take off.
+        remove: Vec<String>,
+        /// Revision of the only one that the person saw.
+        expected: Option<u64>,
+    },
+    /// Say that two CIs belong together.
+    Relate {
+        /// One.
+        from: CiId,
+        /// How.
+        kind: RelationKind,
+        /// The other.
+        to: CiId,
+    },
+    /// Take back what people said of how two CIs belong together.
+    Unrelate {
+        /// One.
+        from: CiId,
+        /// How.
+        kind: RelationKind,
+        /// The other.
+        to: CiId,
+    },
     /// Take in an inventory from another system; its content is stored.
     Deliver {
         /// Name of the feed.
@@ -759,6 +836,23 @@ pub enum CiCommand {
     },
 }
 
+/// A CI that a person describes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewCi {
+    /// What it is.
+    pub class: Class,
+    /// What it is called.
+    pub name: String,
+    /// Where it is in its life; unless given, hosts are planned and everything else is operational.
+    pub status: Option<Lifecycle>,
+    /// What contains it.
+    pub parent: Option<CiId>,
+    /// Asserted values by name.
+    pub attributes: BTreeMap<String, AttributeValue>,
+    /// For selecting.
+    pub tags: Vec<String>,
+}
+
 /// Everything known of configuration items.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Cmdb {
@@ -781,6 +875,9 @@ pub struct Cmdb {
     /// Which host each key of a feed is: feed, key.
     #[serde(default, with = "crate::world::pairs")]
     pub natives: BTreeMap<(String, String), CiId>,
+    /// Who made the records that no machine made: people, and their imports.
+    #[serde(default)]
+    pub origins: BTreeMap<CiId, Source>,
     /// Relations that are stored.
     #[serde(default)]
     pub links: relation::Links,
@@ -812,6 +909,9 @@ pub struct Cmdb {
     pub reviews: BTreeMap<TaskId, ReviewTask>,
     /// Declared losses, latest last, at most 100 an agent.
     pub losses: BTreeMap<AgentId, Vec<(Timestamp, Loss)>>,
+    /// How many CIs have each tag: a projection, rebuilt and never stored.
+    #[serde(skip)]
+    pub tags: BTreeMap<String, u64>,
     /// Which packages are installed where: a projection of section content, rebuilt and never stored.
     #[serde(skip)]
     pub software: software::SoftwareIndex,
@@ -931,6 +1031,19 @@ impl Source {
     #[must_use]
     pub fn is_person(&self) -> bool {
         matches!(self, Self::Person { .. })
+    }
+
+    /// What the names of feeds begin with that people load from files.
+    pub const IMPORT: &'static str = "import:";
+
+    /// Whether people stand behind it: themselves, or a file of theirs.
+    #[must_use]
+    pub fn is_of_people(&self) -> bool {
+        match self {
+            Self::Person { .. } => true,
+            Self::Agent { .. } => false,
+            Self::Feed { name } => name.starts_with(Self::IMPORT),
+        }
     }
 
     /// The source that an actor stands for.

@@ -1,8 +1,11 @@
 //! What people and programs ask for through the edges.
 
 use crate::advisory::AdvisoryCommand;
+use crate::attribute::AttributeCommand;
 use crate::catalogue::CatalogueCommand;
 use crate::ci::CiCommand;
+use crate::contact::ContactCommand;
+use crate::group::GroupCommand;
 use crate::incident::IncidentCommand;
 use crate::problem::ProblemCommand;
 use crate::rule::RuleCommand;
@@ -15,6 +18,12 @@ pub enum Command {
     Trust(TrustCommand),
     /// On configuration items.
     Ci(CiCommand),
+    /// On definitions of attributes.
+    Attribute(AttributeCommand),
+    /// On people and teams.
+    Contact(ContactCommand),
+    /// On groups.
+    Group(GroupCommand),
     /// On rules.
     Rule(RuleCommand),
     /// On incidents.

@@ -3,8 +3,11 @@
 use crate::actor::Actor;
 use crate::advisory::AdvisoryEvent;
 use crate::alert::AlertEvent;
+use crate::attribute::AttributeEvent;
 use crate::catalogue::CatalogueEvent;
 use crate::ci::CiEvent;
+use crate::contact::ContactEvent;
+use crate::group::GroupEvent;
 use crate::incident::IncidentEvent;
 use crate::problem::ProblemEvent;
 use crate::rule::RuleEvent;
@@ -20,6 +23,12 @@ pub enum Event {
     Trust(TrustEvent),
     /// To configuration items.
     Ci(CiEvent),
+    /// To definitions of attributes.
+    Attribute(AttributeEvent),
+    /// To people and teams.
+    Contact(ContactEvent),
+    /// To groups.
+    Group(GroupEvent),
     /// To rules.
     Rule(RuleEvent),
     /// To alert instances.

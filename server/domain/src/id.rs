@@ -30,6 +30,19 @@ typed_id! {
     TaskId, "task"
 }
 
+typed_id! {
+    /// A group of configuration items.
+    GroupId, "grp"
+}
+typed_id! {
+    /// A person or team.
+    ContactId, "con"
+}
+typed_id! {
+    /// A file that people load.
+    ImportId, "imp"
+}
+
 /// Kinds of configuration items that have their own id prefix. A CI may change its class within its family, never its id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Family {

@@ -3,7 +3,8 @@
 //! What the server knows is the fold of one log of [`event`]s. [`decide`](World::decide) holds all judgement and may change
 //! with every release; [`apply`](World::apply) is memory: total, reading nothing but the record, kept working for ever.
 //! Each subject has one module with its data, its events, its decisions and their tests: [`trust`] (agents and tokens),
-//! [`ci`] (configuration items), [`catalogue`] and [`advisory`] (software), [`rule`], [`alert`], [`incident`], [`problem`].
+//! [`ci`] (configuration items), [`attribute`] (their types), [`catalogue`] and [`advisory`] (software), [`contact`], [`group`],
+//! [`rule`], [`alert`], [`incident`], [`problem`].
 //!
 //! Nothing here does IO, reads a clock, draws randomness or iterates in hash order: time, ids and content are arguments, so
 //! that a recorded log folds to the same state on every machine and a simulated week runs in seconds.
@@ -11,11 +12,14 @@
 pub mod actor;
 pub mod advisory;
 pub mod alert;
+pub mod attribute;
 pub mod catalogue;
 pub mod ci;
 pub mod command;
+pub mod contact;
 pub mod context;
 pub mod event;
+pub mod group;
 pub mod id;
 pub mod incident;
 pub mod journal;

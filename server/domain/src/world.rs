@@ -7,11 +7,14 @@ use crate::advisory::{self, Advisories};
 use crate::alert::observe;
 use crate::alert::telemetry::Telemetry;
 use crate::alert::{self, Alerts};
+use crate::attribute::{self, Attributes};
 use crate::catalogue::{self, Catalogue};
 use crate::ci::{self, Cmdb, Reporter};
 use crate::command::Command;
+use crate::contact::{self, Contacts};
 use crate::context::{Content, Context};
 use crate::event::{Event, Record};
+use crate::group::{self, Groups};
 use crate::incident::{self, Incidents};
 use crate::journal::JournalEntry;
 use crate::problem::{self, Problems};
@@ -35,6 +38,15 @@ pub struct World {
     pub trust: Trust,
     /// Configuration items.
     pub cmdb: Cmdb,
+    /// Attributes that people defined.
+    #[serde(default)]
+    pub attributes: Attributes,
+    /// People and teams.
+    #[serde(default)]
+    pub contacts: Contacts,
+    /// Groups of configuration items.
+    #[serde(default)]
+    pub groups: Groups,
     /// Rules.
     pub rules: Rules,
     /// Alert instances.
@@ -64,6 +76,9 @@ impl World {
         match command {
             Command::Trust(command) => Ok(trust::decide::command(self, command, context)?.into_iter().map(Event::Trust).collect()),
             Command::Ci(command) => ci::decide::command(self, command, context),
+            Command::Attribute(command) => attribute::decide::command(self, command),
+            Command::Contact(command) => contact::command(self, command, context),
+            Command::Group(command) => group::command(self, command, context),
             Command::Rule(command) => rule::decide::command(self, command, context),
             Command::Incident(command) => incident::decide::command(self, command, context),
             Command::Problem(command) => problem::decide::command(self, command, context),
@@ -141,6 +156,9 @@ impl World {
                     _ => {}
                 }
             }
+            Event::Attribute(event) => self.attributes.apply(record, event),
+            Event::Contact(event) => self.contacts.apply(record, event),
+            Event::Group(event) => self.groups.apply(record, event),
             Event::Rule(event) => self.rules.apply(record, event),
             Event::Alert(event) => alert::machine::apply(&mut self.alerts, record, event),
             Event::Incident(event) => incident::fold::apply(self, record, event),
@@ -156,6 +174,7 @@ impl World {
     /// Rebuilds what is never stored (indexes over content) after a snapshot was loaded.
     pub fn rebuild_projections(&mut self, content: &dyn Content) {
         self.cmdb.rebuild_software(content);
+        self.cmdb.rebuild_tags();
         self.cmdb.rebuild_ledger();
         self.cmdb.rebuild_topology(content);
         self.advisories.rebuild(&mut self.cmdb);

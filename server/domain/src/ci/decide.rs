@@ -14,10 +14,12 @@ mod dependents;
 mod guests;
 mod links;
 mod lock;
+pub mod manual;
 mod merge;
 mod neighbours;
 mod packages;
 pub mod reconcile;
+pub mod relate;
 mod report;
 pub mod revert;
 mod review;
@@ -36,7 +38,7 @@ pub use report::report;
 pub(crate) use attributes::of_section as observations_of;
 
 use super::{CiCommand, CiEvent, Reporter, normalise};
-use crate::{Context, Event, Rejection, World};
+use crate::{Context, Event, Rejection, World, attribute};
 use rollcall_shared::message::Loss;
 use rollcall_shared::{AgentId, Timestamp};
 
@@ -48,7 +50,10 @@ pub fn command(world: &World, command: &CiCommand, context: &mut Context<'_>) ->
     let events = match command {
         CiCommand::AssertAttributes { ci, attributes, expected } => {
             let ci = assert::editable(world, *ci, *expected)?;
-            assert::attributes(&world.cmdb.policy.reconciliation, ci, attributes, context)?
+            let typed = attribute::typed_change(world, ci, attributes)?;
+            let mut events = assert::attributes(&world.cmdb.policy.reconciliation, ci, &typed, context)?;
+            events.extend(manual::rekeyed(world, &manual::with_changes(ci, &events))?);
+            events
         }
         CiCommand::SetStatus { ci, status, reason, expected } => {
             let ci = assert::editable(world, *ci, *expected)?;
@@ -65,6 +70,12 @@ pub fn command(world: &World, command: &CiCommand, context: &mut Context<'_>) ->
             lock::accept_observed(&world.cmdb.policy.reconciliation, ci, attribute)?
         }
         CiCommand::RevertSource { source, reason } => revert::begin(world, source, reason)?,
+        CiCommand::Create(new) => manual::create(world, new, context)?,
+        CiCommand::Rename { ci, name, expected } => manual::rename(world, *ci, name, *expected)?,
+        CiCommand::Place { ci, parent, expected } => manual::place(world, *ci, *parent, *expected)?,
+        CiCommand::Tag { cis, add, remove, expected } => manual::tag(world, cis, add, remove, *expected)?,
+        CiCommand::Relate { from, kind, to } => relate::relate(world, *from, *kind, *to, context)?,
+        CiCommand::Unrelate { from, kind, to } => relate::unrelate(world, *from, *kind, *to)?,
         CiCommand::Deliver { feed, key, report } => {
             let reporter = Reporter::Feed { name: feed.clone(), key: key.clone() };
             return self::report(world, &reporter, report, context);

@@ -69,7 +69,10 @@ pub fn concerns(event: &CiEvent, id: CiId) -> bool {
 pub fn apply(cmdb: &mut Cmdb, record: &Record, event: &CiEvent, content: &dyn Content) {
     changes::note(cmdb, record, event);
     match event {
-        CiEvent::CiCreated { ci, class, name, key, parent, .. } => {
+        CiEvent::CiCreated { ci, class, name, key, parent, source } => {
+            if source.is_of_people() {
+                cmdb.origins.entry(*ci).or_insert_with(|| source.clone());
+            }
             create(cmdb, record, Ci { key: key.clone(), parent: *parent, ..Ci::new(*ci, *class, name, record.at, record.revision) });
         }
         CiEvent::HostIdentified { agent, ci, operation, attempts } => {
@@ -96,6 +99,7 @@ pub fn apply(cmdb: &mut Cmdb, record: &Record, event: &CiEvent, content: &dyn Co
             }
         }
         CiEvent::CiMoved { ci, after, .. } => relocate(cmdb, record, *ci, *after),
+        CiEvent::CiRenamed { .. } | CiEvent::CiRekeyed { .. } | CiEvent::TagsChanged { .. } => look_after(cmdb, record, event),
         CiEvent::AttributesChanged { ci, changes } => change_attributes(cmdb, record, *ci, changes),
         CiEvent::SectionChanged { .. } => change_section(cmdb, record, event, content),
         CiEvent::SoftwareChanged { ci, .. } => drop(touch(cmdb, record, *ci).map(|_| ())),
@@ -242,6 +246,51 @@ fn relocate(cmdb: &mut Cmdb, record: &Record, id: CiId, after: Option<CiId>) {
     }
 }
 
+/// What people change of records that they look after.
+fn look_after(cmdb: &mut Cmdb, record: &Record, event: &CiEvent) {
+    match event {
+        CiEvent::CiRenamed { ci, after, .. } => {
+            if let Some(ci) = touch(cmdb, record, *ci) {
+                ci.name.clone_from(after);
+            }
+        }
+        CiEvent::CiRekeyed { ci, after, .. } => rekey(cmdb, record, *ci, after.as_ref()),
+        CiEvent::TagsChanged { ci, added, removed } => change_tags(cmdb, record, *ci, added, removed),
+        _ => {}
+    }
+}
+
+fn change_tags(cmdb: &mut Cmdb, record: &Record, id: CiId, added: &[String], removed: &[String]) {
+    let Some(ci) = touch(cmdb, record, id) else { return };
+    let gone: Vec<&String> = removed.iter().filter(|tag| ci.tags.remove(*tag)).collect();
+    let fresh: Vec<&String> = added.iter().filter(|tag| ci.tags.insert((*tag).clone())).collect();
+    for tag in fresh {
+        *cmdb.tags.entry(tag.clone()).or_default() += 1;
+    }
+    for tag in gone {
+        if let Some(count) = cmdb.tags.get_mut(tag) {
+            *count -= 1;
+            if *count == 0 {
+                cmdb.tags.remove(tag);
+            }
+        }
+    }
+}
+
+/// The key leads to the CI that has it now; the one before leads nowhere.
+fn rekey(cmdb: &mut Cmdb, record: &Record, id: CiId, after: Option<&String>) {
+    let Some(ci) = touch(cmdb, record, id) else { return };
+    let (class, before) = (ci.class, std::mem::replace(&mut ci.key, after.cloned()));
+    if let Some(before) = before.map(|key| (class, key))
+        && cmdb.keys.get(&before) == Some(&id)
+    {
+        cmdb.keys.remove(&before);
+    }
+    if let Some(after) = after {
+        cmdb.keys.insert((class, after.clone()), id);
+    }
+}
+
 fn change_attributes(cmdb: &mut Cmdb, record: &Record, id: CiId, changes: &[AttributeChange]) {
     alter(cmdb, record, id, |ci, ledger| {
         for change in changes {
@@ -347,6 +396,14 @@ fn confirm_components(cmdb: &mut Cmdb, record: &Record, host: CiId, section: Sec
 }
 
 impl Cmdb {
+    /// Counts tags anew.
+    pub fn rebuild_tags(&mut self) {
+        self.tags.clear();
+        for tag in self.cis.values().flat_map(|ci| &ci.tags) {
+            *self.tags.entry(tag.clone()).or_default() += 1;
+        }
+    }
+
     /// Rebuilds the software index from section content.
     pub fn rebuild_software(&mut self, content: &dyn Content) {
         self.software = software::SoftwareIndex::default();

@@ -11,6 +11,10 @@ use super::class::model::Dependence;
 use super::{Ci, Cmdb, Lifecycle, Relation, RelationKind, Source};
 use crate::id::{CiId, Family};
 use rollcall_shared::{SectionName, Timestamp};
+use std::collections::{BTreeSet, VecDeque};
+
+/// Things beneath another one that are counted: whoever wants more looks at the graph.
+pub const BENEATH: usize = 1_000;
 
 /// All relations of a CI, in order of kind, from and to.
 #[must_use]
@@ -65,12 +69,33 @@ pub fn installations(cmdb: &Cmdb, id: CiId) -> Vec<Relation> {
 pub fn held(cmdb: &Cmdb, part: &Ci) -> Option<Relation> {
     let host = part.parent.filter(|_| part.status != Lifecycle::Missing)?;
     let &(first_seen, last_seen) = cmdb.contained.get(&part.id)?;
-    let source = reporter(cmdb, host)?;
+    // What people recorded is where they say.
+    let source = cmdb.origins.get(&part.id).cloned().or_else(|| reporter(cmdb, host))?;
     let (from, kind, to) = match part.class.dependence() {
         Dependence::Runs => (part.id, RelationKind::RunsOn, host),
         Dependence::Component | Dependence::Independent => (host, RelationKind::Contains, part.id),
     };
     Some(Relation { from, kind, to, source, first_seen, last_seen })
+}
+
+/// How many things another one stands on, directly and by way of others: what it depends on, and what that runs on or depends
+/// on in turn. At most [`BENEATH`].
+#[must_use]
+pub fn beneath(cmdb: &Cmdb, id: CiId) -> usize {
+    let mut seen = BTreeSet::from([id]);
+    let mut next = VecDeque::from([id]);
+    while let Some(here) = next.pop_front() {
+        let below = cmdb.links.from(here).filter(|relation| matches!(relation.kind, RelationKind::DependsOn | RelationKind::RunsOn));
+        for relation in below {
+            if seen.len() > BENEATH {
+                return BENEATH;
+            }
+            if seen.insert(relation.to) {
+                next.push_back(relation.to);
+            }
+        }
+    }
+    seen.len() - 1
 }
 
 /// First seen is the moment since which the package list is what it is: that the product was there then is certain.
