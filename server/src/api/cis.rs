@@ -16,7 +16,7 @@ use rollcall_domain::ci::{self, CiCommand};
 use rollcall_domain::id::CiId;
 use rollcall_domain::{Command, World};
 use rollcall_shared::Timestamp;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
 use utoipa::{IntoParams, ToSchema};
 
@@ -71,7 +71,7 @@ pub struct PageQuery {
     pub cursor: Option<String>,
 }
 
-/// What a person asserts: either attributes or a status.
+/// What a person says: one of attributes, a status, a name or a parent.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"attributes": {"owner": "web team", "rack": null}}))]
@@ -82,6 +82,17 @@ pub struct CiPatch {
     status: Option<Lifecycle>,
     /// Why; needed with `status`.
     reason: Option<String>,
+    /// What it is called; only of what no machine reports.
+    name: Option<String>,
+    /// What contains it, null for nothing; only of what no machine reports.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    parent: Option<Option<String>>,
+}
+
+/// Tells null, which takes away, from a field that is left out.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }
 
 /// Lists configuration items, by id.
@@ -142,7 +153,7 @@ pub async fn get_ci(
     }
 }
 
-/// Asserts attributes, or moves a configuration item on in its life.
+/// Asserts attributes, moves a configuration item on in its life, or gives it another name or place.
 #[utoipa::path(patch, path = "/api/v1/cis/{id}", tag = "cis", request_body = CiPatch,
     responses((status = 200, description = "The configuration item as it is now.", body = Ci)))]
 pub async fn patch_ci(
@@ -201,17 +212,21 @@ pub fn show(api: &Api, id: CiId) -> Result<Response, ApiError> {
 impl CiPatch {
     /// One request is one change: two decisions could end half done.
     fn into_command(self, ci: CiId, expected: Option<u64>) -> Result<CiCommand, ApiError> {
-        match (self.attributes, self.status, self.reason) {
-            (Some(attributes), None, None) => {
+        match (self.attributes, self.status, self.reason, self.name, self.parent) {
+            (None, None, None, Some(name), None) => Ok(CiCommand::Rename { ci, name, expected }),
+            (None, None, None, None, Some(parent)) => {
+                let parent = parent.as_deref().map(str::parse).transpose();
+                let parent = parent.map_err(|_| ApiError::invalid("parent", "must be the id of a configuration item, or null"))?;
+                Ok(CiCommand::Place { ci, parent, expected })
+            }
+            (Some(attributes), None, None, None, None) => {
                 let attributes = attributes.into_iter().map(|(name, value)| (name, value.map(|value| value.0))).collect();
                 Ok(CiCommand::AssertAttributes { ci, attributes, expected })
             }
-            (None, Some(status), Some(reason)) => Ok(CiCommand::SetStatus { ci, status: status.0, reason, expected }),
-            (None, Some(_), None) => Err(ApiError::invalid("reason", "is needed with status")),
-            (None, None, _) => Err(ApiError::invalid("attributes", "give attributes or status")),
-            (Some(_), _, _) => {
-                Err(ApiError::invalid("attributes", "cannot go together with status or reason: each is a change of its own"))
-            }
+            (None, Some(status), Some(reason), None, None) => Ok(CiCommand::SetStatus { ci, status: status.0, reason, expected }),
+            (None, Some(_), None, None, None) => Err(ApiError::invalid("reason", "is needed with status")),
+            (None, None, _, None, None) => Err(ApiError::invalid("attributes", "give attributes, status, name or parent")),
+            _ => Err(ApiError::invalid("attributes", "attributes, status with reason, name and parent are each a change of its own")),
         }
     }
 }

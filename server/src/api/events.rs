@@ -115,6 +115,8 @@ fn subject_of(event: &Happened) -> &'static str {
         Happened::Alert(_) => "alert",
         Happened::Incident(_) => "incident",
         Happened::Problem(_) => "problem",
+        Happened::Catalogue(_) => "catalogue",
+        Happened::Advisory(_) => "advisory",
         Happened::Attribute(_) => "attribute",
         Happened::Contact(_) => "contact",
         Happened::Group(_) => "group",

@@ -7,7 +7,7 @@ use axum::extract::{FromRequest, FromRequestParts, Query, RawPathParams, Request
 use axum::http::header;
 use axum::http::request::Parts;
 use rollcall_domain::ci;
-use rollcall_domain::id::{AlertId, CiId, IncidentId, ProblemId, RuleId, TaskId, TokenId};
+use rollcall_domain::id::{AlertId, CiId, ContactId, GroupId, IncidentId, ProblemId, RuleId, TaskId, TokenId};
 use rollcall_shared::{AgentId, SectionName};
 use serde::de::DeserializeOwned;
 use std::str::FromStr;
@@ -37,6 +37,8 @@ path_names! {
     AgentId = "agent";
     RuleId = "rule";
     AlertId = "alert";
+    ContactId = "contact";
+    GroupId = "group";
     IncidentId = "incident";
     ProblemId = "problem";
     TaskId = "review";

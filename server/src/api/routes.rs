@@ -3,8 +3,8 @@
 //! A handler that is not in this list is not reachable, and a route in it cannot be without an access rule.
 
 use super::{
-    Api, agents, alerts, audit, changes, cis, classes, events, gate, identity, incidents, metrics, probes, problems, relations, reviews,
-    rules, samples, sections, software, tokens,
+    Api, agents, alerts, attributes, audit, changes, cis, classes, contacts, events, gate, groups, identity, incidents, manual, metrics,
+    probes, problems, relate, relations, reviews, rules, samples, sections, services, software, tokens,
 };
 use rollcall_domain::actor::Role;
 use utoipa_axum::router::OpenApiRouter;
@@ -105,6 +105,7 @@ route_list! {
     GET    "/api/v1/cis"                           List   Read       cis::list_cis;
     GET    "/api/v1/cis/compare"                   One    Read       changes::compare_cis;
     GET    "/api/v1/changes"                       List   Read       changes::list_changes;
+    POST   "/api/v1/cis"                           Create Edit       manual::create_ci;
     GET    "/api/v1/cis/{id}"                      One    Read       cis::get_ci;
     PATCH  "/api/v1/cis/{id}"                      Update Edit       cis::patch_ci;
     GET    "/api/v1/cis/{id}/sections"             List   Read       sections::list_sections;
@@ -124,6 +125,28 @@ route_list! {
     GET    "/api/v1/classes"                       List   Read       classes::list_classes;
     GET    "/api/v1/classes/{name}"                One    Read       classes::get_class;
     GET    "/api/v1/relations"                     List   Read       relations::list_relations;
+    POST   "/api/v1/cis/{id}/tags"                 Act    Edit       manual::tag_ci;
+    GET    "/api/v1/tags"                          List   Read       manual::list_tags;
+    POST   "/api/v1/tags"                          Act    Edit       manual::tag_cis;
+    POST   "/api/v1/relations"                     Create Edit       relate::create_relation;
+    DELETE "/api/v1/relations"                     Delete Edit       relate::delete_relation;
+    GET    "/api/v1/services"                      List   Read       services::list_services;
+    GET    "/api/v1/locations"                     List   Read       services::list_locations;
+    GET    "/api/v1/attributes"                    List   Read       attributes::list_attributes;
+    POST   "/api/v1/attributes"                    Create Edit       attributes::create_attribute;
+    GET    "/api/v1/attributes/{id}"               One    Read       attributes::get_attribute;
+    PATCH  "/api/v1/attributes/{id}"               Update Edit       attributes::patch_attribute;
+    DELETE "/api/v1/attributes/{id}"               Delete Edit       attributes::delete_attribute;
+    GET    "/api/v1/contacts"                      List   Read       contacts::list_contacts;
+    POST   "/api/v1/contacts"                      Create Edit       contacts::create_contact;
+    GET    "/api/v1/contacts/{id}"                 One    Read       contacts::get_contact;
+    GET    "/api/v1/groups"                        List   Read       groups::list_groups;
+    POST   "/api/v1/groups"                        Create Edit       groups::create_group;
+    GET    "/api/v1/groups/{id}"                   One    Read       groups::get_group;
+    PUT    "/api/v1/groups/{id}"                   Update Edit       groups::put_group;
+    DELETE "/api/v1/groups/{id}"                   Delete Edit       groups::delete_group;
+    GET    "/api/v1/groups/{id}/members"           List   Read       groups::list_group_members;
+    POST   "/api/v1/groups/{id}/members"           Act    Edit       groups::change_group_members;
     GET    "/api/v1/software"                      List   Read       software::list_software;
     GET    "/api/v1/software/{id}/installations"   List   Read       software::list_installations;
     GET    "/api/v1/agents"                        List   Read       agents::list_agents;

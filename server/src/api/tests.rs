@@ -7,6 +7,7 @@ mod feed;
 mod identity;
 mod inventory;
 mod past;
+mod people;
 mod resources;
 
 use super::{Api, Site, route};

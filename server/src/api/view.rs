@@ -8,6 +8,7 @@ pub mod change;
 pub mod ci;
 pub mod class;
 pub mod incident;
+pub mod people;
 pub mod problem;
 pub mod record;
 pub mod relation;

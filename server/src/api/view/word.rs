@@ -1,6 +1,6 @@
 //! Closed sets of words: the domain's enumerations with their names in JSON, queries and the API's description.
 
-use rollcall_domain::{alert, ci, incident, problem, rule};
+use rollcall_domain::{alert, ci, contact, incident, problem, rule};
 use rollcall_shared::{enrol, message, section};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -69,6 +69,8 @@ words! {
            "firewall" "certificates" "security" "custom" "checks"];
     Direction(ci::impact::Direction) "Which way to walk along relations: up to what a failure affects, down to what something needs."
         = ["up" "down"];
+    ContactKind(contact::ContactKind) "What a contact is."
+        = ["person" "team"];
     AgentStatus(enrol::AgentStatus) "Whether the server takes data from an agent."
         = ["pending" "approved" "revoked"];
     Side(message::Side) "Which side of a line is bad."
