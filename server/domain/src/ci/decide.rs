@@ -88,8 +88,9 @@ pub fn command(world: &World, command: &CiCommand, context: &mut Context<'_>) ->
                 return Err(Rejection::Stale { subject: "policy".into(), current: world.cmdb.policy_revision, expected });
             }
             policy.validate()?;
-            let news = **policy != world.cmdb.policy;
-            news.then(|| CiEvent::PolicySet { policy: policy.clone() }).into_iter().collect()
+            let policy = policy.checked()?;
+            let news = policy != world.cmdb.policy;
+            news.then(|| CiEvent::PolicySet { policy: Box::new(policy) }).into_iter().collect()
         }
     };
     Ok(events.into_iter().map(Event::Ci).collect())

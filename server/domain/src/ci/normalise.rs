@@ -7,7 +7,9 @@
 pub mod junk;
 
 use rollcall_shared::limits;
+use rollcall_shared::section::NetworkInterface;
 use std::fmt;
+use unicode_normalization::UnicodeNormalization as _;
 
 /// Characters a serial number needs when its manufacturer is known.
 const SERIAL_LENGTH_WITH_MANUFACTURER: usize = 5;
@@ -16,14 +18,17 @@ const SERIAL_LENGTH_ALONE: usize = 7;
 /// Digits of a machine id (machine-id(5)).
 const MACHINE_ID_DIGITS: usize = 32;
 
-/// Text for people and comparison: control characters stripped, blanks collapsed, trimmed, cut at the contract's limit. `None` when nothing is left.
+/// Text for people and comparison: in Unicode's normalisation form C, control characters stripped, blanks collapsed, trimmed, cut at the
+/// contract's limit. `None` when nothing is left.
 #[must_use]
 pub fn text(raw: &str) -> Option<String> {
     // One look first: a hostile text may be as long as a section.
     let raw = cut(raw, limits::TEXT_BYTES);
-    let kept: String = raw.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).filter(|c| !c.is_control()).collect();
+    let visible = |c: char| if c.is_whitespace() { Some(' ') } else { Some(c).filter(|c| !c.is_control()) };
+    let kept: String = if raw.is_ascii() { raw.chars().filter_map(visible).collect() } else { raw.nfc().filter_map(visible).collect() };
     let words: Vec<&str> = kept.split(' ').filter(|word| !word.is_empty()).collect();
-    (!words.is_empty()).then(|| words.join(" "))
+    // The normal form of a text may be longer than the text.
+    (!words.is_empty()).then(|| cut(&words.join(" "), limits::TEXT_BYTES).to_owned())
 }
 
 /// The longest beginning of `raw` that has at most `bytes` bytes.
@@ -36,10 +41,13 @@ pub fn cut(raw: &str, bytes: usize) -> &str {
     &raw[..end]
 }
 
-/// The form in which texts are compared.
+/// The form in which texts are compared: without case. By way of capitals, which joins what has several small forms (ß and ss, σ and ς).
 #[must_use]
 pub fn folded(text: &str) -> String {
-    text.to_lowercase()
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
+    text.to_uppercase().to_lowercase().nfc().collect()
 }
 
 /// A manufacturer, model, version or asset tag; placeholders are absent.
@@ -129,6 +137,64 @@ pub fn hostname(raw: &str) -> Option<String> {
     (!matches!(text, "" | "localhost" | "localhost.localdomain" | "localhost4" | "localhost6" | "(none)")).then(|| text.to_owned())
 }
 
+/// A DNS domain; what resolvers fill in for none is absent.
+#[must_use]
+pub fn domain(raw: &str) -> Option<String> {
+    let text = folded(&text(raw)?);
+    let text = text.trim_matches('.');
+    (!matches!(text, "" | "(none)" | "localdomain" | "localhost")).then(|| text.to_owned())
+}
+
+/// A fully qualified name: a host name that tells hosts apart, in a domain that is one.
+#[must_use]
+pub fn fqdn(raw: &str) -> Option<String> {
+    let whole = hostname(raw)?;
+    let (host, rest) = whole.split_once('.')?;
+    (hostname(host).is_some() && domain(rest).is_some()).then_some(whole)
+}
+
+/// What a cloud calls itself or an instance.
+#[must_use]
+pub fn cloud_name(raw: &str) -> Option<String> {
+    label(raw).map(|text| folded(&text))
+}
+
+/// Drivers of adapters on USB: docks and dongles, which go from machine to machine.
+const USB_DRIVERS: &[&str] = &[
+    "aqc111",
+    "asix",
+    "ax88179_178a",
+    "cdc_eem",
+    "cdc_ether",
+    "cdc_mbim",
+    "cdc_ncm",
+    "dm9601",
+    "ipheth",
+    "lan78xx",
+    "qmi_wwan",
+    "r8152",
+    "r8153_ecm",
+    "rndis_host",
+    "smsc75xx",
+    "smsc95xx",
+    "sr9700",
+    "sr9800",
+];
+
+/// The hardware address that may be evidence of which machine this is: permanent, on a device of its own that is neither on USB nor Bluetooth.
+/// Locally administered ones are returned too: they count for virtual machines alone.
+#[must_use]
+pub fn permanent_mac(interface: &NetworkInterface) -> Option<Mac> {
+    let driver = interface.driver.as_deref().unwrap_or_default();
+    let has_device = matches!(interface.kind.as_str(), "ethernet" | "wifi") && interface.is_virtual == Some(false);
+    let on_usb = interface.bus_path.as_deref().is_some_and(|path| path.starts_with("usb")) || USB_DRIVERS.contains(&driver);
+    let bluetooth = interface.name.starts_with("bnep") || matches!(driver, "bnep" | "btusb" | "bluetooth");
+    if !has_device || on_usb || bluetooth {
+        return None;
+    }
+    Mac::parse(interface.permanent_mac.as_deref()?)
+}
+
 /// A hardware address: lower-case with colons.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mac {
@@ -142,16 +208,36 @@ impl Mac {
     /// Reads six hexadecimal octets; `None` for malformed, multicast, all-same and listed ones.
     #[must_use]
     pub fn parse(raw: &str) -> Option<Self> {
-        let raw = raw.trim();
-        if raw.len() != 17 {
-            return None;
-        }
-        let octets: Option<Vec<u8>> = raw.split([':', '-']).map(octet).collect();
-        let octets = octets.filter(|octets| octets.len() == 6)?;
-        let text = octets.iter().map(|octet| format!("{octet:02x}")).collect::<Vec<_>>().join(":");
+        let octets = octets(raw)?;
+        let text = mac_text(&octets);
         let shared = octets[0] & 1 == 1 || octets.iter().all(|&octet| octet == octets[0]) || junk::is_shared_mac(&text);
         (!shared).then_some(Self { text, locally_administered: octets[0] & 2 == 2 })
     }
+
+    /// Whether an address in text form was set by software.
+    #[must_use]
+    pub fn is_locally_administered(text: &str) -> bool {
+        octets(text).is_some_and(|octets| octets[0] & 2 == 2)
+    }
+
+    /// The text form of any address, also of one that is no evidence.
+    #[must_use]
+    pub fn canonical(raw: &str) -> Option<String> {
+        octets(raw).map(|octets| mac_text(&octets))
+    }
+}
+
+fn octets(raw: &str) -> Option<[u8; 6]> {
+    let raw = raw.trim();
+    if raw.len() != 17 {
+        return None;
+    }
+    let octets: Option<Vec<u8>> = raw.split([':', '-']).map(octet).collect();
+    octets?.try_into().ok()
+}
+
+fn mac_text(octets: &[u8; 6]) -> String {
+    octets.map(|octet| format!("{octet:02x}")).join(":")
 }
 
 fn octet(text: &str) -> Option<u8> {

@@ -3,9 +3,11 @@
 //! Everything has a default that is right for most; a policy that was never set is the default. Decisions read it from the
 //! state, so that a replay judges nothing anew.
 
+pub mod identification;
 mod reconciliation;
 mod selector;
 
+pub use identification::Identification;
 pub use reconciliation::{AttributeRule, ClassRule, InsertRight, InsertRule, Order, Reconciliation, RefreshRule};
 pub use selector::{NotASelector, SOURCE_NAME_BYTES, Selector};
 
@@ -25,10 +27,15 @@ pub struct Policy {
     pub lifecycle: Lifecycle,
 }
 
-/// Which machine is this.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Identification {}
+impl Policy {
+    /// The policy as it is kept: checked, and in the form that decisions compare.
+    ///
+    /// # Errors
+    /// [`Rejection::Invalid`] names the field.
+    pub fn checked(&self) -> Result<Self, Rejection> {
+        Ok(Self { identification: self.identification.checked()?, ..self.clone() })
+    }
+}
 
 /// When something counts as gone.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -41,19 +48,9 @@ impl Policy {
     /// # Errors
     /// [`Rejection::Invalid`] names the first field that is wrong by its path, such as `reconciliation.refresh[2].seconds`.
     pub fn validate(&self) -> Result<(), Rejection> {
-        self.identification.validate()?;
+        self.identification.checked()?;
         self.reconciliation.validate()?;
         self.lifecycle.validate()
-    }
-}
-
-impl Identification {
-    /// Checks this part.
-    ///
-    /// # Errors
-    /// [`Rejection::Invalid`] names the field.
-    pub fn validate(&self) -> Result<(), Rejection> {
-        Ok(())
     }
 }
 

@@ -21,8 +21,62 @@ fn texts_are_trimmed_collapsed_and_free_of_control_characters() {
 }
 
 #[test]
+fn texts_that_look_alike_are_alike_and_case_does_not_count() {
+    assert_eq!(text("Mu\u{308}ller").as_deref(), Some("M\u{fc}ller"));
+    assert_eq!(text(&"\u{1d160}".repeat(1000)).map(|text| text.len() <= limits::TEXT_BYTES), Some(true));
+    for (one, other) in [("DELL", "dell"), ("Straße", "STRASSE"), ("ΣΑΣ", "σας"), ("M\u{fc}", "m\u{dc}")] {
+        assert_eq!(folded(one), folded(other));
+    }
+}
+
+#[test]
+fn names_need_a_domain_that_is_one() {
+    for (raw, expected) in [
+        ("DB1.Example.com.", Some("db1.example.com")),
+        ("db1", None),
+        ("localhost.example.com", None),
+        ("db1.localdomain", None),
+        ("db1.(none)", None),
+        ("localhost.localdomain", None),
+        (".example.com", None),
+    ] {
+        assert_eq!(fqdn(raw).as_deref(), expected, "{raw}");
+    }
+    assert_eq!((domain("Example.COM.").as_deref(), domain("(none)"), domain(" ")), (Some("example.com"), None, None));
+}
+
+#[test]
+fn only_a_permanent_address_of_a_built_in_device_is_evidence() {
+    let built_in = NetworkInterface {
+        name: "eno1".into(),
+        kind: "ethernet".into(),
+        is_virtual: Some(false),
+        bus_path: Some("0000:00:1f.6".into()),
+        driver: Some("e1000e".into()),
+        mac: Some("52:54:00:00:00:01".into()),
+        permanent_mac: Some("3C:EC:EF:01:02:03".into()),
+        ..NetworkInterface::default()
+    };
+    assert_eq!(permanent_mac(&built_in).map(|mac| mac.text).as_deref(), Some("3c:ec:ef:01:02:03"));
+    let text = |text: &str| Some(text.to_owned());
+    for no_evidence in [
+        NetworkInterface { permanent_mac: None, ..built_in.clone() },
+        NetworkInterface { permanent_mac: text("01:00:5e:00:00:01"), ..built_in.clone() },
+        NetworkInterface { permanent_mac: text("00:1A:7D:DA:71:0A"), ..built_in.clone() },
+        NetworkInterface { is_virtual: Some(true), ..built_in.clone() },
+        NetworkInterface { is_virtual: None, ..built_in.clone() },
+        NetworkInterface { kind: "bond".into(), ..built_in.clone() },
+        NetworkInterface { bus_path: text("usb"), ..built_in.clone() },
+        NetworkInterface { driver: text("r8152"), ..built_in.clone() },
+        NetworkInterface { name: "bnep0".into(), ..built_in.clone() },
+    ] {
+        assert_eq!(permanent_mac(&no_evidence), None, "{no_evidence:?}");
+    }
+}
+
+#[test]
 fn real_serials_pass() {
-    for raw in ["5CG7123ABC", "VMware-56 4d 2b 01", "J2KMR42", "PF0XYZ12", "ROEM0042", "CZC123"] {
+    for raw in ["5CG7123ABC", "VMware-56 4d 2b 01", "J2KMR42", "PF0XYZ12", "CZC123"] {
         check_serial(raw, Some(raw));
     }
 }
@@ -37,9 +91,18 @@ fn serials_need_five_characters_with_a_manufacturer_and_seven_without() {
 
 #[test]
 fn placeholders_are_no_serials() {
-    for raw in
-        ["To Be Filled By O.E.M.", "OEM_Serial", "0123456789", "  DEFAULT  string ", "xxxxxxxx", "7777777", "Rev 1.02", "", "$(SERIAL)"]
-    {
+    for raw in [
+        "To Be Filled By O.E.M.",
+        "OEM_Serial",
+        "0123456789",
+        "  DEFAULT  string ",
+        "xxxxxxxx",
+        "7777777",
+        "Rev 1.02",
+        "",
+        "$(SERIAL)",
+        "ROEM0042",
+    ] {
         check_serial(raw, None);
     }
 }
@@ -117,5 +180,28 @@ fn every_collected_placeholder_is_absent() {
     for raw in each("model").iter().chain(&each("manufacturer")) {
         assert_eq!(label(raw), None, "{raw}");
     }
+    for raw in each("mac").iter().filter(|raw| raw.starts_with('/')) {
+        assert_eq!(raw, "/00:50:56:C0:[0-9a-f]+:[0-9a-f]+/i");
+        assert_eq!((Mac::parse("00:50:56:C0:12:34"), Mac::parse("00:50:56:c0:ff:01")), (None, None));
+    }
     each("ip").iter().for_each(|raw| assert!(junk::is_idle_address(raw), "{raw}"));
+    for pattern in each("serial_regex") {
+        let samples = PATTERNS.iter().find(|(known, _)| *known == pattern).unwrap_or_else(|| panic!("{pattern} is not turned into code"));
+        samples.1.iter().for_each(|raw| check_serial(raw, None));
+    }
 }
+
+/// Each collected pattern with texts that it finds.
+const PATTERNS: [(&str, &[&str]); 11] = [
+    ("^0+$", &["00000", "000000000000"]),
+    ("^1+$", &["11111", "1111111111"]),
+    (r"\d\.\d(\.\d)?", &["Rev 1.02", "ABC 1.2.3 DEF", "V0.0.0"]),
+    ("^(0|1)+$", &["0101010", "1000000"]),
+    (r"^(.)\1*$", &["AAAAAAA", "7777777", "#######", "éééééééé"]),
+    (r"^[.\-_ x]+$", &["..-- __", "xxXXxxXX", "x-x-x-x"]),
+    ("^0?123456789", &["0123456789AB", "123456789XYZ", "1234567890"]),
+    (r"o\.?e\.?m", &["OEM12345", "SERIAL-O.E.M.", "XO.EM1234", "OE.M-4711", "POEMS1234"]),
+    ("default string", &["Default string 4711", "a DEFAULT  STRING"]),
+    ("to be filled", &["To be filled by somebody", "4711 to be filled"]),
+    (r"\$\(.*\)", &["$(SERIAL)", "AB$(X)4711"]),
+];

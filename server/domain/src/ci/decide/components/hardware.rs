@@ -31,6 +31,11 @@ pub(super) fn components(parts: &Parts<'_>, section: &Section) -> Vec<Component>
 }
 
 impl Parts<'_> {
+    /// A serial number, unless an administrator knows it to be shared.
+    fn serial(&self, raw: &str, manufacturer: Option<&str>) -> Option<String> {
+        normalise::serial(raw, manufacturer).filter(|serial| !self.cmdb.policy.identification.lists_serial(&folded(serial)))
+    }
+
     /// The key of a part: its maker's number, when it has one that no other part of this host has, else its place.
     fn numbered(&self, number: Option<String>, place: &str, seen: &mut BTreeSet<String>) -> String {
         let number = number.filter(|_| self.physical).map(|number| folded(&number));
@@ -40,7 +45,7 @@ impl Parts<'_> {
     fn disk(&self, row: &Disk) -> Component {
         let model = row.model.as_deref().and_then(label);
         let maker = row.vendor.as_deref().and_then(label).or_else(|| model.clone());
-        let serial = row.serial.as_deref().and_then(|raw| normalise::serial(raw, maker.as_deref()));
+        let serial = row.serial.as_deref().and_then(|raw| self.serial(raw, maker.as_deref()));
         let wwn = row.wwn.as_deref().and_then(|raw| normalise::serial(raw, None));
         let by_number = wwn.as_ref().or(serial.as_ref()).filter(|_| self.physical);
         let key = by_number.map(|number| folded(number)).unwrap_or_else(|| self.place(&row.name));
@@ -64,7 +69,7 @@ impl Parts<'_> {
         let size = row.size_bytes.filter(|&size| size > 0)?;
         let manufacturer = row.manufacturer.as_deref().and_then(label);
         let part = row.part_number.as_deref().and_then(label);
-        let serial = row.serial.as_deref().and_then(|raw| normalise::serial(raw, part.as_deref().or(manufacturer.as_deref())));
+        let serial = row.serial.as_deref().and_then(|raw| self.serial(raw, part.as_deref().or(manufacturer.as_deref())));
         let number = serial.as_ref().zip(part.as_ref()).map(|(serial, part)| format!("{part}/{serial}"));
         let key = self.numbered(number, &format!("{}/{}", row.bank.as_deref().unwrap_or_default(), row.slot), seen);
         let attributes = vec![
@@ -88,6 +93,7 @@ impl Parts<'_> {
             return None;
         }
         let mac = row.permanent_mac.as_deref().and_then(Mac::parse);
+        let mac = mac.filter(|mac| !self.cmdb.policy.identification.lists_mac(&mac.text));
         let numbered = mac.as_ref().filter(|mac| self.physical && !mac.locally_administered);
         let key = numbered.map(|mac| mac.text.clone()).unwrap_or_else(|| self.place(&row.name));
         let attributes = vec![
@@ -105,7 +111,7 @@ impl Parts<'_> {
     fn gpu(&self, row: &Gpu, seen: &mut BTreeSet<String>) -> Component {
         let manufacturer = row.vendor.as_deref().and_then(label);
         let model = row.model.as_deref().and_then(label);
-        let serial = row.serial.as_deref().and_then(|raw| normalise::serial(raw, manufacturer.as_deref()));
+        let serial = row.serial.as_deref().and_then(|raw| self.serial(raw, manufacturer.as_deref()));
         let number = serial.as_ref().map(|serial| format!("{}/{serial}", manufacturer.as_deref().unwrap_or_default()));
         let key = self.numbered(number, &row.address, seen);
         let attributes = vec![
@@ -124,7 +130,7 @@ impl Parts<'_> {
     fn monitor(&self, row: &Monitor, seen: &mut BTreeSet<String>) -> Component {
         let maker = row.manufacturer_name.as_deref().or(row.manufacturer.as_deref()).and_then(label);
         let model = row.model.as_deref().and_then(label);
-        let serial = row.serial.as_deref().and_then(|raw| normalise::serial(raw, row.manufacturer.as_deref()));
+        let serial = row.serial.as_deref().and_then(|raw| self.serial(raw, row.manufacturer.as_deref()));
         let serial = serial.filter(|serial| serial != MONITOR_PLACEHOLDER);
         let number = match (&row.manufacturer, &row.product_code, &serial) {
             (Some(maker), Some(product), Some(serial)) => Some(format!("{maker}/{product}/{serial}")),
@@ -147,7 +153,7 @@ impl Parts<'_> {
     fn battery(&self, row: &Battery, seen: &mut BTreeSet<String>) -> Component {
         let manufacturer = row.manufacturer.as_deref().and_then(label);
         let model = row.model.as_deref().and_then(label);
-        let serial = row.serial.as_deref().and_then(|raw| normalise::serial(raw, manufacturer.as_deref()));
+        let serial = row.serial.as_deref().and_then(|raw| self.serial(raw, manufacturer.as_deref()));
         let number = match (&manufacturer, &model, &serial) {
             (Some(maker), Some(model), Some(serial)) => Some(format!("{maker}/{model}/{serial}")),
             _ => None,
@@ -168,7 +174,7 @@ impl Parts<'_> {
     fn power_supply(&self, row: &PowerSupply, seen: &mut BTreeSet<String>) -> Option<Component> {
         let manufacturer = row.manufacturer.as_deref().and_then(label);
         let part = row.part_number.as_deref().and_then(label);
-        let serial = row.serial.as_deref().and_then(|raw| normalise::serial(raw, manufacturer.as_deref()));
+        let serial = row.serial.as_deref().and_then(|raw| self.serial(raw, manufacturer.as_deref()));
         let is_known = manufacturer.is_some() || part.is_some() || serial.is_some() || row.max_watts.is_some();
         if row.present == Some(false) || !is_known {
             return None;
