@@ -38,6 +38,8 @@ pub enum Code {
     AgentPending,
     /// The agent is revoked.
     AgentRevoked,
+    /// The agent is suspended until a person approves it again.
+    AgentSuspended,
     /// The subject does not exist, or the asker may not know that it does.
     NotFound,
     /// The subject exists, the method does not.
@@ -50,6 +52,8 @@ pub enum Code {
     WrongState,
     /// An old copy of an agent's state is running.
     StaleEpoch,
+    /// Another machine speaks with this agent's identity: this one must be enrolled anew.
+    DuplicateIdentity,
     /// Somebody else changed the subject since it was read.
     Stale,
     /// The body is larger than allowed.
@@ -78,7 +82,7 @@ pub enum Code {
 
 impl Code {
     /// All of them, in order.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 28] = [
         Self::UnknownParameter,
         Self::InvalidParameter,
         Self::MalformedJson,
@@ -87,12 +91,14 @@ impl Code {
         Self::Forbidden,
         Self::AgentPending,
         Self::AgentRevoked,
+        Self::AgentSuspended,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::NotAcceptable,
         Self::Conflict,
         Self::WrongState,
         Self::StaleEpoch,
+        Self::DuplicateIdentity,
         Self::Stale,
         Self::PayloadTooLarge,
         Self::UnsupportedMediaType,
@@ -113,11 +119,11 @@ impl Code {
         match self {
             Self::UnknownParameter | Self::InvalidParameter | Self::MalformedJson | Self::MalformedFrame => StatusCode::BAD_REQUEST,
             Self::Unauthenticated => StatusCode::UNAUTHORIZED,
-            Self::Forbidden | Self::AgentPending | Self::AgentRevoked => StatusCode::FORBIDDEN,
+            Self::Forbidden | Self::AgentPending | Self::AgentRevoked | Self::AgentSuspended => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
-            Self::Conflict | Self::WrongState | Self::StaleEpoch => StatusCode::CONFLICT,
+            Self::Conflict | Self::WrongState | Self::StaleEpoch | Self::DuplicateIdentity => StatusCode::CONFLICT,
             Self::Stale => StatusCode::PRECONDITION_FAILED,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -143,12 +149,14 @@ impl Code {
             Self::Forbidden => "forbidden",
             Self::AgentPending => "agent_pending",
             Self::AgentRevoked => "agent_revoked",
+            Self::AgentSuspended => "agent_suspended",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::NotAcceptable => "not_acceptable",
             Self::Conflict => "conflict",
             Self::WrongState => "wrong_state",
             Self::StaleEpoch => "stale_epoch",
+            Self::DuplicateIdentity => "duplicate_identity",
             Self::Stale => "stale",
             Self::PayloadTooLarge => "payload_too_large",
             Self::UnsupportedMediaType => "unsupported_media_type",
@@ -286,6 +294,8 @@ impl From<Rejection> for ApiError {
             Rejection::BadCredential => Code::Unauthenticated,
             Rejection::AgentPending(_) => Code::AgentPending,
             Rejection::AgentRevoked(_) => Code::AgentRevoked,
+            Rejection::AgentSuspended(_) => Code::AgentSuspended,
+            Rejection::DuplicateIdentity { .. } => Code::DuplicateIdentity,
             Rejection::StaleEpoch { .. } => Code::StaleEpoch,
         };
         Self::new(code, detail)

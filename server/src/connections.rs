@@ -105,10 +105,12 @@ impl Drop for Registration {
     }
 }
 
-/// Whether an agent may have a connection at all: a pending one may ask, a revoked or unknown one may not.
+/// Whether an agent may have a connection at all: a pending or suspended one may ask, a revoked or unknown one may not.
 #[must_use]
 pub fn may_connect(engine: &Engine, agent: AgentId) -> bool {
-    engine.read(|world| matches!(trust::decide::authorise(world, agent), Ok(_) | Err(Rejection::AgentPending(_))))
+    engine.read(|world| {
+        matches!(trust::decide::authorise(world, agent), Ok(_) | Err(Rejection::AgentPending(_) | Rejection::AgentSuspended(_)))
+    })
 }
 
 /// Cuts the connections of agents that may not have any, until `stop`.

@@ -30,6 +30,8 @@ pub enum AgentStatus {
     Approved,
     /// Refused for ever; its connections are closed.
     Revoked,
+    /// Refused until a person approves it again: its host reports with other keys now.
+    Suspended,
 }
 
 /// The server's answer: an identity.

@@ -44,6 +44,7 @@ pub(super) fn enrol_here(args: &EnrolArgs, out: &mut impl Write) -> Result<(), C
             "status: pending, an operator has to approve it on {} (console, or POST /api/v1/agents/{}/approve)",
             agent.server_url, agent.agent_id
         )?,
+        AgentStatus::Suspended => writeln!(out, "status: suspended, an operator must approve this agent again before its data counts")?,
         AgentStatus::Revoked => writeln!(out, "status: revoked, the server will take nothing from it")?,
     }
     writeln!(out, "next: rollcall-agent run --state {}", args.state.display())?;

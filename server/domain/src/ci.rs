@@ -4,6 +4,7 @@ pub mod attribute;
 pub mod changes;
 pub mod class;
 pub mod compare;
+pub mod dead_letter;
 pub mod decide;
 pub mod explain;
 pub mod fold;
@@ -26,11 +27,12 @@ pub(crate) mod testing;
 
 pub use attribute::{Attribute, Attributes, Lock, Method, Proposal};
 pub use class::Class;
+pub use dead_letter::{DeadLetter, DeadLetterCode};
 pub use merge::Merge;
 pub use review::ReviewTask;
 
 use crate::actor::Actor;
-use crate::id::{CiId, TaskId};
+use crate::id::{CiId, DeadLetterId, TaskId};
 use rollcall_shared::message::{Loss, Report};
 use rollcall_shared::{AgentId, ContentHash, Outcome, SectionName, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -160,7 +162,8 @@ pub enum Source {
 }
 
 /// Who delivers an inventory: the part of a [`Source`] that has inventories.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Reporter {
     /// An agent, proven by its certificate.
     Agent(AgentId),
@@ -318,7 +321,8 @@ pub struct Relation {
 /// One try to identify a thing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
-    /// Number of the identifier entry: 5, 20, 30, 40, 90.
+    /// Number of the identifier entry: 5 (the reporter's own key), 10 (cloud instance) to 60 (hardware), 70 to 90 (addresses and
+    /// machine id), 100 and 110 (names).
     pub entry: u16,
     /// Attributes it compares, with the normalised values.
     pub attributes: BTreeMap<String, String>,
@@ -445,6 +449,42 @@ pub enum CiEvent {
         operation: Operation,
         /// Every try, in order.
         attempts: Vec<Attempt>,
+    },
+    /// An agent at home in one host told of another machine: its state was moved or copied there. It stays at home.
+    ForeignHostIdentified {
+        /// The agent.
+        agent: AgentId,
+        /// The host that it told of.
+        ci: CiId,
+        /// The host that it is at home in.
+        home: CiId,
+        /// What was done.
+        operation: Operation,
+        /// Every try, in order.
+        attempts: Vec<Attempt>,
+    },
+    /// A host was recognised although what identifies it changed, or was not although its agent is known.
+    IdentityExplained {
+        /// The host.
+        ci: CiId,
+        /// Who reported it.
+        agent: AgentId,
+        /// What happened to it.
+        explanation: identify::Explanation,
+        /// In words.
+        reason: String,
+    },
+    /// A record turned out to be another record of the same machine.
+    DuplicateFound {
+        /// The younger record.
+        ci: CiId,
+        /// The record that stands for the machine.
+        duplicate_of: CiId,
+    },
+    /// An input was refused in a way that people should know of.
+    DeadLettered {
+        /// What.
+        letter: Box<DeadLetter>,
     },
     /// A CI changed its class.
     CiReclassified {
@@ -861,7 +901,8 @@ pub struct Cmdb {
     /// By class and natural key: components and products.
     #[serde(with = "crate::world::pairs")]
     pub keys: BTreeMap<(Class, String), CiId>,
-    /// Identifier facts of hosts (`serial:…`, `uuid:…`, `machine_id:…`), for identification.
+    /// Identifier facts of hosts (`cloud:…`, `serial:…`, `uuid:…`, `board:…`, `chassis:…`, `mac:…`, `machine_id:…`, `name:…`), for
+    /// identification.
     pub facts: BTreeMap<String, Vec<CiId>>,
     /// Components by the host that contains them.
     pub components: BTreeMap<CiId, BTreeSet<CiId>>,
@@ -907,6 +948,9 @@ pub struct Cmdb {
     pub reverts: BTreeMap<Source, Revert>,
     /// Work for people: open, and settled lately.
     pub reviews: BTreeMap<TaskId, ReviewTask>,
+    /// Refused inputs that people should know of, oldest first; at most [`dead_letter::DEAD_LETTERS`].
+    #[serde(default)]
+    pub dead_letters: BTreeMap<DeadLetterId, DeadLetter>,
     /// Declared losses, latest last, at most 100 an agent.
     pub losses: BTreeMap<AgentId, Vec<(Timestamp, Loss)>>,
     /// How many CIs have each tag: a projection, rebuilt and never stored.

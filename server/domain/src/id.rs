@@ -42,6 +42,10 @@ typed_id! {
     /// A file that people load.
     ImportId, "imp"
 }
+typed_id! {
+    /// An input that was refused and set aside.
+    DeadLetterId, "dead"
+}
 
 /// Kinds of configuration items that have their own id prefix. A CI may change its class within its family, never its id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -54,6 +54,17 @@ pub enum Rejection {
     /// The agent is revoked.
     #[error("agent {0} is revoked")]
     AgentRevoked(rollcall_shared::AgentId),
+    /// The agent is suspended.
+    #[error("agent {0} is suspended: its host reports with other keys; an operator can approve it again")]
+    AgentSuspended(rollcall_shared::AgentId),
+    /// Another machine speaks with this agent's identity, and this is the copy.
+    #[error("another machine is {agent}: {reason}; enrol this one anew")]
+    DuplicateIdentity {
+        /// Whose identity.
+        agent: rollcall_shared::AgentId,
+        /// What showed it.
+        reason: String,
+    },
     /// The agent's epoch is older than the one already seen: an old copy of its state directory is running.
     #[error("epoch {found} is older than {known}: a copy of this agent's state is in use elsewhere")]
     StaleEpoch {

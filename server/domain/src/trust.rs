@@ -1,6 +1,7 @@
 //! Who may speak: agents and their certificates, join tokens, API tokens.
 
 pub mod decide;
+pub mod session;
 
 use crate::actor::{Actor, Role};
 use crate::id::{CiId, TokenId};
@@ -36,7 +37,7 @@ pub struct Agent {
     pub certificate: String,
     /// The host it was identified as.
     pub ci: Option<CiId>,
-    /// Why it was revoked.
+    /// Why it was revoked or suspended.
     pub revoked_because: Option<String>,
     /// Log revision of the last change.
     pub revision: u64,
@@ -122,6 +123,52 @@ pub enum TrustEvent {
         /// Why.
         reason: String,
     },
+    /// An agent is refused until a person approves it again.
+    AgentSuspended {
+        /// Which.
+        agent: AgentId,
+        /// Why.
+        reason: String,
+    },
+    /// An agent's host reported in a new epoch of the agent.
+    SessionBegan {
+        /// Which agent.
+        agent: AgentId,
+        /// Its epoch.
+        epoch: u64,
+    },
+    /// An epoch is nobody's any more: two machines spoke in it, and each has to begin its own.
+    SessionSpent {
+        /// Which agent.
+        agent: AgentId,
+        /// The epoch; those before it are spent as well.
+        epoch: u64,
+    },
+    /// An agent was heard in an epoch that a later one had replaced: its state was restored, or copied.
+    SessionDiverged {
+        /// Which agent.
+        agent: AgentId,
+        /// The older epoch.
+        found: u64,
+        /// The later one.
+        known: u64,
+    },
+    /// A copy of an agent is refused from now on, and told to enrol anew.
+    SessionQuarantined {
+        /// Whose copy.
+        agent: AgentId,
+        /// The epoch that the copy speaks in.
+        epoch: u64,
+        /// What showed that it is one.
+        reason: String,
+    },
+    /// Two machines live with one identity.
+    CloneDetected {
+        /// Whose identity.
+        agent: AgentId,
+        /// What proves it.
+        evidence: String,
+    },
     /// Something was refused that people should know of.
     Refused {
         /// Stable code of the refusal.
@@ -140,6 +187,9 @@ pub struct Trust {
     pub join_tokens: BTreeMap<TokenId, JoinToken>,
     /// By id.
     pub api_tokens: BTreeMap<TokenId, ApiToken>,
+    /// What each agent's epochs tell of copies of it.
+    #[serde(default)]
+    pub sessions: BTreeMap<AgentId, session::Sessions>,
 }
 
 impl Trust {
@@ -150,7 +200,19 @@ impl Trust {
             TrustEvent::ApiTokenCreated { token } => drop(self.api_tokens.insert(token.id, token.clone())),
             TrustEvent::TokenRevoked { token } => self.revoke_token(*token),
             TrustEvent::AgentEnrolled { agent } => self.enrol(revision, agent),
-            TrustEvent::AgentApproved { agent } => self.change(revision, *agent, |known| known.status = AgentStatus::Approved),
+            TrustEvent::AgentApproved { agent } => self.change(revision, *agent, |known| {
+                known.status = AgentStatus::Approved;
+                known.revoked_because = None;
+            }),
+            TrustEvent::AgentSuspended { agent, reason } => self.change(revision, *agent, |known| {
+                known.status = AgentStatus::Suspended;
+                known.revoked_because = Some(reason.clone());
+            }),
+            TrustEvent::SessionBegan { agent, .. }
+            | TrustEvent::SessionSpent { agent, .. }
+            | TrustEvent::SessionDiverged { agent, .. }
+            | TrustEvent::SessionQuarantined { agent, .. }
+            | TrustEvent::CloneDetected { agent, .. } => self.sessions.entry(*agent).or_default().apply(event),
             TrustEvent::AgentRevoked { agent, reason } => self.change(revision, *agent, |known| {
                 known.status = AgentStatus::Revoked;
                 known.revoked_because = Some(reason.clone());

@@ -95,6 +95,26 @@ impl World {
         ci::decide::report(self, &Reporter::Agent(agent), report, context)
     }
 
+    /// How far an agent had come in the epoch of a push.
+    ///
+    /// # Errors
+    /// The push is not taken in: its epoch is over, or that of a copy of the agent.
+    pub fn begin_push(&self, agent: AgentId, epoch: u64) -> Result<u64, trust::session::Turned> {
+        trust::session::begin(self, agent, epoch)
+    }
+
+    /// What a report tells of the epoch that it came in, once it is decided what it causes.
+    #[must_use]
+    pub fn reported(&self, agent: AgentId, epoch: u64, events: &[Event]) -> Vec<Event> {
+        trust::session::reported(self, agent, epoch, events)
+    }
+
+    /// Sets a refused report aside for people to see.
+    #[must_use]
+    pub fn refused(&self, agent: AgentId, rejection: &Rejection, context: &mut Context<'_>) -> Vec<Event> {
+        ci::decide::refused(self, &Reporter::Agent(agent), rejection, context)
+    }
+
     /// Takes note of a declared loss.
     #[must_use]
     pub fn loss(&self, agent: AgentId, loss: &Loss) -> Vec<Event> {

@@ -61,7 +61,7 @@ pub async fn get_agent(State(api): State<Api>, Named(id): Named<AgentId>) -> Res
     show(&api, id)
 }
 
-/// Lets a pending agent's data count.
+/// Lets a pending or suspended agent's data count.
 #[utoipa::path(post, path = "/api/v1/agents/{id}/approve", tag = "agents",
     responses((status = 200, description = "The agent as it is now.", body = Agent)))]
 pub async fn approve_agent(State(api): State<Api>, Named(id): Named<AgentId>, caller: Caller) -> Result<Response, ApiError> {

@@ -17,6 +17,7 @@ use rollcall_shared::{AgentId, ContentHash, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Characters kept of a goodbye's reason: a line for people.
 const GOODBYE_CHARS: usize = 300;
@@ -135,6 +136,18 @@ impl Telemetry {
         let Some(state) = self.agents.get(&agent) else { return Vec::new() };
         let (Some(plan), Some(at)) = (&state.view.plan, state.measured_at) else { return Vec::new() };
         plan.series().iter().zip(&state.latest).map(|(series, value)| (series.clone(), *value, at)).collect()
+    }
+
+    /// The agent that spoke last for a host.
+    #[must_use]
+    pub fn speaker(&self, ci: CiId) -> Option<AgentId> {
+        self.hosts.get(&ci).copied()
+    }
+
+    /// Whether the agent spoke within so long before `now` and did not say goodbye.
+    #[must_use]
+    pub fn spoke_within(&self, agent: AgentId, time: Duration, now: Timestamp) -> bool {
+        self.agents.get(&agent).is_some_and(|state| state.goodbye.is_none() && now.since(state.last_seen) <= time)
     }
 
     /// Whether the agent was found silent and has not spoken since.

@@ -32,7 +32,7 @@ pub use dependencies::react;
 pub use lock::ended as lock_ended;
 pub use merge::MERGED_AT_ONCE;
 pub use packages::SOFTWARE_CHANGES;
-pub use report::report;
+pub use report::{refused, report};
 
 #[cfg(test)]
 pub(crate) use attributes::of_section as observations_of;

@@ -7,10 +7,10 @@ mod provenance;
 
 use super::attribute::{Attribute, Method, Proposal};
 use super::decide::components::dependent_of;
-use super::identify::Fingerprint;
+use super::identify::{Fingerprint, is_unreported};
 use super::ledger::Ledger;
 use super::software::{self, Contents, Installed, PACKAGES_PER_HOST};
-use super::{AttributeChange, AttributeValue, Ci, CiEvent, Class, Cmdb, Lifecycle, SectionState, Source};
+use super::{AttributeChange, AttributeValue, Ci, CiEvent, Class, Cmdb, Lifecycle, Reporter, SectionState, Source};
 use super::{changes, merge, review};
 use crate::id::{CiId, Family};
 use crate::{Content, Record};
@@ -79,12 +79,24 @@ pub fn apply(cmdb: &mut Cmdb, record: &Record, event: &CiEvent, content: &dyn Co
             if touch(cmdb, record, *ci).is_some() {
                 cmdb.identifications.insert(*ci, (*operation, attempts.clone()));
                 cmdb.reporters.insert(*ci, *agent);
+                cmdb.answer_letters(&Reporter::Agent(*agent));
             }
         }
+        CiEvent::ForeignHostIdentified { agent, ci, home, operation, attempts } => {
+            touch(cmdb, record, *home);
+            if touch(cmdb, record, *ci).is_some() {
+                cmdb.identifications.insert(*ci, (*operation, attempts.clone()));
+                cmdb.reporters.insert(*ci, *agent);
+            }
+        }
+        CiEvent::IdentityExplained { ci, .. } => drop(touch(cmdb, record, *ci).map(|_| ())),
+        CiEvent::DuplicateFound { ci, duplicate_of } => mark_duplicate(cmdb, record, *ci, *duplicate_of),
+        CiEvent::DeadLettered { letter } => cmdb.set_aside(letter),
         CiEvent::FeedIdentified { feed, key, ci, operation, attempts } => {
             if touch(cmdb, record, *ci).is_some() {
                 cmdb.identifications.insert(*ci, (*operation, attempts.clone()));
                 cmdb.natives.insert((feed.clone(), key.clone()), *ci);
+                cmdb.answer_letters(&Reporter::Feed { name: feed.clone(), key: key.clone() });
             }
         }
         CiEvent::CiReclassified { ci: id, after, .. } => {
@@ -146,6 +158,8 @@ pub fn apply(cmdb: &mut Cmdb, record: &Record, event: &CiEvent, content: &dyn Co
 
 fn change_section(cmdb: &mut Cmdb, record: &Record, event: &CiEvent, content: &dyn Content) {
     let CiEvent::SectionChanged { ci, section, feed, after, outcome, reason, .. } = event else { return };
+    let was_unreported = cmdb.cis.get(ci).is_some_and(is_unreported);
+    let before = if was_unreported { facts_of(cmdb, *ci) } else { Vec::new() };
     let host = if is_volatile(*section) { touch_quietly(cmdb, record, *ci) } else { touch(cmdb, record, *ci) };
     if let Some(host) = host {
         let is_first = feed.as_ref().is_some_and(|feed| !host.feeds.contains_key(feed));
@@ -158,6 +172,10 @@ fn change_section(cmdb: &mut Cmdb, record: &Record, event: &CiEvent, content: &d
         if let Some(name) = feed.clone().filter(|_| is_first) {
             cmdb.ledger.deliver(*ci, &Source::Feed { name });
         }
+    }
+    // What people asserted of a record that nobody reported identified it until now.
+    if was_unreported {
+        index_facts(cmdb, *ci, &before);
     }
     if *outcome == Outcome::Complete {
         confirm_components(cmdb, record, *ci, *section);
@@ -200,7 +218,23 @@ fn create(cmdb: &mut Cmdb, record: &Record, mut ci: Ci) {
         cmdb.components.entry(parent).or_default().insert(ci.id);
         cmdb.contained.insert(ci.id, (record.at, record.at));
     }
-    cmdb.cis.insert(ci.id, ci);
+    let id = ci.id;
+    cmdb.cis.insert(id, ci);
+    index_facts(cmdb, id, &[]);
+}
+
+/// There are no chains: what was a duplicate of the younger record is one of the older.
+fn mark_duplicate(cmdb: &mut Cmdb, record: &Record, id: CiId, of: CiId) {
+    let main = cmdb.cis.get(&of).map(|main| main.duplicate_of.unwrap_or(of));
+    let Some(main) = main.filter(|&main| main != id) else { return };
+    if touch(cmdb, record, id).is_none() {
+        return;
+    }
+    touch(cmdb, record, main);
+    for ci in cmdb.cis.values_mut().filter(|ci| ci.id == id || ci.duplicate_of == Some(id)) {
+        ci.duplicate_of = Some(main);
+    }
+    cmdb.software.remove(id);
 }
 
 /// The CI, with a change noted that is not part of its history.
@@ -315,14 +349,24 @@ pub(super) fn alter(cmdb: &mut Cmdb, record: &Record, id: CiId, change: impl FnO
     if let Some(name) = name {
         ci.name = name;
     }
-    let after = if is_host { Fingerprint::of_host(ci).facts() } else { Vec::new() };
     if is_host {
         cmdb.index_identity(id);
         cmdb.index_release(id);
     }
+    index_facts(cmdb, id, &before);
+}
+
+fn facts_of(cmdb: &Cmdb, id: CiId) -> Vec<String> {
+    let host = cmdb.cis.get(&id).filter(|_| id.family == Family::Host);
+    host.map(|host| Fingerprint::of_host(host).facts()).unwrap_or_default()
+}
+
+/// Brings the index in line with what is known of a host now; `before` is what was known.
+fn index_facts(cmdb: &mut Cmdb, id: CiId, before: &[String]) {
+    let after = facts_of(cmdb, id);
     for fact in before {
-        if !after.contains(&fact) {
-            forget_fact(&mut cmdb.facts, &fact, id);
+        if !after.contains(fact) {
+            forget_fact(&mut cmdb.facts, fact, id);
         }
     }
     for fact in after {

@@ -3,17 +3,20 @@
 pub mod rows;
 
 use crate::actor::Actor;
-use crate::ci::{Ci, CiCommand, CiEvent};
-use crate::context::CountingIds;
-use crate::id::{CiId, TokenId};
+use crate::ci::identify::Fingerprint;
+use crate::ci::{Ci, CiCommand, CiEvent, Class, Lifecycle, Source};
+use crate::context::{CountingIds, IdSource};
+use crate::id::{CiId, Family, TokenId};
+use crate::journal::JournalEntry;
 use crate::trust::{Agent, TrustEvent};
 use crate::{Command, Content, Context, Event, Record, Rejection, World};
 use rollcall_shared::enrol::AgentStatus;
 use rollcall_shared::message::{Report, SectionEntry, root_hash};
 use rollcall_shared::section::{Disk, NetworkInterface, Os, Package, System, Virtualisation};
 use rollcall_shared::{AgentId, ContentHash, Outcome, Section, SectionName, Timestamp};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Sections by hash.
 #[derive(Clone, Default)]
@@ -54,6 +57,8 @@ pub struct Fleet {
     pub log: Vec<Record>,
     pub ids: CountingIds,
     pub now: Timestamp,
+    /// Epochs of agents; 1 unless told.
+    pub epochs: BTreeMap<u128, u64>,
 }
 
 impl Fleet {
@@ -100,11 +105,42 @@ impl Fleet {
     ) -> Result<Vec<CiEvent>, Rejection> {
         self.now = Timestamp(self.now.0 + 60_000);
         let report = self.prepare(collected);
+        let epoch = self.epochs.get(&agent).copied().unwrap_or(1);
         let agent = AgentId(agent);
-        let mut context = Context { now: self.now, actor: Actor::Agent { id: agent }, ids: &mut self.ids, content: &self.content };
+        let actor = Actor::Agent { id: agent };
+        if let Err(turned) = self.world.begin_push(agent, epoch) {
+            self.append(actor, turned.events);
+            return Err(turned.rejection);
+        }
+        let mut context = Context { now: self.now, actor: actor.clone(), ids: &mut self.ids, content: &self.content };
         let events = self.world.report(agent, &report, &mut context)?;
-        self.append(Actor::Agent { id: agent }, events.clone());
+        let told = self.world.reported(agent, epoch, &events);
+        self.append(actor, events.iter().cloned().chain(told).collect());
+        self.hear(agent, epoch);
         Ok(ci_events(events))
+    }
+
+    /// The agent speaks.
+    fn hear(&mut self, agent: AgentId, epoch: u64) {
+        let (sets, signs) = (Vec::new(), Vec::new());
+        let entry = JournalEntry { agent, epoch, through: 0, received_at: self.now, skew_ms: 0, sets, signs };
+        self.world.recall(&entry, &self.content);
+    }
+
+    /// Time passes in which nobody speaks and nothing is judged.
+    pub fn pass(&mut self, time: Duration) {
+        self.now = self.now.plus(time);
+    }
+
+    /// Writes down a record that nothing reported yet.
+    pub fn register(&mut self, class: Class, name: &str) -> CiId {
+        let ci = CiId { family: class.family(), bits: self.ids.next_bits() };
+        let source = Source::Person { name: "ada".into() };
+        let created = CiEvent::CiCreated { ci, class, name: name.into(), key: None, parent: None, source };
+        let (before, after) = (Lifecycle::Operational, Lifecycle::Planned);
+        let planned = CiEvent::CiStatusChanged { ci, before, after, reason: "ordered".into() };
+        self.append(Actor::System, vec![Event::Ci(created), Event::Ci(planned)]);
+        ci
     }
 
     /// The report that an agent would send; its content is stored.
@@ -200,6 +236,8 @@ impl Fleet {
             assert_eq!(&read, record);
             replayed.apply(&read, &self.content);
         }
+        // Who spoke when is the fold of the journal.
+        replayed.telemetry.clone_from(&self.world.telemetry);
         assert_eq!(replayed, self.world);
         let snapshot = serde_json::to_string(&self.world).expect("a world is JSON");
         let mut rebuilt: World = serde_json::from_str(&snapshot).expect("a snapshot reads back");
@@ -211,6 +249,10 @@ impl Fleet {
         for (fact, hosts) in &self.world.cmdb.facts {
             assert!(hosts.iter().all(|host| self.world.cmdb.cis.contains_key(host)) && !hosts.is_empty(), "{fact}");
         }
+        let hosts = self.world.cmdb.cis.values().filter(|ci| ci.id.family == Family::Host);
+        let facts = hosts.flat_map(|host| Fingerprint::of_host(host).facts().into_iter().map(|fact| (fact, host.id)));
+        let indexed = self.world.cmdb.facts.iter().flat_map(|(fact, hosts)| hosts.iter().map(|host| (fact.clone(), *host)));
+        assert_eq!(indexed.collect::<BTreeSet<_>>(), facts.collect::<BTreeSet<_>>(), "the index of facts is what is known");
     }
 }
 

@@ -194,7 +194,7 @@ fn enrol(world: &World, secret_hash: &str, agent: &Agent, now: Timestamp) -> Res
 fn approve(world: &World, id: AgentId) -> Result<Vec<TrustEvent>, Rejection> {
     let agent = world.trust.agents.get(&id).ok_or_else(|| Rejection::not_found("agent", id))?;
     match agent.status {
-        AgentStatus::Pending => Ok(vec![TrustEvent::AgentApproved { agent: id }]),
+        AgentStatus::Pending | AgentStatus::Suspended => Ok(vec![TrustEvent::AgentApproved { agent: id }]),
         AgentStatus::Approved => Ok(Vec::new()),
         AgentStatus::Revoked => Err(Rejection::WrongState { subject: id.to_string(), state: "revoked".into(), action: "approved" }),
     }
@@ -218,6 +218,7 @@ pub fn authorise(world: &World, id: AgentId) -> Result<&Agent, Rejection> {
         AgentStatus::Approved => Ok(agent),
         AgentStatus::Pending => Err(Rejection::AgentPending(id)),
         AgentStatus::Revoked => Err(Rejection::AgentRevoked(id)),
+        AgentStatus::Suspended => Err(Rejection::AgentSuspended(id)),
     }
 }
 

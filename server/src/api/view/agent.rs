@@ -35,8 +35,10 @@ pub struct Agent {
     pub silent: bool,
     /// Its clock minus the server's at its last push, ms; null when it never pushed.
     pub skew_ms: Option<i64>,
-    /// Why it was revoked.
+    /// Why it was revoked or suspended.
     pub revoked_because: Option<String>,
+    /// Copies of it that are refused and must be enrolled anew: what showed each.
+    pub quarantined_copies: Vec<String>,
     /// Revision of the last change; also its entity tag.
     pub revision: u64,
 }
@@ -58,6 +60,11 @@ impl Agent {
             silent: world.telemetry.is_silent(agent.id),
             skew_ms: world.telemetry.skew_ms(agent.id),
             revoked_because: agent.revoked_because.clone(),
+            quarantined_copies: world
+                .trust
+                .sessions
+                .get(&agent.id)
+                .map_or_else(Vec::new, |one| one.quarantined.values().cloned().collect()),
             revision: agent.revision,
         }
     }

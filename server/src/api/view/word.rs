@@ -59,6 +59,8 @@ words! {
         = ["MATCHED" "MULTI_MATCH" "NO_MATCH" "SKIPPED"];
     Operation(ci::Operation) "What identification led to."
         = ["INSERT" "UPDATE" "NO_CHANGE" "UPDATE_WITH_RECLASSIFICATION"];
+    DeadLetterCode(ci::DeadLetterCode) "Why an input was refused and set aside."
+        = ["too_many_candidates" "ambiguous_identity" "duplicate_identity" "report_refused"];
     Outcome(section::Outcome) "How a collection went. Only complete ones make something disappear."
         = ["complete" "partial" "failed" "skipped"];
     SectionName(section::SectionName) "A part of an inventory."
@@ -72,7 +74,7 @@ words! {
     ContactKind(contact::ContactKind) "What a contact is."
         = ["person" "team"];
     AgentStatus(enrol::AgentStatus) "Whether the server takes data from an agent."
-        = ["pending" "approved" "revoked"];
+        = ["pending" "approved" "revoked" "suspended"];
     Side(message::Side) "Which side of a line is bad."
         = ["above" "below"];
     Tier(rule::Tier) "How loud a rule is: page notifies at once, ticket opens an incident quietly, record_only is kept for correlation."

@@ -4,7 +4,7 @@
 //! Nothing here changes while the host is idle.
 
 use crate::ci::AttributeValue;
-use crate::ci::identify::fingerprint_kind;
+use crate::ci::identify::{chassis_serial, fingerprint_kind};
 use crate::ci::normalise::{self, Mac, Uuid, junk, label, text};
 use rollcall_shared::section::{Cpu, NetworkInterface, Os, System, Virtualisation};
 use rollcall_shared::{Section, Timestamp};
@@ -35,12 +35,19 @@ fn of_system(system: &System) -> Observations {
     let manufacturer = hardware(&system.manufacturer).and_then(|raw| label(&raw));
     let serial = hardware(&system.serial).and_then(|raw| normalise::serial(&raw, manufacturer.as_deref()));
     let uuid = hardware(&system.uuid).and_then(|raw| Uuid::parse(&raw)).map(|uuid| uuid.to_string());
+    let board_model = hardware(&system.board_product).and_then(|raw| label(&raw));
+    let board_serial = hardware(&system.board_serial).and_then(|raw| normalise::serial(&raw, board_model.as_deref()));
+    // What a dock says of its own chassis is not said of the machine.
+    let docked = system.chassis_type.as_deref() == Some("docking_station");
+    let of_chassis = |raw: &Option<String>| raw.clone().filter(|_| !docked);
     let hardware_label = |raw: &Option<String>| words(hardware(raw).and_then(|raw| label(&raw)));
     vec![
-        ("asset_tag", hardware_label(&system.chassis_asset_tag)),
+        ("asset_tag", hardware_label(&of_chassis(&system.chassis_asset_tag))),
         ("bios_version", hardware_label(&system.bios_version)),
-        ("board_model", hardware_label(&system.board_product)),
-        ("chassis_type", hardware_label(&system.chassis_type)),
+        ("board_model", words(board_model)),
+        ("board_serial", words(board_serial)),
+        ("chassis_serial", words(chassis_serial(system).filter(|_| !contained))),
+        ("chassis_type", hardware_label(&of_chassis(&system.chassis_type))),
         ("cloud_instance_id", plain(&system.cloud_instance_id)),
         ("cloud_provider", plain(&system.cloud_provider)),
         ("cloud_region", plain(&system.cloud_region)),
@@ -100,7 +107,12 @@ fn of_network(interfaces: &[NetworkInterface]) -> Observations {
     let physical = interfaces.iter().filter(|interface| interface.is_virtual != Some(true));
     let macs = physical.filter_map(|interface| Mac::parse(interface.permanent_mac.as_deref().or(interface.mac.as_deref())?));
     let macs: BTreeSet<String> = macs.map(|mac| mac.text).collect();
-    vec![("ip_addresses", list(addresses.iter().map(ToString::to_string))), ("mac_addresses", list(macs.into_iter()))]
+    let permanent: BTreeSet<String> = interfaces.iter().filter_map(normalise::permanent_mac).map(|mac| mac.text).collect();
+    vec![
+        ("ip_addresses", list(addresses.iter().map(ToString::to_string))),
+        ("mac_addresses", list(macs.into_iter())),
+        ("permanent_macs", list(permanent.into_iter())),
+    ]
 }
 
 fn list(values: impl Iterator<Item = String>) -> Option<AttributeValue> {

@@ -11,7 +11,9 @@ use crate::ci::{AttributeValue, Ci, CiEvent, Class, Cmdb, Lifecycle, NewCi, Repo
 use crate::id::{CiId, Family};
 use crate::{Context, Rejection, World};
 use rollcall_shared::section::{System, Virtualisation};
+use rollcall_shared::{Section, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Characters of a name: as long as a host name may be (RFC 1035: 253) and a little more.
 pub const NAME_CHARACTERS: usize = 255;
@@ -54,7 +56,7 @@ pub fn create(world: &World, new: &NewCi, context: &mut Context<'_>) -> Result<V
         return Err(already_there(&world.cmdb, *known, new.class));
     }
     if new.class.family() == Family::Host {
-        check_host(world, new.class, &attributes)?;
+        check_host(world, new.class, &attributes, context.now)?;
     }
     let id = CiId { family: new.class.family(), bits: context.ids.next_bits() };
     let blank = Ci::new(id, new.class, &name, context.now, 0);
@@ -89,7 +91,7 @@ fn is_host_name(name: &str) -> bool {
 }
 
 /// Identifiers of a host that cannot identify, or that a known host has, are refused: its agent would never find this record.
-fn check_host(world: &World, class: Class, attributes: &BTreeMap<String, Option<AttributeValue>>) -> Result<(), Rejection> {
+fn check_host(world: &World, class: Class, attributes: &BTreeMap<String, Option<AttributeValue>>, now: Timestamp) -> Result<(), Rejection> {
     let text = |name: &str| match attributes.get(name) {
         Some(Some(AttributeValue::Text(text))) => Some(text.clone()),
         _ => None,
@@ -124,7 +126,7 @@ fn check_host(world: &World, class: Class, attributes: &BTreeMap<String, Option<
     };
     // Nobody delivers under this name: what is found is found by what identifies, not by who asks.
     let asker = Reporter::Feed { name: String::new(), key: String::new() };
-    match identify(world, &asker, Some(&system)).ci {
+    match identify(world, &asker, &[Arc::new(Section::System(vec![system]))], now).ci {
         Some(known) => Err(already_there(&world.cmdb, known, class)),
         None => Ok(()),
     }

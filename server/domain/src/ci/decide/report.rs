@@ -9,10 +9,15 @@ use super::dependents::Dependents;
 use super::reconcile::Weighing;
 use super::{attributes, confirm, packages};
 use crate::ci::attribute::{Attribute, Method, Proposal};
-use crate::ci::identify::{Doubt, Identification, bound, identify};
-use crate::ci::{AttributeChange, Ci, CiEvent, Class, Lifecycle, Operation, Reporter, ReviewTask, SectionState, Source, normalise};
+use crate::ci::dead_letter::{self, Refused};
+use crate::ci::identify::{Doubt, EVIDENCE, Explanation, Identification, Refusal, bound, identify};
+use crate::ci::{
+    AttributeChange, AttributeValue, Ci, CiEvent, Class, DeadLetterCode, Lifecycle, Operation, Reporter, ReviewTask, SectionState, Source,
+    normalise,
+};
 use crate::id::{CiId, Family, TaskId};
 use crate::trust::decide::authorise;
+use crate::trust::{Agent, TrustEvent};
 use crate::{Content, Context, Event, Rejection, World};
 use rollcall_shared::enrol::AgentStatus;
 use rollcall_shared::message::{Report, SectionEntry, root_hash};
@@ -26,7 +31,8 @@ const REASON_BYTES: usize = 1024;
 /// Decides an inventory.
 ///
 /// # Errors
-/// The agent may not report, the report contradicts itself, content is missing, or too many hosts match.
+/// The agent may not report, the report contradicts itself, or content is missing. A machine that cannot be told from others is no error:
+/// its refusal is the one thing that is written.
 pub fn report(world: &World, reporter: &Reporter, report: &Report, context: &mut Context<'_>) -> Result<Vec<Event>, Rejection> {
     if let Reporter::Agent(agent) = reporter {
         authorise(world, *agent)?;
@@ -41,9 +47,9 @@ pub fn report(world: &World, reporter: &Reporter, report: &Report, context: &mut
         let confirmed = confirm::confirm(world, host, &reporter.source(), report, context.now);
         return Ok(confirmed.into_iter().map(Event::Ci).collect());
     }
-    let identified = identified(world, reporter, known, report, context.content)?;
-    if let Some(refused) = identified.refused {
-        return Err(Rejection::Conflict(refused));
+    let identified = identified(world, reporter, known, report, context)?;
+    if let Some(refusal) = &identified.refused {
+        return Ok(refuse(world, reporter, refusal, &identified.doubts, context));
     }
     let known = identified.ci.and_then(|id| world.cmdb.cis.get(&id));
     let id = known.map_or_else(|| CiId { family: Family::Host, bits: context.ids.next_bits() }, |known| known.id);
@@ -56,6 +62,41 @@ pub fn report(world: &World, reporter: &Reporter, report: &Report, context: &mut
         taking.take(entry, section.as_deref(), context);
     }
     Ok(taking.finish())
+}
+
+/// Sets a report aside that was refused before it was known what it is of.
+#[must_use]
+pub fn refused(world: &World, reporter: &Reporter, rejection: &Rejection, context: &mut Context<'_>) -> Vec<Event> {
+    let detail = rejection.to_string();
+    let letter = Refused { reporter, code: DeadLetterCode::ReportRefused, reason: &detail, candidates: BTreeSet::new() };
+    let letter = dead_letter::letter(&world.cmdb, letter, context);
+    let audited = Event::Trust(TrustEvent::Refused { code: DeadLetterCode::ReportRefused.as_str().into(), detail });
+    std::iter::once(audited).chain(letter).collect()
+}
+
+/// Nothing of the report is written but that it was refused, and what people should look at.
+fn refuse(world: &World, reporter: &Reporter, refusal: &Refusal, doubts: &[Doubt], context: &mut Context<'_>) -> Vec<Event> {
+    let Refusal { code, reason, candidates } = refusal;
+    let letter = Refused { reporter, code: *code, reason, candidates: candidates.clone() };
+    let mut events: Vec<Event> = dead_letter::letter(&world.cmdb, letter, context).into_iter().collect();
+    if !events.is_empty() {
+        events.push(Event::Trust(TrustEvent::Refused { code: code.as_str().to_owned(), detail: format!("{reporter}: {reason}") }));
+    }
+    let refused = Doubt { cis: candidates.clone(), reason: reason.clone() };
+    let tasks = doubts.iter().chain([&refused]).filter_map(|doubt| review(world, doubt, None, context));
+    events.extend(tasks.map(|task| Event::Ci(CiEvent::ReviewOpened { task })));
+    events
+}
+
+/// The review of a doubt, unless it is open; one review for one doubt, however often it comes up.
+fn review(world: &World, doubt: &Doubt, of: Option<CiId>, context: &mut Context<'_>) -> Option<ReviewTask> {
+    let cis: BTreeSet<CiId> = doubt.cis.iter().copied().chain(of).collect();
+    let cis: Vec<CiId> = cis.into_iter().collect();
+    if world.cmdb.reviews.values().any(|task| task.cis == cis && task.reason == doubt.reason) {
+        return None;
+    }
+    let id = TaskId(context.ids.next_bits());
+    Some(ReviewTask { id, cis, reason: doubt.reason.clone(), opened_at: context.now, settled: None })
 }
 
 /// Order, repetition and root: a report that contradicts itself is refused before anything of it counts.
@@ -130,21 +171,23 @@ fn identified(
     reporter: &Reporter,
     bound: Option<&Ci>,
     report: &Report,
-    content: &dyn Content,
+    context: &Context<'_>,
 ) -> Result<Identification, Rejection> {
     let entry = report.sections.iter().find(|entry| entry.name == SectionName::System);
     if let (Some(host), Some(entry)) = (bound, entry)
         && says_nothing_new(host, reporter, entry)
     {
         let (operation, ci, class) = (Operation::NoChange, Some(host.id), host.class);
-        return Ok(Identification { operation, ci, class, attempts: Vec::new(), doubts: Vec::new(), refused: None });
+        let (attempts, doubts, duplicates) = (Vec::new(), Vec::new(), Vec::new());
+        return Ok(Identification { operation, ci, class, attempts, doubts, duplicates, explained: None, refused: None });
     }
-    let section = entry.map(|entry| load(entry, content)).transpose()?.flatten();
-    let system = match section.as_deref() {
-        Some(Section::System(rows)) => rows.first(),
-        _ => None,
-    };
-    Ok(identify(world, reporter, system))
+    // A partial list of parts is not the set of them.
+    let counts =
+        |entry: &&SectionEntry| EVIDENCE.contains(&entry.name) && (entry.outcome == Outcome::Complete || entry.name == SectionName::System);
+    let evidence: Result<Vec<Option<Arc<Section>>>, Rejection> =
+        report.sections.iter().filter(counts).map(|entry| load(entry, context.content)).collect();
+    let evidence: Vec<Arc<Section>> = evidence?.into_iter().flatten().collect();
+    Ok(identify(world, reporter, &evidence, context.now))
 }
 
 /// One report being taken in.
@@ -160,6 +203,8 @@ struct Taking<'a> {
     /// Attributes of the host that the report touches, as they will be.
     attributes: BTreeMap<&'static str, Option<Attribute>>,
     events: Vec<CiEvent>,
+    /// Agents that do not speak for the host any more, and why.
+    suspended: Vec<TrustEvent>,
 }
 
 impl<'a> Taking<'a> {
@@ -182,6 +227,7 @@ impl<'a> Taking<'a> {
             observed_at: report.collected_at.max(Timestamp(0)).min(now),
             attributes: BTreeMap::new(),
             events: Vec::new(),
+            suspended: Vec::new(),
         }
     }
 
@@ -193,16 +239,16 @@ impl<'a> Taking<'a> {
             let name = self.first_name(news);
             self.events.push(CiEvent::CiCreated { ci, class, name, key: None, parent: None, source });
         }
-        if binding != Some(ci) || identified.operation == Operation::UpdateWithReclassification {
-            let (operation, attempts) = (identified.operation, identified.attempts.clone());
-            self.events.push(match self.reporter.clone() {
-                Reporter::Agent(agent) => CiEvent::HostIdentified { agent, ci, operation, attempts },
-                Reporter::Feed { name, key } => CiEvent::FeedIdentified { feed: name, key, ci, operation, attempts },
-            });
+        let is_news = binding != Some(ci) || identified.explained.is_some();
+        if is_news || identified.operation == Operation::UpdateWithReclassification {
+            self.events.push(self.identification(identified));
         }
-        for doubt in &identified.doubts {
-            self.open_review(doubt, context);
-        }
+        self.explain(identified);
+        let duplicates = identified.duplicates.iter();
+        self.events.extend(duplicates.map(|&duplicate| CiEvent::DuplicateFound { ci: duplicate, duplicate_of: ci }));
+        let tasks = identified.doubts.iter().filter_map(|doubt| review(self.world, doubt, Some(ci), context));
+        let tasks: Vec<CiEvent> = tasks.map(|task| CiEvent::ReviewOpened { task }).collect();
+        self.events.extend(tasks);
         let Some(known) = self.known else { return };
         if known.class != self.class {
             self.events.push(CiEvent::CiReclassified { ci, before: known.class, after: self.class });
@@ -224,17 +270,25 @@ impl<'a> Taking<'a> {
         hostname.or_else(serial).unwrap_or_else(|| self.reporter.to_string())
     }
 
-    /// One review for one doubt, however often it comes up.
-    fn open_review(&mut self, doubt: &Doubt, context: &mut Context<'_>) {
-        let mut cis: BTreeSet<CiId> = doubt.cis.clone();
-        cis.insert(self.id);
-        let cis: Vec<CiId> = cis.into_iter().collect();
-        if self.world.cmdb.reviews.values().any(|task| task.cis == cis && task.reason == doubt.reason) {
-            return;
+    /// What the reporter was identified as. An agent whose state is on another machine stays bound to its own.
+    fn identification(&self, identified: &Identification) -> CiEvent {
+        let (ci, operation, attempts) = (self.id, identified.operation, identified.attempts.clone());
+        let home = identified.explained.as_ref().filter(|explained| explained.explanation == Explanation::DiskMoved);
+        match (self.reporter.clone(), home) {
+            (Reporter::Agent(agent), Some(home)) => CiEvent::ForeignHostIdentified { agent, ci, home: home.other, operation, attempts },
+            (Reporter::Agent(agent), None) => CiEvent::HostIdentified { agent, ci, operation, attempts },
+            (Reporter::Feed { name, key }, _) => CiEvent::FeedIdentified { feed: name, key, ci, operation, attempts },
         }
-        let id = TaskId(context.ids.next_bits());
-        let task = ReviewTask { id, cis, reason: doubt.reason.clone(), opened_at: context.now, settled: None };
-        self.events.push(CiEvent::ReviewOpened { task });
+    }
+
+    /// A record of why the machine was taken for what it is, though not everything agrees.
+    fn explain(&mut self, identified: &Identification) {
+        let (Some(explained), Some(agent)) = (&identified.explained, self.reporter.agent()) else { return };
+        let (ci, explanation, reason) = (self.id, explained.explanation, explained.reason.clone());
+        for &old in &explained.agents {
+            self.suspended.push(TrustEvent::AgentSuspended { agent: old, reason: reason.clone() });
+        }
+        self.events.push(CiEvent::IdentityExplained { ci, agent, explanation, reason });
     }
 
     /// One section that is not what it was.
@@ -322,15 +376,16 @@ impl<'a> Taking<'a> {
         let taken = dependents.take(context);
         self.events.extend(taken.events);
         self.class = taken.class;
-        for doubt in &taken.doubts {
-            self.open_review(doubt, context);
-        }
+        let tasks = taken.doubts.iter().filter_map(|doubt| review(self.world, doubt, Some(self.id), context));
+        let tasks: Vec<CiEvent> = tasks.map(|task| CiEvent::ReviewOpened { task }).collect();
+        self.events.extend(tasks);
     }
 
     /// What a section says of the host's attributes.
     fn observe(&mut self, section: &Section, outcome: Outcome) {
         let policy = &self.world.cmdb.policy.reconciliation;
         for (name, value) in attributes::of_section(section) {
+            let value = value.filter(|value| !self.is_placeholder(name, value));
             let known = self.known.and_then(|known| known.attributes.get(name));
             let weighing = Weighing::new(policy, self.class, name);
             let after = match value {
@@ -353,10 +408,20 @@ impl<'a> Taking<'a> {
         }
     }
 
-    /// Agents that may not report any more have no say once another one measured the same.
+    /// Whether an administrator listed the value as one that stands for none.
+    fn is_placeholder(&self, name: &str, value: &AttributeValue) -> bool {
+        let AttributeValue::Text(text) = value else { return false };
+        self.world.cmdb.policy.identification.lists_attribute(name, text)
+    }
+
+    /// Agents that may not report from here any more have no say once another one measured the same.
     fn is_superseded(&self, source: &Source) -> bool {
         let Source::Agent { id } = source else { return false };
-        Some(*id) != self.reporter.agent() && self.world.trust.agents.get(id).is_none_or(|agent| agent.status != AgentStatus::Approved)
+        let speaks = |agent: &Agent| {
+            let suspended = |event: &TrustEvent| matches!(event, TrustEvent::AgentSuspended { agent, .. } if agent == id);
+            agent.status == AgentStatus::Approved && agent.ci == Some(self.id) && !self.suspended.iter().any(suspended)
+        };
+        Some(*id) != self.reporter.agent() && !self.world.trust.agents.get(id).is_some_and(speaks)
     }
 
     fn finish(mut self) -> Vec<Event> {
@@ -370,6 +435,6 @@ impl<'a> Taking<'a> {
         if !changes.is_empty() {
             self.events.push(CiEvent::AttributesChanged { ci: self.id, changes });
         }
-        self.events.into_iter().map(Event::Ci).collect()
+        self.events.into_iter().map(Event::Ci).chain(self.suspended.into_iter().map(Event::Trust)).collect()
     }
 }

@@ -323,13 +323,14 @@ proptest! {
         // Agents are copied between machines at will.
         let mut fleet = Fleet::with_agents(1..4);
         for ((_, sections), agent) in history.into_iter().zip(agents) {
-            if fleet.try_report(agent, sections.clone()).is_err() {
-                continue;
-            }
+            let Ok(events) = fleet.try_report(agent, sections.clone()) else { continue };
             let Collected::Complete(Section::System(rows)) = &sections[0] else { unreachable!() };
-            let (host, row) = (fleet.host_of(agent), &rows[0]);
-            if row.uuid.is_some() {
-                prop_assert_eq!(host.observed_text("uuid"), row.uuid.as_deref());
+            let written = events.iter().find_map(|event| match event {
+                CiEvent::SectionChanged { ci, section: SectionName::System, .. } => Some(*ci),
+                _ => None,
+            });
+            if let (Some(host), Some(uuid)) = (written, &rows[0].uuid) {
+                prop_assert_eq!(fleet.world.cmdb.cis[&host].observed_text("uuid"), Some(uuid.as_str()));
             }
         }
         fleet.check();

@@ -3,37 +3,128 @@
 use super::*;
 use crate::Rejection;
 use crate::ci::testing::*;
-use crate::ci::{CiEvent, ReviewTask};
-use rollcall_shared::section::Virtualisation;
+use crate::ci::{AttemptResult, AttributeValue, CiCommand, CiEvent, Lifecycle, ReviewTask, policy};
+use rollcall_shared::enrol::AgentStatus;
+use rollcall_shared::section::{MemoryModule, NetworkInterface, System, Virtualisation};
+use std::collections::BTreeMap;
+use std::time::Duration;
 
-/// The first machine reports through agent 1, the second through agent 2: the operation and the entry that decided for the second.
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// The first machine reports through agent 1, a day later the second through agent 2: the operation and the entry that decided for the second.
 #[track_caller]
-fn check(first: System, second: System, expected: (Operation, Option<u16>)) -> Fleet {
+fn check(first: impl Into<Machine>, second: impl Into<Machine>, expected: (Operation, Option<u16>)) -> Fleet {
+    check_after(DAY, first, second, expected)
+}
+
+/// The same, while agent 1 is alive.
+#[track_caller]
+fn check_alive(first: impl Into<Machine>, second: impl Into<Machine>, expected: (Operation, Option<u16>)) -> Fleet {
+    check_after(Duration::ZERO, first, second, expected)
+}
+
+#[track_caller]
+fn check_after(silence: Duration, first: impl Into<Machine>, second: impl Into<Machine>, expected: (Operation, Option<u16>)) -> Fleet {
     let mut fleet = Fleet::with_agents([1, 2]);
-    fleet.report(1, [system(first)]);
-    let dry = identify(&fleet.world, &Reporter::Agent(AgentId(2)), Some(&second));
-    let events = fleet.report(2, [system(second)]);
-    let Some(CiEvent::HostIdentified { operation, attempts, .. }) =
-        events.iter().find(|event| matches!(event, CiEvent::HostIdentified { .. }))
-    else {
-        panic!("not identified: {events:#?}")
-    };
-    let decided = attempts.iter().find(|attempt| matches!(attempt.result, AttemptResult::Matched | AttemptResult::MultiMatch));
-    assert_eq!((*operation, decided.map(|attempt| attempt.entry)), expected, "{attempts:#?}");
-    assert_eq!((dry.operation, &dry.attempts), (*operation, attempts), "a dry run is the same call");
+    fleet.report(1, first.into().0);
+    fleet.pass(silence);
+    let second: Machine = second.into();
+    let evidence: Vec<_> = second.0.iter().cloned().map(Arc::new).collect();
+    let dry = identify(&fleet.world, &Reporter::Agent(AgentId(2)), &evidence, fleet.now.plus(Duration::from_secs(60)));
+    let events = fleet.report(2, second.0);
+    let (operation, attempts) = identified(&events);
+    assert_eq!((operation, decided_by(&attempts)), expected, "{attempts:#?}");
+    assert_eq!((dry.operation, &dry.attempts), (operation, &attempts), "a dry run is the same call");
     fleet.check();
     fleet
+}
+
+/// Sections of one machine.
+#[derive(Clone)]
+struct Machine(Vec<Section>);
+
+impl From<System> for Machine {
+    fn from(found: System) -> Self {
+        Self(vec![system(found)])
+    }
+}
+
+impl<const N: usize> From<[Section; N]> for Machine {
+    fn from(sections: [Section; N]) -> Self {
+        Self(sections.into())
+    }
+}
+
+#[track_caller]
+fn identified(events: &[CiEvent]) -> (Operation, Vec<Attempt>) {
+    let found = events.iter().find_map(|event| match event {
+        CiEvent::HostIdentified { operation, attempts, .. } | CiEvent::ForeignHostIdentified { operation, attempts, .. } => {
+            Some((*operation, attempts.clone()))
+        }
+        _ => None,
+    });
+    found.unwrap_or_else(|| panic!("not identified: {events:#?}"))
+}
+
+fn decided_by(attempts: &[Attempt]) -> Option<u16> {
+    let decided = attempts.iter().find(|attempt| matches!(attempt.result, AttemptResult::Matched | AttemptResult::MultiMatch));
+    decided.map(|attempt| attempt.entry)
+}
+
+#[track_caller]
+fn note(fleet: &Fleet, agent: u128, entry: u16) -> String {
+    let attempts = &fleet.world.cmdb.identifications[&fleet.id_of(agent)].1;
+    attempts.iter().find(|attempt| attempt.entry == entry).and_then(|attempt| attempt.note.clone()).unwrap_or_default()
+}
+
+fn explanations(events: &[CiEvent]) -> Vec<Explanation> {
+    let told = events.iter().filter_map(|event| match event {
+        CiEvent::IdentityExplained { explanation, .. } => Some(*explanation),
+        _ => None,
+    });
+    told.collect()
+}
+
+fn status(fleet: &Fleet, agent: u128) -> AgentStatus {
+    fleet.world.trust.agents[&AgentId(agent)].status
 }
 
 fn reviews(fleet: &Fleet) -> Vec<&ReviewTask> {
     fleet.world.cmdb.reviews.values().collect()
 }
 
+fn nics(macs: &[&str]) -> Section {
+    Section::NetworkInterfaces(macs.iter().enumerate().map(|(n, mac)| adapter(&format!("eno{n}"), mac)).collect())
+}
+
+fn disks(serials: &[&str]) -> Section {
+    Section::Disks(serials.iter().enumerate().map(|(n, serial)| disk(&format!("sd{n}"), serial)).collect())
+}
+
+fn modules(serials: &[&str]) -> Section {
+    let module = |(n, serial): (usize, &&str)| MemoryModule {
+        slot: format!("A{n}"),
+        size_bytes: Some(16 << 30),
+        part_number: Some("M393A2K43".into()),
+        serial: Some((*serial).to_owned()),
+        ..MemoryModule::default()
+    };
+    Section::MemoryModules(serials.iter().enumerate().map(module).collect())
+}
+
+/// A physical server of which the firmware tells nothing that identifies it.
+fn blank(number: u32) -> System {
+    System { serial: None, uuid: None, ..server(number) }
+}
+
 const NEW: (Operation, Option<u16>) = (Operation::Insert, None);
+const MAC_A: &str = "3c:ec:ef:00:00:01";
+const MAC_B: &str = "3c:ec:ef:00:00:02";
+const MAC_C: &str = "3c:ec:ef:00:00:03";
 
 #[test]
 fn a_machine_is_known_by_serial_and_uuid_and_two_live_agents_are_looked_at() {
-    let fleet = check(server(1), server(1), (Operation::Update, Some(20)));
+    let fleet = check_alive(server(1), server(1), (Operation::Update, Some(20)));
     assert_eq!(fleet.id_of(1), fleet.id_of(2));
     assert_eq!(reviews(&fleet).len(), 1);
 }
@@ -95,28 +186,9 @@ fn containers_of_one_image_on_one_host_are_told_apart_by_name() {
 #[test]
 fn a_copy_of_a_virtual_machine_is_another_machine_and_is_looked_at() {
     let copy = System { hostname: Some("vm2".into()), machine_id: vm(2).machine_id, ..vm(1) };
-    let fleet = check(vm(1), copy, NEW);
+    let fleet = check_alive(vm(1), copy, NEW);
     assert_ne!(fleet.id_of(1), fleet.id_of(2));
-}
-
-#[test]
-fn a_certificate_on_other_hardware_makes_a_new_host_and_overwrites_nothing() {
-    let mut fleet = Fleet::with_agents([1]);
-    fleet.report(1, [system(server(1)), os("12")]);
-    let first = fleet.id_of(1);
-    let before = fleet.host_of(1).clone();
-    fleet.report(1, [system(server(2)), os("13")]);
-    assert_ne!(fleet.id_of(1), first);
-    assert_eq!(fleet.world.cmdb.cis[&first], before);
-    let [task] = reviews(&fleet)[..] else { panic!() };
-    assert_eq!(task.cis.iter().copied().collect::<BTreeSet<_>>(), BTreeSet::from([first, fleet.id_of(1)]));
-    // Two live machines with one certificate go on to be told apart, and one task is enough.
-    for number in [1, 2, 1, 2] {
-        fleet.report(1, [system(server(number)), os(if number == 1 { "12" } else { "13" })]);
-    }
-    assert_eq!((fleet.world.cmdb.cis.len(), reviews(&fleet).len()), (2, 1));
-    assert_eq!(fleet.world.cmdb.cis[&first].attributes, before.attributes);
-    fleet.check();
+    assert_eq!((reviews(&fleet).len(), status(&fleet, 1)), (1, AgentStatus::Approved));
 }
 
 #[test]
@@ -147,24 +219,73 @@ fn of_several_matches_the_oldest_wins_and_a_task_opens() {
     fleet.report(4, [system(System { uuid: None, ..server(1) })]);
     assert_eq!(fleet.id_of(4), fleet.id_of(1));
     assert!(reviews(&fleet).iter().any(|task| task.reason.contains("the oldest active one was taken")));
+    let (first, others) = (fleet.id_of(1), [fleet.id_of(2), fleet.id_of(3)]);
+    assert!(others.iter().all(|other| fleet.world.cmdb.cis[other].duplicate_of == Some(first)));
+    // The agents of the duplicates speak for the one record from now on.
+    fleet.report(2, [system(System { uuid: None, ..server(1) })]);
+    assert_eq!((fleet.id_of(2), fleet.host_of(1).duplicate_of), (first, None));
     fleet.check();
 }
 
 #[test]
-fn of_five_matches_none_is_taken_and_nothing_is_written() {
+fn of_five_matches_none_is_taken_and_the_refusal_is_set_aside_for_people() {
     let mut fleet = twins(5);
+    let before = fleet.world.cmdb.cis.clone();
+    let sections = || [system(System { uuid: None, ..server(1) })];
+    fleet.report(6, sections());
+    assert_eq!(fleet.world.cmdb.cis, before, "nothing is written");
+    let [letter] = &fleet.world.cmdb.dead_letters.values().collect::<Vec<_>>()[..] else { panic!() };
+    assert_eq!((&letter.reporter, letter.code, letter.count), (&Reporter::Agent(AgentId(6)), DeadLetterCode::TooManyCandidates, 1));
+    assert!(letter.reason.contains("5 hosts match identifier entry 30"), "{letter:?}");
+    assert!(reviews(&fleet).iter().any(|task| task.reason == letter.reason && task.cis.len() == 5));
     let revision = fleet.world.revision;
-    let refused = fleet.try_report(6, [system(System { uuid: None, ..server(1) })]);
-    assert!(matches!(refused, Err(Rejection::Conflict(ref reason)) if reason.contains("5 hosts match identifier entry 30")), "{refused:?}");
+    assert!(fleet.report(6, sections()).is_empty(), "the same refusal within the hour");
     assert_eq!(fleet.world.revision, revision);
+    fleet.pass(DAY);
+    fleet.report(6, sections());
+    let [letter] = &fleet.world.cmdb.dead_letters.values().collect::<Vec<_>>()[..] else { panic!() };
+    assert_eq!((letter.count, letter.at > letter.first_at), (2, true));
+    fleet.check();
+    // Told apart by something better, it is a host, and its letter is answered.
+    fleet.report(6, [system(server(9))]);
+    assert!(fleet.world.cmdb.dead_letters.is_empty());
+    fleet.check();
+}
+
+#[test]
+fn a_class_may_refuse_several_matches() {
+    let mut fleet = twins(2);
+    let mut policy = policy::Policy::default();
+    policy.identification.reject_ambiguous.insert(Class::Host);
+    fleet.command("ada", CiCommand::SetPolicy { policy: Box::new(policy), expected: None }).unwrap();
+    let before = fleet.world.cmdb.cis.clone();
+    fleet.report(3, [system(System { uuid: None, ..server(1) })]);
+    assert_eq!(fleet.world.cmdb.cis, before);
+    let letters: Vec<_> = fleet.world.cmdb.dead_letters.values().map(|letter| letter.code).collect();
+    assert_eq!((letters, reviews(&fleet).len() > 1), (vec![DeadLetterCode::AmbiguousIdentity], true));
+    fleet.check();
+}
+
+#[test]
+fn records_that_contradict_each_other_are_not_joined_by_a_third() {
+    let mut fleet = Fleet::with_agents([1, 2, 3]);
+    fleet.report(1, [system(server(1))]);
+    fleet.report(2, [system(System { uuid: server(2).uuid, ..server(1) })]);
+    fleet.pass(DAY);
+    fleet.report(3, [system(System { uuid: None, ..server(1) })]);
+    let hosts: BTreeSet<_> = [1, 2, 3].map(|agent| fleet.id_of(agent)).into();
+    assert_eq!(hosts.len(), 3);
+    assert!(note(&fleet, 3, 30).contains("contradict each other"));
+    assert!(reviews(&fleet).iter().any(|task| task.reason.contains("different machines match")));
+    fleet.check();
 }
 
 #[test]
 fn an_asserted_serial_number_identifies_nothing() {
     let mut fleet = Fleet::with_agents([1, 2]);
     fleet.report(1, [system(System { serial: None, uuid: None, ..server(1) })]);
-    let attributes = [("serial".to_owned(), Some(crate::ci::AttributeValue::Text("SRV00002".into())))].into();
-    fleet.command("ada", crate::ci::CiCommand::AssertAttributes { ci: fleet.id_of(1), attributes, expected: None }).unwrap();
+    let attributes = [("serial".to_owned(), Some(AttributeValue::Text("SRV00002".into())))].into();
+    fleet.command("ada", CiCommand::AssertAttributes { ci: fleet.id_of(1), attributes, expected: None }).unwrap();
     fleet.report(2, [system(server(2))]);
     assert_ne!(fleet.id_of(1), fleet.id_of(2));
     fleet.check();
@@ -172,9 +293,312 @@ fn an_asserted_serial_number_identifies_nothing() {
 
 #[test]
 fn chassis_types_tell_workstations_from_servers() {
-    let class = |chassis: Option<&str>| Fingerprint::of_system(&System { chassis_type: chassis.map(str::to_owned), ..server(1) }).class;
+    let of = |found: System| Fingerprint::of_sections(&[Arc::new(system(found))]).class;
+    let class = |chassis: Option<&str>| of(System { chassis_type: chassis.map(str::to_owned), ..server(1) });
     assert_eq!(class(Some("notebook")), Some(Class::Workstation));
     assert_eq!(class(Some("mini_tower")), Some(Class::Workstation));
     assert_eq!((class(Some("blade")), class(None)), (Some(Class::Server), Some(Class::Server)));
-    assert_eq!(Fingerprint::of_system(&System::default()).class, None);
+    assert_eq!(of(System::default()), None);
+}
+
+#[test]
+fn a_cloud_instance_is_known_by_its_id_and_another_one_is_vetoed() {
+    let instance = |id: &str, found: System| System { cloud_provider: Some("aws".into()), cloud_instance_id: Some(id.into()), ..found };
+    let bare = System { uuid: None, hostname: Some("ip-10-0-0-1".into()), ..vm(1) };
+    check(
+        instance("i-0a1b2c3d4e", bare.clone()),
+        instance("I-0A1B2C3D4E", System { hostname: None, ..bare.clone() }),
+        (Operation::Update, Some(10)),
+    );
+    let fleet = check(instance("i-0a1b2c3d4e", vm(1)), instance("i-ffffffff00", vm(1)), NEW);
+    assert!(note(&fleet, 2, 40).contains("its cloud instance is i-0a1b2c3d4e of aws"));
+}
+
+#[test]
+fn a_board_or_a_chassis_of_a_physical_machine_identifies_it() {
+    let board = |number| System { board_product: Some("X11DPi-N".into()), board_serial: Some("OM18CS0001".into()), ..blank(number) };
+    check(board(1), System { hostname: None, machine_id: None, ..board(1) }, (Operation::Update, Some(50)));
+    let chassis =
+        |kind: &str| System { chassis_serial: Some("C8150AK31".into()), chassis_type: Some(kind.into()), machine_id: None, ..blank(1) };
+    check(chassis("rack_mount_chassis"), System { hostname: None, ..chassis("rack_mount_chassis") }, (Operation::Update, Some(60)));
+    for shared in ["blade", "multi_system_chassis", "docking_station"] {
+        check(chassis(shared), System { hostname: Some("other".into()), ..chassis(shared) }, NEW);
+    }
+    let fleet = check(
+        System { virtualisation: Some(Virtualisation::Vm), ..board(1) },
+        System { virtualisation: Some(Virtualisation::Vm), hostname: Some("x".into()), ..board(1) },
+        NEW,
+    );
+    assert_eq!(note(&fleet, 2, 50), "only for physical machines: hypervisors make up boards and chassis");
+}
+
+#[test]
+fn a_laptop_in_a_dock_is_not_the_dock() {
+    let docked = |number| System {
+        chassis_type: Some("docking_station".into()),
+        chassis_serial: Some("DOCK00001".into()),
+        chassis_asset_tag: Some("DOCK-7".into()),
+        machine_id: None,
+        ..blank(number)
+    };
+    let usb = |mac: &str| NetworkInterface { bus_path: Some("usb".into()), driver: Some("r8152".into()), ..adapter("enx0", mac) };
+    let dock = || Section::NetworkInterfaces(vec![usb(MAC_A), usb(MAC_B)]);
+    let fleet = check([system(docked(1)), dock()], [system(docked(2)), dock()], NEW);
+    for name in ["chassis_serial", "chassis_type", "asset_tag", "permanent_macs"] {
+        assert!(!fleet.host_of(1).attributes.contains_key(name), "{name}");
+    }
+}
+
+#[test]
+fn a_set_of_addresses_identifies_a_machine_and_a_changed_set_needs_its_name() {
+    let named =
+        |name: &str, macs: &[&str]| Machine(vec![system(System { hostname: Some(name.into()), machine_id: None, ..blank(1) }), nics(macs)]);
+    check(named("a", &[MAC_A, MAC_B]), named("b", &[MAC_B, MAC_A]), (Operation::Update, Some(70)));
+    check(named("a", &[MAC_A, MAC_B]), named("b", &[MAC_A, MAC_C]), NEW);
+    check(named("a", &[MAC_A, MAC_B]), named("a", &[MAC_A, MAC_C]), (Operation::Update, Some(80)));
+    check(named("a", &[MAC_A]), named("b", &[MAC_A]), NEW);
+    check(named("a", &[MAC_A]), named("a", &[MAC_B]), NEW);
+    let local = ["52:54:00:00:00:01", "52:54:00:00:00:02"];
+    check(named("a", &local), named("b", &local), NEW);
+    let guest = |name: &str| {
+        let found = System { virtualisation: Some(Virtualisation::Vm), hostname: Some(name.into()), machine_id: None, ..blank(1) };
+        Machine(vec![system(found), nics(&local)])
+    };
+    check(guest("a"), guest("b"), (Operation::Update, Some(70)));
+}
+
+#[test]
+fn a_partial_list_of_adapters_is_no_set() {
+    let mut fleet = Fleet::with_agents([1, 2]);
+    let found = |name: &str| Collected::Complete(system(System { hostname: Some(name.into()), machine_id: None, ..blank(1) }));
+    fleet.report(1, [found("a"), Collected::Complete(nics(&[MAC_A, MAC_B]))]);
+    fleet.pass(DAY);
+    fleet.report(2, [found("b"), Collected::Partial(nics(&[MAC_A, MAC_B]))]);
+    assert_ne!(fleet.id_of(1), fleet.id_of(2));
+}
+
+#[test]
+fn a_hypervisor_and_its_guest_are_two_machines_whatever_shows_through() {
+    let guest =
+        System { virtualisation: Some(Virtualisation::Vm), hostname: Some("guest".into()), machine_id: vm(2).machine_id, ..server(1) };
+    let fleet = check(server(1), guest.clone(), NEW);
+    assert!(note(&fleet, 2, 20).contains("it is a physical machine, not a virtual machine"));
+    check([system(blank(1)), nics(&[MAC_A, MAC_B])], [system(System { serial: None, uuid: None, ..guest }), nics(&[MAC_A, MAC_B])], NEW);
+}
+
+#[test]
+fn a_container_never_uses_the_hardware_of_its_host() {
+    let container = System { virtualisation: Some(Virtualisation::Container), ..server(1) };
+    let whole = |found: System| [system(found), nics(&[MAC_A, MAC_B]), disks(&["PHAX000001"])];
+    let fleet = check(whole(server(1)), whole(container), NEW);
+    for entry in [10, 20, 30, 40, 50, 60, 70, 80] {
+        assert_eq!(note(&fleet, 2, entry), "not for containers: the hardware that they see is their host's", "{entry}");
+    }
+    assert!(note(&fleet, 2, 100).contains("not for containers"));
+    // Not even with the machine id and the name of a virtual machine that hosts it.
+    check(vm(1), System { virtualisation: Some(Virtualisation::Container), ..vm(1) }, NEW);
+}
+
+#[test]
+fn a_machine_whose_uuid_was_blanked_is_itself() {
+    check(server(1), System { uuid: Some("00000000-0000-0000-0000-000000000000".into()), ..server(1) }, (Operation::Update, Some(30)));
+    let mut fleet = Fleet::with_agents([1]);
+    fleet.report(1, [system(server(1))]);
+    let first = fleet.id_of(1);
+    fleet.report(1, [system(System { uuid: None, ..server(1) })]);
+    assert_eq!((fleet.id_of(1), reviews(&fleet).len()), (first, 0));
+}
+
+#[test]
+fn a_renamed_host_is_itself() {
+    let renamed = System { hostname: Some("new".into()), fqdn: Some("new.example.com".into()), ..server(1) };
+    let fleet = check(System { fqdn: Some("old.example.com".into()), ..server(1) }, renamed, (Operation::Update, Some(20)));
+    assert_eq!(fleet.host_of(1).name, "new");
+}
+
+#[test]
+fn placeholders_of_an_administrator_identify_nothing() {
+    let mut fleet = Fleet::with_agents([1, 2]);
+    let found = |number| System { uuid: None, serial: Some("ACME-SHARED-1".into()), ..server(number) };
+    let list = |entries: &[&str]| {
+        let mut policy = policy::Policy::default();
+        policy.identification.junk_serials = entries.iter().map(|&entry| entry.to_owned()).collect();
+        CiCommand::SetPolicy { policy: Box::new(policy), expected: None }
+    };
+    assert!(matches!(fleet.command("ada", list(&[" "])), Err(Rejection::Invalid { .. })));
+    fleet.report(1, [system(found(1))]);
+    fleet.command("ada", list(&["acme-shared-1"])).unwrap();
+    fleet.report(2, [system(found(1))]);
+    assert_ne!(fleet.id_of(1), fleet.id_of(2));
+    assert!(!fleet.host_of(2).attributes.contains_key("serial"));
+    assert_eq!(note(&fleet, 2, 30), "no usable serial number");
+    fleet.check();
+}
+
+#[test]
+fn a_name_adopts_a_record_that_waits_and_nothing_else() {
+    let named =
+        System { fqdn: Some("db1.example.com".into()), hostname: Some("db1".into()), domain: Some("example.com".into()), ..server(1) };
+    for (attributes, entry) in [(vec![("fqdn", "DB1.example.com.")], 100), (vec![("hostname", "db1"), ("domain", "example.com")], 100)] {
+        let (mut fleet, waiting) = registered(&attributes);
+        let (operation, attempts) = identified(&fleet.report(1, [system(named.clone())]));
+        assert_eq!((operation, decided_by(&attempts), fleet.id_of(1)), (Operation::Update, Some(entry), waiting));
+        assert_eq!(fleet.host_of(1).status, Lifecycle::Operational);
+        fleet.check();
+        // It is taken now: another machine of this name is another machine, and people look at it.
+        fleet.report(2, [system(System { fqdn: named.fqdn.clone(), ..server(2) })]);
+        assert_ne!(fleet.id_of(2), waiting);
+        assert_eq!(reviews(&fleet).len(), 1);
+        fleet.check();
+    }
+    let (mut fleet, waiting) = registered(&[("hostname", "db1"), ("domain", "example.com")]);
+    let (_, attempts) = identified(&fleet.report(1, [system(System { fqdn: None, ..named })]));
+    assert_eq!((decided_by(&attempts), fleet.id_of(1)), (Some(110), waiting));
+}
+
+#[test]
+fn a_registered_serial_number_is_found_before_the_name() {
+    let (mut fleet, waiting) = registered(&[("serial", "SRV00001"), ("manufacturer", "DELL INC."), ("fqdn", "db1.example.com")]);
+    let (_, attempts) = identified(&fleet.report(1, [system(server(1))]));
+    assert_eq!((decided_by(&attempts), fleet.id_of(1)), (Some(30), waiting));
+    fleet.check();
+    let (mut fleet, waiting) = registered(&[("serial", "SRV00001"), ("fqdn", "db1.example.com")]);
+    fleet.report(1, [system(System { fqdn: Some("db1.example.com".into()), ..server(2) })]);
+    assert_ne!(fleet.id_of(1), waiting, "a record with a serial number of its own is not adopted by a name");
+}
+
+/// A fleet with a planned server that somebody wrote down.
+fn registered(attributes: &[(&str, &str)]) -> (Fleet, CiId) {
+    let mut fleet = Fleet::with_agents([1, 2]);
+    let ci = fleet.register(Class::Server, "planned");
+    let attributes = attributes.iter().map(|&(name, value)| (name.to_owned(), Some(AttributeValue::Text(value.into())))).collect();
+    fleet.command("ada", CiCommand::AssertAttributes { ci, attributes, expected: None }).unwrap();
+    fleet.check();
+    (fleet, ci)
+}
+
+#[test]
+fn a_replaced_board_is_explained_by_the_chassis_or_by_half_of_the_parts() {
+    let chassis = |found: System| System { chassis_serial: Some("CH4711XYZ".into()), ..found };
+    let parts = |disk: &str, modules_are: &[&str], macs: &[&str]| [disks(&[disk, "PHAX000002"]), modules(modules_are), nics(macs)];
+    let swapped = System { serial: server(2).serial, uuid: server(2).uuid, board_serial: Some("NEWBOARD01".into()), ..server(1) };
+    let before = parts("PHAX000001", &["DIMM0001", "DIMM0002"], &[MAC_A]);
+    let cases = [
+        ("the chassis is the same", chassis(swapped.clone()), None, true),
+        ("the parts are the same", swapped.clone(), Some(parts("PHAX000001", &["DIMM0001", "DIMM0002"], &[MAC_B])), true),
+        ("half of the parts are", swapped.clone(), Some(parts("PHAX000001", &["DIMM0001", "DIMM0009"], &[MAC_B])), true),
+        ("less than half of the parts are", swapped.clone(), Some(parts("PHAX000009", &["DIMM0001", "DIMM0009"], &[MAC_B])), false),
+        ("nothing is told of the parts", swapped.clone(), None, false),
+    ];
+    for (case, after, after_parts, is_itself) in cases {
+        let mut fleet = Fleet::with_agents([1]);
+        fleet.report(1, std::iter::once(system(chassis(server(1)))).chain(before.clone()));
+        let first = fleet.id_of(1);
+        let events = fleet.report(1, std::iter::once(system(after)).chain(after_parts.into_iter().flatten()));
+        let expected = if is_itself { Explanation::BoardReplaced } else { Explanation::DiskMoved };
+        assert_eq!(explanations(&events), [expected], "{case}");
+        let value = |name: &str| fleet.world.cmdb.cis[&first].observed_text(name).map(str::to_owned);
+        assert_eq!(value("serial"), if is_itself { server(2).serial } else { server(1).serial }, "{case}");
+        fleet.check();
+    }
+}
+
+#[test]
+fn a_disk_in_another_machine_makes_another_record_and_overwrites_nothing() {
+    let mut fleet = Fleet::with_agents([1, 9]);
+    let machine = |number: u32| {
+        let own = [format!("DIMM{number:04}A"), format!("DIMM{number:04}B")];
+        [system(server(number)), disks(&["PHAX000001"]), modules(&[&own[0], &own[1]]), nics(&[&format!("3c:ec:ef:00:01:{number:02x}")])]
+    };
+    fleet.report(1, machine(1));
+    let (home, before) = (fleet.id_of(1), fleet.host_of(1).clone());
+    fleet.pass(DAY);
+    let events = fleet.report(1, machine(2));
+    assert_eq!(explanations(&events), [Explanation::DiskMoved]);
+    let (Operation::Insert, _) = identified(&events) else { panic!("{events:#?}") };
+    assert_eq!(fleet.id_of(1), home, "the agent stays at home");
+    let kept = &fleet.world.cmdb.cis[&home];
+    assert_eq!((&kept.attributes, &kept.sections), (&before.attributes, &before.sections));
+    let [task] = reviews(&fleet)[..] else { panic!() };
+    let other = *task.cis.iter().find(|&&ci| ci != home).unwrap();
+    assert_eq!(fleet.world.cmdb.cis[&other].observed_text("serial"), Some("SRV00002"));
+    fleet.check();
+    // The machine enrols anew: it has its record already.
+    fleet.report(9, machine(2));
+    assert_eq!(fleet.id_of(9), other);
+    assert_eq!(fleet.host_of(9).attributes["serial"].proposals().len(), 1, "the word of the moved agent is replaced");
+    fleet.check();
+}
+
+#[test]
+fn a_machine_installed_anew_is_itself_and_its_old_credential_is_suspended() {
+    let anew = |found: System| System { machine_id: server(77).machine_id, ..found };
+    let parts = || [disks(&["PHAX000001"]), nics(&[MAC_A])];
+    let whole = |found: System| Machine(std::iter::once(system(found)).chain(parts()).collect());
+    for renamed in [anew(server(1)), System { hostname: Some("other".into()), ..anew(server(1)) }] {
+        let fleet = check(whole(server(1)), whole(renamed), (Operation::Update, Some(20)));
+        assert_eq!(fleet.id_of(1), fleet.id_of(2));
+        assert_eq!((status(&fleet, 1), status(&fleet, 2), reviews(&fleet).len()), (AgentStatus::Suspended, AgentStatus::Approved, 0));
+        assert_eq!(fleet.host_of(2).attributes["serial"].proposals().len(), 1);
+    }
+    let mut fleet = check(server(1), anew(server(1)), (Operation::Update, Some(20)));
+    let refused = fleet.try_report(1, [system(server(1))]);
+    assert_eq!(refused, Err(Rejection::AgentSuspended(AgentId(1))));
+    // Not while the old agent lives, not when the parts are others, and not on one number when the name is another.
+    let fleet = check_alive(server(1), anew(server(1)), NEW);
+    assert_eq!((status(&fleet, 1), reviews(&fleet).len()), (AgentStatus::Approved, 1));
+    let others = [system(anew(server(1))), disks(&["PHAX000009"]), nics(&[MAC_B])];
+    let fleet = check(whole(server(1)), others, NEW);
+    assert_eq!((status(&fleet, 1), reviews(&fleet).len()), (AgentStatus::Approved, 1));
+    let numbered = |number| System { uuid: None, ..System { serial: server(1).serial, ..server(number) } };
+    check(numbered(1), numbered(2), NEW);
+}
+
+#[test]
+fn two_hosts_with_one_serial_number_stay_two() {
+    let fleet = check(server(1), System { serial: server(1).serial, ..server(2) }, NEW);
+    assert!(note(&fleet, 2, 30).contains("its UUID is"));
+    let bare = |number| System { uuid: None, serial: server(1).serial, ..server(number) };
+    let fleet = check_alive(bare(1), bare(2), NEW);
+    assert_eq!(reviews(&fleet).len(), 1);
+}
+
+#[test]
+fn a_thousand_live_hosts_with_one_serial_number_stay_a_thousand_with_few_tasks() {
+    let mut fleet = Fleet::with_agents(1..=1_000);
+    for agent in 1..=1_000 {
+        fleet.report(agent, [system(System { uuid: None, serial: Some("SHARED-4711".into()), ..server(u32::try_from(agent).unwrap()) })]);
+        fleet.now = Timestamp(fleet.now.0 - 60_000);
+    }
+    let hosts: BTreeSet<_> = (1..=1_000).map(|agent| fleet.id_of(agent)).collect();
+    assert_eq!(hosts.len(), 1_000);
+    assert_eq!(note(&fleet, 1_000, 30), "999 records have it: it identifies none of them");
+    assert!(reviews(&fleet).len() <= 12, "{}", reviews(&fleet).len());
+    assert!(reviews(&fleet).iter().any(|task| task.reason.contains("many machines have manufacturer dell inc., serial shared-4711")));
+    assert_eq!(fleet.world.cmdb.facts["serial:shared-4711"].len(), 1_000);
+}
+
+#[test]
+fn a_fact_of_a_hundred_thousand_hosts_costs_a_look_and_identifies_nothing() {
+    let mut fleet = Fleet::with_agents([1]);
+    let shared = (0..100_000).map(|bits| CiId { family: crate::id::Family::Host, bits }).collect();
+    fleet.world.cmdb.facts.insert("serial:srv00001".into(), shared);
+    let dry = identify(&fleet.world, &Reporter::Agent(AgentId(1)), &[Arc::new(system(server(1)))], fleet.now);
+    let notes: BTreeMap<u16, Option<String>> = dry.attempts.into_iter().map(|attempt| (attempt.entry, attempt.note)).collect();
+    assert_eq!(notes[&30].as_deref(), Some("100000 records have it: it identifies none of them"));
+    assert_eq!(dry.operation, Operation::Insert);
+}
+
+#[test]
+fn a_feed_tells_machines_of_one_serial_number_apart_by_key_and_name() {
+    let mut fleet = Fleet::with_agents([]);
+    let bare = |number| System { uuid: None, serial: Some("SHARED-4711".into()), ..server(number) };
+    for number in 1..=20 {
+        fleet.deliver("glpi", &format!("pc{number}"), [system(bare(number))]).expect("accepted");
+    }
+    assert_eq!(fleet.world.cmdb.cis.len(), 20);
+    // A new key for a machine of the same name and serial number is a new key.
+    fleet.deliver("glpi", "pc1-2026-11-25", [system(bare(1))]).expect("accepted");
+    assert_eq!(fleet.world.cmdb.cis.len(), 20);
+    fleet.check();
 }
