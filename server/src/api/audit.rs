@@ -9,6 +9,7 @@ use super::view::record::Record;
 use crate::answer::ApiError;
 use axum::extract::State;
 use axum::response::Response;
+use rollcall_domain::trust::TrustEvent;
 use rollcall_domain::{Actor, Event, Record as Stored};
 
 /// Records read at once.
@@ -43,5 +44,9 @@ pub async fn list_audit(State(api): State<Api>, Parameters(query): Parameters<Pa
 }
 
 fn concerns_people(record: &Stored) -> bool {
+    // Every agent begins sessions, and nobody decided that.
+    if matches!(record.event, Event::Trust(TrustEvent::SessionBegan { .. })) {
+        return false;
+    }
     matches!(record.actor, Actor::Token { .. } | Actor::Local) || matches!(record.event, Event::Trust(_))
 }

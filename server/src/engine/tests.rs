@@ -222,7 +222,12 @@ async fn a_restart_folds_to_the_same_state_from_the_log_and_from_a_snapshot() {
 
 /// The first report: the agent becomes a host. Takes the first sequence.
 async fn introduce(engine: &Engine) {
-    let system = System { hostname: Some("web-1".into()), serial: Some("SN-4711-AB".into()), ..System::default() };
+    report(engine, 1, "SN-4711-AB").await.expect("is taken");
+}
+
+/// A machine of this serial number reports in an epoch of its own, as its first message.
+async fn report(engine: &Engine, epoch: u64, serial: &str) -> Result<PushReply, EngineError> {
+    let system = System { hostname: Some("web-1".into()), serial: Some(serial.into()), ..System::default() };
     let (hash, bytes) = Section::System(vec![system]).canonical().expect("canonical");
     engine.upload(AGENT, Upload { sections: vec![Content(bytes)] }).await.expect("stores");
     let entry = SectionEntry {
@@ -235,8 +240,35 @@ async fn introduce(engine: &Engine) {
     };
     let sections = vec![entry];
     let report = rollcall_shared::message::Report { collected_at: NOW, root: root_hash(&sections), sections };
-    let push = Push { messages: vec![Message { sequence: 1, payload: Payload::Report(report) }], ..samples(1, 0.0) };
-    engine.push(AGENT, push).await.expect("is taken");
+    let push = Push { epoch, messages: vec![Message { sequence: 1, payload: Payload::Report(report) }], ..samples(1, 0.0) };
+    engine.push(AGENT, push).await
+}
+
+#[tokio::test]
+async fn a_copy_of_an_agent_is_refused_and_told_of_while_its_host_goes_on() {
+    let store = Arc::default();
+    let live = engine(&store);
+    enrol(&live).await;
+    introduce(&live).await;
+    let home = live.read(|world| world.trust.agents[&AGENT].ci);
+    report(&live, 2, "SN-0815-CD").await.expect("is taken, as another machine");
+    let refused = report(&live, 2, "SN-0815-CD").await;
+    assert!(matches!(refused, Err(EngineError::Rejected(Rejection::DuplicateIdentity { agent: AGENT, .. }))), "{refused:?}");
+    assert!(matches!(report(&live, 1, "SN-4711-AB").await, Err(EngineError::Rejected(Rejection::StaleEpoch { .. }))));
+    report(&live, 3, "SN-4711-AB").await.expect("the host is heard in its new epoch");
+    let told = |engine: &Engine| {
+        engine.read(|world| {
+            let titles: Vec<String> = world.incidents.incidents.values().map(|incident| incident.title.clone()).collect();
+            let serial = home.and_then(|home| world.cmdb.cis[&home].observed_text("serial").map(str::to_owned));
+            (world.trust.agents[&AGENT].ci, world.cmdb.cis.len(), titles, serial)
+        })
+    };
+    let title = "Duplicate identity: two machines report as web-1".to_owned();
+    let expected = (home, 2, vec![title], Some("SN-4711-AB".to_owned()));
+    assert_eq!(told(&live), expected);
+    let replayed = engine(&store);
+    assert_eq!(told(&replayed), expected);
+    assert!(matches!(report(&replayed, 2, "SN-0815-CD").await, Err(EngineError::Rejected(Rejection::DuplicateIdentity { .. }))));
 }
 
 #[tokio::test]

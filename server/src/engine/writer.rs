@@ -6,8 +6,8 @@ use crate::entropy::Entropy;
 use crate::log::{self, Head};
 use rollcall_domain::journal::{JournalEntry, Sign};
 use rollcall_domain::rule::{RuleEvent, stock};
-use rollcall_domain::trust::TrustEvent;
-use rollcall_domain::{Actor, Context, Event, IdSource, Record, Rejection, World, alert, trust};
+use rollcall_domain::trust::session::Turned;
+use rollcall_domain::{Actor, Context, Event, IdSource, Record, World, alert, trust};
 use rollcall_shared::message::{Message, Payload, Push, PushReply, UploadReply};
 use rollcall_shared::{AgentId, ContentHash, Timestamp};
 use std::collections::VecDeque;
@@ -232,7 +232,13 @@ impl Writer {
         let mut world = lock(&shared);
         trust::decide::authorise(&world, agent)?;
         let now = shared.clock.now();
-        let through = sequence_before(&world, agent, push.epoch)?;
+        let through = match world.begin_push(agent, push.epoch) {
+            Ok(through) => through,
+            Err(Turned { rejection, events }) => {
+                self.record(&mut world, events, &Cause::of(Actor::Agent { id: agent }), now);
+                return Err(rejection.into());
+            }
+        };
         let settings_version = push.settings_version;
         let messages = push.messages.len();
         let mut entry = begin_entry(agent, &push, through, now);
@@ -278,10 +284,15 @@ impl Writer {
             Payload::Report(report) => {
                 entry.signs.push(Sign::Reported(report.root));
                 self.shared.tally.reports.fetch_add(1, Ordering::Relaxed);
-                let decided = self.with_context(Actor::Agent { id: agent }, now, |context| world.report(agent, &report, context));
-                let events = decided.unwrap_or_else(|rejection| {
-                    tracing::warn!(%agent, %rejection, "a report was refused");
-                    vec![refused(&rejection)]
+                let events = self.with_context(Actor::Agent { id: agent }, now, |context| match world.report(agent, &report, context) {
+                    Ok(mut events) => {
+                        events.extend(world.reported(agent, entry.epoch, &events));
+                        events
+                    }
+                    Err(rejection) => {
+                        tracing::warn!(%agent, %rejection, "a report was refused");
+                        world.refused(agent, &rejection, context)
+                    }
                 });
                 self.record(world, events, &Cause::of(Actor::Agent { id: agent }), now);
             }
@@ -405,19 +416,6 @@ fn stands_behind(event: &Event, cause: &Actor) -> Actor {
     match event {
         Event::Alert(alert::AlertEvent::AlertTransitioned { key, .. }) => Actor::Rule { id: key.rule.clone() },
         _ => cause.clone(),
-    }
-}
-
-fn refused(rejection: &Rejection) -> Event {
-    Event::Trust(TrustEvent::Refused { code: "report_refused".into(), detail: rejection.to_string() })
-}
-
-/// How far the agent's epoch had come before this push.
-fn sequence_before(world: &World, agent: AgentId, epoch: u64) -> Result<u64, Rejection> {
-    match world.telemetry.progress(agent) {
-        Some((known, _)) if epoch < known => Err(Rejection::StaleEpoch { found: epoch, known }),
-        Some((known, through)) if epoch == known => Ok(through),
-        _ => Ok(0),
     }
 }
 

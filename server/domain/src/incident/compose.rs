@@ -9,7 +9,7 @@ use crate::ci::{AttributeValue, Ci};
 use crate::id::{CiId, IncidentId};
 use crate::rule::{Condition, Grade, Rule, Severity};
 use crate::{Context, World};
-use rollcall_shared::Timestamp;
+use rollcall_shared::{AgentId, Timestamp};
 use std::time::Duration;
 
 /// How far back changes on the CI are told.
@@ -46,6 +46,29 @@ pub(super) fn opened(world: &World, alert: &Alert, rule: &Rule, severity: Severi
     incident.title = title(alert, rule, severity, ci);
     incident.description = description(world, &incident, alert, rule, ci);
     incident
+}
+
+/// The incident of an agent whose identity two machines use.
+pub(super) fn clone_found(world: &World, (agent, key): (AgentId, String), evidence: &str, context: &mut Context<'_>) -> Incident {
+    let home = world.trust.agents.get(&agent).and_then(|agent| agent.ci);
+    let ci = home.and_then(|home| world.cmdb.record(home));
+    let name = ci.map_or_else(|| agent.to_string(), |ci| ci.name.clone());
+    let description = format!(
+        "Two machines report as {agent}: {evidence}.\nNothing of the copy was written to {name}; its reports are refused.\n\nWhat to do: find the \
+         machine that was copied from {name} or its backup, and enrol it anew. If it is {name} that must get another identity, revoke {agent}."
+    );
+    Incident {
+        title: cut(&format!("Duplicate identity: two machines report as {name}"), TITLE_CHARS),
+        description,
+        primary_ci: ci.map(|ci| ci.id),
+        category: Some(super::react::DUPLICATE_IDENTITY.to_owned()),
+        channel: Channel::Monitoring,
+        group: ci.and_then(|ci| fact(ci, "support_group")),
+        dedup_key: Some(key),
+        recent_changes: ci.map_or_else(Vec::new, |ci| changes(world, ci.id, context.now)),
+        related: ci.map_or_else(Vec::new, |ci| related(world, ci.id)),
+        ..blank(world, (Grade::Medium, Grade::High), Actor::System, context)
+    }
 }
 
 /// An incident with nothing filled in but its number, its grades and who opened it.

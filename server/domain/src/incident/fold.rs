@@ -208,6 +208,7 @@ fn summary(event: &CiEvent) -> Option<(CiId, String)> {
             Some((*ci, format!("{section}: {added} added, {removed} removed, {changed} changed")))
         }
         CiEvent::CiReclassified { ci, before, after } => Some((*ci, format!("class {} → {}", before.as_str(), after.as_str()))),
+        CiEvent::IdentityExplained { ci, reason, .. } => Some((*ci, super::compose::cut(reason, 200))),
         CiEvent::CiMoved { ci, .. } => Some((*ci, "moved to another host".into())),
         _ => None,
     }

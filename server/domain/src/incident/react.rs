@@ -2,13 +2,18 @@
 //!
 //! One live incident per dedup key. An episode (from beginning to fire until resolved) opens an incident when its tier is ticket
 //! or page, at once or when it escalates to a louder tier. What a person resolved while the alert fires stays resolved. No
-//! data adds a note and resolves nothing.
+//! data adds a note and resolves nothing. A clone of an agent opens an incident of its own kind, which people resolve.
 
 use super::compose::{self, word};
 use super::{Incident, IncidentEvent, IncidentState, priority};
 use crate::alert::{Alert, AlertEvent, AlertState};
 use crate::rule::{Rule, Severity, Tier};
+use crate::trust::TrustEvent;
 use crate::{Context, Event, World};
+use rollcall_shared::AgentId;
+
+/// Category of incidents about machines that share an identity.
+pub const DUPLICATE_IDENTITY: &str = "duplicate_identity";
 
 /// How an incident is closed that the machine resolved.
 pub const RECOVERED: &str = "recovered_by_itself";
@@ -22,6 +27,9 @@ const FLAPS: u32 = 1_000;
 /// What follows from an event that has just been applied.
 #[must_use]
 pub fn react(world: &World, event: &Event, context: &mut Context<'_>) -> Vec<Event> {
+    if let Event::Trust(TrustEvent::CloneDetected { agent, evidence }) = event {
+        return cloned(world, *agent, evidence, context).into_iter().map(Event::Incident).collect();
+    }
     let Event::Alert(event) = event else { return Vec::new() };
     let AlertEvent::AlertTransitioned { alert, before, after, reason, .. } = event;
     let Some(alert) = world.alerts.alerts.get(alert) else { return Vec::new() };
@@ -44,6 +52,16 @@ pub fn react(world: &World, event: &Event, context: &mut Context<'_>) -> Vec<Eve
         }
     };
     events.into_iter().map(Event::Incident).collect()
+}
+
+/// Two machines live with one identity: an incident of the host that the agent is at home in, or a note when one is open.
+fn cloned(world: &World, agent: AgentId, evidence: &str, context: &mut Context<'_>) -> Vec<IncidentEvent> {
+    let key = format!("{DUPLICATE_IDENTITY}/{agent}");
+    let live = world.incidents.live.get(&key).and_then(|id| world.incidents.incidents.get(id));
+    match live {
+        Some(incident) => vec![note(incident, format!("Again: {evidence}."))],
+        None => vec![IncidentEvent::IncidentOpened { incident: Box::new(compose::clone_found(world, (agent, key), evidence, context)) }],
+    }
 }
 
 /// How loud a rule is at a severity.

@@ -2,6 +2,9 @@
 
 use super::*;
 use crate::ci::testing::*;
+use crate::context::CountingIds;
+use crate::incident::{Incident, IncidentEvent};
+use crate::{Actor, Context, Record};
 use rollcall_shared::section::System;
 
 const AGENT: AgentId = AgentId(1);
@@ -94,4 +97,27 @@ fn a_copy_in_a_machine_that_has_an_agent_of_its_own_writes_nothing() {
     assert_eq!(fleet.world.cmdb.cis, before);
     assert_eq!(fleet.world.cmdb.dead_letters.values().map(|letter| letter.code).collect::<Vec<_>>(), [DeadLetterCode::DuplicateIdentity]);
     check(&mut fleet, 20, &server(2), "duplicate_identity");
+}
+
+/// What follows from a clone: an incident of the host, and a note when it is found again.
+#[test]
+fn a_clone_opens_one_incident_of_the_host() {
+    let mut fleet = Fleet::with_agents([1]);
+    check(&mut fleet, 10, &server(1), "taken");
+    let (mut ids, content) = (CountingIds(1_000), Sections::default());
+    let event = Event::Trust(TrustEvent::CloneDetected { agent: AGENT, evidence: "two machines take turns".into() });
+    let mut react = |fleet: &Fleet| {
+        let mut context = Context { now: fleet.now, actor: Actor::System, ids: &mut ids, content: &content };
+        fleet.world.react(&event, &mut context)
+    };
+    let opened = react(&fleet);
+    let [Event::Incident(IncidentEvent::IncidentOpened { incident })] = &opened[..] else { panic!("{opened:#?}") };
+    let Incident { title, primary_ci, category, priority, .. } = &**incident;
+    assert_eq!((title.as_str(), *primary_ci), ("Duplicate identity: two machines report as srv1", Some(fleet.id_of(1))));
+    assert_eq!((category.as_deref(), *priority), (Some("duplicate_identity"), 2));
+    assert!(incident.description.contains("two machines take turns") && incident.description.contains("enrol it anew"));
+    let revision = fleet.world.revision + 1;
+    let (at, event) = (fleet.now, opened[0].clone());
+    fleet.world.apply(&Record { revision, at, actor: Actor::System, request_id: None, idempotency_key: None, event }, &Sections::default());
+    assert!(matches!(&react(&fleet)[..], [Event::Incident(IncidentEvent::IncidentNoted { .. })]));
 }
