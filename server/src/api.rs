@@ -13,6 +13,7 @@ mod changes;
 mod cis;
 mod classes;
 mod contacts;
+mod dead_letters;
 mod events;
 mod extract;
 mod format;

@@ -14,6 +14,7 @@ use rollcall_domain::id::CiId;
 use rollcall_shared::{Section, SectionName};
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use utoipa::ToSchema;
 
 /// A machine to be identified.
@@ -70,16 +71,13 @@ pub async fn identify_machine(State(api): State<Api>, Body(machine): Body<Machin
         let field = format!("sections.{name}");
         let known: SectionName = name.parse().map_err(|error| ApiError::invalid(&field, format!("{error}")))?;
         let section = Section::from_json_rows(known, rows).map_err(|error| ApiError::invalid(&field, error.to_string()))?;
-        sections.push(section);
+        sections.push(Arc::new(section));
     }
-    let system = sections.iter().find_map(|section| match section {
-        Section::System(rows) => rows.first(),
-        _ => None,
-    });
-    if system.is_none() {
+    if !sections.iter().any(|section| section.name() == SectionName::System) {
         return Err(ApiError::invalid("sections.system", "is needed: it says what kind of machine this is"));
     }
-    api.engine.read(|world| Ok(answer::json(&DryRun::from(&identify::identify(world, &reporter, system)))))
+    let now = api.engine.now();
+    api.engine.read(|world| Ok(answer::json(&DryRun::from(&identify::identify(world, &reporter, &sections, now)))))
 }
 
 fn reporter(agent: Option<String>, feed: Option<Feed>) -> Result<Reporter, ApiError> {

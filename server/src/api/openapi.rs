@@ -46,6 +46,7 @@ const TAGS: &[(&str, &str)] = &[
     ("attributes", "Which attributes there are and which values they take."),
     ("contacts", "People and teams that own and support what is recorded."),
     ("groups", "Groups of configuration items."),
+    ("dead-letters", "Inputs that were refused and set aside."),
     ("software", "Software products and where they are installed."),
     ("agents", "The programs on the hosts."),
     ("rules", "When a measured value is a matter for people."),

@@ -3,8 +3,8 @@
 //! A handler that is not in this list is not reachable, and a route in it cannot be without an access rule.
 
 use super::{
-    Api, agents, alerts, attributes, audit, changes, cis, classes, contacts, events, gate, groups, identity, incidents, manual, metrics,
-    probes, problems, relate, relations, reviews, rules, samples, sections, services, software, tokens,
+    Api, agents, alerts, attributes, audit, changes, cis, classes, contacts, dead_letters, events, gate, groups, identity, incidents,
+    manual, metrics, probes, problems, relate, relations, reviews, rules, samples, sections, services, software, tokens,
 };
 use rollcall_domain::actor::Role;
 use utoipa_axum::router::OpenApiRouter;
@@ -147,6 +147,7 @@ route_list! {
     DELETE "/api/v1/groups/{id}"                   Delete Edit       groups::delete_group;
     GET    "/api/v1/groups/{id}/members"           List   Read       groups::list_group_members;
     POST   "/api/v1/groups/{id}/members"           Act    Edit       groups::change_group_members;
+    GET    "/api/v1/dead-letters"                  List   Read       dead_letters::list_dead_letters;
     GET    "/api/v1/software"                      List   Read       software::list_software;
     GET    "/api/v1/software/{id}/installations"   List   Read       software::list_installations;
     GET    "/api/v1/agents"                        List   Read       agents::list_agents;

@@ -7,6 +7,7 @@ pub mod alert;
 pub mod change;
 pub mod ci;
 pub mod class;
+pub mod dead_letter;
 pub mod incident;
 pub mod people;
 pub mod problem;

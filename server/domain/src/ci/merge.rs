@@ -79,7 +79,13 @@ pub(super) fn merged(cmdb: &mut Cmdb, record: &Record, from: CiId, merge: &Merge
 
 /// Remembers that a merge was taken back.
 pub(super) fn unmerged(cmdb: &mut Cmdb, record: &Record, from: CiId, content: &dyn Content) {
-    let Some(merge) = cmdb.merges.remove(&from) else { return };
+    let Some(merge) = cmdb.merges.remove(&from) else {
+        // Found to be a duplicate and never merged.
+        if let Some(lost) = touch(cmdb, record, from) {
+            lost.duplicate_of = None;
+        }
+        return cmdb.index_software(from, content);
+    };
     // What had been merged into `from` before goes with it.
     let followed: Vec<CiId> = cmdb.merges.iter().filter(|(_, other)| other.into == from).map(|(&id, _)| id).collect();
     for id in followed {

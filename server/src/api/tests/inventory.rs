@@ -361,3 +361,36 @@ async fn repeats_become_a_problem_that_people_work_on() {
     host.fixture.post(&format!("{path}/judge"), r#"{"factor": "none", "verdict": "confirmed"}"#).await.refused("wrong_state");
     assert!(host.fixture.get("/api/v1/problems?open=true").await.ok().items().is_empty());
 }
+
+#[tokio::test]
+async fn what_was_refused_is_set_aside_where_people_see_it() {
+    let mut host = Host::reported().await;
+    // A section by a name that its content has not: the report is acknowledged, for it would be refused again, and set aside.
+    let hash = host.upload(os()).await;
+    let name = rollcall_shared::SectionName::System;
+    let entry = SectionEntry { name, outcome: Outcome::Complete, hash: Some(hash), reason: None, duration_us: 1, bytes_read: 1 };
+    let (sections, collected_at) = (vec![entry], host.fixture.engine.now());
+    host.push(Payload::Report(Report { collected_at, root: root_hash(&sections), sections })).await;
+    let [letter] = &host.fixture.get("/api/v1/dead-letters").await.ok().items()[..] else { panic!("one letter") };
+    assert_eq!((&letter["code"], &letter["agent"], &letter["feed"]), (&"report_refused".into(), &AGENT.to_string().into(), &Value::Null));
+    assert!(
+        letter["id"].as_str().unwrap().starts_with("dead_") && letter["reason"].as_str().unwrap().contains("is a section os"),
+        "{letter}"
+    );
+    assert_eq!((&letter["at"], &letter["count"]), (&letter["first_at"], &1.into()));
+    for (query, count) in [
+        ("code=report_refused", 1),
+        ("code=too_many_candidates", 0),
+        (&format!("agent={AGENT}"), 1),
+        ("agent=agent_00000000000000000000000001", 0),
+        ("feed=glpi", 0),
+        ("ci=host_00000000000000000000000001", 0),
+    ] {
+        assert_eq!(host.fixture.get(&format!("/api/v1/dead-letters?{query}")).await.ok().items().len(), count, "{query}");
+    }
+    for query in ["code=x", "agent=x", "ci=x"] {
+        host.fixture.get(&format!("/api/v1/dead-letters?{query}")).await.refused("invalid_parameter");
+    }
+    let audit = host.fixture.get("/api/v1/audit").await.ok().text();
+    assert!(audit.contains("report_refused") && !audit.contains("session_began"), "{audit}");
+}

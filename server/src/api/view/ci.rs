@@ -370,7 +370,7 @@ impl From<&domain::identify::Identification> for DryRun {
             class: found.class.into(),
             attempts: found.attempts.iter().map(Into::into).collect(),
             doubts: found.doubts.iter().map(|doubt| doubt.reason.clone()).collect(),
-            refused: found.refused.clone(),
+            refused: found.refused.as_ref().map(|refusal| refusal.reason.clone()),
         }
     }
 }

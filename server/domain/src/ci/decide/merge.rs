@@ -44,10 +44,15 @@ pub fn merge(
             return Err(Rejection::invalid(field, format!("{id} is named twice")));
         }
         let lost = world.cmdb.cis.get(id).ok_or_else(|| Rejection::not_found("configuration item", id))?;
+        if world.cmdb.merges.contains_key(id) {
+            let main = lost.duplicate_of.unwrap_or(*id);
+            return Err(Rejection::invalid(field, format!("{id} is already merged into {main}")));
+        }
         check_pair(kept, lost).map_err(|why| Rejection::invalid(field, why))?;
         for other in &from[..place] {
-            let other = &world.cmdb.cis[other];
-            check_pair(other, lost).map_err(|why| Rejection::invalid(format!("duplicates[{place}]"), why))?;
+            let other = Ci { duplicate_of: None, ..world.cmdb.cis[other].clone() };
+            let lost = Ci { duplicate_of: None, ..lost.clone() };
+            check_pair(&other, &lost).map_err(|why| Rejection::invalid(format!("duplicates[{place}]"), why))?;
         }
     }
     let mut staying = kept.clone();
@@ -65,10 +70,12 @@ fn check_pair(kept: &Ci, lost: &Ci) -> Result<(), String> {
     if kept.id == lost.id {
         return Err("a record cannot be merged into itself".into());
     }
-    for ci in [kept, lost] {
-        if let Some(main) = ci.duplicate_of {
-            return Err(format!("{} is already merged into {main}", ci.id));
-        }
+    if let Some(main) = kept.duplicate_of {
+        return Err(format!("{} is a duplicate of {main} itself", kept.id));
+    }
+    // What identification found to be a duplicate is not merged yet.
+    if let Some(main) = lost.duplicate_of.filter(|&main| main != kept.id) {
+        return Err(format!("{} is a duplicate of {main}", lost.id));
     }
     if lost.class == Class::SoftwareProduct || kept.class == Class::SoftwareProduct {
         return Err("products are told apart by their packages; a rule of the catalogue joins them".into());

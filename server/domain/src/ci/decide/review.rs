@@ -21,7 +21,8 @@ pub fn resolve(world: &World, id: TaskId, resolution: &Resolution, reason: &str,
             let open: Vec<CiId> = others.into_iter().filter(|id| !is_merged_into(world, *id, *keep)).collect();
             if open.is_empty() { Vec::new() } else { merge::merge(world, *keep, &open, reason, None, context)? }
         }
-        Resolution::Distinct | Resolution::Dismissed => Vec::new(),
+        Resolution::Distinct => unmarked(world, task, reason),
+        Resolution::Dismissed => Vec::new(),
     };
     let reason = reason.trim();
     if reason.is_empty() || reason.chars().count() > 1000 {
@@ -30,6 +31,13 @@ pub fn resolve(world: &World, id: TaskId, resolution: &Resolution, reason: &str,
     let settled = Settled { resolution: resolution.clone(), reason: reason.to_owned(), at: context.now, by: context.actor.clone() };
     events.push(CiEvent::ReviewSettled { task: id, settled });
     Ok(events)
+}
+
+/// Records that were found to be duplicates of others of the task, and are none.
+fn unmarked(world: &World, task: &ReviewTask, reason: &str) -> Vec<CiEvent> {
+    let marked = task.cis.iter().filter_map(|id| world.cmdb.cis.get(id)).filter(|ci| !world.cmdb.merges.contains_key(&ci.id));
+    let marked = marked.filter_map(|ci| Some((ci.id, ci.duplicate_of.filter(|main| task.cis.contains(main))?)));
+    marked.map(|(ci, from)| CiEvent::CiUnmerged { ci, from, agents: Vec::new(), reason: reason.trim().to_owned() }).collect()
 }
 
 fn others(task: &ReviewTask, keep: CiId) -> Result<Vec<CiId>, Rejection> {
