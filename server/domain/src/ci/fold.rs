@@ -54,7 +54,15 @@ pub fn concerns(event: &CiEvent, id: CiId) -> bool {
         CiEvent::CiMerged { ci, merge } => *ci == id || merge.into == id,
         CiEvent::CiUnmerged { ci, from, .. } => *ci == id || *from == id,
         CiEvent::RelationsChanged { changes } => changes.iter().any(|change| change.ends().contains(&id)),
+        CiEvent::ForeignHostIdentified { ci, home, .. } => *ci == id || *home == id,
+        CiEvent::DuplicateFound { ci, duplicate_of } => *ci == id || *duplicate_of == id,
         CiEvent::HostIdentified { ci, .. }
+        | CiEvent::IdentityExplained { ci, .. }
+        | CiEvent::CiRenamed { ci, .. }
+        | CiEvent::CiRekeyed { ci, .. }
+        | CiEvent::TagsChanged { ci, .. }
+        | CiEvent::AttributeLocked { ci, .. }
+        | CiEvent::AttributeUnlocked { ci, .. }
         | CiEvent::FeedIdentified { ci, .. }
         | CiEvent::CiReclassified { ci, .. }
         | CiEvent::CiStatusChanged { ci, .. }
@@ -75,30 +83,12 @@ pub fn apply(cmdb: &mut Cmdb, record: &Record, event: &CiEvent, content: &dyn Co
             }
             create(cmdb, record, Ci { key: key.clone(), parent: *parent, ..Ci::new(*ci, *class, name, record.at, record.revision) });
         }
-        CiEvent::HostIdentified { agent, ci, operation, attempts } => {
-            if touch(cmdb, record, *ci).is_some() {
-                cmdb.identifications.insert(*ci, (*operation, attempts.clone()));
-                cmdb.reporters.insert(*ci, *agent);
-                cmdb.answer_letters(&Reporter::Agent(*agent));
-            }
-        }
-        CiEvent::ForeignHostIdentified { agent, ci, home, operation, attempts } => {
-            touch(cmdb, record, *home);
-            if touch(cmdb, record, *ci).is_some() {
-                cmdb.identifications.insert(*ci, (*operation, attempts.clone()));
-                cmdb.reporters.insert(*ci, *agent);
-            }
+        CiEvent::HostIdentified { .. } | CiEvent::ForeignHostIdentified { .. } | CiEvent::FeedIdentified { .. } => {
+            identify(cmdb, record, event);
         }
         CiEvent::IdentityExplained { ci, .. } => drop(touch(cmdb, record, *ci).map(|_| ())),
         CiEvent::DuplicateFound { ci, duplicate_of } => mark_duplicate(cmdb, record, *ci, *duplicate_of),
         CiEvent::DeadLettered { letter } => cmdb.set_aside(letter),
-        CiEvent::FeedIdentified { feed, key, ci, operation, attempts } => {
-            if touch(cmdb, record, *ci).is_some() {
-                cmdb.identifications.insert(*ci, (*operation, attempts.clone()));
-                cmdb.natives.insert((feed.clone(), key.clone()), *ci);
-                cmdb.answer_letters(&Reporter::Feed { name: feed.clone(), key: key.clone() });
-            }
-        }
         CiEvent::CiReclassified { ci: id, after, .. } => {
             if let Some(ci) = touch(cmdb, record, *id) {
                 ci.class = *after;
@@ -183,6 +173,35 @@ fn change_section(cmdb: &mut Cmdb, record: &Record, event: &CiEvent, content: &d
     match section {
         SectionName::Packages => cmdb.index_software(*ci, content),
         SectionName::Connections => cmdb.index_calls(*ci, content),
+        _ => {}
+    }
+}
+
+/// Remembers who a reporter was identified as, and how.
+fn identify(cmdb: &mut Cmdb, record: &Record, event: &CiEvent) {
+    let (ci, operation, attempts) = match event {
+        CiEvent::HostIdentified { ci, operation, attempts, .. }
+        | CiEvent::ForeignHostIdentified { ci, operation, attempts, .. }
+        | CiEvent::FeedIdentified { ci, operation, attempts, .. } => (*ci, *operation, attempts),
+        _ => return,
+    };
+    if let CiEvent::ForeignHostIdentified { home, .. } = event {
+        touch(cmdb, record, *home);
+    }
+    if touch(cmdb, record, ci).is_none() {
+        return;
+    }
+    cmdb.identifications.insert(ci, (operation, attempts.clone()));
+    match event {
+        CiEvent::HostIdentified { agent, .. } => {
+            cmdb.reporters.insert(ci, *agent);
+            cmdb.answer_letters(&Reporter::Agent(*agent));
+        }
+        CiEvent::ForeignHostIdentified { agent, .. } => drop(cmdb.reporters.insert(ci, *agent)),
+        CiEvent::FeedIdentified { feed, key, .. } => {
+            cmdb.natives.insert((feed.clone(), key.clone()), ci);
+            cmdb.answer_letters(&Reporter::Feed { name: feed.clone(), key: key.clone() });
+        }
         _ => {}
     }
 }

@@ -2,10 +2,11 @@
 
 use super::*;
 use crate::Actor;
+use crate::ci::identify::Explanation;
 use crate::ci::testing::*;
-use crate::ci::{Operation, ReviewTask};
+use crate::ci::{DeadLetter, DeadLetterCode, Operation, ReviewTask, dead_letter};
 use crate::context::NoContent;
-use crate::id::TaskId;
+use crate::id::{DeadLetterId, TaskId};
 use rollcall_shared::message::Loss;
 use rollcall_shared::{AgentId, Timestamp};
 
@@ -61,6 +62,9 @@ fn events_about_unknown_things_change_nothing() {
     for event in [
         section(Outcome::Complete, "a"),
         CiEvent::HostIdentified { agent: AgentId(1), ci: HOST, operation: Operation::Update, attempts: Vec::new() },
+        CiEvent::ForeignHostIdentified { agent: AgentId(1), ci: HOST, home: HOST, operation: Operation::Insert, attempts: Vec::new() },
+        CiEvent::IdentityExplained { ci: HOST, agent: AgentId(1), explanation: Explanation::DiskMoved, reason: String::new() },
+        CiEvent::DuplicateFound { ci: HOST, duplicate_of: HOST },
         CiEvent::CiReclassified { ci: HOST, before: Class::Host, after: Class::Server },
         CiEvent::CiStatusChanged { ci: HOST, before: Lifecycle::Operational, after: Lifecycle::Retired, reason: String::new() },
         CiEvent::CiMoved { ci: HOST, before: None, after: Some(HOST) },
@@ -117,6 +121,46 @@ fn reviews_are_kept() {
     let task = ReviewTask { id: TaskId(1), cis: vec![HOST], reason: "twins".into(), opened_at: Timestamp(1), settled: None };
     take(&mut cmdb, 1, CiEvent::ReviewOpened { task: task.clone() });
     assert_eq!(cmdb.reviews[&TaskId(1)], task);
+}
+
+#[test]
+fn duplicates_have_no_chains_and_nothing_is_one_of_itself() {
+    let mut cmdb = Cmdb::default();
+    let host = |bits| CiId { bits, ..HOST };
+    for bits in 1..=4 {
+        let CiEvent::CiCreated { class, name, key, parent, source, .. } = created() else { unreachable!() };
+        take(&mut cmdb, 1, CiEvent::CiCreated { ci: host(bits), class, name, key, parent, source });
+    }
+    for (ci, of) in [(3, 2), (2, 1), (4, 3), (1, 4), (1, 1), (1, 9)] {
+        take(&mut cmdb, 2, CiEvent::DuplicateFound { ci: host(ci), duplicate_of: host(of) });
+    }
+    let duplicates: Vec<_> = cmdb.cis.values().map(|ci| ci.duplicate_of.map(|of| of.bits)).collect();
+    assert_eq!(duplicates, [None, Some(1), Some(1), Some(1)]);
+}
+
+#[test]
+fn letters_are_one_a_reporter_and_code_and_the_oldest_makes_room() {
+    let letter = |id: u128, agent: u128, at| DeadLetter {
+        id: DeadLetterId(id),
+        reporter: Reporter::Agent(AgentId(agent)),
+        code: DeadLetterCode::ReportRefused,
+        reason: "no content".into(),
+        candidates: BTreeSet::new(),
+        first_at: Timestamp(at),
+        at: Timestamp(at),
+        count: 1,
+    };
+    let set_aside = |letter| CiEvent::DeadLettered { letter: Box::new(letter) };
+    let mut cmdb = Cmdb::default();
+    take(&mut cmdb, 1, set_aside(letter(1, 1, 10)));
+    take(&mut cmdb, 2, set_aside(letter(2, 1, 20)));
+    let kept: Vec<_> = cmdb.dead_letters.values().cloned().collect();
+    assert_eq!(kept, [DeadLetter { first_at: Timestamp(10), count: 2, ..letter(2, 1, 20) }]);
+    let full = (0..dead_letter::DEAD_LETTERS as u128).map(|id| (DeadLetterId(id), letter(id, id + 100, 30)));
+    cmdb.dead_letters = full.collect();
+    take(&mut cmdb, 3, set_aside(letter(1 << 64, 1, 40)));
+    assert_eq!(cmdb.dead_letters.len(), dead_letter::DEAD_LETTERS);
+    assert!(!cmdb.dead_letters.contains_key(&DeadLetterId(0)) && cmdb.dead_letters.contains_key(&DeadLetterId(1 << 64)));
 }
 
 #[test]
