@@ -14,6 +14,7 @@ pub mod ledger;
 pub mod merge;
 pub mod natural;
 pub mod normalise;
+pub mod parking;
 pub mod past;
 pub mod policy;
 pub mod relation;
@@ -32,7 +33,7 @@ pub use merge::Merge;
 pub use review::ReviewTask;
 
 use crate::actor::Actor;
-use crate::id::{CiId, DeadLetterId, TaskId};
+use crate::id::{CiId, DeadLetterId, ParkedId, TaskId};
 use rollcall_shared::message::{Loss, Report};
 use rollcall_shared::{AgentId, ContentHash, Outcome, SectionName, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -644,6 +645,24 @@ pub enum CiEvent {
         /// Whether that was all.
         complete: bool,
     },
+    /// A report of a machine that its source may not bring waits for one that may.
+    ReportParked {
+        /// As it is.
+        parked: Box<parking::Parked>,
+    },
+    /// Parked reports were held against the hosts that have changed, and are of none of them.
+    ParkedExamined {
+        /// Which.
+        parked: Vec<ParkedId>,
+    },
+    /// A parked report waits no more.
+    ParkedEnded {
+        /// Which.
+        parked: ParkedId,
+        /// What became of it.
+        #[serde(flatten)]
+        end: parking::ParkedEnd,
+    },
     /// How things are identified and reconciled was decided anew.
     PolicySet {
         /// The whole of it.
@@ -829,6 +848,11 @@ pub enum CiCommand {
         /// The other.
         to: CiId,
     },
+    /// Give a parked report up.
+    DiscardParked {
+        /// Which.
+        parked: ParkedId,
+    },
     /// Take in an inventory from another system; its content is stored.
     Deliver {
         /// Name of the feed.
@@ -943,6 +967,9 @@ pub struct Cmdb {
     /// When sources last confirmed all that they had said of an item; for sources with a refresh duration.
     #[serde(default)]
     pub confirmed: BTreeMap<CiId, Vec<(Source, Timestamp)>>,
+    /// Reports of machines that their source may not bring.
+    #[serde(default)]
+    pub parking: parking::Parking,
     /// Sources whose words are being withdrawn.
     #[serde(default, with = "crate::world::pairs")]
     pub reverts: BTreeMap<Source, Revert>,

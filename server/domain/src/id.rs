@@ -46,6 +46,10 @@ typed_id! {
     /// An input that was refused and set aside.
     DeadLetterId, "dead"
 }
+typed_id! {
+    /// A report that waits for its machine.
+    ParkedId, "parked"
+}
 
 /// Kinds of configuration items that have their own id prefix. A CI may change its class within its family, never its id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -18,6 +18,7 @@ pub mod manual;
 mod merge;
 mod neighbours;
 mod packages;
+pub mod park;
 pub mod reconcile;
 pub mod relate;
 mod report;
@@ -76,6 +77,7 @@ pub fn command(world: &World, command: &CiCommand, context: &mut Context<'_>) ->
         CiCommand::Tag { cis, add, remove, expected } => manual::tag(world, cis, add, remove, *expected)?,
         CiCommand::Relate { from, kind, to } => relate::relate(world, *from, *kind, *to, context)?,
         CiCommand::Unrelate { from, kind, to } => relate::unrelate(world, *from, *kind, *to)?,
+        CiCommand::DiscardParked { parked } => park::discard(world, *parked)?,
         CiCommand::Deliver { feed, key, report } => {
             let reporter = Reporter::Feed { name: feed.clone(), key: key.clone() };
             return self::report(world, &reporter, report, context);

@@ -128,6 +128,9 @@ pub fn apply(cmdb: &mut Cmdb, record: &Record, event: &CiEvent, content: &dyn Co
         | CiEvent::SourceConfirmed { .. }
         | CiEvent::CisWeighed { .. }
         | CiEvent::RevertStarted { .. }
+        | CiEvent::ReportParked { .. }
+        | CiEvent::ParkedExamined { .. }
+        | CiEvent::ParkedEnded { .. }
         | CiEvent::SourceReverted { .. } => provenance::apply(cmdb, record, event, content),
         CiEvent::ReviewOpened { task } => drop(cmdb.reviews.insert(task.id, task.clone())),
         CiEvent::ReviewSettled { task, settled } => {
@@ -389,6 +392,9 @@ fn index_facts(cmdb: &mut Cmdb, id: CiId, before: &[String]) {
         }
     }
     for fact in after {
+        if !before.contains(&fact) {
+            cmdb.parking.wake(&fact);
+        }
         let hosts = cmdb.facts.entry(fact).or_default();
         if let Err(place) = hosts.binary_search(&id) {
             hosts.insert(place, id);

@@ -2,29 +2,36 @@
 
 use super::attribute::Proposal;
 use super::decide::reconcile::Weighing;
-use super::decide::{lock_ended, revert};
+use super::decide::{lock_ended, park, revert};
 use super::ledger::Clockwork;
 use super::{AttributeChange, Ci, CiEvent, Cmdb, UnlockCause};
 use crate::id::CiId;
 use crate::{Context, Event, World};
 use rollcall_shared::Timestamp;
+use std::collections::BTreeSet;
 
 /// Items looked at in one tick for one duty: what is due beyond it waits for the next second.
 const PORTION: usize = 1_000;
 
-/// What is due now, as events; called every second, so each duty first asks cheaply whether anything is due.
+/// What is due now, as events; called every second, so each duty first asks cheaply whether anything is due. All are decided on
+/// one state, so an item that one duty has changed is left to the next tick by the others.
 #[must_use]
 pub fn tick(world: &World, context: &mut Context<'_>) -> Vec<Event> {
-    let mut events = due(&world.cmdb, context.now);
-    events.extend(unsettled(&world.cmdb));
-    events.extend(world.cmdb.reverts.iter().next().into_iter().flat_map(|(source, going)| revert::portion(world, source, going)));
-    events.into_iter().map(Event::Ci).collect()
+    let mut touched = BTreeSet::new();
+    let mut events = due(&world.cmdb, context.now, &mut touched);
+    events.extend(unsettled(&world.cmdb, &mut touched));
+    let going = world.cmdb.reverts.iter().next();
+    events.extend(going.into_iter().flat_map(|(source, going)| revert::portion(world, source, going, &mut touched)));
+    let mut events: Vec<Event> = events.into_iter().map(Event::Ci).collect();
+    events.extend(park::tick(world, &mut touched, context));
+    events
 }
 
 /// Locks that are over, and words that nobody confirmed in time.
-fn due(cmdb: &Cmdb, now: Timestamp) -> Vec<CiEvent> {
-    let cis = cmdb.ledger.due(now).take(PORTION).filter_map(|id| cmdb.cis.get(&id));
-    cis.flat_map(|ci| due_of(cmdb, ci, now)).collect()
+fn due(cmdb: &Cmdb, now: Timestamp, touched: &mut BTreeSet<CiId>) -> Vec<CiEvent> {
+    let cis: Vec<&Ci> = cmdb.ledger.due(now).take(PORTION).filter_map(|id| cmdb.cis.get(&id)).collect();
+    touched.extend(cis.iter().map(|ci| ci.id));
+    cis.into_iter().flat_map(|ci| due_of(cmdb, ci, now)).collect()
 }
 
 fn due_of(cmdb: &Cmdb, ci: &Ci, now: Timestamp) -> Vec<CiEvent> {
@@ -50,12 +57,13 @@ fn due_of(cmdb: &Cmdb, ci: &Ci, now: Timestamp) -> Vec<CiEvent> {
 }
 
 /// Items whose proposals are to be weighed anew.
-fn unsettled(cmdb: &Cmdb) -> Vec<CiEvent> {
-    let cis: Vec<CiId> = cmdb.unsettled.iter().copied().take(PORTION).collect();
+fn unsettled(cmdb: &Cmdb, touched: &mut BTreeSet<CiId>) -> Vec<CiEvent> {
+    let cis: Vec<CiId> = cmdb.unsettled.iter().copied().filter(|id| !touched.contains(id)).take(PORTION).collect();
     if cis.is_empty() {
         return Vec::new();
     }
     let mut events: Vec<CiEvent> = cis.iter().filter_map(|id| weighed(cmdb, cmdb.cis.get(id)?)).collect();
+    touched.extend(&cis);
     events.push(CiEvent::CisWeighed { cis });
     events
 }

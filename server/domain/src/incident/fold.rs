@@ -202,6 +202,12 @@ fn summary(event: &CiEvent) -> Option<(CiId, String)> {
     match event {
         CiEvent::SoftwareChanged { ci, changes } if !changes.is_empty() => Some((*ci, named(changes, package))),
         CiEvent::AttributesChanged { ci, changes } if !changes.is_empty() => Some((*ci, named(changes, attribute))),
+        CiEvent::AttributeLocked { ci, attribute, before, lock } => {
+            Some((*ci, format!("{attribute} locked: {} → {}", shown(before.as_ref()), shown(Some(&lock.value)))))
+        }
+        CiEvent::AttributeUnlocked { ci, attribute, before, after, .. } => {
+            Some((*ci, format!("{attribute} unlocked: {} → {}", shown(Some(before)), shown(after.as_ref()))))
+        }
         CiEvent::SectionChanged { ci, section, before: Some(before), after: Some(after), added, removed, changed, .. }
             if before != after && tells_of_a_change(*section) =>
         {

@@ -6,6 +6,7 @@
 
 use super::components::Parts;
 use super::dependents::Dependents;
+use super::park::{self, Newcomer};
 use super::reconcile::Weighing;
 use super::{attributes, confirm, packages};
 use crate::ci::attribute::{Attribute, Method, Proposal};
@@ -21,6 +22,7 @@ use crate::trust::{Agent, TrustEvent};
 use crate::{Content, Context, Event, Rejection, World};
 use rollcall_shared::enrol::AgentStatus;
 use rollcall_shared::message::{Report, SectionEntry, root_hash};
+use rollcall_shared::section::System;
 use rollcall_shared::{ContentHash, Outcome, Section, SectionName, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -55,6 +57,14 @@ pub fn report(world: &World, reporter: &Reporter, report: &Report, context: &mut
     let id = known.map_or_else(|| CiId { family: Family::Host, bits: context.ids.next_bits() }, |known| known.id);
     let news = load_news(known, reporter, report, context.content)?;
     let mut taking = Taking::new(world, reporter, report, id, known, &identified, context.now);
+    if known.is_none() {
+        let (class, name, system) = (identified.class, taking.first_name(&news), system_of(&news));
+        let newcomer = Newcomer { reporter, class, name, system, report };
+        if let Some(instead) = park::instead_of_inserting(world, &newcomer, context)? {
+            return Ok(instead.into_iter().map(Event::Ci).collect());
+        }
+    }
+    taking.events.extend(park::ended(world, reporter, id, known.is_none()));
     taking.events.extend(known.map(|host| confirm::confirm(world, host, &taking.source, report, context.now)).unwrap_or_default());
     taking.identify(&identified, binding, &news, context);
     taking.take_dependents(&news, context);
@@ -190,6 +200,20 @@ fn identified(
     Ok(identify(world, reporter, &evidence, context.now))
 }
 
+/// The known host that a report would be identified as; `None` when it would make a new one, or may not be written.
+pub fn known_host(world: &World, reporter: &Reporter, report: &Report, context: &Context<'_>) -> Option<CiId> {
+    let identified = identified(world, reporter, None, report, context).ok()?;
+    identified.ci.filter(|_| identified.refused.is_none())
+}
+
+/// What a report says of the machine as a whole.
+fn system_of<'n>(news: &'n News<'_>) -> Option<&'n System> {
+    news.iter().find_map(|(_, section)| match section.as_deref() {
+        Some(Section::System(rows)) => rows.first(),
+        _ => None,
+    })
+}
+
 /// One report being taken in.
 struct Taking<'a> {
     world: &'a World,
@@ -261,10 +285,7 @@ impl<'a> Taking<'a> {
 
     /// A new host is called by its host name, else its serial number, else its agent.
     fn first_name(&self, news: &News<'_>) -> String {
-        let system = news.iter().find_map(|(_, section)| match section.as_deref() {
-            Some(Section::System(rows)) => rows.first(),
-            _ => None,
-        });
+        let system = system_of(news);
         let hostname = system.and_then(|system| normalise::text(system.hostname.as_deref()?));
         let serial = || system.and_then(|system| normalise::serial(system.serial.as_deref()?, None));
         hostname.or_else(serial).unwrap_or_else(|| self.reporter.to_string())

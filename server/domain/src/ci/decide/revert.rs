@@ -10,6 +10,7 @@ use super::reconcile::Weighing;
 use crate::ci::{AttributeChange, AttributeValue, Ci, CiEvent, Revert, Source, UnlockCause};
 use crate::id::CiId;
 use crate::{Rejection, World};
+use std::collections::BTreeSet;
 use std::ops::Bound;
 
 /// Items of one portion: a second's worth, and a record of 31 kB.
@@ -33,19 +34,23 @@ pub fn begin(world: &World, source: &Source, reason: &str) -> Result<Vec<CiEvent
     Ok(vec![CiEvent::RevertStarted { source: source.clone(), reason }])
 }
 
-/// The next portion of a source that is being reverted.
+/// The next portion of a source that is being reverted, up to the first item in `touched`: those have changed in this tick already.
 #[must_use]
-pub fn portion(world: &World, source: &Source, revert: &Revert) -> Vec<CiEvent> {
+pub fn portion(world: &World, source: &Source, revert: &Revert, touched: &mut BTreeSet<CiId>) -> Vec<CiEvent> {
     let after = revert.after.map_or(Bound::Unbounded, Bound::Excluded);
     let known = world.cmdb.ledger.cis_of(source, (after, Bound::Unbounded)).filter_map(|id| world.cmdb.cis.get(&id));
-    let mut left = known.filter(|ci| ci.created_at <= revert.started_at);
+    let mut left = known.filter(|ci| ci.created_at <= revert.started_at).peekable();
     let mut cis: Vec<CiId> = Vec::new();
     let mut events = Vec::new();
-    for ci in left.by_ref().take(PORTION) {
+    while let Some(ci) = left.next_if(|ci| cis.len() < PORTION && !touched.contains(&ci.id)) {
         cis.push(ci.id);
         events.extend(withdrawn(world, ci, source));
     }
-    let complete = left.next().is_none();
+    let complete = left.peek().is_none();
+    if cis.is_empty() && !complete {
+        return Vec::new();
+    }
+    touched.extend(&cis);
     events.push(CiEvent::SourceReverted { source: source.clone(), cis, complete });
     events
 }

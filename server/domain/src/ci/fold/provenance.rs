@@ -37,6 +37,9 @@ pub fn apply(cmdb: &mut Cmdb, record: &Record, event: &CiEvent, content: &dyn Co
                 cmdb.reverts.remove(source);
             }
         }
+        CiEvent::ReportParked { parked } => cmdb.parking.park((**parked).clone()),
+        CiEvent::ParkedExamined { parked } => parked.iter().for_each(|id| cmdb.parking.rest(*id)),
+        CiEvent::ParkedEnded { parked, .. } => cmdb.parking.end(*parked),
         _ => {}
     }
 }

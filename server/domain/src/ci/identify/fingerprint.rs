@@ -125,7 +125,9 @@ impl Fingerprint {
         found.only_its_own()
     }
 
-    fn of_system(system: &System) -> Self {
+    /// Of what a report says of the machine as a whole, without its parts.
+    #[must_use]
+    pub fn of_system(system: &System) -> Self {
         let contained = system.virtualisation == Some(Virtualisation::Container);
         let hardware = |field: &Option<String>| field.clone().filter(|_| !contained);
         let manufacturer = hardware(&system.manufacturer).and_then(|raw| normalise::label(&raw));
