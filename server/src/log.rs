@@ -184,6 +184,8 @@ fn check_sections(store: &dyn Store, world: &World) -> Result<u64, LogError> {
             named.extend(section.history.iter().map(|(_, hash)| *hash));
         }
     }
+    let parked = world.cmdb.parking.by_id().values().flat_map(|parked| &parked.report.sections);
+    named.extend(parked.filter_map(|entry| entry.hash));
     for hash in &named {
         if store.section(hash)?.is_none() {
             return Err(LogError::Broken { revision: world.revision, cause: format!("section content {hash} is missing") });

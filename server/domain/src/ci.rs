@@ -967,6 +967,9 @@ pub struct Cmdb {
     /// When sources last confirmed all that they had said of an item; for sources with a refresh duration.
     #[serde(default)]
     pub confirmed: BTreeMap<CiId, Vec<(Source, Timestamp)>>,
+    /// When people and feeds last said something new. When agents were last heard is known from their signs of life.
+    #[serde(default, with = "crate::world::pairs")]
+    pub heard: BTreeMap<Source, Timestamp>,
     /// Reports of machines that their source may not bring.
     #[serde(default)]
     pub parking: parking::Parking,

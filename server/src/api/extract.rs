@@ -6,8 +6,8 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequest, FromRequestParts, Query, RawPathParams, Request};
 use axum::http::header;
 use axum::http::request::Parts;
-use rollcall_domain::ci;
-use rollcall_domain::id::{AlertId, CiId, ContactId, GroupId, IncidentId, ProblemId, RuleId, TaskId, TokenId};
+use rollcall_domain::ci::{self, Source};
+use rollcall_domain::id::{AlertId, CiId, ContactId, GroupId, IncidentId, ParkedId, ProblemId, RuleId, TaskId, TokenId};
 use rollcall_shared::{AgentId, SectionName};
 use serde::de::DeserializeOwned;
 use std::str::FromStr;
@@ -43,6 +43,24 @@ path_names! {
     ProblemId = "problem";
     TaskId = "review";
     TokenId = "token";
+    Source = "source";
+    ParkedId = "parked report";
+}
+
+/// The name of an attribute in a path. Whether it is one, the domain says.
+pub struct AttributeName(pub String);
+
+impl FromStr for AttributeName {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl PathName for AttributeName {
+    const PARAMETER: &'static str = "name";
+    const KIND: &'static str = "attribute";
 }
 
 impl PathName for ci::Class {

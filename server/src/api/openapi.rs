@@ -47,6 +47,8 @@ const TAGS: &[(&str, &str)] = &[
     ("contacts", "People and teams that own and support what is recorded."),
     ("groups", "Groups of configuration items."),
     ("dead-letters", "Inputs that were refused and set aside."),
+    ("sources", "Who says what of configuration items, and what waits for somebody who may say it."),
+    ("policy", "How things are identified and reconciled here."),
     ("software", "Software products and where they are installed."),
     ("agents", "The programs on the hosts."),
     ("rules", "When a measured value is a matter for people."),

@@ -19,8 +19,8 @@ pub const LIMIT_MAX: u32 = 1000;
 /// Items of one page unless the caller says otherwise.
 const LIMIT_DEFAULT: u32 = 100;
 
-/// The longest key is that of an installation: an id and a version of 255 bytes, in base64.
-const CURSOR_BYTES: usize = 512;
+/// The longest key is that of a source: the name of a token, 100 characters of at most four bytes, in base64.
+const CURSOR_BYTES: usize = 640;
 
 /// One page of a list.
 #[derive(Clone, Debug, Serialize, ToSchema)]

@@ -4,7 +4,8 @@
 
 use super::{
     Api, agents, alerts, attributes, audit, changes, cis, classes, contacts, dead_letters, events, gate, groups, identity, incidents,
-    manual, metrics, probes, problems, relate, relations, reviews, rules, samples, sections, services, software, tokens,
+    locks, manual, metrics, parked, policy, probes, problems, relate, relations, reviews, rules, samples, sections, services, software,
+    sources, tokens,
 };
 use rollcall_domain::actor::Role;
 use utoipa_axum::router::OpenApiRouter;
@@ -148,6 +149,17 @@ route_list! {
     GET    "/api/v1/groups/{id}/members"           List   Read       groups::list_group_members;
     POST   "/api/v1/groups/{id}/members"           Act    Edit       groups::change_group_members;
     GET    "/api/v1/dead-letters"                  List   Read       dead_letters::list_dead_letters;
+    PUT    "/api/v1/cis/{id}/locks/{name}"         Update Edit       locks::put_lock;
+    DELETE "/api/v1/cis/{id}/locks/{name}"         Delete Edit       locks::delete_lock;
+    POST   "/api/v1/cis/{id}/drift/{name}/accept"  Act    Edit       locks::accept_observed;
+    GET    "/api/v1/drift"                         List   Read       locks::list_drift;
+    GET    "/api/v1/sources"                       List   Read       sources::list_sources;
+    GET    "/api/v1/sources/{id}"                  One    Read       sources::get_source;
+    POST   "/api/v1/sources/{id}/revert"           Act    Administer sources::revert_source;
+    GET    "/api/v1/parked"                        List   Read       parked::list_parked;
+    DELETE "/api/v1/parked/{id}"                   Delete Administer parked::delete_parked;
+    GET    "/api/v1/policy"                        One    Read       policy::get_policy;
+    PUT    "/api/v1/policy"                        Update Administer policy::put_policy;
     GET    "/api/v1/software"                      List   Read       software::list_software;
     GET    "/api/v1/software/{id}/installations"   List   Read       software::list_installations;
     GET    "/api/v1/agents"                        List   Read       agents::list_agents;

@@ -8,6 +8,7 @@ mod identity;
 mod inventory;
 mod past;
 mod people;
+mod provenance;
 mod resources;
 
 use super::{Api, Site, route};

@@ -8,14 +8,18 @@ pub mod change;
 pub mod ci;
 pub mod class;
 pub mod dead_letter;
+pub mod drift;
 pub mod incident;
+pub mod parked;
 pub mod people;
+pub mod policy;
 pub mod problem;
 pub mod record;
 pub mod relation;
 pub mod review;
 pub mod rule;
 pub mod sample;
+pub mod source;
 pub mod token;
 pub mod word;
 

@@ -162,8 +162,11 @@ fn change_section(cmdb: &mut Cmdb, record: &Record, event: &CiEvent, content: &d
         };
         let state = sections.remove(section);
         sections.insert(*section, section_state(*section, state, record, *after, *outcome, reason.clone()));
-        if let Some(name) = feed.clone().filter(|_| is_first) {
-            cmdb.ledger.deliver(*ci, &Source::Feed { name });
+        if let Some(source) = feed.clone().map(|name| Source::Feed { name }) {
+            if is_first {
+                cmdb.ledger.deliver(*ci, &source);
+            }
+            provenance::hear(cmdb, record, &source);
         }
     }
     // What people asserted of a record that nobody reported identified it until now.
@@ -348,6 +351,7 @@ fn rekey(cmdb: &mut Cmdb, record: &Record, id: CiId, after: Option<&String>) {
 }
 
 fn change_attributes(cmdb: &mut Cmdb, record: &Record, id: CiId, changes: &[AttributeChange]) {
+    provenance::hear_changes(cmdb, record, id, changes);
     alter(cmdb, record, id, |ci, ledger| {
         for change in changes {
             provenance::set(ci, ledger, &change.name, change.after.clone());

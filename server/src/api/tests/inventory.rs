@@ -97,12 +97,12 @@ impl Host {
         self.push(Payload::Samples(vec![SampleSet { table, at, values }])).await;
     }
 
-    fn path(&self) -> String {
+    pub(super) fn path(&self) -> String {
         let id = self.fixture.engine.read(|world| world.trust.agents[&AGENT].ci.unwrap());
         format!("/api/v1/cis/{id}")
     }
 
-    async fn get(&self, rest: &str) -> Reply {
+    pub(super) async fn get(&self, rest: &str) -> Reply {
         self.fixture.get(&format!("{}{rest}", self.path())).await
     }
 }

@@ -99,6 +99,8 @@ words! {
         = ["new" "assess" "root_cause_analysis" "fix_in_progress" "resolved" "closed" "cancelled"];
     Verdict(problem::Verdict) "How a suspected cause is judged. A machine only suspects."
         = ["suspected" "confirmed" "refuted"];
+    InsertRight(ci::policy::InsertRight) "What becomes of an item that a source brings and nobody knows."
+        = ["allow" "park" "refuse"];
     Role(rollcall_domain::actor::Role) "What a principal may do."
         = ["viewer" "operator" "asset_manager" "auditor" "admin"];
 }

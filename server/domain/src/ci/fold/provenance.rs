@@ -2,26 +2,35 @@
 
 use super::super::attribute::Attribute;
 use super::super::ledger::{Clockwork, Ledger};
-use super::super::{Ci, CiEvent, Cmdb, Revert, Source};
+use super::super::{AttributeChange, Ci, CiEvent, Cmdb, Revert, Source};
 use super::{alter, touch};
 use crate::id::CiId;
 use crate::{Content, Record};
+use std::collections::BTreeSet;
 
 /// Remembers an event of this subject. Total.
 pub fn apply(cmdb: &mut Cmdb, record: &Record, event: &CiEvent, content: &dyn Content) {
     match event {
-        CiEvent::AttributeLocked { ci, attribute: name, lock, .. } => alter(cmdb, record, *ci, |ci, ledger| {
-            let locked = match ci.attributes.get(name) {
-                Some(known) => known.clone().locked(lock.clone()),
-                None => Attribute::only_locked(lock.clone()),
-            };
-            set(ci, ledger, name, Some(locked));
-        }),
+        CiEvent::AttributeLocked { ci, attribute: name, lock, .. } => {
+            alter(cmdb, record, *ci, |ci, ledger| {
+                let locked = match ci.attributes.get(name) {
+                    Some(known) => known.clone().locked(lock.clone()),
+                    None => Attribute::only_locked(lock.clone()),
+                };
+                set(ci, ledger, name, Some(locked));
+            });
+            if cmdb.cis.contains_key(ci) {
+                hear(cmdb, record, &lock.source);
+            }
+        }
         CiEvent::AttributeUnlocked { ci, attribute: name, .. } => alter(cmdb, record, *ci, |ci, ledger| {
             let unlocked = ci.attributes.get(name).cloned().and_then(Attribute::unlocked);
             set(ci, ledger, name, unlocked);
         }),
-        CiEvent::SourceConfirmed { source, cis } => cis.iter().for_each(|id| confirm(cmdb, record, *id, source)),
+        CiEvent::SourceConfirmed { source, cis } => {
+            cis.iter().for_each(|id| confirm(cmdb, record, *id, source));
+            hear(cmdb, record, source);
+        }
         CiEvent::CisWeighed { cis } => cmdb.unsettled.retain(|id| !cis.contains(id)),
         CiEvent::RevertStarted { source, reason } => {
             let revert = Revert { reason: reason.clone(), by: record.actor.clone(), started_at: record.at, after: None, cis: 0 };
@@ -35,12 +44,39 @@ pub fn apply(cmdb: &mut Cmdb, record: &Record, event: &CiEvent, content: &dyn Co
             }
             if *complete {
                 cmdb.reverts.remove(source);
+                cmdb.heard.remove(source);
             }
         }
         CiEvent::ReportParked { parked } => cmdb.parking.park((**parked).clone()),
         CiEvent::ParkedExamined { parked } => parked.iter().for_each(|id| cmdb.parking.rest(*id)),
         CiEvent::ParkedEnded { parked, .. } => cmdb.parking.end(*parked),
         _ => {}
+    }
+}
+
+/// A person or feed says something new.
+pub fn hear(cmdb: &mut Cmdb, record: &Record, source: &Source) {
+    if matches!(source, Source::Agent { .. }) {
+        return;
+    }
+    match cmdb.heard.get_mut(source) {
+        Some(at) => *at = record.at.max(*at),
+        None => drop(cmdb.heard.insert(source.clone(), record.at)),
+    }
+}
+
+/// Takes note of who speaks in these changes and did not say the same before.
+pub fn hear_changes(cmdb: &mut Cmdb, record: &Record, id: CiId, changes: &[AttributeChange]) {
+    let Some(ci) = cmdb.cis.get(&id) else { return };
+    let mut speakers: BTreeSet<Source> = BTreeSet::new();
+    for change in changes {
+        let known = ci.attributes.get(&change.name);
+        let words = change.after.iter().flat_map(Attribute::proposals).filter(|word| !word.is_stale());
+        let fresh = words.filter(|word| known.and_then(|known| known.proposal_of(word.source())) != Some(*word));
+        speakers.extend(fresh.map(|word| word.source().clone()).filter(|source| !matches!(source, Source::Agent { .. })));
+    }
+    for source in &speakers {
+        hear(cmdb, record, source);
     }
 }
 
