@@ -95,7 +95,7 @@ fn filesystems() -> Result<Vec<Filesystem>, Failure> {
             device: tidy(&disk.name().to_string_lossy()),
             fs_type: tidy(&disk.file_system().to_string_lossy())?,
             size_bytes: Some(disk.total_space()).filter(|&bytes| bytes > 0),
-            read_only: disk.is_read_only(),
+            read_only: Some(disk.is_read_only()),
             ..Filesystem::default()
         })
     };
@@ -142,7 +142,7 @@ fn users() -> Result<Vec<User>, Failure> {
         groups.sort_unstable();
         groups.dedup();
         let (uid, gid) = (user.id().to_string().parse().ok()?, user.group_id().to_string().parse().ok()?);
-        Some(User { name: tidy(user.name())?, uid, gid, groups, ..User::default() })
+        Some(User { name: tidy(user.name())?, uid, gid: Some(gid), groups, ..User::default() })
     };
     let rows: Vec<User> = users.iter().filter_map(row).collect();
     if rows.is_empty() { Err(Failure::Skipped("accounts on this platform have no numeric ids".to_owned())) } else { Ok(rows) }

@@ -38,7 +38,7 @@ fn row(scope: &Scope<'_>, links: &Links, mount: Mount) -> Filesystem {
         options: options(&mount),
         mount_point: bounded(mount.mount_point),
         fs_type: mount.fs_type,
-        read_only: mount.read_only,
+        read_only: Some(mount.read_only),
     }
 }
 

@@ -31,7 +31,7 @@ pub(crate) fn collect(scope: &Scope<'_>) -> Result<Vec<User>, Failure> {
     let locked = locked(scope);
     for user in &mut users {
         let named = groups.members.get(&user.name).into_iter().flatten();
-        let names: BTreeSet<&String> = named.chain(groups.names.get(&user.gid)).collect();
+        let names: BTreeSet<&String> = named.chain(user.gid.and_then(|gid| groups.names.get(&gid))).collect();
         user.groups = names.into_iter().cloned().collect();
         user.locked = user.locked.or_else(|| locked.get(&user.name).copied());
     }
@@ -76,7 +76,7 @@ fn account(line: &str) -> Result<Option<User>, String> {
     Ok(Some(User {
         name: tidy(name).ok_or("an empty name")?,
         uid: number(uid, "uid")?,
-        gid: number(gid, "gid")?,
+        gid: Some(number(gid, "gid")?),
         // Full name, room, phones: the first is what people recognise, the rest their own business.
         comment: comment.split(',').next().and_then(tidy),
         home: tidy(home),

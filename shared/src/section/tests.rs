@@ -4,7 +4,7 @@ use super::*;
 use proptest::prelude::*;
 
 fn user(name: &str, uid: u32) -> User {
-    User { name: name.into(), uid, gid: uid, ..User::default() }
+    User { name: name.into(), uid, gid: Some(uid), ..User::default() }
 }
 
 #[track_caller]

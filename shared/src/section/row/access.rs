@@ -11,8 +11,8 @@ rows! {
         name: String,
         /// Numeric id.
         uid: u32,
-        /// Numeric id of the primary group.
-        gid: u32,
+        /// Numeric id of the primary group; not every source tells it.
+        gid: Option<u32>,
         /// Full name or comment.
         comment: Option<String>,
         /// Home directory.

@@ -224,7 +224,7 @@ rows! {
 
     /// One USB device; root hubs are left out.
     UsbDevice {
-        /// Place on the bus, such as `1-1.2`.
+        /// Place on the bus, such as `1-1.2`; of a source that does not tell it vendor and product id, numbered from the second on.
         path: String,
         /// Vendor id.
         vendor_id: Option<String>,

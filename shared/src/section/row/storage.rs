@@ -44,8 +44,8 @@ rows! {
         uuid: Option<String>,
         /// Mount options, sorted.
         options: Vec<String>,
-        /// Mounted read-only.
-        read_only: bool,
+        /// Mounted read-only; not every source tells it.
+        read_only: Option<bool>,
         /// On an encrypted device.
         encrypted: Option<bool>,
     } key(row) { row.mount_point.clone() }

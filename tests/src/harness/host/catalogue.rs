@@ -221,8 +221,13 @@ fn filesystems() -> Section {
 }
 
 fn users() -> Section {
-    let user =
-        |(name, uid): (&str, u32)| User { name: name.into(), uid, gid: uid, shell: Some("/usr/sbin/nologin".into()), ..User::default() };
+    let user = |(name, uid): (&str, u32)| User {
+        name: name.into(),
+        uid,
+        gid: Some(uid),
+        shell: Some("/usr/sbin/nologin".into()),
+        ..User::default()
+    };
     Section::Users([("daemon", 1), ("deploy", 1_000), ("root", 0), ("sshd", 104), ("www-data", 33)].map(user).to_vec())
 }
 
