@@ -17,6 +17,7 @@ pub mod data_directory;
 pub mod engine;
 pub mod entropy;
 pub mod ingest;
+pub mod inventory_format;
 pub mod listener;
 pub mod log;
 pub mod observability;
