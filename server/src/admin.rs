@@ -7,8 +7,10 @@
 use crate::engine::{Engine, EngineError, Request};
 use crate::entropy::Entropy;
 use crate::token::{self, NewToken};
+use ipnet::IpNet;
 use rollcall_domain::actor::Role;
 use rollcall_domain::trust::decide::TrustCommand;
+use rollcall_domain::trust::feed::{FeedKind, FeedName, NewFeed};
 use rollcall_domain::{Actor, Command};
 use serde::{Deserialize, Serialize};
 use std::io;
@@ -57,6 +59,17 @@ pub enum Ask {
         /// How long it lives.
         ttl_s: u64,
     },
+    /// Make a feed.
+    CreateFeed {
+        /// Its name.
+        name: FeedName,
+        /// Whose agents deliver.
+        kind: FeedKind,
+        /// Where they may be; empty for anywhere.
+        networks: Vec<IpNet>,
+        /// How long it lives; for ever unless given.
+        ttl_s: Option<u64>,
+    },
 }
 
 /// What the operator is told.
@@ -98,6 +111,11 @@ impl TokenMaker {
                 let token = token::new_api_token(&*self.entropy);
                 let secret_hash = token.secret_hash.clone();
                 (token, TrustCommand::CreateApiToken { secret_hash, name, role, ttl: Some(Duration::from_secs(ttl_s)) })
+            }
+            Ask::CreateFeed { name, kind, networks, ttl_s } => {
+                let token = token::new_feed_secret(&*self.entropy);
+                let (secret_hash, ttl) = (token.secret_hash.clone(), ttl_s.map(Duration::from_secs));
+                (token, TrustCommand::CreateFeed(NewFeed { name, kind, secret_hash, networks, ttl }))
             }
         };
         let command = Command::Trust(command);

@@ -16,6 +16,7 @@ mod contacts;
 mod dead_letters;
 mod events;
 mod extract;
+mod feeds;
 mod format;
 mod gate;
 mod groups;

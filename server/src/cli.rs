@@ -1,5 +1,6 @@
 //! The command line. Results on standard output, errors on standard error; exit codes 0 done, 1 failed, 2 wrong usage.
 
+mod feed;
 mod init;
 mod token;
 mod verify;
@@ -11,7 +12,9 @@ use crate::data_directory::DataDirectory;
 use crate::entropy::SystemEntropy;
 use crate::{ca, observability, tls};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use ipnet::IpNet;
 use rollcall_domain::actor::Role;
+use rollcall_domain::trust::feed::{FeedKind, FeedName};
 use std::ffi::OsString;
 use std::io::Write;
 use std::net::SocketAddr;
@@ -54,6 +57,9 @@ enum Command {
     /// Make tokens, whether the server runs or not.
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Let other people's agents deliver inventories, whether the server runs or not.
+    #[command(subcommand)]
+    Feed(FeedCommand),
     /// Replay the whole log; check hashes and the audit chain. The server must be stopped.
     #[command(after_help = verify::EXAMPLES)]
     Verify(VerifyArgs),
@@ -133,6 +139,32 @@ struct TokenArgs {
     auto_approve: bool,
 }
 
+#[derive(Debug, Subcommand)]
+enum FeedCommand {
+    /// Make a feed and print its secret; it is shown this once.
+    #[command(after_help = feed::EXAMPLES)]
+    Create(FeedArgs),
+}
+
+#[derive(Debug, Args)]
+struct FeedArgs {
+    /// Data directory made by `init`.
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// What its values are said to come from; also the user name of its agents.
+    #[arg(long)]
+    name: FeedName,
+    /// Whose agents deliver: glpi, ocs or fusioninventory.
+    #[arg(long, value_parser = parse_feed_kind)]
+    kind: FeedKind,
+    /// Where its agents may be, such as 10.0.0.0/8; may be repeated [default: anywhere].
+    #[arg(long, value_name = "CIDR")]
+    network: Vec<IpNet>,
+    /// How long it lives, such as 365d [default: for ever].
+    #[arg(long, value_name = "TIME", value_parser = parse_ttl)]
+    ttl: Option<Duration>,
+}
+
 #[derive(Debug, Args)]
 struct VerifyArgs {
     /// Data directory made by `init`.
@@ -172,6 +204,7 @@ fn carry_out(command: Command, out: &mut dyn Write) -> Result<(), Failure> {
         Command::Init(args) => init::init(&args, &environment(), out),
         Command::Run(args) => run(&args),
         Command::Token(TokenCommand::Create(args)) => token::create(args, out),
+        Command::Feed(FeedCommand::Create(args)) => feed::create(args, out),
         Command::Verify(args) => verify::verify(&args, out),
     }
 }
@@ -205,6 +238,11 @@ fn parse_name(text: &str) -> Result<String, String> {
 fn parse_role(text: &str) -> Result<Role, String> {
     let known = || Role::ALL.map(Role::as_str).join(", ");
     Role::ALL.into_iter().find(|role| role.as_str() == text).ok_or_else(|| format!("one of {}", known()))
+}
+
+fn parse_feed_kind(text: &str) -> Result<FeedKind, String> {
+    let known = || FeedKind::ALL.map(FeedKind::as_str).join(", ");
+    FeedKind::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or_else(|| format!("one of {}", known()))
 }
 
 fn parse_ttl(text: &str) -> Result<Duration, String> {

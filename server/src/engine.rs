@@ -12,6 +12,7 @@
 mod check;
 mod committer;
 mod content;
+mod deliver;
 mod recovery;
 mod terms;
 #[cfg(test)]
@@ -20,6 +21,7 @@ mod upkeep;
 mod writer;
 
 pub use content::{SectionCache, StoredContent};
+pub use deliver::{DeliveredSection, Delivery};
 pub use recovery::StartError;
 pub use terms::{Counters, EngineConfig, EngineError, Executed, Health, Request};
 

@@ -16,6 +16,9 @@ pub const API_TOKEN_PREFIX: &str = "rca_";
 /// Length of an API token: the prefix and 32 bytes in base64 without padding.
 pub const API_TOKEN_CHARS: usize = API_TOKEN_PREFIX.len() + 43;
 
+/// What a feed's secret begins with; 43 digits of URL-safe base64 follow.
+pub const FEED_SECRET_PREFIX: &str = "rcf_";
+
 /// A token that was just made.
 pub struct NewToken {
     /// What its owner sees, once.
@@ -28,6 +31,14 @@ pub struct NewToken {
 #[must_use]
 pub fn new_api_token(entropy: &dyn Entropy) -> NewToken {
     let text = format!("{API_TOKEN_PREFIX}{}", URL_SAFE_NO_PAD.encode(entropy.secret()));
+    let secret_hash = hash_of(&text);
+    NewToken { text, secret_hash }
+}
+
+/// Makes the secret of a feed. What is hashed is the whole text, as it is sent as password or bearer token.
+#[must_use]
+pub fn new_feed_secret(entropy: &dyn Entropy) -> NewToken {
+    let text = format!("{FEED_SECRET_PREFIX}{}", URL_SAFE_NO_PAD.encode(entropy.secret()));
     let secret_hash = hash_of(&text);
     NewToken { text, secret_hash }
 }

@@ -29,6 +29,11 @@ pub enum Actor {
         /// The token's name when it acted.
         name: String,
     },
+    /// A feed: somebody else's agents, proven by a secret that they share.
+    Feed {
+        /// Its name.
+        name: String,
+    },
     /// Somebody who could not prove who they are.
     Anonymous,
 }

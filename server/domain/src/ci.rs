@@ -487,6 +487,17 @@ pub enum CiEvent {
         /// What.
         letter: Box<DeadLetter>,
     },
+    /// A feed delivered an inventory; the state of the host says what was in it.
+    FeedDelivered {
+        /// The feed.
+        feed: String,
+        /// Its own key for the machine.
+        key: String,
+        /// The host.
+        ci: CiId,
+        /// When the inventory was collected; never later than when it came.
+        collected_at: Timestamp,
+    },
     /// A CI changed its class.
     CiReclassified {
         /// Which.
@@ -859,6 +870,8 @@ pub enum CiCommand {
         feed: String,
         /// Its own key for the machine.
         key: String,
+        /// What it called the machine before, when it says that it calls it anew.
+        former: Option<String>,
         /// The inventory.
         report: Box<Report>,
     },
@@ -943,6 +956,9 @@ pub struct Cmdb {
     /// Who made the records that no machine made: people, and their imports.
     #[serde(default)]
     pub origins: BTreeMap<CiId, Source>,
+    /// When the newest inventory of each key of a feed was collected.
+    #[serde(default, with = "crate::world::pairs")]
+    pub deliveries: BTreeMap<(String, String), Timestamp>,
     /// Relations that are stored.
     #[serde(default)]
     pub links: relation::Links,
@@ -1125,6 +1141,7 @@ impl Source {
     pub fn of(actor: &Actor) -> Self {
         match actor {
             Actor::Agent { id } => Self::Agent { id: *id },
+            Actor::Feed { name } => Self::Feed { name: name.clone() },
             Actor::Token { name, .. } => Self::Person { name: name.clone() },
             Actor::System | Actor::Local | Actor::Rule { .. } | Actor::Anonymous => Self::Person { name: "local operator".into() },
         }

@@ -1,10 +1,12 @@
-//! Who may speak: agents and their certificates, join tokens, API tokens.
+//! Who may speak: agents and their certificates, join tokens, API tokens, feeds.
 
 pub mod decide;
+pub mod feed;
 pub mod session;
 
 use crate::actor::{Actor, Role};
 use crate::id::{CiId, TokenId};
+use feed::{Feed, FeedName};
 use rollcall_shared::enrol::AgentStatus;
 use rollcall_shared::{AgentId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -169,6 +171,16 @@ pub enum TrustEvent {
         /// What proves it.
         evidence: String,
     },
+    /// A feed was made, or renewed.
+    FeedCreated {
+        /// As it is.
+        feed: Box<Feed>,
+    },
+    /// A feed was withdrawn.
+    FeedRevoked {
+        /// Which.
+        feed: FeedName,
+    },
     /// Something was refused that people should know of.
     Refused {
         /// Stable code of the refusal.
@@ -190,6 +202,9 @@ pub struct Trust {
     /// What each agent's epochs tell of copies of it.
     #[serde(default)]
     pub sessions: BTreeMap<AgentId, session::Sessions>,
+    /// By name.
+    #[serde(default)]
+    pub feeds: BTreeMap<FeedName, Feed>,
 }
 
 impl Trust {
@@ -217,6 +232,12 @@ impl Trust {
                 known.status = AgentStatus::Revoked;
                 known.revoked_because = Some(reason.clone());
             }),
+            TrustEvent::FeedCreated { feed } => drop(self.feeds.insert(feed.name.clone(), (**feed).clone())),
+            TrustEvent::FeedRevoked { feed } => {
+                if let Some(feed) = self.feeds.get_mut(feed) {
+                    feed.revoked = true;
+                }
+            }
             TrustEvent::Refused { .. } => {}
         }
     }

@@ -8,6 +8,7 @@ use axum::http::header;
 use axum::http::request::Parts;
 use rollcall_domain::ci::{self, Source};
 use rollcall_domain::id::{AlertId, CiId, ContactId, GroupId, IncidentId, ParkedId, ProblemId, RuleId, TaskId, TokenId};
+use rollcall_domain::trust::feed::FeedName;
 use rollcall_shared::{AgentId, SectionName};
 use serde::de::DeserializeOwned;
 use std::str::FromStr;
@@ -43,6 +44,7 @@ path_names! {
     ProblemId = "problem";
     TaskId = "review";
     TokenId = "token";
+    FeedName = "feed";
     Source = "source";
     ParkedId = "parked report";
 }

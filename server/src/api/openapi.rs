@@ -39,7 +39,6 @@ const ABOUT: &str = "Rollcall knows every machine you run, notices when one is f
     sent. Times are RFC 3339 in UTC; null is unknown, never zero.";
 
 const TAGS: &[(&str, &str)] = &[
-    ("cis", "Configuration items: every machine, component and product, with the source of every value."),
     ("reviews", "Doubts about the identity of things, which people settle."),
     ("classes", "What kinds of configuration items there are, and what to expect of each."),
     ("relations", "How configuration items belong together, and what a failure affects."),
@@ -57,6 +56,7 @@ const TAGS: &[(&str, &str)] = &[
     ("problems", "Why incidents happen. A machine suspects, people confirm."),
     ("events", "Everything that happens, as it happens."),
     ("tokens", "Who may join and who may use this API."),
+    ("feeds", "Other people's agents that may deliver inventories."),
     ("audit", "Who did what, and what was refused."),
 ];
 

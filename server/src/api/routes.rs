@@ -3,9 +3,9 @@
 //! A handler that is not in this list is not reachable, and a route in it cannot be without an access rule.
 
 use super::{
-    Api, agents, alerts, attributes, audit, changes, cis, classes, contacts, dead_letters, events, gate, groups, identity, incidents,
-    locks, manual, metrics, parked, policy, probes, problems, relate, relations, reviews, rules, samples, sections, services, software,
-    sources, tokens,
+    Api, agents, alerts, attributes, audit, changes, cis, classes, contacts, dead_letters, events, feeds, gate, groups, identity,
+    incidents, locks, manual, metrics, parked, policy, probes, problems, relate, relations, reviews, rules, samples, sections, services,
+    software, sources, tokens,
 };
 use rollcall_domain::actor::Role;
 use utoipa_axum::router::OpenApiRouter;
@@ -205,6 +205,9 @@ route_list! {
     GET    "/api/v1/tokens"                        List   Administer tokens::list_tokens;
     POST   "/api/v1/tokens"                        Create Administer tokens::create_token;
     DELETE "/api/v1/tokens/{id}"                   Delete Administer tokens::delete_token;
+    GET    "/api/v1/feeds"                         List   Administer feeds::list_feeds;
+    POST   "/api/v1/feeds"                         Create Administer feeds::create_feed;
+    DELETE "/api/v1/feeds/{id}"                    Delete Administer feeds::delete_feed;
     GET    "/api/v1/audit"                         List   Audit      audit::list_audit;
     GET    "/healthz"                              One    Public     probes::get_health;
     GET    "/readyz"                               One    Public     probes::get_readiness;

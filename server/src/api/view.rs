@@ -9,6 +9,7 @@ pub mod ci;
 pub mod class;
 pub mod dead_letter;
 pub mod drift;
+pub mod feed;
 pub mod incident;
 pub mod parked;
 pub mod people;
@@ -81,6 +82,12 @@ pub enum Actor {
         /// Its name when it acted.
         name: String,
     },
+    /// Somebody else's agents, proven by their feed's secret.
+    Feed {
+        /// Name of the feed.
+        #[schema(example = "branch-office")]
+        name: String,
+    },
     /// Somebody who could not prove who they are.
     Anonymous,
 }
@@ -93,6 +100,7 @@ impl From<&domain::Actor> for Actor {
             domain::Actor::Agent { id } => Self::Agent { id: id.to_string() },
             domain::Actor::Rule { id } => Self::Rule { id: id.to_string() },
             domain::Actor::Token { id, name } => Self::Token { id: id.to_string(), name: name.clone() },
+            domain::Actor::Feed { name } => Self::Feed { name: name.clone() },
             domain::Actor::Anonymous => Self::Anonymous,
         }
     }

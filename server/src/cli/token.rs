@@ -69,7 +69,7 @@ fn ask(args: TokenArgs) -> Result<Ask, clap::Error> {
     }
 }
 
-async fn token(config: &Config, ask: Ask) -> Result<String, Failure> {
+pub(super) async fn token(config: &Config, ask: Ask) -> Result<String, Failure> {
     let directory = DataDirectory::open(&config.data)?;
     for _ in 0..ATTEMPTS {
         let socket = directory.admin_socket();

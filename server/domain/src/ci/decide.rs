@@ -9,6 +9,7 @@ mod certificates;
 pub(crate) mod components;
 mod confirm;
 mod containers;
+mod deliver;
 mod dependencies;
 mod dependents;
 mod guests;
@@ -38,7 +39,7 @@ pub use report::{refused, report};
 #[cfg(test)]
 pub(crate) use attributes::of_section as observations_of;
 
-use super::{CiCommand, CiEvent, Reporter, normalise};
+use super::{CiCommand, CiEvent, normalise};
 use crate::{Context, Event, Rejection, World, attribute};
 use rollcall_shared::message::Loss;
 use rollcall_shared::{AgentId, Timestamp};
@@ -78,9 +79,8 @@ pub fn command(world: &World, command: &CiCommand, context: &mut Context<'_>) ->
         CiCommand::Relate { from, kind, to } => relate::relate(world, *from, *kind, *to, context)?,
         CiCommand::Unrelate { from, kind, to } => relate::unrelate(world, *from, *kind, *to)?,
         CiCommand::DiscardParked { parked } => park::discard(world, *parked)?,
-        CiCommand::Deliver { feed, key, report } => {
-            let reporter = Reporter::Feed { name: feed.clone(), key: key.clone() };
-            return self::report(world, &reporter, report, context);
+        CiCommand::Deliver { feed, key, former, report } => {
+            return deliver::deliver(world, &deliver::Delivery { feed, key, former: former.as_deref(), report }, context);
         }
         CiCommand::Merge { into, from, reason, expected } => merge::merge(world, *into, from, reason, *expected, context)?,
         CiCommand::Unmerge { ci, reason, expected } => merge::unmerge(world, *ci, reason, *expected)?,

@@ -89,6 +89,10 @@ pub fn apply(cmdb: &mut Cmdb, record: &Record, event: &CiEvent, content: &dyn Co
         CiEvent::IdentityExplained { ci, .. } => drop(touch(cmdb, record, *ci).map(|_| ())),
         CiEvent::DuplicateFound { ci, duplicate_of } => mark_duplicate(cmdb, record, *ci, *duplicate_of),
         CiEvent::DeadLettered { letter } => cmdb.set_aside(letter),
+        CiEvent::FeedDelivered { feed, key, collected_at, .. } => {
+            let newest = cmdb.deliveries.entry((feed.clone(), key.clone())).or_insert(*collected_at);
+            *newest = (*newest).max(*collected_at);
+        }
         CiEvent::CiReclassified { ci: id, after, .. } => {
             if let Some(ci) = touch(cmdb, record, *id) {
                 ci.class = *after;

@@ -27,6 +27,8 @@ pub const TOO_MANY_CANDIDATES: usize = 5;
 /// Sections that say which machine this is.
 pub const EVIDENCE: [SectionName; 4] =
     [SectionName::System, SectionName::MemoryModules, SectionName::Disks, SectionName::NetworkInterfaces];
+/// Entry of the source and its own key for the machine: an agent's is its id, proven by its certificate.
+pub const BY_NATIVE_KEY: u16 = 5;
 
 /// What a report was identified as.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! Decisions on agents and tokens.
 
+use super::feed::{self, FeedName, NewFeed};
 use super::{Agent, ApiToken, JoinToken, TrustEvent};
 use crate::actor::{Actor, Role};
 use crate::id::TokenId;
@@ -60,6 +61,10 @@ pub enum TrustCommand {
         /// Why.
         reason: String,
     },
+    /// Make a feed, or renew a withdrawn one.
+    CreateFeed(NewFeed),
+    /// Withdraw a feed.
+    RevokeFeed(FeedName),
     /// Write a refusal into the log.
     Refuse {
         /// Stable code.
@@ -123,6 +128,8 @@ pub fn command(world: &World, command: &TrustCommand, context: &mut Context<'_>)
         TrustCommand::Enrol { secret_hash, agent } => enrol(world, secret_hash, agent, context.now),
         TrustCommand::ApproveAgent(id) => approve(world, *id),
         TrustCommand::RevokeAgent { agent, reason } => revoke(world, *agent, reason),
+        TrustCommand::CreateFeed(wanted) => feed::create(world, wanted, context),
+        TrustCommand::RevokeFeed(name) => feed::revoke(world, name),
         TrustCommand::Refuse { code, detail } => Ok(vec![TrustEvent::Refused { code: code.clone(), detail: detail.clone() }]),
     }
 }

@@ -74,7 +74,7 @@ impl Host {
     /// Another system delivers an inventory.
     pub(super) async fn deliver(&self, key: &str, sections: Vec<Section>) {
         let report = Box::new(self.prepare(sections).await);
-        run(&self.fixture.engine, Command::Ci(CiCommand::Deliver { feed: "glpi".into(), key: key.into(), report })).await;
+        run(&self.fixture.engine, Command::Ci(CiCommand::Deliver { feed: "glpi".into(), key: key.into(), former: None, report })).await;
     }
 
     async fn prepare(&self, sections: Vec<Section>) -> Report {

@@ -28,7 +28,8 @@ async fn deliver(fixture: &Fixture, key: &str, sections: Vec<Section>) {
     }
     entries.sort_by_key(|entry| entry.name);
     let report = Report { collected_at: fixture.engine.now(), root: root_hash(&entries), sections: entries };
-    run(&fixture.engine, Command::Ci(CiCommand::Deliver { feed: "glpi".into(), key: key.into(), report: Box::new(report) })).await;
+    run(&fixture.engine, Command::Ci(CiCommand::Deliver { feed: "glpi".into(), key: key.into(), former: None, report: Box::new(report) }))
+        .await;
 }
 
 fn named(model: &str) -> Section {

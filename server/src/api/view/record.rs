@@ -74,6 +74,8 @@ pub fn may_read(role: Role, record: &Stored) -> bool {
             TrustEvent::JoinTokenCreated { .. }
                 | TrustEvent::ApiTokenCreated { .. }
                 | TrustEvent::TokenRevoked { .. }
+                | TrustEvent::FeedCreated { .. }
+                | TrustEvent::FeedRevoked { .. }
                 | TrustEvent::Refused { .. }
         )
     );

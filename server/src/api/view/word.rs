@@ -1,6 +1,6 @@
 //! Closed sets of words: the domain's enumerations with their names in JSON, queries and the API's description.
 
-use rollcall_domain::{alert, ci, contact, incident, problem, rule};
+use rollcall_domain::{alert, ci, contact, incident, problem, rule, trust};
 use rollcall_shared::{enrol, message, section};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -101,6 +101,8 @@ words! {
         = ["suspected" "confirmed" "refuted"];
     InsertRight(ci::policy::InsertRight) "What becomes of an item that a source brings and nobody knows."
         = ["allow" "park" "refuse"];
+    FeedKind(trust::feed::FeedKind) "Whose agents deliver by a feed."
+        = ["glpi" "ocs" "fusioninventory"];
     Role(rollcall_domain::actor::Role) "What a principal may do."
         = ["viewer" "operator" "asset_manager" "auditor" "admin"];
 }

@@ -2,17 +2,14 @@
 
 use super::entry::{Agreement, ENTRIES, Entry, LAST_OF_HARDWARE, LAST_OF_MACHINE};
 use super::veto::SharedParts;
-use super::{Doubt, Explained, Explanation, Fingerprint, Refusal, TOO_MANY_CANDIDATES, bound};
+use super::{BY_NATIVE_KEY, Doubt, Explained, Explanation, Fingerprint, Refusal, TOO_MANY_CANDIDATES, bound};
 use crate::World;
 use crate::ci::{Attempt, AttemptResult, Ci, Class, DeadLetterCode, Lifecycle, Reporter};
 use crate::id::CiId;
 use rollcall_shared::enrol::AgentStatus;
-use rollcall_shared::{AgentId, Timestamp};
+use rollcall_shared::{AgentId, SectionName, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
-
-/// Entry of the source and its own key for the machine: an agent's is its id, proven by its certificate.
-const BY_NATIVE_KEY: u16 = 5;
 
 /// Records under one fact that are looked at. A fact that more share identifies none of them, and looking at all would make
 /// each report of a thousand such hosts a thousand times as dear.
@@ -391,6 +388,11 @@ impl<'a> Search<'a> {
 
     /// The class that the host has now: what was found, unless more is known already.
     pub(super) fn class(&self, known: Option<&Ci>) -> Class {
+        // What kind of machine it is, its own agent knows better than anybody else's.
+        let settled = known.filter(|known| self.reporter.feed().is_some() && known.sections.contains_key(&SectionName::System));
+        if let Some(settled) = settled {
+            return settled.class;
+        }
         match (self.found.class, known) {
             (Some(found), Some(known)) if known.class.is_a(found) => known.class,
             (Some(found), _) => found,

@@ -1,0 +1,119 @@
+//! Inventories of other systems.
+//!
+//! They go the way of an agent's report, under the feed's own key for the machine. What is judged here is what an agent's epochs
+//! and sequences do for its own messages: an inventory that is older than the newest one known under its key takes no effect,
+//! and a key that replaces another one finds the host of that one, unless the hardware says otherwise.
+
+use super::report::report;
+use crate::ci::{Attempt, AttemptResult, CiEvent, Operation, Reporter};
+use crate::id::CiId;
+use crate::{Context, Event, Rejection, World};
+use rollcall_shared::Timestamp;
+use rollcall_shared::message::Report;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Unchanged inventories are written down as seen at most this often: foreign agents report once a day unless told otherwise.
+const SEEN_EVERY: Duration = Duration::from_secs(3_600);
+
+/// An inventory with where it comes from.
+pub struct Delivery<'a> {
+    /// Name of the feed.
+    pub feed: &'a str,
+    /// Its own key for the machine.
+    pub key: &'a str,
+    /// What it called the machine before.
+    pub former: Option<&'a str>,
+    /// The inventory.
+    pub report: &'a Report,
+}
+
+/// Decides an inventory of another system.
+///
+/// # Errors
+/// It is older than what is known, or what a report is refused for.
+pub fn deliver(world: &World, delivery: &Delivery<'_>, context: &mut Context<'_>) -> Result<Vec<Event>, Rejection> {
+    let Delivery { feed, key, report: inventory, .. } = *delivery;
+    // A clock that runs ahead must not lock its machine out once it is set right.
+    let collected_at = inventory.collected_at.clamp(Timestamp(0), context.now);
+    let newest = world.cmdb.deliveries.get(&(feed.to_owned(), key.to_owned())).copied();
+    if let Some(newest) = newest.filter(|&newest| collected_at < newest) {
+        let reason = format!(
+            "this inventory of {key} was collected at {collected_at}, before the one of {newest} that is known: nothing of it was taken"
+        );
+        return Err(Rejection::Conflict(reason));
+    }
+    let known = world.cmdb.natives.get(&(feed.to_owned(), key.to_owned())).copied();
+    let (events, host) = match former_host(world, delivery, known) {
+        Some((former, host)) => renamed(world, delivery, former, host, context)?,
+        None => {
+            let events = report(world, &reporter(feed, key), inventory, context)?;
+            let host = identified(&events).or(known);
+            (events, host)
+        }
+    };
+    let is_new = newest.is_none_or(|newest| collected_at.since(newest) >= SEEN_EVERY);
+    let note = host.filter(|_| is_new || (!events.is_empty() && Some(collected_at) != newest));
+    let note = note.map(|ci| CiEvent::FeedDelivered { feed: feed.to_owned(), key: key.to_owned(), ci, collected_at });
+    Ok(events.into_iter().chain(note.map(Event::Ci)).collect())
+}
+
+fn reporter(feed: &str, key: &str) -> Reporter {
+    Reporter::Feed { name: feed.to_owned(), key: key.to_owned() }
+}
+
+/// The former key and its host, when the key itself is not known yet.
+fn former_host<'d>(world: &World, delivery: &Delivery<'d>, known: Option<CiId>) -> Option<(&'d str, CiId)> {
+    let former = delivery.former.filter(|&former| known.is_none() && former != delivery.key)?;
+    let host = world.cmdb.natives.get(&(delivery.feed.to_owned(), former.to_owned()))?;
+    Some((former, *host))
+}
+
+/// Identifies the machine under its former key and binds the new one to what came of it. Where the hardware contradicts, that is
+/// another host, and the former key keeps its own.
+fn renamed(
+    world: &World,
+    delivery: &Delivery<'_>,
+    former: &str,
+    host: CiId,
+    context: &mut Context<'_>,
+) -> Result<(Vec<Event>, Option<CiId>), Rejection> {
+    let Delivery { feed, key, report: inventory, .. } = *delivery;
+    let mut events = report(world, &reporter(feed, former), inventory, context)?;
+    for event in &mut events {
+        if let Event::Ci(CiEvent::FeedIdentified { key: called, .. }) = event {
+            key.clone_into(called);
+        }
+    }
+    let found = identified(&events);
+    // What was refused or waits is nobody's host.
+    let is_aside = |event: &Event| matches!(event, Event::Ci(CiEvent::DeadLettered { .. } | CiEvent::ReportParked { .. }));
+    if found.is_none() && !events.iter().any(is_aside) {
+        let attempts = vec![by_former_key(feed, key, former, host)];
+        let (feed, key) = (feed.to_owned(), key.to_owned());
+        events.push(Event::Ci(CiEvent::FeedIdentified { feed, key, ci: host, operation: Operation::Update, attempts }));
+    }
+    Ok((events, found.or(Some(host))))
+}
+
+fn by_former_key(feed: &str, key: &str, former: &str, host: CiId) -> Attempt {
+    let attributes = [("feed", feed), ("former_key", former), ("key", key)];
+    Attempt {
+        entry: crate::ci::identify::BY_NATIVE_KEY,
+        attributes: attributes.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect::<BTreeMap<_, _>>(),
+        result: AttemptResult::Matched,
+        candidates: vec![host],
+        note: Some(format!("{feed} called this machine {former} before")),
+    }
+}
+
+/// The host that these events identify.
+fn identified(events: &[Event]) -> Option<CiId> {
+    events.iter().find_map(|event| match event {
+        Event::Ci(CiEvent::FeedIdentified { ci, .. }) => Some(*ci),
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests;
