@@ -78,6 +78,10 @@ pub enum Code {
     InvalidCsr,
     /// The request claims another identity than its certificate proves.
     IdentityMismatch,
+    /// The body is no inventory of a known format.
+    MalformedInventory,
+    /// Something that the protocol knows and this server does not do.
+    UnsupportedAction,
 }
 
 impl Code {
@@ -111,6 +115,8 @@ impl Code {
         Self::IncompleteBody,
         Self::InvalidCsr,
         Self::IdentityMismatch,
+        Self::MalformedInventory,
+        Self::UnsupportedAction,
     ];
 
     /// The status of each code.
@@ -130,10 +136,11 @@ impl Code {
             Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-            Self::FrameTruncated | Self::IncompleteBody | Self::InvalidCsr => StatusCode::BAD_REQUEST,
+            Self::FrameTruncated | Self::IncompleteBody | Self::InvalidCsr | Self::MalformedInventory => StatusCode::BAD_REQUEST,
             Self::FrameUnsupportedSchema => StatusCode::UPGRADE_REQUIRED,
             Self::FrameTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::IdentityMismatch => StatusCode::FORBIDDEN,
+            Self::UnsupportedAction => StatusCode::NOT_IMPLEMENTED,
         }
     }
 
@@ -169,6 +176,8 @@ impl Code {
             Self::IncompleteBody => "incomplete_body",
             Self::InvalidCsr => "invalid_csr",
             Self::IdentityMismatch => "identity_mismatch",
+            Self::MalformedInventory => "malformed_inventory",
+            Self::UnsupportedAction => "unsupported_action",
         }
     }
 
@@ -187,13 +196,15 @@ pub struct ApiError {
     field: Option<String>,
     retry_after: Option<Duration>,
     cause: Option<String>,
+    /// How the caller may prove who it is, when it is not by an API token.
+    challenge: Option<&'static str>,
 }
 
 impl ApiError {
     /// An error; `detail` names the subject and is shown to the caller.
     #[must_use]
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), field: None, retry_after: None, cause: None }
+        Self { code, detail: detail.into(), field: None, retry_after: None, cause: None, challenge: None }
     }
 
     /// A wrong parameter or field.
@@ -230,6 +241,12 @@ impl ApiError {
         Self { retry_after: Some(retry_after), ..Self::new(Code::TooManyRequests, detail) }
     }
 
+    /// Asks for a name and a secret instead of an API token (RFC 7617). Other people's agents read this header to the letter.
+    #[must_use]
+    pub fn asking_for_basic(self) -> Self {
+        Self { challenge: Some("Basic realm=\"rollcall\""), ..self }
+    }
+
     /// Its code.
     #[must_use]
     pub fn code(&self) -> Code {
@@ -250,7 +267,8 @@ impl ApiError {
         let body = serde_json::to_vec(&problem).unwrap_or_default();
         let mut response = (status, [(header::CONTENT_TYPE, PROBLEM_TYPE)], body).into_response();
         if status == StatusCode::UNAUTHORIZED {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"rollcall\""));
+            let challenge = self.challenge.unwrap_or("Bearer realm=\"rollcall\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         if let Some(wait) = self.retry_after {
             // Whole seconds, rounded up: never earlier than meant.
@@ -394,7 +412,7 @@ pub async fn finish(request: Request, next: Next) -> Response {
 }
 
 fn finish_error(error: &ApiError, request_id: Option<&str>, before: Response) -> Response {
-    if error.code.status().is_server_error() {
+    if error.code.status().is_server_error() && error.code != Code::UnsupportedAction {
         tracing::error!(request_id, code = error.code.as_str(), cause = error.cause, "a request failed");
     }
     let mut response = error.render(request_id);

@@ -12,6 +12,7 @@ use crate::connections::{self, Connections};
 use crate::data_directory::{self, DataDirectory, DirectoryError, Secrecy};
 use crate::engine::{Engine, EngineConfig, StartError};
 use crate::entropy::Entropy;
+use crate::foreign::{self, ForeignService};
 use crate::ingest::{self, EnrolService, enrol::EnrolParts};
 use crate::listener::{self, Door, Listener};
 use crate::observability::{self, Companion};
@@ -245,6 +246,7 @@ impl Parts {
         };
         let router = api::router(self.engine.clone(), site)
             .merge(ingest::enrol_router(enrolment))
+            .merge(foreign::router(ForeignService::new(self.engine.clone(), self.environment.clock.clone(), refusals.clone())))
             .layer(Extension(refusals.clone()))
             .layer(CatchPanicLayer::custom(observability::answer_panic))
             .layer(middleware::from_fn_with_state(stop.clone(), listener::end_streams));

@@ -9,7 +9,6 @@
 
 pub mod body;
 pub mod enrol;
-pub mod limit;
 
 pub use enrol::{EnrolService, enrol_router};
 
@@ -17,6 +16,7 @@ use crate::answer::{self, ApiError, Code};
 use crate::clock::Clock;
 use crate::engine::{Engine, EngineError, Request as EngineRequest};
 use crate::observability;
+use crate::rate_limit::RateLimit;
 use crate::refusals::Refusals;
 use axum::body::Body;
 use axum::extract::{Extension, Request, State};
@@ -25,7 +25,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Router, middleware};
 use body::{Intake, MediaType};
-use limit::RateLimit;
 use rollcall_domain::trust::decide::{TrustCommand, authorise};
 use rollcall_domain::{Actor, Command};
 use rollcall_shared::message::{Push, Upload};

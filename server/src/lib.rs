@@ -1,7 +1,7 @@
 //! Rollcall's server: the edges around the pure core of `rollcall-domain`.
 //!
-//! `main → app → {api, ingest, upkeep} → engine → {domain, store}`. Only the engine appends to the log; `api` and `ingest` never
-//! import each other, because operators and agents are different trust domains. Time comes from [`clock`] and randomness from
+//! `main → app → {api, foreign, ingest, upkeep} → engine → {domain, store}`. Only the engine appends to the log; `api`, `foreign`
+//! and `ingest` never import each other, because operators, other people's agents and ours are different trust domains. Time comes from [`clock`] and randomness from
 //! [`entropy`], nowhere else. HTTP status codes are chosen in `answer` alone.
 
 pub mod admin;
@@ -16,11 +16,13 @@ pub mod connections;
 pub mod data_directory;
 pub mod engine;
 pub mod entropy;
+pub mod foreign;
 pub mod ingest;
 pub mod inventory_format;
 pub mod listener;
 pub mod log;
 pub mod observability;
+pub mod rate_limit;
 pub mod refusals;
 pub mod store;
 #[cfg(test)]

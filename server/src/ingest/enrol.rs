@@ -4,7 +4,6 @@
 //! simultaneous uses of a token that is good for one, one succeeds. The answer is read back from the state, so that a retry
 //! is answered as the first request was. Unknown, expired, used up and withdrawn tokens take the same path to the same answer.
 
-use super::limit::RateLimit;
 use super::{body, request_id, with_type};
 use crate::answer::{self, ApiError, Code};
 use crate::ca::{AgentKey, Authority};
@@ -14,6 +13,7 @@ use crate::engine::{Engine, EngineError, Request as EngineRequest};
 use crate::entropy::Entropy;
 use crate::listener::ClientAddress;
 use crate::observability;
+use crate::rate_limit::RateLimit;
 use crate::refusals::Refusals;
 use crate::token;
 use axum::extract::{Request, State};
