@@ -86,7 +86,7 @@ pub enum Code {
 
 impl Code {
     /// All of them, in order.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 30] = [
         Self::UnknownParameter,
         Self::InvalidParameter,
         Self::MalformedJson,

@@ -22,6 +22,7 @@ mod gate;
 mod groups;
 mod identity;
 mod incidents;
+mod inventory;
 mod locks;
 mod manual;
 mod metrics;

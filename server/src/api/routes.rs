@@ -4,8 +4,8 @@
 
 use super::{
     Api, agents, alerts, attributes, audit, changes, cis, classes, contacts, dead_letters, events, feeds, gate, groups, identity,
-    incidents, locks, manual, metrics, parked, policy, probes, problems, relate, relations, reviews, rules, samples, sections, services,
-    software, sources, tokens,
+    incidents, inventory, locks, manual, metrics, parked, policy, probes, problems, relate, relations, reviews, rules, samples, sections,
+    services, software, sources, tokens,
 };
 use rollcall_domain::actor::Role;
 use utoipa_axum::router::OpenApiRouter;
@@ -111,6 +111,7 @@ route_list! {
     PATCH  "/api/v1/cis/{id}"                      Update Edit       cis::patch_ci;
     GET    "/api/v1/cis/{id}/sections"             List   Read       sections::list_sections;
     GET    "/api/v1/cis/{id}/sections/{name}"      List   Read       sections::get_section;
+    GET    "/api/v1/cis/{id}/inventory"            One    Read       inventory::get_inventory;
     GET    "/api/v1/cis/{id}/history"              List   Read       cis::list_ci_history;
     GET    "/api/v1/cis/{id}/relations"            List   Read       relations::list_ci_relations;
     GET    "/api/v1/cis/{id}/impact"               One    Read       relations::get_ci_impact;

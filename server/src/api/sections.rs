@@ -17,11 +17,29 @@ use rollcall_shared::{ContentHash, SectionName, Timestamp};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-/// Which contents of sections are wanted.
+/// Whose sections are wanted.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct SectionsQuery {
+    /// What this feed delivers; unless given what counts: the agent's word, else a feed's.
+    feed: Option<String>,
+    /// As they were at this moment (RFC 3339), what the agent reported; as they are now unless given.
+    #[param(value_type = Option<Time>)]
+    as_of: Option<Timestamp>,
+    /// Items of one page: 1 to 1000, 100 unless given.
+    limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// Which content of a section is wanted.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct SectionQuery {
+    /// What this feed delivers; unless given what counts: the agent's word, else a feed's.
+    feed: Option<String>,
     /// The content that held at this moment (RFC 3339); the current one unless given.
     #[param(value_type = Option<Time>)]
     as_of: Option<Timestamp>,
@@ -32,25 +50,39 @@ pub struct SectionQuery {
 }
 
 /// Lists the sections of a host with how their last collection went.
-#[utoipa::path(get, path = "/api/v1/cis/{id}/sections", tag = "cis", params(SectionQuery),
+#[utoipa::path(get, path = "/api/v1/cis/{id}/sections", tag = "cis", params(SectionsQuery),
     responses((status = 200, description = "A page.", body = Page<SectionState>)))]
 pub async fn list_sections(
     State(api): State<Api>,
     Named(id): Named<CiId>,
-    Parameters(query): Parameters<SectionQuery>,
+    Parameters(query): Parameters<SectionsQuery>,
     format: Format,
 ) -> Result<Response, ApiError> {
     let paging = Paging::<SectionName>::new("sections", query.limit, query.cursor.as_deref())?;
     if let Some(moment) = query.as_of {
         let then = past::ci_at(&api, id, moment).await?;
-        let sections = then.sections.range(paging.ascending()).map(|(name, state)| (*name, SectionState::new(*name, state)));
-        return Ok(format.list(&paging.page(sections)));
+        let sections = then.sections.range(paging.ascending());
+        return Ok(format.list(&paging.page(sections.map(|(name, state)| (*name, SectionState::new(*name, state, None))))));
     }
     let page = api.engine.read(|world| {
-        let sections = cis::find(world, id)?.sections.range(paging.ascending());
-        Ok::<_, ApiError>(paging.page(sections.map(|(name, state)| (*name, SectionState::new(*name, state)))))
+        let ci = cis::find(world, id)?;
+        let names = SectionName::ALL.iter().copied().filter(|name| paging.after.is_none_or(|after| *name > after));
+        let known = names.filter_map(|name| state_of(ci, name, query.feed.as_deref()).map(|(state, feed)| (name, state, feed)));
+        Ok::<_, ApiError>(paging.page(known.map(|(name, state, feed)| (name, SectionState::new(name, state, feed)))))
     })?;
     Ok(format.list(&page))
+}
+
+/// What is known of a section: of one feed, or what counts, with the feed that says it.
+fn state_of<'c>(ci: &'c ci::Ci, name: SectionName, feed: Option<&str>) -> Option<(&'c ci::SectionState, Option<&'c str>)> {
+    let of_feed = |feed: Option<&str>| {
+        let mut feeds = ci.feeds.iter().filter(|(known, _)| feed.is_none_or(|feed| *known == feed));
+        feeds.find_map(|(known, sections)| Some((sections.get(&name)?, Some(known.as_str()))))
+    };
+    match feed {
+        Some(feed) => of_feed(Some(feed)),
+        None => ci.sections.get(&name).map(|state| (state, None)).or_else(|| of_feed(None)),
+    }
 }
 
 /// Why there are no rows: either there were none at that time, or the last collection says why there are none now.
@@ -75,7 +107,8 @@ pub async fn get_section(
     let subject = format!("{name} of {id}");
     let paging = Paging::<u64>::new("rows", query.limit, query.cursor.as_deref())?;
     let (state, version) = api.engine.read(|world| {
-        let state = cis::find(world, id)?.sections.get(&name).ok_or_else(|| ApiError::not_found("section", &subject))?;
+        let known = state_of(cis::find(world, id)?, name, query.feed.as_deref());
+        let (state, _) = known.ok_or_else(|| ApiError::not_found("section", &subject))?;
         let version = version_at(state, query.as_of).ok_or_else(|| no_content(&subject, state, query.as_of))?;
         Ok::<_, ApiError>((state.clone(), version))
     })?;

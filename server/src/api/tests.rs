@@ -4,6 +4,7 @@ mod access;
 mod conventions;
 mod description;
 mod feed;
+mod foreign;
 mod identity;
 mod inventory;
 mod past;

@@ -264,7 +264,7 @@ async fn two_feeds_describe_one_machine_by_its_serial_number() {
     assert_eq!(scene.hosts(), 1);
     let sources: Vec<Source> = scene.server.server.engine.read(|world| {
         let host = world.cmdb.cis.values().next().unwrap();
-        host.attributes["serial"].proposals.iter().map(|proposal| proposal.source.clone()).collect()
+        host.attributes["serial"].proposals().iter().map(|proposal| proposal.source().clone()).collect()
     });
     assert_eq!(sources, [Source::Feed { name: "ocs".into() }, Source::Feed { name: "site".into() }]);
 }

@@ -264,11 +264,13 @@ pub struct SectionState {
     pub since: Time,
     /// Contents kept, the current one included.
     pub versions: u64,
+    /// The feed that delivered it; null for the host's agent.
+    pub feed: Option<String>,
 }
 
 impl SectionState {
     /// The view of a host's section.
-    pub fn new(name: rollcall_shared::SectionName, state: &domain::SectionState) -> Self {
+    pub fn new(name: rollcall_shared::SectionName, state: &domain::SectionState, feed: Option<&str>) -> Self {
         Self {
             name: name.into(),
             hash: state.hash.map(|hash| hash.to_string()),
@@ -276,6 +278,7 @@ impl SectionState {
             reason: state.reason.clone(),
             since: Time(state.since),
             versions: state.history.len() as u64,
+            feed: feed.map(str::to_owned),
         }
     }
 }
