@@ -13,7 +13,9 @@ Standard output is the secret and nothing else. It is stored as a hash: nobody c
 Give the agents the feed's name as user and the secret as password (realm rollcall):
   glpi-agent            --server https://HOST:8443/glpi --user glpi --password SECRET --ca-cert-file ca.crt
   fusioninventory-agent --server https://HOST:8443/plugins/fusioninventory/ --user NAME --password SECRET --ca-cert-file ca.crt
-  ocsinventory-agent    --server https://HOST:8443/ocsinventory --realm rollcall --user NAME --password SECRET --ca ca.crt";
+  ocsinventory-agent    --server https://HOST:8443/ocsinventory --realm rollcall --ca ca.crt \\
+                        --user $(printf NAME | base64) --password $(printf SECRET | base64)
+The last one wants name and secret in base64 from version 2.9 on, and as they are before.";
 
 pub(super) fn create(args: FeedArgs, out: &mut dyn Write) -> Result<(), Failure> {
     let config = load(&args.data)?;

@@ -62,6 +62,18 @@ impl Agent {
         Ok(())
     }
 
+    /// Starts it by a program that is given its command line, with a variable of the environment.
+    ///
+    /// # Errors
+    /// When it runs already or cannot be started.
+    pub fn run_by(&mut self, program: &Path, variable: Option<(&str, &Path)>) -> Result<()> {
+        ensure!(self.process.is_none(), "the agent runs already");
+        let log = self.state.with_extension("log");
+        let arguments = [text(&binaries().agent)?, "run", "--state", text(&self.state)?];
+        self.process = Some(Process::start_with(program, &arguments, &log, variable)?);
+        Ok(())
+    }
+
     /// Its process.
     ///
     /// # Errors

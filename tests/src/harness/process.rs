@@ -40,10 +40,19 @@ impl Process {
     /// # Errors
     /// When it cannot be started.
     pub fn start(program: &Path, arguments: &[&str], log: &Path) -> Result<Self> {
+        Self::start_with(program, arguments, log, None)
+    }
+
+    /// Starts a program with a variable in its environment.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start_with(program: &Path, arguments: &[&str], log: &Path, variable: Option<(&str, &Path)>) -> Result<Self> {
         let name = program.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let output = File::options().create(true).append(true).open(log).with_context(|| log.display().to_string())?;
         let child = Command::new(program)
             .args(arguments)
+            .envs(variable)
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
             .stderr(output)

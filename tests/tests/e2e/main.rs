@@ -8,6 +8,7 @@ mod breach;
 mod command_line;
 mod crash;
 mod first_minute;
+mod foreign_agents;
 mod load;
 mod outage;
 mod power;

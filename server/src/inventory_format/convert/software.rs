@@ -59,6 +59,9 @@ fn package(reading: &Reading<'_>, row: &Row, distribution: Option<&str>) -> supe
     let from = row.text("from").map_or_else(|| "unknown".to_owned(), |word| word.to_lowercase());
     let manager = MANAGERS.iter().find(|(word, _)| *word == from).map_or(from.as_str(), |(_, manager)| *manager);
     let architecture = row.text("arch").filter(|word| word != "(none)");
+    // Where several architectures may be installed, dpkg's own lists name the package with it.
+    let plain = architecture.as_ref().filter(|_| manager == "dpkg").and_then(|arch| name.strip_suffix(arch.as_str())?.strip_suffix(':'));
+    let name = plain.map(str::to_owned).unwrap_or(name);
     let purl = distribution.and_then(|distribution| purl(manager, distribution, &name, &version, architecture.as_deref()));
     Ok(Some(Package {
         manager: manager.to_owned(),

@@ -7,6 +7,9 @@ use rollcall_shared::Section;
 use rollcall_shared::section::{Disk, Filesystem, Volume};
 use std::collections::BTreeMap;
 
+/// Block devices of the kernel's own making.
+const NO_DISKS: [&str; 3] = ["loop", "ram", "zram"];
+
 pub(super) fn read(reading: &mut Reading<'_>) {
     if let Some(rows) = reading.rows("storages") {
         let table = Table::of(rows, disk);
@@ -26,8 +29,12 @@ fn disk(row: &Row) -> super::Read<Disk> {
     if kind.as_deref().is_some_and(|kind| kind.contains("cd") || kind.contains("dvd") || kind.contains("rom")) {
         return Ok(None);
     }
+    let name = needed(row.text_of(&["name", "model"]), "a disk without a name")?;
+    if NO_DISKS.iter().any(|prefix| name.strip_prefix(prefix).is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()))) {
+        return Ok(None);
+    }
     Ok(Some(Disk {
-        name: needed(row.text_of(&["name", "model"]), "a disk without a name")?,
+        name,
         model: row.text("model"),
         vendor: row.text("manufacturer"),
         serial: row.text_of(&["serial", "serialnumber"]),

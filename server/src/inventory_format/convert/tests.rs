@@ -212,8 +212,9 @@ fn the_oldest_form_is_understood() {
          <DESCRIPTION>x86_64/00-00-00 03:24:58</DESCRIPTION><MEMORY>24105</MEMORY><VMSYSTEM>Hyper-V</VMSYSTEM></HARDWARE>
          <BIOS><SSN>1519-7810-4472</SSN><TYPE>Desktop</TYPE></BIOS>
          <CONTROLLERS><MANUFACTURER>Red Hat, Inc. Virtio 1.0 memory balloon</MANUFACTURER><NAME>Host bridge [0600]</NAME><PCIID>1AF4:1045</PCIID><PCISLOT>00:01.0</PCISLOT><TYPE>rev 01</TYPE></CONTROLLERS>
+         <SOFTWARES><NAME>zlib1g:amd64</NAME><VERSION>1:1.2</VERSION><FROM>deb</FROM><ARCHITECTURE>amd64</ARCHITECTURE></SOFTWARES>
          <SOFTWARES><NAME>adduser</NAME><VERSION>3.134</VERSION><FROM>deb</FROM><ARCHITECTURE>all</ARCHITECTURE><INSTALLDATE>2025/04/20 00:00:00</INSTALLDATE></SOFTWARES>
-         <STORAGES></STORAGES><STORAGES><NAME>vda</NAME><DISKSIZE>274877.906944</DISKSIZE><TYPE>disk</TYPE></STORAGES>
+         <STORAGES></STORAGES><STORAGES><NAME>zram0</NAME><TYPE>disk</TYPE></STORAGES><STORAGES><NAME>vda</NAME><DISKSIZE>274877.906944</DISKSIZE><TYPE>disk</TYPE></STORAGES>
          <LOCAL_USERS><LOGIN>root</LOGIN></LOCAL_USERS><LOCAL_USERS><LOGIN>daemon</LOGIN><ID_USER>1</ID_USER><GID>1</GID></LOCAL_USERS><LOCAL_USERS><LOGIN>who</LOGIN></LOCAL_USERS>
          <NETWORKS><DESCRIPTION>eth0</DESCRIPTION><TYPE>ether</TYPE><STATUS>Up</STATUS><SPEED>1 Gbps</SPEED><MACADDR>02:FC:00:00:00:01</MACADDR></NETWORKS>",
     );
@@ -229,7 +230,9 @@ fn the_oldest_form_is_understood() {
         (device.class.as_deref(), device.class_name.as_deref(), device.device_id.as_deref(), device.revision.as_deref()),
         (Some("0600"), Some("Host bridge"), Some("1045"), Some("01"))
     );
-    let package = rows!(converted, Packages).remove(0);
+    let named: Vec<String> = rows!(converted, Packages).into_iter().map(|package| package.name).collect();
+    assert_eq!(named, ["zlib1g", "adduser"]);
+    let package = rows!(converted, Packages).remove(1);
     assert_eq!((package.manager.as_str(), package.purl.as_deref()), ("dpkg", Some("pkg:deb/debian/adduser@3.134?arch=all")));
     assert_eq!(rows!(converted, Disks).iter().map(|disk| disk.size_bytes).collect::<Vec<_>>(), [Some(274_877_906_944)]);
     assert_eq!(rows!(converted, Users).iter().map(|user| (user.uid, user.gid)).collect::<Vec<_>>(), [(0, None), (1, Some(1))]);

@@ -16,6 +16,9 @@ use std::time::Duration;
 /// Unchanged inventories are written down as seen at most this often: foreign agents report once a day unless told otherwise.
 const SEEN_EVERY: Duration = Duration::from_secs(3_600);
 
+/// Machines that one feed may name. Whoever holds its secret may make up names; the largest site has fewer machines.
+const FEED_MACHINES: usize = 200_000;
+
 /// An inventory with where it comes from.
 pub struct Delivery<'a> {
     /// Name of the feed.
@@ -44,6 +47,9 @@ pub fn deliver(world: &World, delivery: &Delivery<'_>, context: &mut Context<'_>
         return Err(Rejection::Conflict(reason));
     }
     let known = world.cmdb.natives.get(&(feed.to_owned(), key.to_owned())).copied();
+    if known.is_none() && machines(world, feed) >= FEED_MACHINES {
+        return Err(Rejection::Conflict(format!("feed {feed} names {FEED_MACHINES} machines already")));
+    }
     let (events, host) = match former_host(world, delivery, known) {
         Some((former, host)) => renamed(world, delivery, former, host, context)?,
         None => {
@@ -56,6 +62,12 @@ pub fn deliver(world: &World, delivery: &Delivery<'_>, context: &mut Context<'_>
     let note = host.filter(|_| is_new || (!events.is_empty() && Some(collected_at) != newest));
     let note = note.map(|ci| CiEvent::FeedDelivered { feed: feed.to_owned(), key: key.to_owned(), ci, collected_at });
     Ok(events.into_iter().chain(note.map(Event::Ci)).collect())
+}
+
+/// How many machines a feed names, counted as far as it matters.
+fn machines(world: &World, feed: &str) -> usize {
+    let of_feed = world.cmdb.natives.range((feed.to_owned(), String::new())..).take_while(|((name, _), _)| name == feed);
+    of_feed.take(FEED_MACHINES).count()
 }
 
 fn reporter(feed: &str, key: &str) -> Reporter {

@@ -170,3 +170,18 @@ fn a_feed_does_not_reclassify_what_an_agent_classified() {
     assert!(GLPI.host(&fleet).feeds["glpi"].contains_key(&SectionName::System));
     fleet.check();
 }
+
+#[test]
+fn a_feed_may_not_name_machines_without_end() {
+    let mut fleet = fleet(&[]);
+    GLPI.send(&mut fleet, [system(server(1))]).expect("taken");
+    let host = GLPI.id(&fleet);
+    for number in 0..200_000 {
+        fleet.world.cmdb.natives.insert(("glpi".into(), format!("made-up-{number}")), host);
+    }
+    let another = Foreign { key: "new-2026-11-25-10-00-00", ..GLPI };
+    assert!(matches!(another.send(&mut fleet, [system(server(2))]), Err(Rejection::Conflict(_))));
+    GLPI.send(&mut fleet, [system(server(1)), os("13")]).expect("known machines go on");
+    let other = Foreign { feed: "ocs", ..GLPI };
+    other.send(&mut fleet, [system(server(3))]).expect("and so do other feeds");
+}
