@@ -21,6 +21,7 @@ mod format;
 mod gate;
 mod groups;
 mod identity;
+mod imports;
 mod incidents;
 mod inventory;
 mod locks;
@@ -65,6 +66,9 @@ pub use page::LIMIT_MAX;
 /// Event streams open at once: each holds a connection and a batch of records.
 const EVENT_STREAMS: usize = 256;
 
+/// Files taken in at once: each holds its rows in memory.
+const IMPORTS: usize = 2;
+
 /// What join tokens tell agents of this server, and where secrets come from.
 #[derive(Clone)]
 pub struct Site {
@@ -85,6 +89,7 @@ struct Api {
     site: Arc<Site>,
     audited: Arc<gate::Audited>,
     streams: Arc<Semaphore>,
+    imports: Arc<Semaphore>,
 }
 
 /// Everything under `/api`, and the probes.
@@ -94,7 +99,8 @@ pub fn router(engine: Engine, site: Site) -> Router {
 
 impl Api {
     fn new(engine: Engine, site: Site) -> Self {
-        Self { engine, site: Arc::new(site), audited: Arc::default(), streams: Arc::new(Semaphore::new(EVENT_STREAMS)) }
+        let (streams, imports) = (Arc::new(Semaphore::new(EVENT_STREAMS)), Arc::new(Semaphore::new(IMPORTS)));
+        Self { engine, site: Arc::new(site), audited: Arc::default(), streams, imports }
     }
 }
 

@@ -23,7 +23,7 @@ mod writer;
 pub use content::{SectionCache, StoredContent};
 pub use deliver::{DeliveredSection, Delivery};
 pub use recovery::StartError;
-pub use terms::{Counters, EngineConfig, EngineError, Executed, Health, Request};
+pub use terms::{Counters, EngineConfig, EngineError, Executed, Health, ImportStep, ImportTaken, Request};
 
 use crate::clock::Clock;
 use crate::entropy::Entropy;
@@ -46,6 +46,9 @@ const JOBS: usize = 8_192;
 
 /// What a client that found the queue full should wait before it tries again; the edge adds jitter.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
+
+/// Times that a step of a file waits for room in the queue: a minute. Agents come first.
+const IMPORT_TRIES: u32 = 30;
 
 /// Hashes named as wanted in one reply; the rest comes with the next.
 const WANTED: usize = 256;
@@ -103,6 +106,8 @@ impl Shared {
 enum Job {
     /// A command of people.
     Execute(Box<Request>, oneshot::Sender<Result<writer::Written, EngineError>>),
+    /// A step of taking a file in.
+    Import(Box<ImportStep>, oneshot::Sender<Result<ImportTaken, EngineError>>),
     /// A push whose named content is all known.
     Push(Box<IncomingPush>, oneshot::Sender<Result<PushReply, EngineError>>),
     /// Content to store.
@@ -196,6 +201,27 @@ impl Engine {
         };
         let revision = records.last().map_or(0, |record| record.revision);
         Ok(Executed { revision, records, replayed: false })
+    }
+
+    /// Takes a step of a file in; durable on return. Others wait for no longer than one step takes.
+    ///
+    /// # Errors
+    /// See [`EngineError`]; nothing of the step has taken effect then.
+    pub async fn import(&self, step: ImportStep) -> Result<ImportTaken, EngineError> {
+        let (reply, answer) = oneshot::channel();
+        let mut job = Job::Import(Box::new(step), reply);
+        for _ in 0..IMPORT_TRIES {
+            if let Some(reason) = self.health().reason {
+                return Err(EngineError::Unavailable(reason));
+            }
+            match self.jobs.try_send(job) {
+                Ok(()) => return answer.await.unwrap_or_else(|_| Err(EngineError::Unavailable(DROPPED.into()))),
+                Err(TrySendError::Full(back)) => job = back,
+                Err(TrySendError::Disconnected(_)) => return Err(EngineError::Unavailable("the server is stopping".into())),
+            }
+            tokio::time::sleep(RETRY_AFTER).await;
+        }
+        Err(EngineError::Overloaded { retry_after: RETRY_AFTER })
     }
 
     /// Takes in a push; what the reply acknowledges is durable with all its effects.

@@ -6,6 +6,7 @@ use crate::catalogue::CatalogueCommand;
 use crate::ci::CiCommand;
 use crate::contact::ContactCommand;
 use crate::group::GroupCommand;
+use crate::import::ImportCommand;
 use crate::incident::IncidentCommand;
 use crate::problem::ProblemCommand;
 use crate::rule::RuleCommand;
@@ -24,6 +25,8 @@ pub enum Command {
     Contact(ContactCommand),
     /// On groups.
     Group(GroupCommand),
+    /// On files that people load.
+    Import(ImportCommand),
     /// On rules.
     Rule(RuleCommand),
     /// On incidents.

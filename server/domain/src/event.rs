@@ -8,6 +8,7 @@ use crate::catalogue::CatalogueEvent;
 use crate::ci::CiEvent;
 use crate::contact::ContactEvent;
 use crate::group::GroupEvent;
+use crate::import::ImportEvent;
 use crate::incident::IncidentEvent;
 use crate::problem::ProblemEvent;
 use crate::rule::RuleEvent;
@@ -29,6 +30,8 @@ pub enum Event {
     Contact(ContactEvent),
     /// To groups.
     Group(GroupEvent),
+    /// To files that people load.
+    Import(ImportEvent),
     /// To rules.
     Rule(RuleEvent),
     /// To alert instances.

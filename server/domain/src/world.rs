@@ -15,6 +15,7 @@ use crate::contact::{self, Contacts};
 use crate::context::{Content, Context};
 use crate::event::{Event, Record};
 use crate::group::{self, Groups};
+use crate::import::{self, Imports};
 use crate::incident::{self, Incidents};
 use crate::journal::JournalEntry;
 use crate::problem::{self, Problems};
@@ -47,6 +48,9 @@ pub struct World {
     /// Groups of configuration items.
     #[serde(default)]
     pub groups: Groups,
+    /// Files that people loaded.
+    #[serde(default)]
+    pub imports: Imports,
     /// Rules.
     pub rules: Rules,
     /// Alert instances.
@@ -79,6 +83,7 @@ impl World {
             Command::Attribute(command) => attribute::decide::command(self, command),
             Command::Contact(command) => contact::command(self, command, context),
             Command::Group(command) => group::command(self, command, context),
+            Command::Import(command) => import::command(self, command, context),
             Command::Rule(command) => rule::decide::command(self, command, context),
             Command::Incident(command) => incident::decide::command(self, command, context),
             Command::Problem(command) => problem::decide::command(self, command, context),
@@ -134,6 +139,7 @@ impl World {
     /// What the passing of time means: silence, missing series.
     pub fn tick(&mut self, context: &mut Context<'_>) -> Vec<Event> {
         let mut events = ci::upkeep::tick(self, context);
+        events.extend(import::tick(self, context));
         events.extend(observe::tick(self, context));
         events
     }
@@ -179,6 +185,7 @@ impl World {
             Event::Attribute(event) => self.attributes.apply(record, event),
             Event::Contact(event) => self.contacts.apply(record, event),
             Event::Group(event) => self.groups.apply(record, event),
+            Event::Import(event) => self.imports.apply(record, event),
             Event::Rule(event) => self.rules.apply(record, event),
             Event::Alert(event) => alert::machine::apply(&mut self.alerts, record, event),
             Event::Incident(event) => incident::fold::apply(self, record, event),

@@ -35,7 +35,7 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 /// What a reader who found no room should wait.
 const RETRY: Duration = Duration::from_secs(10);
 
-const SUBJECTS: [&str; 9] = ["trust", "ci", "attribute", "contact", "group", "rule", "alert", "incident", "problem"];
+const SUBJECTS: [&str; 10] = ["trust", "ci", "attribute", "contact", "group", "import", "rule", "alert", "incident", "problem"];
 
 /// From where, and of what.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -44,7 +44,7 @@ const SUBJECTS: [&str; 9] = ["trust", "ci", "attribute", "contact", "group", "ru
 pub struct EventQuery {
     /// Only events after this revision; 0 for all. A stream begins now unless this or `Last-Event-ID` is given.
     after: Option<u64>,
-    /// Only events about these, separated by commas: trust, ci, attribute, contact, group, rule, alert, incident, problem.
+    /// Only events about these, separated by commas: trust, ci, attribute, contact, group, import, rule, alert, incident, problem.
     #[param(example = "incident,problem")]
     subject: Option<String>,
     /// Lists only: items of one page, 1 to 1000, 100 unless given.
@@ -120,6 +120,7 @@ fn subject_of(event: &Happened) -> &'static str {
         Happened::Attribute(_) => "attribute",
         Happened::Contact(_) => "contact",
         Happened::Group(_) => "group",
+        Happened::Import(_) => "import",
     }
 }
 

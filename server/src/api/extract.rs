@@ -7,7 +7,7 @@ use axum::extract::{FromRequest, FromRequestParts, Query, RawPathParams, Request
 use axum::http::header;
 use axum::http::request::Parts;
 use rollcall_domain::ci::{self, Source};
-use rollcall_domain::id::{AlertId, CiId, ContactId, GroupId, IncidentId, ParkedId, ProblemId, RuleId, TaskId, TokenId};
+use rollcall_domain::id::{AlertId, CiId, ContactId, GroupId, ImportId, IncidentId, ParkedId, ProblemId, RuleId, TaskId, TokenId};
 use rollcall_domain::trust::feed::FeedName;
 use rollcall_shared::{AgentId, SectionName};
 use serde::de::DeserializeOwned;
@@ -40,6 +40,7 @@ path_names! {
     AlertId = "alert";
     ContactId = "contact";
     GroupId = "group";
+    ImportId = "import";
     IncidentId = "incident";
     ProblemId = "problem";
     TaskId = "review";

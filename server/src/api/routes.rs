@@ -3,7 +3,7 @@
 //! A handler that is not in this list is not reachable, and a route in it cannot be without an access rule.
 
 use super::{
-    Api, agents, alerts, attributes, audit, changes, cis, classes, contacts, dead_letters, events, feeds, gate, groups, identity,
+    Api, agents, alerts, attributes, audit, changes, cis, classes, contacts, dead_letters, events, feeds, gate, groups, identity, imports,
     incidents, inventory, locks, manual, metrics, parked, policy, probes, problems, relate, relations, reviews, rules, samples, sections,
     services, software, sources, tokens,
 };
@@ -161,6 +161,14 @@ route_list! {
     DELETE "/api/v1/parked/{id}"                   Delete Administer parked::delete_parked;
     GET    "/api/v1/policy"                        One    Read       policy::get_policy;
     PUT    "/api/v1/policy"                        Update Administer policy::put_policy;
+    GET    "/api/v1/imports"                       List   Read       imports::list_imports;
+    POST   "/api/v1/imports"                       Create Edit       imports::create_import;
+    GET    "/api/v1/imports/{id}"                  One    Read       imports::get_import;
+    GET    "/api/v1/imports/{id}/rows"             List   Read       imports::list_import_rows;
+    GET    "/api/v1/import_mappings"               List   Read       imports::mappings::list_mappings;
+    GET    "/api/v1/import_mappings/{id}"          One    Read       imports::mappings::get_mapping;
+    PUT    "/api/v1/import_mappings/{id}"          Update Edit       imports::mappings::put_mapping;
+    DELETE "/api/v1/import_mappings/{id}"          Delete Edit       imports::mappings::delete_mapping;
     GET    "/api/v1/software"                      List   Read       software::list_software;
     GET    "/api/v1/software/{id}/installations"   List   Read       software::list_installations;
     GET    "/api/v1/agents"                        List   Read       agents::list_agents;

@@ -6,6 +6,7 @@ mod description;
 mod feed;
 mod foreign;
 mod identity;
+mod imports;
 mod inventory;
 mod past;
 mod people;

@@ -10,6 +10,7 @@ pub mod class;
 pub mod dead_letter;
 pub mod drift;
 pub mod feed;
+pub mod import;
 pub mod incident;
 pub mod parked;
 pub mod people;

@@ -2,6 +2,7 @@
 
 use crate::log::LogError;
 use crate::store::StoreError;
+use rollcall_domain::import::{Run, Taken, Work};
 use rollcall_domain::{Actor, Command, Record, Rejection};
 use std::time::Duration;
 
@@ -33,6 +34,28 @@ pub struct Request {
     pub idempotency_key: Option<String>,
     /// What.
     pub command: Command,
+}
+
+/// One step of taking a file in. The run travels with it.
+#[derive(Debug)]
+pub struct ImportStep {
+    /// The run so far.
+    pub run: Run,
+    /// What to do.
+    pub work: Work,
+    /// Who loads the file, proven.
+    pub actor: Actor,
+    /// Id of the HTTP request that began it.
+    pub request_id: Option<String>,
+}
+
+/// What came of a step: durable, its events taken out.
+#[derive(Debug)]
+pub struct ImportTaken {
+    /// The run with its new claims.
+    pub run: Run,
+    /// Rows that wait, and whether all is swept.
+    pub taken: Taken,
 }
 
 /// What came of a command.

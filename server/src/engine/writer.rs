@@ -1,13 +1,13 @@
 //! The writer: takes jobs one by one, decides, applies, and hands what must become durable to the committer.
 
 use super::committer::{Batch, Reply};
-use super::{EngineError, IncomingPush, Job, Request, Shared, recovery};
+use super::{EngineError, ImportStep, ImportTaken, IncomingPush, Job, Request, Shared, recovery};
 use crate::entropy::Entropy;
 use crate::log::{self, Head};
 use rollcall_domain::journal::{JournalEntry, Sign};
 use rollcall_domain::rule::{RuleEvent, stock};
 use rollcall_domain::trust::session::Turned;
-use rollcall_domain::{Actor, Context, Event, IdSource, Record, World, alert, trust};
+use rollcall_domain::{Actor, Context, Event, IdSource, Record, World, alert, import, trust};
 use rollcall_shared::message::{Message, Payload, Push, PushReply, UploadReply};
 use rollcall_shared::{AgentId, ContentHash, Timestamp};
 use std::collections::VecDeque;
@@ -179,6 +179,10 @@ impl Writer {
                 let outcome = self.execute(&request);
                 self.reply(outcome, reply);
             }
+            Job::Import(step, reply) => {
+                let outcome = Ok(self.import(*step));
+                self.reply(outcome, reply);
+            }
             Job::Push(push, reply) => {
                 let outcome = self.push(*push);
                 self.reply(outcome, reply);
@@ -224,6 +228,17 @@ impl Writer {
         self.record(&mut world, events, &cause, now);
         let last = world.revision;
         Ok(if last < first { Written::Nothing { revision: last } } else { Written::New { first, last } })
+    }
+
+    fn import(&mut self, step: ImportStep) -> ImportTaken {
+        let ImportStep { mut run, work, actor, request_id } = step;
+        let shared = Arc::clone(&self.shared);
+        let mut world = lock(&shared);
+        let now = shared.clock.now();
+        let mut taken = self.with_context(actor.clone(), now, |context| import::take(&world, &mut run, &work, context));
+        let events = std::mem::take(&mut taken.events);
+        self.record(&mut world, events, &Cause { actor, request_id, idempotency_key: None }, now);
+        ImportTaken { run, taken }
     }
 
     fn push(&mut self, incoming: IncomingPush) -> Result<PushReply, EngineError> {

@@ -3,7 +3,7 @@
 //! Nothing here changes state or loses a source's word: every proposal is kept, and one visible function,
 //! [`reconcile::Weighing`], says which one counts.
 
-mod assert;
+pub mod assert;
 mod attributes;
 mod certificates;
 pub(crate) mod components;

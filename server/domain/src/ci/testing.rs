@@ -191,7 +191,7 @@ impl Fleet {
         collected: impl IntoIterator<Item = impl Into<Collected>>,
     ) -> Result<Vec<CiEvent>, Rejection> {
         let report = Box::new(self.prepare(collected));
-        self.command(feed, CiCommand::Deliver { feed: feed.into(), key: key.into(), report })
+        self.command(feed, CiCommand::Deliver { feed: feed.into(), key: key.into(), former: None, report })
     }
 
     /// Lets time pass up to now plus `seconds`; the events that this caused at the end of it.
@@ -203,7 +203,7 @@ impl Fleet {
         ci_events(events)
     }
 
-    fn append(&mut self, actor: Actor, events: Vec<Event>) {
+    pub fn append(&mut self, actor: Actor, events: Vec<Event>) {
         for event in events {
             let revision = self.world.revision + 1;
             let record = Record { revision, at: self.now, actor: actor.clone(), request_id: None, idempotency_key: None, event };

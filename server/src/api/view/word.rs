@@ -1,6 +1,6 @@
 //! Closed sets of words: the domain's enumerations with their names in JSON, queries and the API's description.
 
-use rollcall_domain::{alert, ci, contact, incident, problem, rule, trust};
+use rollcall_domain::{alert, ci, contact, import, incident, problem, rule, trust};
 use rollcall_shared::{enrol, message, section};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -73,6 +73,10 @@ words! {
         = ["up" "down"];
     ContactKind(contact::ContactKind) "What a contact is."
         = ["person" "team"];
+    RowOutcome(import::Outcome) "What came of a row of a file; missing is a record that is not in the file any more."
+        = ["inserted" "updated" "unchanged" "refused" "missing"];
+    ImportState(import::State) "Where a file is that is taken in."
+        = ["running" "finished" "interrupted"];
     AgentStatus(enrol::AgentStatus) "Whether the server takes data from an agent."
         = ["pending" "approved" "revoked" "suspended"];
     Side(message::Side) "Which side of a line is bad."

@@ -86,7 +86,9 @@ fn attributes_of(world: &World, new: &NewCi, name: &str) -> Result<BTreeMap<Stri
     Ok(typed)
 }
 
-fn is_host_name(name: &str) -> bool {
+/// Whether a name can be that of a machine.
+#[must_use]
+pub fn is_host_name(name: &str) -> bool {
     normalise::hostname(name).is_some() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))
 }
 

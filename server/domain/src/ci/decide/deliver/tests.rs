@@ -53,8 +53,8 @@ fn a_feed_and_an_agent_describe_one_host_and_both_are_seen() {
     GLPI.send(&mut fleet, [system(server(1)), os("12")]).expect("taken");
     assert_eq!(GLPI.id(&fleet), fleet.id_of(1));
     let version = &GLPI.host(&fleet).attributes["os_version"];
-    assert!(version.proposals.iter().any(|proposal| proposal.source == source("glpi")));
-    assert!(matches!(version.source, Source::Agent { .. }), "the certificate counts more: {version:?}");
+    assert!(version.proposals().iter().any(|proposal| *proposal.source() == source("glpi")));
+    assert!(matches!(version.source(), Source::Agent { .. }), "the certificate counts more: {version:?}");
     fleet.check();
 }
 
