@@ -4,10 +4,12 @@
 //! there are, in which shape and for which roles, is one list in `routes`; statuses are chosen in [`crate::answer`].
 //! Agents speak to another router on another listener: this module and that one never import each other.
 
+mod advisories;
 mod agents;
 mod alerts;
 mod attributes;
 mod audit;
+mod bills;
 mod caller;
 mod changes;
 mod cis;
@@ -21,6 +23,7 @@ mod format;
 mod gate;
 mod groups;
 mod identity;
+mod import;
 mod imports;
 mod incidents;
 mod inventory;
@@ -43,6 +46,7 @@ mod samples;
 mod sections;
 mod services;
 mod software;
+mod software_rules;
 mod sources;
 mod tokens;
 mod view;

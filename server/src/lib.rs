@@ -8,6 +8,7 @@ pub mod admin;
 pub mod answer;
 pub mod api;
 pub mod app;
+pub mod bill;
 pub mod ca;
 pub mod cli;
 pub mod clock;

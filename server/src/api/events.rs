@@ -35,7 +35,8 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 /// What a reader who found no room should wait.
 const RETRY: Duration = Duration::from_secs(10);
 
-const SUBJECTS: [&str; 10] = ["trust", "ci", "attribute", "contact", "group", "import", "rule", "alert", "incident", "problem"];
+const SUBJECTS: [&str; 12] =
+    ["trust", "ci", "attribute", "catalogue", "advisory", "contact", "group", "import", "rule", "alert", "incident", "problem"];
 
 /// From where, and of what.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -44,7 +45,8 @@ const SUBJECTS: [&str; 10] = ["trust", "ci", "attribute", "contact", "group", "i
 pub struct EventQuery {
     /// Only events after this revision; 0 for all. A stream begins now unless this or `Last-Event-ID` is given.
     after: Option<u64>,
-    /// Only events about these, separated by commas: trust, ci, attribute, contact, group, import, rule, alert, incident, problem.
+    /// Only events about these, separated by commas: trust, ci, attribute, catalogue, advisory, contact, group, import, rule, alert,
+    /// incident, problem.
     #[param(example = "incident,problem")]
     subject: Option<String>,
     /// Lists only: items of one page, 1 to 1000, 100 unless given.

@@ -6,8 +6,11 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequest, FromRequestParts, Query, RawPathParams, Request};
 use axum::http::header;
 use axum::http::request::Parts;
+use rollcall_domain::advisory::AdvisoryId;
 use rollcall_domain::ci::{self, Source};
-use rollcall_domain::id::{AlertId, CiId, ContactId, GroupId, ImportId, IncidentId, ParkedId, ProblemId, RuleId, TaskId, TokenId};
+use rollcall_domain::id::{
+    AlertId, CiId, ContactId, GroupId, ImportId, IncidentId, ParkedId, ProblemId, RuleId, SoftwareRuleId, TaskId, TokenId,
+};
 use rollcall_domain::trust::feed::FeedName;
 use rollcall_shared::{AgentId, SectionName};
 use serde::de::DeserializeOwned;
@@ -37,6 +40,8 @@ path_names! {
     CiId = "configuration item";
     AgentId = "agent";
     RuleId = "rule";
+    SoftwareRuleId = "software rule";
+    AdvisoryId = "advisory";
     AlertId = "alert";
     ContactId = "contact";
     GroupId = "group";

@@ -53,6 +53,8 @@ const TAGS: &[(&str, &str)] = &[
     ("groups", "Groups of configuration items."),
     ("imports", "Files that people load: each row one thing, taken in on its own."),
     ("software", "Software products and where they are installed."),
+    ("software", "Software products: what they are, who may use them, where they are installed; bills of materials."),
+    ("advisories", "What is known to be wrong with software, and on which hosts."),
     ("agents", "The programs on the hosts."),
     ("rules", "When a measured value is a matter for people."),
     ("alerts", "One rule on one configuration item."),

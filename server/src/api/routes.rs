@@ -3,9 +3,9 @@
 //! A handler that is not in this list is not reachable, and a route in it cannot be without an access rule.
 
 use super::{
-    Api, agents, alerts, attributes, audit, changes, cis, classes, contacts, dead_letters, events, feeds, gate, groups, identity, imports,
-    incidents, inventory, locks, manual, metrics, parked, policy, probes, problems, relate, relations, reviews, rules, samples, sections,
-    services, software, sources, tokens,
+    Api, advisories, agents, alerts, attributes, audit, bills, changes, cis, classes, contacts, dead_letters, events, feeds, gate, groups,
+    identity, imports, incidents, inventory, locks, manual, metrics, parked, policy, probes, problems, relate, relations, reviews, rules,
+    samples, sections, services, software, software_rules, sources, tokens,
 };
 use rollcall_domain::actor::Role;
 use utoipa_axum::router::OpenApiRouter;
@@ -169,8 +169,25 @@ route_list! {
     GET    "/api/v1/import_mappings/{id}"          One    Read       imports::mappings::get_mapping;
     PUT    "/api/v1/import_mappings/{id}"          Update Edit       imports::mappings::put_mapping;
     DELETE "/api/v1/import_mappings/{id}"          Delete Edit       imports::mappings::delete_mapping;
+    GET    "/api/v1/cis/{id}/advisories"           List   Read       advisories::list_ci_advisories;
+    GET    "/api/v1/cis/{id}/sbom"                 One    Read       bills::get_ci_bill;
     GET    "/api/v1/software"                      List   Read       software::list_software;
+    GET    "/api/v1/software/sbom"                 One    Read       bills::get_bill;
+    GET    "/api/v1/software/rules"                List   Read       software_rules::list_software_rules;
+    POST   "/api/v1/software/rules"                Create Edit       software_rules::create_software_rule;
+    GET    "/api/v1/software/rules/{id}"           One    Read       software_rules::get_software_rule;
+    PUT    "/api/v1/software/rules/{id}"           Update Edit       software_rules::put_software_rule;
+    DELETE "/api/v1/software/rules/{id}"           Delete Edit       software_rules::delete_software_rule;
+    GET    "/api/v1/software/end-of-life"          List   Read       software_rules::list_end_of_life;
+    POST   "/api/v1/software/end-of-life/import"   Act    Edit       software_rules::import_end_of_life;
+    GET    "/api/v1/software/{id}"                 One    Read       software::get_software;
+    PATCH  "/api/v1/software/{id}"                 Update Edit       software::patch_software;
+    GET    "/api/v1/software/{id}/versions"        List   Read       software::list_versions;
     GET    "/api/v1/software/{id}/installations"   List   Read       software::list_installations;
+    GET    "/api/v1/advisories"                    List   Read       advisories::list_advisories;
+    POST   "/api/v1/advisories/import"             Act    Edit       advisories::import_advisories;
+    GET    "/api/v1/advisories/{id}"               One    Read       advisories::get_advisory;
+    GET    "/api/v1/advisories/{id}/affected"      List   Read       advisories::list_affected;
     GET    "/api/v1/agents"                        List   Read       agents::list_agents;
     GET    "/api/v1/agents/{id}"                   One    Read       agents::get_agent;
     POST   "/api/v1/agents/{id}/approve"           Act    Administer agents::approve_agent;

@@ -12,6 +12,7 @@ mod past;
 mod people;
 mod provenance;
 mod resources;
+mod software;
 
 use super::{Api, Site, route};
 use crate::clock::ManualClock;

@@ -2,6 +2,7 @@
 //!
 //! Secrets have no view: neither hashes nor keys of credentials are ever shown.
 
+pub mod advisory;
 pub mod agent;
 pub mod alert;
 pub mod change;
@@ -21,6 +22,7 @@ pub mod relation;
 pub mod review;
 pub mod rule;
 pub mod sample;
+pub mod software;
 pub mod source;
 pub mod token;
 pub mod word;

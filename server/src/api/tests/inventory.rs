@@ -20,7 +20,7 @@ pub(super) struct Host {
 }
 
 impl Host {
-    async fn enrolled() -> Self {
+    pub(super) async fn enrolled() -> Self {
         let fixture = Fixture::new().await;
         let made = fixture.post("/api/v1/tokens", r#"{"kind": "join"}"#).await.ok().json();
         let secret_hash = token::hash_of(&token::read_join_token(made["secret"].as_str().unwrap()).unwrap().secret);

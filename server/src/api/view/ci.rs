@@ -377,39 +377,3 @@ impl From<&domain::identify::Identification> for DryRun {
         }
     }
 }
-
-/// A software product.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct Product {
-    /// Its id for ever.
-    #[schema(example = "sw_00000000000000000000000001")]
-    pub id: String,
-    /// Package name.
-    pub name: String,
-    /// Package URL without version.
-    pub key: Option<String>,
-    /// Hosts that have it, in whatever version.
-    pub hosts: u64,
-    /// When it was first seen on any host.
-    pub created_at: Time,
-}
-
-impl Product {
-    /// The view of a product with what is installed now.
-    pub fn new(world: &World, ci: &domain::Ci) -> Self {
-        let hosts = world.cmdb.software.host_count(ci.id);
-        Self { id: ci.id.to_string(), name: ci.name.clone(), key: ci.key.clone(), hosts, created_at: Time(ci.created_at) }
-    }
-}
-
-/// A product on a host.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct Installation {
-    /// The host.
-    #[schema(example = "host_00000000000000000000000001")]
-    pub ci: String,
-    /// What people call it.
-    pub name: Option<String>,
-    /// Installed version.
-    pub version: String,
-}

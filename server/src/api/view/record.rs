@@ -18,7 +18,7 @@ pub struct Record {
     pub revision: u64,
     /// When it was decided, by the server's clock.
     pub at: Time,
-    /// What it is about: `trust`, `ci`, `attribute`, `contact`, `group`, `import`, `rule`, `alert`, `incident` or `problem`.
+    /// What it is about: `trust`, `ci`, `attribute`, `catalogue`, `advisory`, `contact`, `group`, `import`, `rule`, `alert`, `incident` or `problem`.
     #[schema(example = "incident")]
     pub subject: String,
     /// What happened.

@@ -1,6 +1,7 @@
 //! Closed sets of words: the domain's enumerations with their names in JSON, queries and the API's description.
 
-use rollcall_domain::{alert, ci, contact, import, incident, problem, rule, trust};
+use crate::bill::Form;
+use rollcall_domain::{advisory, alert, catalogue, ci, contact, import, incident, problem, rule, trust};
 use rollcall_shared::{enrol, message, section};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -107,6 +108,12 @@ words! {
         = ["allow" "park" "refuse"];
     FeedKind(trust::feed::FeedKind) "Whose agents deliver by a feed."
         = ["glpi" "ocs" "fusioninventory"];
+    Category(catalogue::Category) "Whether a software product may be used."
+        = ["approved" "denied" "unclassified"];
+    Rating(advisory::Rating) "How bad an advisory is."
+        = ["none" "low" "medium" "high" "critical"];
+    BillForm(Form) "A form of software bill of materials: CycloneDX 1.6 or SPDX 2.3."
+        = ["cyclonedx" "spdx"];
     Role(rollcall_domain::actor::Role) "What a principal may do."
         = ["viewer" "operator" "asset_manager" "auditor" "admin"];
 }
