@@ -10,7 +10,7 @@ use super::components::{Component, Parts};
 use crate::IdSource;
 use crate::ci::identify::{Doubt, Fingerprint};
 use crate::ci::normalise::{Mac, Uuid, folded, text};
-use crate::ci::{AttributeChange, AttributeValue, Ci, CiEvent, Class, Lifecycle, Source};
+use crate::ci::{AttributeChange, AttributeValue, Ci, CiEvent, Class, Lifecycle, RelationKind, Source};
 use crate::id::CiId;
 use rollcall_shared::SectionName;
 use rollcall_shared::section::VirtualMachine;
@@ -48,12 +48,19 @@ impl Parts<'_> {
                 guests.doubts.push(Doubt { cis, reason: reason.into() });
             }
             let id = match matching.first() {
+                Some(known) if self.is_left_over(known, row) => continue,
                 Some(known) => self.follow(known, row, &mut guests.events),
                 None => self.appear(row, key, ids, &mut guests.events),
             };
             guests.ids.insert(id);
         }
         guests
+    }
+
+    /// What stays behind where a machine moved away from, or stands by where it may move to, does not run here.
+    fn is_left_over(&self, known: &Ci, row: &VirtualMachine) -> bool {
+        let mut runs_on = self.cmdb.links.from(known.id).filter(|relation| relation.kind == RelationKind::RunsOn);
+        row.state.as_deref() != Some("running") && runs_on.any(|relation| relation.to != self.host)
     }
 
     /// The UUID names a machine wherever it runs; any other id only on its hypervisor.

@@ -103,3 +103,23 @@ fn a_machine_with_an_agent_of_its_own_is_missed_by_that_alone() {
     assert_eq!(fleet.host_of(2).attributes["assigned_cpus"].value(), &crate::ci::AttributeValue::Integer(2));
     fleet.check();
 }
+
+#[test]
+fn a_definition_that_stays_behind_runs_nothing() {
+    let mut fleet = Fleet::with_agents([1, 2]);
+    let row = format!("{UUID} web");
+    let hosted = |state: &str| {
+        let Section::VirtualMachines(mut rows) = guests(&[&row]) else { unreachable!() };
+        rows[0].state = Some(state.into());
+        Section::VirtualMachines(rows)
+    };
+    fleet.report(1, [system(server(1)), hosted("running")]);
+    fleet.report(2, [system(server(2)), hosted("shut_off")]);
+    assert_eq!(fleet.links(RelationKind::RunsOn), ["web -> srv1"]);
+    // It moves: first it runs there, then what is left here is only a definition.
+    fleet.report(2, [system(server(2)), hosted("running")]);
+    fleet.report(1, [system(server(1)), hosted("shut_off")]);
+    assert_eq!(fleet.links(RelationKind::RunsOn), ["web -> srv2"]);
+    assert_eq!(fleet.named("web").observed_text("power_state"), Some("running"));
+    fleet.check();
+}
