@@ -88,7 +88,8 @@ impl Family {
     }
 }
 
-/// A configuration item.
+/// A configuration item. Packed: millions of them are in indexes, and alignment would make 17 bytes 32.
+#[repr(Rust, packed)]
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CiId {
     /// Decides the prefix.

@@ -45,14 +45,17 @@ impl Change {
 /// Kind and both ends.
 type Key = (CiId, RelationKind, CiId);
 
+/// The least id.
+const LEAST: CiId = CiId { family: crate::id::Family::Host, bits: 0 };
+
 /// All of them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(into = "Vec<Relation>", from = "Vec<Relation>")]
 pub struct Links {
     /// By from, kind and to: what each source tells, in order of the sources.
     by_from: BTreeMap<Key, Vec<Relation>>,
-    /// The same keys, by to.
-    by_to: BTreeMap<CiId, BTreeSet<Key>>,
+    /// The same keys from the other end: to, from and kind. Flat, as most ends have one relation.
+    by_to: BTreeSet<(CiId, CiId, RelationKind)>,
 }
 
 impl Links {
@@ -71,13 +74,14 @@ impl Links {
 
     /// Relations that begin at a CI, in order of kind and other side.
     pub fn from(&self, id: CiId) -> impl Iterator<Item = &Relation> {
-        let first = (id, RelationKind::Contains, CiId { family: crate::id::Family::Host, bits: 0 });
+        let first = (id, RelationKind::Contains, LEAST);
         self.by_from.range(first..).take_while(move |((from, _, _), _)| *from == id).flat_map(|(_, told)| told)
     }
 
     /// Relations that end at a CI, in order of other side and kind.
     pub fn to(&self, id: CiId) -> impl Iterator<Item = &Relation> {
-        self.by_to.get(&id).into_iter().flatten().filter_map(|key| self.by_from.get(key)).flatten()
+        let keys = self.by_to.range((id, LEAST, RelationKind::Contains)..).take_while(move |(to, ..)| *to == id);
+        keys.filter_map(|&(to, from, kind)| self.by_from.get(&(from, kind, to))).flatten()
     }
 
     /// What each source tells of one relation.
@@ -88,8 +92,7 @@ impl Links {
 
     /// What all sources tell of each relation, in order of from, kind and to; those that begin at `first` or later.
     pub fn beginning_at(&self, first: Option<CiId>) -> impl Iterator<Item = &[Relation]> {
-        let least = CiId { family: crate::id::Family::Host, bits: 0 };
-        let first = (first.unwrap_or(least), RelationKind::Contains, least);
+        let first = (first.unwrap_or(LEAST), RelationKind::Contains, LEAST);
         self.by_from.range(first..).map(|(_, told)| told.as_slice())
     }
 
@@ -100,7 +103,8 @@ impl Links {
 
     fn set(&mut self, relation: Relation) {
         let key = (relation.from, relation.kind, relation.to);
-        let told = self.by_from.entry(key).or_default();
+        // Nearly every relation has one source for good: no room for more.
+        let told = self.by_from.entry(key).or_insert_with(|| Vec::with_capacity(1));
         match told.binary_search_by(|known| known.source.cmp(&relation.source)) {
             Ok(known) => {
                 let first_seen = told[known].first_seen.min(relation.first_seen);
@@ -108,7 +112,7 @@ impl Links {
             }
             Err(place) => told.insert(place, relation),
         }
-        self.by_to.entry(key.2).or_default().insert(key);
+        self.by_to.insert((key.2, key.0, key.1));
     }
 
     fn remove(&mut self, key: Key, source: &Source) {
@@ -118,12 +122,7 @@ impl Links {
             return;
         }
         self.by_from.remove(&key);
-        if let Some(keys) = self.by_to.get_mut(&key.2) {
-            keys.remove(&key);
-            if keys.is_empty() {
-                self.by_to.remove(&key.2);
-            }
-        }
+        self.by_to.remove(&(key.2, key.0, key.1));
     }
 }
 
