@@ -98,10 +98,11 @@ impl SoftwareIndex {
     }
 
     /// Sets a host's packages.
-    pub fn set(&mut self, host: CiId, contents: Contents, mut packages: Vec<Installed>) {
+    pub fn set(&mut self, host: CiId, contents: Contents, packages: Vec<Installed>) {
         if self.set_known(host, contents) {
             return;
         }
+        let mut packages: Vec<&Installed> = packages.iter().collect();
         packages.sort_unstable();
         // Of rows that differ in their details alone the first counts.
         packages.dedup_by(|next, kept| next.product == kept.product && next.version == kept.version);
@@ -185,23 +186,23 @@ impl SoftwareIndex {
         }
     }
 
-    fn number(&mut self, installed: Installed) -> u32 {
+    fn number(&mut self, installed: &Installed) -> u32 {
         let Installed { product, version, details } = installed;
-        let known = self.products.get(&product).and_then(|versions| versions.get(&version));
-        let same = |&&number: &&u32| self.images.pair(number).is_some_and(|pair| *pair.details == details);
+        let known = self.products.get(product).and_then(|versions| versions.get(version));
+        let same = |&&number: &&u32| self.images.pair(number).is_some_and(|pair| *pair.details == *details);
         if let Some(&number) = known.and_then(|numbers| numbers.iter().find(same)) {
             return number;
         }
-        let details = match self.details.get(&details) {
+        let details = match self.details.get(details) {
             Some(known) => Arc::clone(known),
             None => {
-                let details = Arc::new(details);
+                let details = Arc::new(details.clone());
                 self.details.insert(Arc::clone(&details));
                 details
             }
         };
-        let number = self.images.new_pair(Pair::new(product, version.clone(), details));
-        let numbers = self.products.entry(product).or_default().entry(version).or_default();
+        let number = self.images.new_pair(Pair::new(*product, version.clone(), details));
+        let numbers = self.products.entry(*product).or_default().entry(version.clone()).or_default();
         numbers.reserve_exact(1);
         numbers.push(number);
         self.changed.push(number);

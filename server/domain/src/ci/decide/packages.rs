@@ -14,10 +14,13 @@ pub const SOFTWARE_CHANGES: usize = 5_000;
 /// Products in one event, so that no record of the log is larger than stores like.
 const PRODUCTS_PER_EVENT: usize = 250;
 
-/// Products of a list that no host had before, as events; and the ids of those that are new.
-pub fn discover(cmdb: &Cmdb, packages: &[Package], ids: &mut dyn IdSource) -> (Vec<CiEvent>, BTreeMap<String, CiId>) {
+/// Products of a list that no host had before, as events; and the ids of those that are new. Rows that the host had `before` were
+/// discovered then.
+pub fn discover(cmdb: &Cmdb, before: &[Package], packages: &[Package], ids: &mut dyn IdSource) -> (Vec<CiEvent>, BTreeMap<String, CiId>) {
     let mut fresh: BTreeMap<String, &Package> = BTreeMap::new();
-    for package in packages.iter().take(PACKAGES_PER_HOST) {
+    // Of a longer list some rows were left out.
+    let before = if before.len() <= PACKAGES_PER_HOST { before } else { &[] };
+    for package in only_in(&packages[..packages.len().min(PACKAGES_PER_HOST)], before) {
         let key = (Class::SoftwareProduct, software::product_key(package));
         if !cmdb.keys.contains_key(&key) {
             fresh.entry(key.1).or_insert(package);
@@ -36,10 +39,10 @@ pub fn discover(cmdb: &Cmdb, packages: &[Package], ids: &mut dyn IdSource) -> (V
 /// keys), the last one that went was replaced by the last one that came; the others were removed or installed.
 pub fn changes(cmdb: &Cmdb, fresh: &BTreeMap<String, CiId>, before: &[Package], after: &[Package]) -> Vec<PackageChange> {
     let mut groups: BTreeMap<SamePackage<'_>, Sides<'_>> = BTreeMap::new();
-    for row in before.iter().filter(|row| after.binary_search(row).is_err()) {
+    for row in only_in(before, after) {
         groups.entry(same_package(row)).or_default().gone.push(row);
     }
-    for row in after.iter().filter(|row| before.binary_search(row).is_err()) {
+    for row in only_in(after, before) {
         groups.entry(same_package(row)).or_default().come.push(row);
     }
     let product = |row: &Package| {
@@ -59,6 +62,15 @@ pub fn changes(cmdb: &Cmdb, fresh: &BTreeMap<String, CiId>, before: &[Package], 
     }
     found.truncate(SOFTWARE_CHANGES);
     found
+}
+
+/// Rows that `others` lacks. Both are in the order that sections have, so one pass over both is enough.
+fn only_in<'a>(rows: &'a [Package], others: &'a [Package]) -> impl Iterator<Item = &'a Package> {
+    let mut others = others.iter().peekable();
+    rows.iter().filter(move |row| {
+        while others.next_if(|other| other < row).is_some() {}
+        others.peek() != Some(row)
+    })
 }
 
 fn kind(manager: &str, before: Option<&str>, after: Option<&str>) -> PackageChangeKind {

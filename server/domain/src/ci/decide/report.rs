@@ -324,9 +324,13 @@ impl<'a> Taking<'a> {
         }
         let mut software = None;
         if let Some(Section::Packages(rows)) = section {
-            let (events, fresh) = packages::discover(&self.world.cmdb, rows, context.ids);
+            let before = match base.as_deref() {
+                Some(Section::Packages(before)) => Some(before),
+                _ => None,
+            };
+            let (events, fresh) = packages::discover(&self.world.cmdb, before.map_or(&[], Vec::as_slice), rows, context.ids);
             self.events.extend(events);
-            if let Some(Section::Packages(before)) = base.as_deref() {
+            if let Some(before) = before {
                 let mut changes = packages::changes(&self.world.cmdb, &fresh, before, rows);
                 // What a partial list lacks is unknown.
                 changes.retain(|change| change.after.is_some() || entry.outcome == Outcome::Complete);

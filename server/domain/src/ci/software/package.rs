@@ -56,15 +56,27 @@ impl Details {
     /// Those of a row.
     #[must_use]
     pub fn of(package: &Package) -> Self {
-        let short = |raw: &Option<String>| -> Option<Box<str>> { Some(cut(&text(raw.as_deref()?)?, TEXT_BYTES).into()) };
+        let other = |raw: &Option<String>, than: &str| short(raw.as_deref().filter(|raw| *raw != than)?);
+        let said = |raw: &Option<String>| short(raw.as_deref()?);
         Self {
-            source: short(&package.source).filter(|source| **source != *package.name),
-            source_version: short(&package.source_version).filter(|version| **version != *package.version),
-            vendor: short(&package.vendor),
-            licence: short(&package.licence),
-            origin: short(&package.origin),
+            source: other(&package.source, &package.name),
+            source_version: other(&package.source_version, &package.version),
+            vendor: said(&package.vendor),
+            licence: said(&package.licence),
+            origin: said(&package.origin),
         }
     }
+}
+
+/// A text as the index keeps it. Nearly all are regular already, and a host has thousands: those are only copied.
+fn short(raw: &str) -> Option<Box<str>> {
+    let is_regular = !raw.is_empty()
+        && raw.len() <= TEXT_BYTES
+        && raw.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
+        && !raw.starts_with(' ')
+        && !raw.ends_with(' ')
+        && !raw.contains("  ");
+    if is_regular { Some(raw.into()) } else { Some(cut(&text(raw)?, TEXT_BYTES).into()) }
 }
 
 /// One package as the index takes it in.

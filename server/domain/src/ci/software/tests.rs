@@ -127,6 +127,12 @@ fn what_a_package_says_of_itself_is_kept_where_it_says_more_than_its_name() {
     };
     let expected = Details { source: Some("openssl".into()), vendor: Some("Debian OpenSSL".into()), ..Details::default() };
     assert_eq!(Details::of(&package), expected);
+    for (raw, kept) in
+        [("a b", Some("a b")), (" a", Some("a")), ("a ", Some("a")), ("a  b", Some("a b")), (" ", None), ("é\u{7}", Some("é"))]
+    {
+        let vendor = Details::of(&Package { vendor: Some(raw.into()), ..Package::default() }).vendor;
+        assert_eq!(vendor.as_deref(), kept, "{raw:?}");
+    }
 }
 
 proptest! {
