@@ -25,6 +25,7 @@ pub mod import;
 pub mod incident;
 pub mod journal;
 pub mod problem;
+pub mod query;
 pub mod rejection;
 pub mod rule;
 pub mod trust;
