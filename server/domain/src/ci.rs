@@ -1011,6 +1011,9 @@ pub struct Cmdb {
     /// Who has which address and who calls whom: a projection as well.
     #[serde(skip)]
     pub topology: topology::Topology,
+    /// Which records have what, for queries: a projection, rebuilt and never stored.
+    #[serde(skip)]
+    pub index: crate::query::Index,
 }
 
 impl Ci {

@@ -19,10 +19,15 @@
 //! what the indexes answer is what a look at every record would.
 
 mod build;
+pub mod complete;
 pub mod error;
+pub mod evaluate;
+mod explain;
 pub mod field;
+pub mod index;
 mod parser;
 pub mod pattern;
+pub mod plan;
 mod print;
 pub mod quantity;
 mod scanner;
@@ -30,7 +35,10 @@ pub mod term;
 pub mod version;
 
 pub use error::QueryError;
+pub use evaluate::{Groups, NoGroups, Scope, Unanswerable};
+pub use index::Index;
 pub use parser::{DEPTH, LENGTH, TERMS};
+pub use plan::Matches;
 pub use term::{Expression, Term};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -67,6 +75,24 @@ impl Query {
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self { root: Expression::all(self.root.into_iter().chain(other.root).collect()) }
+    }
+
+    /// What it selects, in words.
+    #[must_use]
+    pub fn explain(&self) -> String {
+        explain::explain(self.root())
+    }
+
+    /// Attributes that it asks for and that neither inventories fill nor any record has: mostly a slip of the pen.
+    #[must_use]
+    pub fn unknown_attributes(&self, index: &Index) -> Vec<String> {
+        let names = self.terms().into_iter().flat_map(|term| match term {
+            Term::Attribute(name, _) => std::slice::from_ref(name),
+            Term::Has(names) => names,
+            _ => &[],
+        });
+        let known = |name: &&str| field::ATTRIBUTES.iter().any(|(known, _)| known == name) || index.field(name).is_some();
+        names.filter(|name| !field::sources(name).iter().any(known)).cloned().collect()
     }
 
     /// Every condition in it.

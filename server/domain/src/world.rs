@@ -205,6 +205,7 @@ impl World {
         self.cmdb.rebuild_ledger();
         self.cmdb.rebuild_topology(content);
         self.advisories.rebuild(&mut self.cmdb);
+        self.cmdb.rebuild_index(content);
         let Self { telemetry, rules, trust, cmdb, .. } = self;
         let ci = |agent| trust.agents.get(&agent).and_then(|agent: &trust::Agent| agent.ci);
         telemetry.rebuild(rules, |agent| ci(agent).and_then(|ci| cmdb.cis.get(&ci)).map(|ci| ci.class), content);

@@ -2,11 +2,7 @@
 //!
 //! A handler that is not in this list is not reachable, and a route in it cannot be without an access rule.
 
-use super::{
-    Api, advisories, agents, alerts, attributes, audit, bills, changes, cis, classes, contacts, dead_letters, events, feeds, gate, groups,
-    identity, imports, incidents, inventory, locks, manual, metrics, parked, policy, probes, problems, relate, relations, reviews, rules,
-    samples, sections, services, software, software_rules, sources, tokens,
-};
+use super::{Api, advisories, agents, alerts, attributes, audit, bills, changes, cis, classes, contacts, dead_letters, events, feeds, gate, groups, identity, imports, incidents, inventory, locks, manual, metrics, parked, policy, probes, problems, relate, relations, reviews, rules, samples, sections, services, software, software_rules, sources, tokens};
 use rollcall_domain::actor::Role;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;

@@ -124,6 +124,11 @@ impl Telemetry {
         self.agents.get(&agent).map(|state| state.last_seen)
     }
 
+    /// Every agent that has spoken, in order: when it last did, and whether it is silent.
+    pub fn heard(&self) -> impl Iterator<Item = (AgentId, Timestamp, bool)> {
+        self.agents.iter().map(|(&agent, state)| (agent, state.last_seen, state.silent))
+    }
+
     /// The agent's clock minus the server's when it last spoke.
     #[must_use]
     pub fn skew_ms(&self, agent: AgentId) -> Option<i64> {

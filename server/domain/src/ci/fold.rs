@@ -73,9 +73,14 @@ pub fn concerns(event: &CiEvent, id: CiId) -> bool {
 }
 
 /// Remembers an event. Total.
-#[expect(clippy::too_many_lines, reason = "one visible table of what each event leaves behind")]
 pub fn apply(cmdb: &mut Cmdb, record: &Record, event: &CiEvent, content: &dyn Content) {
     changes::note(cmdb, record, event);
+    remember(cmdb, record, event, content);
+    cmdb.index.settle(&cmdb.cis, &cmdb.reporters, content);
+}
+
+#[expect(clippy::too_many_lines, reason = "one visible table of what each event leaves behind")]
+fn remember(cmdb: &mut Cmdb, record: &Record, event: &CiEvent, content: &dyn Content) {
     match event {
         CiEvent::CiCreated { ci, class, name, key, parent, source } => {
             if source.is_of_people() {
@@ -248,6 +253,7 @@ fn create(cmdb: &mut Cmdb, record: &Record, mut ci: Ci) {
         cmdb.contained.insert(ci.id, (record.at, record.at));
     }
     let id = ci.id;
+    cmdb.index.touch(id, None);
     cmdb.cis.insert(id, ci);
     index_facts(cmdb, id, &[]);
 }
@@ -269,6 +275,7 @@ fn mark_duplicate(cmdb: &mut Cmdb, record: &Record, id: CiId, of: CiId) {
 /// The CI, with a change noted that is not part of its history.
 fn touch_quietly<'a>(cmdb: &'a mut Cmdb, record: &Record, id: CiId) -> Option<&'a mut Ci> {
     let ci = cmdb.cis.get_mut(&id)?;
+    cmdb.index.touch(id, Some((ci, cmdb.reporters.get(&id).copied())));
     ci.updated_at = record.at;
     ci.revision = record.revision;
     Some(ci)
@@ -488,6 +495,13 @@ impl Cmdb {
         for host in hosts {
             self.index_software(host, content);
         }
+    }
+
+    /// Rebuilds the index for queries.
+    pub fn rebuild_index(&mut self, content: &dyn Content) {
+        self.index = crate::query::Index::default();
+        self.cis.keys().for_each(|&id| self.index.touch_new(id));
+        self.index.settle(&self.cis, &self.reporters, content);
     }
 
     /// Brings the software index in line with a host's section state. Content that is not there leaves the host out.

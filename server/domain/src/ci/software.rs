@@ -310,6 +310,18 @@ impl SoftwareIndex {
         self.hosts_where(product, |known| known == version).ids()
     }
 
+    /// Hosts that have one of these products in a wanted version, in order of their ids. Each product comes with something of the
+    /// caller's that its versions are judged by.
+    #[must_use]
+    pub fn hosts_with_any<T: Copy>(&self, products: impl Iterator<Item = (CiId, T)>, wanted: impl Fn(T, &str) -> bool) -> Vec<CiId> {
+        let mut pairs = Vec::new();
+        for (product, by) in products {
+            let versions = self.products.get(&product).into_iter().flatten();
+            pairs.extend(versions.filter(|(version, _)| wanted(by, version)).flat_map(|(_, numbers)| numbers.iter().copied()));
+        }
+        self.hosts_of_pairs(pairs.into_iter()).ids().into_iter().collect()
+    }
+
     /// How many of `within` have a product in exactly this version.
     #[must_use]
     pub fn count_with(&self, product: CiId, version: &str, within: &BTreeSet<CiId>) -> u64 {

@@ -203,6 +203,29 @@ impl Fleet {
         ci_events(events)
     }
 
+    /// Decides and remembers a command of any kind.
+    pub fn carry_out(&mut self, command: Command) -> Vec<Event> {
+        let mut context = Context { now: self.now, actor: Actor::System, ids: &mut self.ids, content: &self.content };
+        let events = self.world.decide(&command, &mut context).expect("accepted");
+        self.append(Actor::System, events.clone());
+        events
+    }
+
+    /// An agent gives a sign of life.
+    pub fn heard(&mut self, agent: u128, received_at: Timestamp) {
+        let agent = AgentId(agent);
+        let entry = JournalEntry { agent, epoch: 1, through: 1, received_at, skew_ms: 0, sets: Vec::new(), signs: Vec::new() };
+        let mut context = Context { now: received_at, actor: Actor::System, ids: &mut self.ids, content: &self.content };
+        self.world.observe(&entry, &mut context);
+    }
+
+    /// Time has passed.
+    pub fn tick(&mut self) {
+        let mut context = Context { now: self.now, actor: Actor::System, ids: &mut self.ids, content: &self.content };
+        let events = self.world.tick(&mut context);
+        self.append(Actor::System, events);
+    }
+
     pub fn append(&mut self, actor: Actor, events: Vec<Event>) {
         for event in events {
             let revision = self.world.revision + 1;
@@ -239,10 +262,12 @@ impl Fleet {
         // Who spoke when is the fold of the journal.
         replayed.telemetry.clone_from(&self.world.telemetry);
         assert_eq!(replayed, self.world);
+        assert!(replayed.cmdb.index.says_the_same(&self.world.cmdb.index), "the index of a replay differs");
         let snapshot = serde_json::to_string(&self.world).expect("a world is JSON");
         let mut rebuilt: World = serde_json::from_str(&snapshot).expect("a snapshot reads back");
         rebuilt.rebuild_projections(&self.content);
         assert_eq!(rebuilt, self.world);
+        assert!(rebuilt.cmdb.index.says_the_same(&self.world.cmdb.index), "a rebuilt index differs");
         for host in self.world.cmdb.cis.keys() {
             assert_eq!(rebuilt.cmdb.software.packages_of(*host), self.world.cmdb.software.packages_of(*host));
         }

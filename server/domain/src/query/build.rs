@@ -3,7 +3,7 @@
 use super::error::QueryError;
 use super::field::{self, Field, Kind};
 use super::pattern::Pattern;
-use super::quantity::{Comparison, Moment, parse_number, parse_size};
+use super::quantity::{Comparison, Moment, parse_clear_size, parse_number, parse_size};
 use super::scanner::{Operator, Scanner, Written};
 use super::term::{
     AgentState, AttributeTest, Expression, IncidentTest, ListenerTest, Listing, Network, PackageTest, Target, Term, TextTest,
@@ -151,10 +151,10 @@ impl Builder<'_> {
     fn ordered(&self, comparison: Comparison, make: &dyn Fn(AttributeTest) -> Term) -> Result<Expression, QueryError> {
         let tests = self.values.iter().map(|value| {
             let text = &value.written.text;
-            match (Moment::parse(text), parse_number(text), parse_size(text)) {
+            match (Moment::parse(text), parse_clear_size(text)) {
                 _ if text.is_empty() => Err(self.wrong(&value.written, "a number, a version, a date or an age")),
-                (Some(moment), ..) => Ok(make(AttributeTest::Moment(comparison, moment))),
-                (None, None, Some(size)) => Ok(make(AttributeTest::Number(comparison, size))),
+                (Some(moment), _) => Ok(make(AttributeTest::Moment(comparison, moment))),
+                (None, Some(size)) => Ok(make(AttributeTest::Number(comparison, size))),
                 _ => Ok(make(AttributeTest::Order(comparison, text.clone()))),
             }
         });

@@ -47,7 +47,7 @@ impl Pattern {
     pub fn literal(&self) -> String {
         match self {
             Self::Exact(text) => folded(text),
-            Self::Glob(glob) => folded(glob.split(['*', '?']).max_by_key(|part| part.len()).unwrap_or_default()),
+            Self::Glob(glob) => folded(glob).split(['*', '?']).max_by_key(|part| part.len()).unwrap_or_default().to_owned(),
         }
     }
 }

@@ -100,9 +100,13 @@ fn show_attribute(f: &mut Formatter<'_>, name: &str, test: &AttributeTest) -> fm
     match test {
         AttributeTest::Text(test) => test.show(f, &field),
         AttributeTest::Number(comparison, number) => {
-            // Without a size's unit an attribute of no known kind would be compared as a version.
-            let size = |number: f64| if field::kind(name) == Kind::Open { format!("{number}B") } else { show_size(number) };
-            let number = if field::kind(name) == Kind::Number { number.to_string() } else { size(*number) };
+            let number = match field::kind(name) {
+                Kind::Number => number.to_string(),
+                Kind::Size => show_size(*number),
+                // Without a unit it would be compared as a version.
+                _ if show_size(*number) == number.to_string() => format!("{number}bytes"),
+                _ => show_size(*number),
+            };
             write!(f, "{field}{}{number}", comparison.as_str())
         }
         AttributeTest::Boolean(value) => write!(f, "{field}:{value}"),

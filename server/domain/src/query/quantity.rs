@@ -184,7 +184,8 @@ fn write_age(f: &mut fmt::Formatter<'_>, age: u64) -> fmt::Result {
 #[must_use]
 pub fn parse_number(text: &str) -> Option<f64> {
     let plain = text.strip_prefix('-').unwrap_or(text);
-    let is_number = plain.starts_with(|c: char| c.is_ascii_digit()) && plain.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    let is_digit = |c: char| c.is_ascii_digit();
+    let is_number = plain.starts_with(is_digit) && plain.ends_with(is_digit) && plain.bytes().all(|b| b.is_ascii_digit() || b == b'.');
     // Minus zero is zero.
     text.parse::<f64>().ok().filter(|number| is_number && number.is_finite()).map(|number| number + 0.0)
 }
@@ -199,6 +200,13 @@ pub fn parse_size(text: &str) -> Option<f64> {
         size.is_finite().then_some(size)
     });
     with_unit.or_else(|| parse_number(text))
+}
+
+/// The same with a unit of at least two letters: `1.2b` and `5G` may be versions, `5GB` is none.
+#[must_use]
+pub fn parse_clear_size(text: &str) -> Option<f64> {
+    let unit = text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.' || c == '-');
+    parse_size(text).filter(|_| unit.len() > 1)
 }
 
 /// A number of bytes in the largest binary unit in which it is whole.
