@@ -128,12 +128,15 @@ impl World {
 
     /// Takes in samples and signs of life; what they mean comes back as events, not yet applied.
     pub fn observe(&mut self, entry: &JournalEntry, context: &mut Context<'_>) -> Vec<Event> {
-        observe::observe(self, entry, context)
+        let events = observe::observe(self, entry, context);
+        self.index_agent(entry.agent);
+        events
     }
 
     /// Takes in an entry of the stored journal after a restart: what it meant is in the log already.
     pub fn recall(&mut self, entry: &JournalEntry, content: &dyn Content) {
         observe::recall(self, entry, content);
+        self.index_agent(entry.agent);
     }
 
     /// What the passing of time means: silence, missing series.
@@ -172,12 +175,17 @@ impl World {
                 ci::fold::apply(&mut self.cmdb, record, event, content);
                 self.advisories.follow(&mut self.cmdb);
                 match event {
-                    ci::CiEvent::HostIdentified { agent, ci, .. } => self.trust.bind(record.revision, *agent, *ci),
+                    ci::CiEvent::HostIdentified { agent, ci, .. } => {
+                        self.trust.bind(record.revision, *agent, *ci);
+                        self.index_agent(*agent);
+                    }
                     ci::CiEvent::CiMerged { merge, .. } => {
                         merge.agents.iter().for_each(|&agent| self.trust.bind(record.revision, agent, merge.into));
+                        merge.agents.iter().for_each(|&agent| self.index_agent(agent));
                     }
                     ci::CiEvent::CiUnmerged { ci, agents, .. } => {
                         agents.iter().for_each(|&agent| self.trust.bind(record.revision, agent, *ci));
+                        agents.iter().for_each(|&agent| self.index_agent(agent));
                     }
                     _ => {}
                 }
@@ -209,6 +217,14 @@ impl World {
         let Self { telemetry, rules, trust, cmdb, .. } = self;
         let ci = |agent| trust.agents.get(&agent).and_then(|agent: &trust::Agent| agent.ci);
         telemetry.rebuild(rules, |agent| ci(agent).and_then(|ci| cmdb.cis.get(&ci)).map(|ci| ci.class), content);
+        telemetry.heard().for_each(|(agent, last_seen, silent)| cmdb.index.hear(agent, last_seen, silent));
+    }
+
+    /// Brings the index in line with what is known of an agent's signs of life.
+    pub(crate) fn index_agent(&mut self, agent: AgentId) {
+        if let Some(last_seen) = self.telemetry.last_seen(agent) {
+            self.cmdb.index.hear(agent, last_seen, self.telemetry.is_silent(agent));
+        }
     }
 
     /// The revision that an idempotency key first led to.

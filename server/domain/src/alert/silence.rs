@@ -38,6 +38,7 @@ pub(super) fn tick(world: &mut World, context: &mut Context<'_>) -> Vec<Event> {
         }
         let newly = world.telemetry.agents.get_mut(&agent).is_some_and(|state| !std::mem::replace(&mut state.silent, true));
         if newly {
+            world.index_agent(agent);
             events.extend(blind(world, &rules, ci, now));
         }
     }

@@ -13,6 +13,7 @@ use super::software::{self, Contents, Installed, PACKAGES_PER_HOST};
 use super::{AttributeChange, AttributeValue, Ci, CiEvent, Class, Cmdb, Lifecycle, Reporter, SectionState, Source};
 use super::{changes, merge, review};
 use crate::id::{CiId, Family};
+use crate::query::index::{Changes, Records};
 use crate::{Content, Record};
 use rollcall_shared::section::Package;
 use rollcall_shared::{ContentHash, Outcome, Section, SectionName};
@@ -74,9 +75,16 @@ pub fn concerns(event: &CiEvent, id: CiId) -> bool {
 
 /// Remembers an event. Total.
 pub fn apply(cmdb: &mut Cmdb, record: &Record, event: &CiEvent, content: &dyn Content) {
+    let sections_only = matches!(event, CiEvent::SectionChanged { .. } | CiEvent::SoftwareChanged { .. } | CiEvent::HostIdentified { .. });
+    cmdb.index.expect(if sections_only { Changes::Sections } else { Changes::Anything });
     changes::note(cmdb, record, event);
     remember(cmdb, record, event, content);
-    cmdb.index.settle(&cmdb.cis, &cmdb.reporters, content);
+    settle_index(cmdb, content);
+}
+
+fn settle_index(cmdb: &mut Cmdb, content: &dyn Content) {
+    let records = Records { cis: &cmdb.cis, reporters: &cmdb.reporters, software: &cmdb.software, content };
+    cmdb.index.settle(&records);
 }
 
 #[expect(clippy::too_many_lines, reason = "one visible table of what each event leaves behind")]
@@ -501,7 +509,7 @@ impl Cmdb {
     pub fn rebuild_index(&mut self, content: &dyn Content) {
         self.index = crate::query::Index::default();
         self.cis.keys().for_each(|&id| self.index.touch_new(id));
-        self.index.settle(&self.cis, &self.reporters, content);
+        settle_index(self, content);
     }
 
     /// Brings the software index in line with a host's section state. Content that is not there leaves the host out.

@@ -310,16 +310,22 @@ impl SoftwareIndex {
         self.hosts_where(product, |known| known == version).ids()
     }
 
-    /// Hosts that have one of these products in a wanted version, in order of their ids. Each product comes with something of the
-    /// caller's that its versions are judged by.
+    /// The images with one of these products in a wanted version. Each product comes with something of the caller's that its versions
+    /// are judged by.
     #[must_use]
-    pub fn hosts_with_any<T: Copy>(&self, products: impl Iterator<Item = (CiId, T)>, wanted: impl Fn(T, &str) -> bool) -> Vec<CiId> {
+    pub fn images_with_any<T: Copy>(&self, products: impl Iterator<Item = (CiId, T)>, wanted: impl Fn(T, &str) -> bool) -> RoaringBitmap {
         let mut pairs = Vec::new();
         for (product, by) in products {
             let versions = self.products.get(&product).into_iter().flatten();
             pairs.extend(versions.filter(|(version, _)| wanted(by, version)).flat_map(|(_, numbers)| numbers.iter().copied()));
         }
-        self.hosts_of_pairs(pairs.into_iter()).ids().into_iter().collect()
+        self.images.with_any(pairs.into_iter())
+    }
+
+    /// The number of a host's image, which other hosts with the same packages share.
+    #[must_use]
+    pub fn image_of(&self, host: CiId) -> Option<u32> {
+        self.hosts.get(&host).map(|installed| installed.image)
     }
 
     /// How many of `within` have a product in exactly this version.

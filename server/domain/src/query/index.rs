@@ -15,10 +15,11 @@ use self::numbers::{Key, Numbers};
 use self::row::{Cell, Row};
 use self::texts::Texts;
 use crate::Content;
+use crate::ci::software::SoftwareIndex;
 use crate::ci::{Ci, Class, Lifecycle};
 use crate::id::CiId;
 use roaring::RoaringBitmap;
-use rollcall_shared::{AgentId, SectionName};
+use rollcall_shared::{AgentId, SectionName, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -42,6 +43,11 @@ pub struct Index {
     pub(super) updated: Vec<i64>,
     /// When something of it was last measured; the least number for never.
     pub(super) observed: Vec<i64>,
+    /// When its agent last spoke; the least number for never.
+    pub(super) spoke: Vec<i64>,
+    /// Hosts whose agents have spoken, and those that are silent.
+    pub(super) heard: RoaringBitmap,
+    pub(super) silent: RoaringBitmap,
     /// Number of the container, by number.
     pub(super) parents: Vec<u32>,
     pub(super) classes: BTreeMap<Class, RoaringBitmap>,
@@ -49,12 +55,37 @@ pub struct Index {
     pub(super) drift: RoaringBitmap,
     pub(super) addresses: BTreeSet<(IpAddr, u32)>,
     /// By agent: the host that it was last identified as.
-    pub(super) agents: BTreeSet<(AgentId, u32)>,
+    agents: BTreeSet<(AgentId, u32)>,
     /// By name; those that begin with `#` are no attributes.
     pub(super) fields: BTreeMap<Box<str>, Values>,
     pub(super) listings: [Listings; 3],
+    /// The image of the packages of each, by number; none of what has no packages.
+    pub(super) images: Vec<u32>,
+    changes: Changes,
     /// Records that change now, as they were.
     touched: Vec<(CiId, Option<Row>)>,
+}
+
+/// What may change of records that are touched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Changes {
+    /// Any of it.
+    #[default]
+    Anything,
+    /// Sections, moments, status and the like, and neither names, nor tags, nor attributes: those are most of the work.
+    Sections,
+}
+
+/// What the index follows.
+pub struct Records<'a> {
+    /// All records.
+    pub cis: &'a BTreeMap<CiId, Ci>,
+    /// Agents of hosts.
+    pub reporters: &'a BTreeMap<CiId, AgentId>,
+    /// Packages of hosts.
+    pub software: &'a SoftwareIndex,
+    /// Content of sections.
+    pub content: &'a dyn Content,
 }
 
 /// What one field's values are.
@@ -69,10 +100,15 @@ pub struct Values {
 }
 
 impl Index {
+    /// Says what may change of the records that are touched from now on.
+    pub fn expect(&mut self, changes: Changes) {
+        self.changes = changes;
+    }
+
     /// Takes note of a record before it changes; `None` of a new one.
     pub fn touch(&mut self, id: CiId, before: Option<(&Ci, Option<AgentId>)>) {
         if self.touched.iter().all(|(touched, _)| *touched != id) {
-            self.touched.push((id, before.map(|(ci, agent)| Row::new(ci, agent))));
+            self.touched.push((id, before.map(|(ci, agent)| Row::new(ci, agent, self.changes))));
         }
     }
 
@@ -82,14 +118,36 @@ impl Index {
     }
 
     /// Brings the index in line with the records that were touched.
-    pub fn settle(&mut self, cis: &BTreeMap<CiId, Ci>, reporters: &BTreeMap<CiId, AgentId>, content: &dyn Content) {
+    pub fn settle(&mut self, records: &Records<'_>) {
         for (id, before) in std::mem::take(&mut self.touched) {
-            let Some(ci) = cis.get(&id) else { continue };
-            let mut after = Row::new(ci, reporters.get(&id).copied());
-            after.parent = after.parent.filter(|parent| cis.contains_key(parent));
+            let Some(ci) = records.cis.get(&id) else { continue };
+            let changes = if before.is_some() { self.changes } else { Changes::Anything };
+            let mut after = Row::new(ci, records.reporters.get(&id).copied(), changes);
+            after.parent = after.parent.filter(|parent| records.cis.contains_key(parent));
             let number = self.number_for(id);
-            self.change(number, before.unwrap_or_default(), after, content);
+            self.images[number as usize] = records.software.image_of(id).unwrap_or(NOBODY);
+            self.change(number, before.unwrap_or_default(), after, records.content);
         }
+    }
+
+    /// An agent has spoken, or was found silent.
+    pub fn hear(&mut self, agent: AgentId, last_seen: Timestamp, silent: bool) {
+        for (_, number) in self.agents.range((agent, 0)..=(agent, NOBODY)) {
+            self.spoke[*number as usize] = last_seen.0;
+            self.heard.insert(*number);
+            if silent {
+                self.silent.insert(*number)
+            } else {
+                self.silent.remove(*number)
+            };
+        }
+    }
+
+    /// When a record was last heard of itself; the least number for never.
+    #[must_use]
+    pub(super) fn own_last_seen(&self, number: u32) -> i64 {
+        let place = number as usize;
+        if self.heard.contains(number) { self.spoke[place] } else { self.observed[place] }
     }
 
     /// How many records there are.
@@ -170,7 +228,7 @@ impl Index {
     #[must_use]
     pub fn bytes(&self) -> usize {
         // Key and value at two thirds of a node each.
-        let dense = self.ids.len() * (size_of::<CiId>() + 3 * 8 + 4 + (size_of::<CiId>() + 4) * 3 / 2);
+        let dense = self.ids.len() * (size_of::<CiId>() + 4 * 8 + 2 * 4 + (size_of::<CiId>() + 4) * 3 / 2);
         let words = self.classes.values().chain(self.statuses.values()).map(RoaringBitmap::serialized_size).sum::<usize>();
         let fields: usize =
             self.fields.values().map(|values| values.present.serialized_size() + values.texts.bytes() + values.numbers.bytes()).sum();
@@ -185,10 +243,11 @@ impl Index {
         let number = u32::try_from(self.ids.len()).expect("fewer than 2^32 records fit into memory");
         self.numbers.insert(id, number);
         self.ids.push(id);
-        for column in [&mut self.created, &mut self.updated, &mut self.observed] {
+        for column in [&mut self.created, &mut self.updated, &mut self.observed, &mut self.spoke] {
             column.push(i64::MIN);
         }
         self.parents.push(NOBODY);
+        self.images.push(NOBODY);
         number
     }
 
@@ -206,6 +265,9 @@ impl Index {
             self.drift.remove(number)
         };
         if before.agent != after.agent {
+            self.spoke[place] = i64::MIN;
+            self.heard.remove(number);
+            self.silent.remove(number);
             before.agent.map(|agent| self.agents.remove(&(agent, number)));
             after.agent.map(|agent| self.agents.insert((agent, number)));
         }
@@ -270,7 +332,9 @@ pub fn bitmap(mut numbers: Vec<u32>) -> RoaringBitmap {
 /// Everything that an index says, by record: numbers and forms differ with the order in which records came.
 #[derive(PartialEq)]
 struct Said {
-    plain: BTreeMap<CiId, (i64, i64, i64, Option<CiId>, bool)>,
+    moments: BTreeMap<CiId, [i64; 4]>,
+    parents: BTreeMap<CiId, Option<CiId>>,
+    marks: BTreeMap<CiId, [bool; 2]>,
     classes: BTreeSet<(CiId, Class)>,
     statuses: BTreeSet<(CiId, Lifecycle)>,
     addresses: BTreeSet<(IpAddr, CiId)>,
@@ -290,10 +354,7 @@ impl Index {
 
     fn said(&self) -> Said {
         let id = |number: u32| self.ids[number as usize];
-        let plain = |(&id, &number): (&CiId, &u32)| {
-            let n = number as usize;
-            (id, (self.created[n], self.updated[n], self.observed[n], self.id(self.parents[n]), self.drift.contains(number)))
-        };
+        let numbers = || self.numbers.iter().map(|(&id, &number)| (id, number, number as usize));
         let listings = self
             .listings
             .iter()
@@ -301,7 +362,9 @@ impl Index {
             .flat_map(|(kind, listings)| listings.dump().into_iter().map(move |(host, names)| (kind, host, names)));
         let fields = || self.fields.iter();
         Said {
-            plain: self.numbers.iter().map(plain).collect(),
+            moments: numbers().map(|(id, _, n)| (id, [self.created[n], self.updated[n], self.observed[n], self.spoke[n]])).collect(),
+            parents: numbers().map(|(id, _, n)| (id, self.id(self.parents[n]))).collect(),
+            marks: numbers().map(|(id, number, _)| (id, [self.drift.contains(number), self.silent.contains(number)])).collect(),
             classes: self.classes.iter().flat_map(|(&class, set)| set.iter().map(move |number| (id(number), class))).collect(),
             statuses: self.statuses.iter().flat_map(|(&status, set)| set.iter().map(move |number| (id(number), status))).collect(),
             addresses: self.addresses.iter().map(|&(address, number)| (address, id(number))).collect(),

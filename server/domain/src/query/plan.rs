@@ -111,6 +111,10 @@ impl<'a> Scope<'a> {
                 Some(found) if found.len() <= FEW && !needs_packages(part) => self.looked_at(&found, part),
                 Some(found) => match part {
                     Expression::Not(inner) => found - self.expression(inner),
+                    Expression::Term(Term::Moment(field, comparison, moment)) => {
+                        let among = self.between(*field, moment.range(*comparison, self.now), Some(&found));
+                        found & among
+                    }
                     part => found & self.expression(part),
                 },
             });
@@ -166,7 +170,7 @@ impl<'a> Scope<'a> {
             Term::Drift(true) => index.drift.clone(),
             Term::Drift(false) => index.all() - &index.drift,
             Term::Incident(test) => self.incidents(*test),
-            Term::Moment(field, comparison, moment) => self.between(*field, moment.range(*comparison, self.now)),
+            Term::Moment(field, comparison, moment) => self.between(*field, moment.range(*comparison, self.now), None),
             Term::Parent(targets) => self.parts_of(targets),
             Term::Related(relationship, targets) => self.related(*relationship, targets),
         }
@@ -228,31 +232,19 @@ impl<'a> Scope<'a> {
         let products = index.classes.get(&Class::SoftwareProduct).map(|products| products & named).unwrap_or_default();
         let products = products.iter().filter_map(|number| index.id(number)).filter_map(|id| cmdb.cis.get(&id));
         let wanted = products.map(|product| (product.id, manager(product)));
-        let hosts = cmdb.software.hosts_with_any(wanted, |manager, version| version_fits(test, manager, version));
-        index.numbers_of(&hosts)
+        let images = cmdb.software.images_with_any(wanted, |manager, version| version_fits(test, manager, version));
+        let hosts = (0..).zip(&index.images).filter(|(_, image)| **image != NOBODY && images.contains(**image));
+        RoaringBitmap::from_sorted_iter(hosts.map(|(host, _): (u32, _)| host)).expect("in order")
     }
 
     fn agents(&self, states: &[AgentState]) -> RoaringBitmap {
-        let mut found = Vec::new();
-        let mut heard = Vec::new();
-        self.hosts_heard(|number, _, silent| {
-            let state = if silent { AgentState::Silent } else { AgentState::Online };
-            heard.push(number);
-            found.extend(states.contains(&state).then_some(number));
-        });
-        let none = states.contains(&AgentState::None).then(|| self.index().all() - bitmap(heard));
-        bitmap(found) | none.unwrap_or_default()
-    }
-
-    /// Every host whose agent has spoken, with when it last did and whether it is silent. Both lists are in order of the agents.
-    fn hosts_heard(&self, mut see: impl FnMut(u32, Timestamp, bool)) {
-        let mut heard = self.world.telemetry.heard().peekable();
-        for (agent, number) in &self.index().agents {
-            while heard.next_if(|(other, ..)| other < agent).is_some() {}
-            if let Some((_, at, silent)) = heard.peek().filter(|(other, ..)| other == agent) {
-                see(*number, *at, *silent);
-            }
-        }
+        let index = self.index();
+        let in_state = |state: &AgentState| match state {
+            AgentState::Online => &index.heard - &index.silent,
+            AgentState::Silent => index.silent.clone(),
+            AgentState::None => index.all() - &index.heard,
+        };
+        states.iter().map(in_state).fold(RoaringBitmap::new(), |found, some| found | some)
     }
 
     fn incidents(&self, test: IncidentTest) -> RoaringBitmap {
@@ -269,7 +261,8 @@ impl<'a> Scope<'a> {
         }
     }
 
-    fn between(&self, field: MomentField, (first, last): (i64, i64)) -> RoaringBitmap {
+    /// Records with a moment in between; at least those among the candidates, when there are some.
+    fn between(&self, field: MomentField, (first, last): (i64, i64), among: Option<&RoaringBitmap>) -> RoaringBitmap {
         let index = self.index();
         // The least number stands for never.
         let fits = |at: i64| at > i64::MIN && (first..=last).contains(&at);
@@ -277,16 +270,17 @@ impl<'a> Scope<'a> {
             MomentField::Created => dense(&index.created, fits),
             MomentField::Updated => dense(&index.updated, fits),
             MomentField::LastSeen => {
-                let mut own = index.observed.clone();
-                self.hosts_heard(|number, at, _| own[number as usize] = at.0);
-                let operational = index.statuses.get(&Lifecycle::Operational);
-                let mut seen = own.clone();
-                for number in operational.into_iter().flatten() {
-                    if let Some(&host) = index.parents.get(number as usize).filter(|host| **host != NOBODY) {
-                        seen[number as usize] = own[host as usize];
-                    }
+                let there = index.statuses.get(&Lifecycle::Operational);
+                let seen = |number: u32| {
+                    let host = index.parents[number as usize];
+                    let is_there = host != NOBODY && there.is_some_and(|there| there.contains(number));
+                    index.own_last_seen(if is_there { host } else { number })
+                };
+                let fitting = |number: &u32| fits(seen(*number));
+                match among {
+                    Some(among) => among.iter().filter(fitting).collect(),
+                    None => RoaringBitmap::from_sorted_iter((0..).take(index.len()).filter(fitting)).expect("in order"),
                 }
-                dense(&seen, fits)
             }
         }
     }
@@ -306,8 +300,11 @@ impl<'a> Scope<'a> {
     fn parts_of(&self, targets: &[Target]) -> RoaringBitmap {
         let (index, hosts) = (self.index(), self.targets(targets));
         if hosts.len() > FEW_TARGETS {
-            let parts = (0..).zip(&index.parents).filter(|(_, host)| hosts.contains(**host));
-            return parts.map(|(part, _): (u32, _)| part).collect();
+            // Looking into a list is several times faster than into a bitmap.
+            let mut is_wanted = vec![false; index.len()];
+            hosts.iter().for_each(|host| is_wanted[host as usize] = true);
+            let parts = (0..).zip(&index.parents).filter(|(_, host)| is_wanted.get(**host as usize) == Some(&true));
+            return RoaringBitmap::from_sorted_iter(parts.map(|(part, _): (u32, _)| part)).expect("in order");
         }
         let parts = hosts.iter().filter_map(|host| self.world.cmdb.components.get(&index.id(host)?)).flatten();
         bitmap(parts.filter_map(|part| index.number(*part)).collect())

@@ -1,8 +1,8 @@
 //! One record as the index sees it: compared before and after a change, so that only what differs is touched.
 
-use super::LISTED;
 use super::listings::Contents;
 use super::numbers::Key;
+use super::{Changes, LISTED};
 use crate::ci::normalise::folded;
 use crate::ci::{AttributeValue, Ci, Class, Lifecycle, SectionState, Source};
 use crate::id::CiId;
@@ -51,8 +51,8 @@ pub struct Row {
 }
 
 impl Row {
-    /// The record as it is.
-    pub fn new(ci: &Ci, agent: Option<AgentId>) -> Self {
+    /// The record as it is, as far as it may change.
+    pub fn new(ci: &Ci, agent: Option<AgentId>, changes: Changes) -> Self {
         let mut row = Self {
             class: Some(ci.class),
             status: Some(ci.status),
@@ -65,6 +65,9 @@ impl Row {
             listed: LISTED.map(|name| ci.section(name).and_then(contents)),
             cells: BTreeSet::new(),
         };
+        if changes == Changes::Sections {
+            return row;
+        }
         row.put(NAME, &ci.name);
         words(ci).into_iter().for_each(|word| row.put(WORD, &word));
         ci.tags.iter().for_each(|tag| row.put(TAG, tag));
@@ -157,7 +160,7 @@ pub fn sources(ci: &Ci) -> BTreeSet<&str> {
         Source::Agent { .. } => "agent",
         Source::Feed { name } => name,
     });
-    proposals.chain(ci.feeds.keys().map(String::as_str)).collect()
+    proposals.collect()
 }
 
 /// When something of the record was last measured.

@@ -37,7 +37,8 @@ impl Groups for Named {
 }
 
 fn services(number: u32) -> Section {
-    let names = [Some("ssh.service"), (number % 3 == 0).then_some("nginx.service"), (number % 7 == 0).then_some("Backup.timer")];
+    let names =
+        [Some("ssh.service"), (number.is_multiple_of(3)).then_some("nginx.service"), (number.is_multiple_of(7)).then_some("Backup.timer")];
     let row = |name: &str| Service { name: name.into(), restarts: Some(number % 5), ..Service::default() };
     Section::Services(names.into_iter().flatten().map(row).collect())
 }
@@ -49,7 +50,7 @@ fn listeners(number: u32) -> Section {
         port,
         ..Listener::default()
     };
-    Section::Listeners([22, if number % 3 == 0 { 443 } else { 53 }].into_iter().map(row).collect())
+    Section::Listeners([22, if number.is_multiple_of(3) { 443 } else { 53 }].into_iter().map(row).collect())
 }
 
 fn users(number: u32) -> Section {
@@ -69,7 +70,7 @@ fn interfaces(number: u32) -> Section {
 }
 
 fn report(fleet: &mut Fleet, number: u32) {
-    let machine = if number % 4 == 0 { vm(number) } else { server(number) };
+    let machine = if number.is_multiple_of(4) { vm(number) } else { server(number) };
     let memory = u64::from(1 + number % 5) << 33;
     let machine = crate::ci::testing::system(rollcall_shared::section::System { memory_bytes: Some(memory), ..machine });
     let versions = ["3.0.11-1", "3.0.13-1~deb12u1", "3.0.13-1", "3.1.0"];
@@ -102,7 +103,7 @@ fn world() -> &'static (Fleet, Named) {
                 ("rack", AttributeValue::Text(rack.into())),
                 (
                     "units",
-                    if number % 2 == 0 {
+                    if number.is_multiple_of(2) {
                         AttributeValue::Integer(i64::from(number % 11))
                     } else {
                         AttributeValue::Text(format!("{}", number % 9))
@@ -138,7 +139,7 @@ fn relate(fleet: &mut Fleet) {
     for number in (8..HOSTS as usize).step_by(4) {
         let source = Source::Person { name: "ann".into() };
         let (from, kind, to) =
-            (hosts[number], if number % 8 == 0 { RelationKind::RunsOn } else { RelationKind::DependsOn }, hosts[number % 7 + 1]);
+            (hosts[number], if number.is_multiple_of(8) { RelationKind::RunsOn } else { RelationKind::DependsOn }, hosts[number % 7 + 1]);
         let at = fleet.now;
         fleet
             .world
@@ -149,7 +150,7 @@ fn relate(fleet: &mut Fleet) {
 }
 
 fn hear(fleet: &mut Fleet) {
-    for number in (0..HOSTS).filter(|number| number % 6 != 0) {
+    for number in (0..HOSTS).filter(|number| !number.is_multiple_of(6)) {
         let received_at = Timestamp(fleet.now.0 + i64::from(number) * 1_000);
         fleet.heard(u128::from(number), received_at);
     }
@@ -168,7 +169,7 @@ fn open_incidents(fleet: &mut Fleet) {
         let Some(Event::Incident(crate::incident::IncidentEvent::IncidentOpened { incident, .. })) = opened.first() else {
             panic!("{opened:?}")
         };
-        if number % 2 == 0 {
+        if number.is_multiple_of(2) {
             let action = crate::incident::IncidentAction::Cancel { reason: "a drill".into() };
             fleet.carry_out(Command::Incident(IncidentCommand::Act { incident: incident.id, action, expected: None }));
         }
@@ -177,10 +178,10 @@ fn open_incidents(fleet: &mut Fleet) {
 
 /// No event sets tags yet.
 fn tag(fleet: &mut Fleet) {
-    for (place, ci) in fleet.world.cmdb.cis.values_mut().enumerate().filter(|(place, _)| place % 3 == 0) {
+    for (place, ci) in fleet.world.cmdb.cis.values_mut().enumerate().filter(|(place, _)| place.is_multiple_of(3)) {
         ci.tags.insert(["prod", "Test", "pci-dss"][place / 3 % 3].to_owned());
     }
-    fleet.world.cmdb.rebuild_index(&fleet.content);
+    fleet.world.rebuild_projections(&fleet.content);
 }
 
 fn groups(fleet: &Fleet) -> Named {
