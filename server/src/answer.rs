@@ -194,6 +194,8 @@ pub struct ApiError {
     code: Code,
     detail: String,
     field: Option<String>,
+    /// Place and length of what is wrong within the field's text, in characters from 0.
+    place: Option<(usize, usize)>,
     retry_after: Option<Duration>,
     cause: Option<String>,
     /// How the caller may prove who it is, when it is not by an API token.
@@ -204,7 +206,7 @@ impl ApiError {
     /// An error; `detail` names the subject and is shown to the caller.
     #[must_use]
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), field: None, retry_after: None, cause: None, challenge: None }
+        Self { code, detail: detail.into(), field: None, place: None, retry_after: None, cause: None, challenge: None }
     }
 
     /// A wrong parameter or field.
@@ -212,6 +214,12 @@ impl ApiError {
     pub fn invalid(field: impl Into<String>, reason: impl Into<String>) -> Self {
         let (field, reason) = (field.into(), reason.into());
         Self { field: Some(field.clone()), ..Self::new(Code::InvalidParameter, format!("{field}: {reason}")) }
+    }
+
+    /// The same, with the place of what is wrong within the field's text, in characters from 0.
+    #[must_use]
+    pub fn at(self, position: usize, length: usize) -> Self {
+        Self { place: Some((position, length)), ..self }
     }
 
     /// A parameter that does not exist.
@@ -262,6 +270,8 @@ impl ApiError {
             code: self.code.as_str(),
             detail: &self.detail,
             field: self.field.as_deref(),
+            position: self.place.map(|(position, _)| position),
+            length: self.place.map(|(_, length)| length),
             request_id,
         };
         let body = serde_json::to_vec(&problem).unwrap_or_default();
@@ -287,6 +297,10 @@ struct Problem<'a> {
     detail: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    length: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<&'a str>,
 }

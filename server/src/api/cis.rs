@@ -4,6 +4,7 @@ use super::caller::Caller;
 use super::extract::{Body, Named, Parameters};
 use super::format::Format;
 use super::page::{Page, Paging};
+use super::selection::{Order, Place, Selection};
 use super::view::Time;
 use super::view::ci::{Ci, CiSummary, Identification, Value};
 use super::view::record::Record;
@@ -41,6 +42,12 @@ pub struct CiQuery {
     /// As they were at this moment (RFC 3339); as they are now unless given. A page may then be short: the cursor goes on.
     #[param(value_type = Option<Time>)]
     as_of: Option<Timestamp>,
+    /// That fulfil this query; see `/api/v1/queries/check`. Goes together with the others.
+    #[param(example = "class:server package:openssl<3.0.13 last_seen>7d")]
+    query: Option<String>,
+    /// In this order: `id`, `name`, `created` or `updated`, descending with `-` before it; `id` unless given.
+    #[param(example = "-updated")]
+    sort: Option<String>,
     /// With this value of an attribute, as `name:value`, such as `os_id:debian`.
     #[param(example = "os_id:debian")]
     attribute: Option<String>,
@@ -95,18 +102,28 @@ fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Str
     Option::deserialize(deserializer).map(Some)
 }
 
-/// Lists configuration items, by id.
+/// Lists configuration items, by id unless another order is asked for.
 #[utoipa::path(get, path = "/api/v1/cis", tag = "cis", params(CiQuery), responses((status = 200, description = "A page.", body = Page<CiSummary>)))]
 pub async fn list_cis(State(api): State<Api>, Parameters(query): Parameters<CiQuery>, format: Format) -> Result<Response, ApiError> {
-    let paging = Paging::<CiId>::new("cis", query.limit, query.cursor.as_deref())?;
     let filter = Filter::new(&query)?;
     if let Some(moment) = query.as_of {
+        if query.query.is_some() || query.sort.is_some() {
+            return Err(ApiError::invalid("as_of", "cannot go together with query or sort: those ask what is indexed, and that is now"));
+        }
+        let paging = Paging::<CiId>::new("cis", query.limit, query.cursor.as_deref())?;
         return list_then(&api, &paging, &filter, moment, format).await;
     }
+    let selection = Selection::new(query.query.as_deref(), api.engine.now())?;
+    if let Some(order) = query.sort.as_deref().map(Order::parse).transpose()?.filter(|order| *order != Order::default()) {
+        let paging = Paging::<Place>::new(order.list(), query.limit, query.cursor.as_deref())?;
+        let page = api.engine.read(|world| Ok::<_, ApiError>(order.page(&paging, selection.all(world)?.filter(|ci| filter.keeps(ci)))))?;
+        return Ok(format.list::<CiSummary>(&page));
+    }
+    let paging = Paging::<CiId>::new("cis", query.limit, query.cursor.as_deref())?;
     let page = api.engine.read(|world| {
-        let cis = world.cmdb.cis.range(paging.ascending()).map(|(_, ci)| ci);
-        paging.page(cis.filter(|ci| filter.keeps(ci)).map(|ci| (ci.id, ci.into())))
-    });
+        let cis = selection.after(world, paging.after, paging.limit)?;
+        Ok::<_, ApiError>(paging.page(cis.filter(|ci| filter.keeps(ci)).map(|ci| (ci.id, ci.into()))))
+    })?;
     Ok(format.list::<CiSummary>(&page))
 }
 

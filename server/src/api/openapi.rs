@@ -212,6 +212,7 @@ fn parameter(name: &str, place: ParameterIn, required: Required, about: &str) ->
 
 fn refusal_schema() -> RefOr<Schema> {
     let text = |about: &str| ObjectBuilder::new().schema_type(Type::String).description(Some(about)).build();
+    let number = |about: &str| ObjectBuilder::new().schema_type(Type::Integer).description(Some(about)).build();
     let codes = ObjectBuilder::new()
         .schema_type(Type::String)
         .description(Some("Stable name of the refusal."))
@@ -224,6 +225,8 @@ fn refusal_schema() -> RefOr<Schema> {
         .property("code", codes)
         .property("detail", text("What is wrong, and with what."))
         .property("field", text("The parameter or field that is wrong, when it is one."))
+        .property("position", number("Where in a query it is wrong, in characters from 0."))
+        .property("length", number("How many characters of it are wrong."))
         .property("request_id", text("Id of the request, as the server's log has it."))
         .required("type")
         .required("title")

@@ -2,7 +2,11 @@
 //!
 //! A handler that is not in this list is not reachable, and a route in it cannot be without an access rule.
 
-use super::{Api, advisories, agents, alerts, attributes, audit, bills, changes, cis, classes, contacts, dead_letters, events, feeds, gate, groups, identity, imports, incidents, inventory, locks, manual, metrics, parked, policy, probes, problems, relate, relations, reviews, rules, samples, sections, services, software, software_rules, sources, tokens};
+use super::{
+    Api, advisories, agents, alerts, attributes, audit, bills, changes, cis, classes, contacts, dead_letters, events, feeds, gate, groups,
+    identity, imports, incidents, inventory, locks, manual, metrics, parked, policy, probes, problems, queries, relate, relations, reviews,
+    rules, samples, sections, services, software, software_rules, sources, tokens,
+};
 use rollcall_domain::actor::Role;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -167,6 +171,8 @@ route_list! {
     DELETE "/api/v1/import_mappings/{id}"          Delete Edit       imports::mappings::delete_mapping;
     GET    "/api/v1/cis/{id}/advisories"           List   Read       advisories::list_ci_advisories;
     GET    "/api/v1/cis/{id}/sbom"                 One    Read       bills::get_ci_bill;
+    GET    "/api/v1/queries/check"                 One    Read       queries::check_query;
+    GET    "/api/v1/queries/completions"           One    Read       queries::complete_query;
     GET    "/api/v1/software"                      List   Read       software::list_software;
     GET    "/api/v1/software/sbom"                 One    Read       bills::get_bill;
     GET    "/api/v1/software/rules"                List   Read       software_rules::list_software_rules;

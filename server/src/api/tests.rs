@@ -11,6 +11,7 @@ mod inventory;
 mod past;
 mod people;
 mod provenance;
+mod queries;
 mod resources;
 mod software;
 

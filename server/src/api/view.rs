@@ -17,6 +17,7 @@ pub mod parked;
 pub mod people;
 pub mod policy;
 pub mod problem;
+pub mod query;
 pub mod record;
 pub mod relation;
 pub mod review;
