@@ -1,64 +1,35 @@
 //! Groups of configuration items: those that people put in one by one, and those that a query finds.
 //!
-//! The text of a query is kept as it is; what it means is the business of the query language, which stands behind [`Queries`].
-//! Invariant: a group that a query fills has a query that the language took when the group was made.
+//! Invariant: a group that a query fills has a query that could be answered when the group was made: no group is defined by
+//! itself.
 
 mod decide;
 
 pub use decide::command;
 
+use crate::ci::normalise::folded;
 use crate::id::{CiId, ContactId, GroupId};
+use crate::query::{self, Query, Scope};
 use crate::{Record, Rejection, World};
 use rollcall_shared::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What finds the members of groups by query.
-pub trait Queries: Sync {
-    /// Whether a text is a query.
-    ///
-    /// # Errors
-    /// [`Rejection::Invalid`] of the field `query`, with the place in the text.
-    fn check(&self, text: &str) -> Result<(), Rejection>;
-
-    /// The configuration items that a query finds, by id: those after one, at most so many.
-    ///
-    /// # Errors
-    /// As [`Queries::check`].
-    fn select(&self, world: &World, text: &str, after: Option<CiId>, limit: usize) -> Result<Vec<CiId>, Rejection>;
-}
-
-/// The query language of this server.
-pub const LANGUAGE: &dyn Queries = &NoQueries;
-
-/// A server without a query language: it has no groups by query.
-struct NoQueries;
-
-impl Queries for NoQueries {
-    fn check(&self, _text: &str) -> Result<(), Rejection> {
-        Err(Rejection::invalid("query", "groups by query are not available on this server yet; make a group with members"))
-    }
-
-    fn select(&self, _world: &World, text: &str, _after: Option<CiId>, _limit: usize) -> Result<Vec<CiId>, Rejection> {
-        self.check(text).map(|()| Vec::new())
-    }
-}
-
 /// Who is in a group.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "by", rename_all = "snake_case")]
 pub enum Selection {
     /// Those that people put in.
     Members,
     /// Those that a query finds.
     Query {
-        /// Its text.
-        query: String,
+        /// Written down as its text.
+        query: Query,
     },
 }
 
 /// What people say of a group.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Group {
     /// Its id for ever.
     pub id: GroupId,
@@ -93,10 +64,14 @@ impl KnownGroup {
     /// Its members that are there, by id: those after one, at most so many.
     ///
     /// # Errors
-    /// A query that the language does not take any more.
-    pub fn select(&self, world: &World, after: Option<CiId>, limit: usize) -> Result<Vec<CiId>, Rejection> {
+    /// A query that names a group which is there no more.
+    pub fn select(&self, world: &World, now: Timestamp, after: Option<CiId>, limit: usize) -> Result<Vec<CiId>, Rejection> {
         match &self.group.selection {
-            Selection::Query { query } => LANGUAGE.select(world, query, after, limit),
+            Selection::Query { query } => {
+                let scope = Scope { world, groups: &world.groups, now };
+                let found = scope.find(query).map_err(|error| Rejection::invalid("query", error.to_string()))?;
+                Ok(found.page(after, limit))
+            }
             Selection::Members => {
                 let later = self.members.iter().copied().filter(|id| after.is_none_or(|after| *id > after));
                 Ok(later.filter(|id| world.cmdb.cis.contains_key(id)).take(limit).collect())
@@ -191,7 +166,34 @@ pub struct Groups {
     pub groups: BTreeMap<GroupId, KnownGroup>,
 }
 
+impl query::Groups for Groups {
+    fn query(&self, name: &str) -> Option<&Query> {
+        match &self.named(name)?.group.selection {
+            Selection::Query { query } => Some(query),
+            Selection::Members => None,
+        }
+    }
+
+    fn members(&self, name: &str) -> Option<&BTreeSet<CiId>> {
+        self.named(name).map(|known| &known.members)
+    }
+
+    fn names(&self, beginning: &str) -> Vec<String> {
+        let beginning = folded(beginning);
+        let names = self.groups.values().map(|known| &known.group.name).filter(|name| folded(name).starts_with(&beginning));
+        let mut names: Vec<String> = names.cloned().collect();
+        names.sort();
+        names
+    }
+}
+
 impl Groups {
+    /// The group that people call so, or that has this id.
+    fn named(&self, name: &str) -> Option<&KnownGroup> {
+        let by_id = name.parse().ok().and_then(|id: GroupId| self.groups.get(&id));
+        by_id.or_else(|| self.groups.values().find(|known| folded(&known.group.name) == folded(name)))
+    }
+
     /// Remembers an event. Total.
     pub fn apply(&mut self, record: &Record, event: &GroupEvent) {
         match event {

@@ -32,7 +32,6 @@ mod print;
 pub mod quantity;
 mod scanner;
 pub mod term;
-pub mod version;
 
 pub use error::QueryError;
 pub use evaluate::{Groups, NoGroups, Scope, Unanswerable};

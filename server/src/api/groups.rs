@@ -1,6 +1,5 @@
 //! Groups of configuration items.
 
-use super::Api;
 use super::caller::Caller;
 use super::cis::PageQuery;
 use super::extract::{Body, Named, Parameters};
@@ -9,6 +8,7 @@ use super::manual::ids;
 use super::page::{Page, Paging};
 use super::view::ci::CiSummary;
 use super::view::people::Group;
+use super::{Api, queries};
 use crate::answer::{self, ApiError};
 use axum::extract::State;
 use axum::response::Response;
@@ -67,7 +67,7 @@ pub async fn list_groups(State(api): State<Api>, Parameters(query): Parameters<P
     responses((status = 201, description = "The group.", body = Group)))]
 pub async fn create_group(State(api): State<Api>, caller: Caller, Body(input): Body<GroupInput>) -> Result<Response, ApiError> {
     let members = ids("members", input.members.as_deref().unwrap_or_default())?;
-    let executed = caller.execute(&api.engine, Command::Group(GroupCommand::Create { group: input.into_domain(), members })).await?;
+    let executed = caller.execute(&api.engine, Command::Group(GroupCommand::Create { group: input.into_domain()?, members })).await?;
     let made = executed.records.iter().find_map(|record| match &record.event {
         Event::Group(GroupEvent::GroupSet { group }) => Some(group.id),
         _ => None,
@@ -97,7 +97,7 @@ pub async fn put_group(
     if input.members.is_some() {
         return Err(ApiError::invalid("members", "are changed by POST /api/v1/groups/{id}/members"));
     }
-    let command = GroupCommand::Update { id, group: input.into_domain(), expected: caller.expected };
+    let command = GroupCommand::Update { id, group: input.into_domain()?, expected: caller.expected };
     caller.execute(&api.engine, Command::Group(command)).await?;
     show(&api, id)
 }
@@ -119,8 +119,9 @@ pub async fn list_group_members(
     format: Format,
 ) -> Result<Response, ApiError> {
     let paging = Paging::<CiId>::new("members", query.limit, query.cursor.as_deref())?;
+    let now = api.engine.now();
     let page = api.engine.read(|world| {
-        let members = find(world, id)?.select(world, paging.after, paging.limit + 1)?;
+        let members = find(world, id)?.select(world, now, paging.after, paging.limit + 1)?;
         let members = members.iter().filter_map(|id| world.cmdb.cis.get(id));
         Ok::<_, ApiError>(paging.page(members.map(|ci| (ci.id, CiSummary::from(ci)))))
     })?;
@@ -151,8 +152,12 @@ fn show(api: &Api, id: GroupId) -> Result<Response, ApiError> {
 }
 
 impl GroupInput {
-    fn into_domain(self) -> NewGroup {
-        let selection = self.query.map_or(Selection::Members, |query| Selection::Query { query });
-        NewGroup { name: self.name, description: self.description, owner: self.owner, support_group: self.support_group, selection }
+    fn into_domain(self) -> Result<NewGroup, ApiError> {
+        let selection = match self.query.as_deref() {
+            None => Selection::Members,
+            Some(text) => Selection::Query { query: queries::parse(text)? },
+        };
+        let Self { name, description, owner, support_group, .. } = self;
+        Ok(NewGroup { name, description, owner, support_group, selection })
     }
 }

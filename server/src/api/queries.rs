@@ -7,7 +7,7 @@ use crate::answer::{self, ApiError};
 use axum::extract::State;
 use axum::response::Response;
 use rollcall_domain::World;
-use rollcall_domain::query::{LENGTH, NoGroups, Query, Scope, Unanswerable, complete, field};
+use rollcall_domain::query::{LENGTH, Query, Scope, Unanswerable, complete, field};
 use rollcall_shared::Timestamp;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -71,9 +71,9 @@ pub fn parse(text: &str) -> Result<Query, ApiError> {
     })
 }
 
-/// What queries are asked of. There are no groups yet: a query that names one is refused.
+/// What queries are asked of.
 pub fn scope(world: &World, now: Timestamp) -> Scope<'_> {
-    Scope { world, groups: &NoGroups, now }
+    Scope { world, groups: &world.groups, now }
 }
 
 /// A query that was understood and cannot be answered.

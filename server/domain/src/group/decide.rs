@@ -1,9 +1,11 @@
 //! Decisions on groups.
 
-use super::{Group, GroupCommand, GroupEvent, KnownGroup, LANGUAGE, NewGroup, Selection};
+use super::{Group, GroupCommand, GroupEvent, KnownGroup, NewGroup, Selection};
 use crate::ci::normalise::{self, folded};
 use crate::id::{CiId, GroupId};
+use crate::query::{Query, Scope};
 use crate::{Context, Event, Rejection, World};
+use rollcall_shared::Timestamp;
 use std::collections::BTreeSet;
 
 /// Groups at most.
@@ -20,9 +22,6 @@ const NAME_CHARACTERS: usize = 100;
 
 /// Characters of a description.
 const DESCRIPTION_CHARACTERS: usize = 1_000;
-
-/// Bytes of a query.
-const QUERY_BYTES: usize = 4 << 10;
 
 /// Decides a command.
 ///
@@ -92,13 +91,20 @@ fn checked(world: &World, id: GroupId, new: &NewGroup) -> Result<Group, Rejectio
     if new.support_group && owner.is_none() {
         return Err(Rejection::invalid("owner", "is needed for a support group: it is who supports"));
     }
+    let group = Group { id, name, description, owner, support_group: new.support_group, selection: new.selection.clone() };
     if let Selection::Query { query } = &new.selection {
-        if query.len() > QUERY_BYTES {
-            return Err(Rejection::invalid("query", format!("has at most {QUERY_BYTES} bytes")));
-        }
-        LANGUAGE.check(query)?;
+        // Judged as it will be, so that a group which leads back to itself is found.
+        let mut groups = world.groups.clone();
+        let (at, members) = (Timestamp(0), BTreeSet::new());
+        let known = KnownGroup { group: group.clone(), members, created_at: at, updated_at: at, revision: 0 };
+        groups.groups.insert(id, known);
+        let scope = Scope { world, groups: &groups, now: at };
+        scope.check(query).map_err(|error| Rejection::invalid("query", error.to_string()))?;
+        let defined = format!("group:{id}");
+        let itself = Query::parse(&defined).map_err(|error| Rejection::invalid("query", error.to_string()))?;
+        scope.check(&itself).map_err(|error| Rejection::invalid("query", error.to_string()))?;
     }
-    Ok(Group { id, name, description, owner, support_group: new.support_group, selection: new.selection.clone() })
+    Ok(group)
 }
 
 fn change_members(

@@ -50,9 +50,21 @@ fn a_group_has_a_name_and_who_supports_has_an_owner() {
 }
 
 #[test]
-fn a_group_by_query_is_refused_as_long_as_there_is_no_language() {
-    let selection = Selection::Query { query: "class:server".into() };
-    check(NewGroup { selection, ..new("Web servers") }, Err("query"));
+fn a_group_by_query_has_what_it_finds_and_never_itself() {
+    let by_query = |name: &str, query: &str| {
+        let selection = Selection::Query { query: query.parse().expect("a query") };
+        create(NewGroup { selection, ..new(name) }, [])
+    };
+    let (mut fleet, one, two) = fleet();
+    assert_eq!(order(&mut fleet, by_query("Hosts", "class:host")), Ok(1));
+    assert_eq!(order(&mut fleet, by_query("Some", "group:Hosts or group:none")), Err("query".into()));
+    assert_eq!(order(&mut fleet, by_query("Circle", "not group:circle")), Err("query".into()));
+    assert_eq!(order(&mut fleet, by_query("All", "group:hosts")), Ok(1));
+    for known in fleet.world.groups.groups.values() {
+        let found = known.select(&fleet.world, fleet.now, None, 10).expect("answered");
+        assert!(found.contains(&one) && found.contains(&two), "{found:?}");
+    }
+    fleet.check();
 }
 
 #[test]
@@ -78,8 +90,8 @@ fn members_come_and_go() {
         assert_eq!(order(&mut fleet, command), expected);
     }
     let group = &fleet.world.groups.groups[&id];
-    assert_eq!(group.select(&fleet.world, None, 10), Ok(vec![two]));
-    assert_eq!(group.select(&fleet.world, Some(two), 10), Ok(vec![]));
+    assert_eq!(group.select(&fleet.world, fleet.now, None, 10), Ok(vec![two]));
+    assert_eq!(group.select(&fleet.world, fleet.now, Some(two), 10), Ok(vec![]));
 }
 
 #[test]

@@ -8,9 +8,9 @@ use super::term::{
     AgentState, AttributeTest, Expression, IncidentTest, ListenerTest, Listing, MomentField, Network, PackageTest, Relationship, Target,
     Term, TextField, TextTest,
 };
-use super::version;
 use crate::World;
 use crate::ci::normalise::folded;
+use crate::ci::software;
 use crate::ci::{AttributeValue, Ci, Lifecycle};
 use crate::id::CiId;
 use rollcall_shared::Timestamp;
@@ -275,12 +275,12 @@ pub(super) fn holds_folded(test: &TextTest, text: &str) -> bool {
 
 /// Whether a text in lower case, read as a version, stands so to another.
 pub(super) fn ordered(comparison: Comparison, text: &str, wanted: &str) -> bool {
-    comparison.allows(version::compare("", text, &folded(wanted)))
+    comparison.allows(software::compare("", text, &folded(wanted)))
 }
 
 /// Whether a version is one that is asked for.
 pub(super) fn version_fits(test: &PackageTest, manager: &str, version: &str) -> bool {
-    test.version.as_ref().is_none_or(|(comparison, wanted)| comparison.allows(version::compare(manager, version, wanted)))
+    test.version.as_ref().is_none_or(|(comparison, wanted)| comparison.allows(software::compare(manager, version, wanted)))
 }
 
 /// The software that installs a product.

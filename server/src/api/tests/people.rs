@@ -156,9 +156,13 @@ async fn groups_have_owners_and_members() {
     let tag = seen.header("etag").to_owned();
     fixture.put("PUT", &path, &[("if-match", &tag)], r#"{"name": "Front end"}"#).await.ok();
     fixture.put("PUT", &path, &[("if-match", &tag)], r#"{"name": "Back end"}"#).await.refused("stale");
-    let refused = fixture.post("/api/v1/groups", r#"{"name": "By query", "query": "class:server"}"#).await;
+    let refused = fixture.post("/api/v1/groups", r#"{"name": "By query", "query": "class:fridge"}"#).await;
     refused.refused("invalid_parameter");
-    assert_eq!(refused.json()["field"], "query");
+    assert_eq!((&refused.json()["field"], &refused.json()["position"]), (&"query".into(), &6.into()));
+    let by_query = fixture.make("/api/v1/groups", json!({"name": "By query", "query": "class:host"})).await;
+    assert_eq!(fixture.get(&format!("/api/v1/groups/{by_query}/members")).await.ok().items()[0]["id"], host);
+    let found = fixture.get("/api/v1/cis?query=group:%22By%20query%22").await.ok().items();
+    assert_eq!((found.len(), &found[0]["id"]), (1, &host.as_str().into()));
     let now = fixture.post(&format!("{path}/members"), &json!({"remove": [host]}).to_string()).await.ok().json();
     assert_eq!(now["members"], 0);
     fixture.put("DELETE", &path, &[], "").await.ok();

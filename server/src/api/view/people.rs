@@ -183,7 +183,7 @@ impl Group {
         let owner = group.owner.and_then(|id| world.contacts.contacts.get(&id));
         let (query, members) = match &group.selection {
             Selection::Members => (None, Some(known.members.len() as u64)),
-            Selection::Query { query } => (Some(query.clone()), None),
+            Selection::Query { query } => (Some(query.to_string()), None),
         };
         Self {
             id: group.id.to_string(),
