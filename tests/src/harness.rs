@@ -10,6 +10,7 @@ pub mod clock;
 pub mod connection;
 pub mod host;
 pub mod process;
+pub mod seclusion;
 pub mod server;
 pub mod simulated;
 
@@ -19,5 +20,6 @@ pub use binaries::binaries;
 pub use clock::{until, until_async};
 pub use host::Host;
 pub use process::Process;
+pub use seclusion::Seclusion;
 pub use server::Server;
 pub use simulated::{Identity, Refusal, SimulatedAgent};
