@@ -224,31 +224,52 @@ fn a_size_that_is_no_number_is_a_problem() {
     assert!(scope.problems().is_some_and(|problems| problems.contains("/sys/block/sda/size")));
 }
 
+/// The rows of `lsblk`, whole disks alone.
+fn lsblk() -> Option<Vec<serde_json::Value>> {
+    let output = std::process::Command::new("lsblk").args(["-J", "-b", "-d", "-O"]).output().ok()?;
+    let listed: serde_json::Value = serde_json::from_slice(&output.stdout).ok()?;
+    let is_disk = |device: &&serde_json::Value| device["type"] == "disk" && !is_noise(device["name"].as_str().unwrap_or_default());
+    Some(listed["blockdevices"].as_array()?.iter().filter(is_disk).cloned().collect())
+}
+
+/// What lsblk calls the ways a disk is attached that we call otherwise.
+fn transport(interface: &str) -> &str {
+    match interface {
+        "fibre_channel" => "fc",
+        interface => interface,
+    }
+}
+
 #[test]
-fn the_disks_of_this_machine_are_those_of_lsblk() {
-    let Ok(output) = std::process::Command::new("lsblk").args(["-J", "-b", "-d", "-o", "NAME,TYPE,SIZE,ROTA,RM,MODEL,LOG-SEC,PHY-SEC"]).output() else {
-        return;
-    };
-    let Ok(listed) = serde_json::from_slice::<serde_json::Value>(&output.stdout) else { return };
-    let flag = |value: &serde_json::Value| value.as_bool().or_else(|| Some(value.as_str()? == "1"));
-    let mut expected: Vec<_> = (listed["blockdevices"].as_array().expect("devices").iter())
-        .filter(|device| device["type"] == "disk" && !is_noise(device["name"].as_str().expect("a name")))
-        .map(|device| {
-            let number = |key: &str| device[key].as_u64().filter(|&number| number > 0);
-            let name = device["name"].as_str().expect("a name").to_owned();
-            (name, number("size"), number("log-sec"), number("phy-sec"), flag(&device["rota"]), flag(&device["rm"]))
-        })
-        .collect();
-    expected.sort();
+fn the_disks_of_this_machine_are_those_of_lsblk_in_every_field() {
+    let Some(listed) = lsblk() else { return };
     // In a container lsblk shows the host's.
     let Ok(disks) = collect(&Scope::new(&Root::live())) else { return };
-    let found: Vec<_> = (disks.into_iter())
-        .map(|disk| {
-            let (logical, physical) = (disk.logical_sector_bytes.map(u64::from), disk.physical_sector_bytes.map(u64::from));
-            (disk.name, disk.size_bytes, logical, physical, disk.rotational, disk.removable)
-        })
-        .collect();
-    assert_eq!(found, expected);
+    let names = |disks: &[&str]| disks.iter().map(|&name| name.to_owned()).collect::<std::collections::BTreeSet<String>>();
+    let of_lsblk: Vec<&str> = listed.iter().filter_map(|device| device["name"].as_str()).collect();
+    assert_eq!(names(&disks.iter().map(|disk| disk.name.as_str()).collect::<Vec<_>>()), names(&of_lsblk));
+    for disk in &disks {
+        let device = listed.iter().find(|device| device["name"] == disk.name.as_str()).expect("it was listed");
+        let number = |key: &str| device[key].as_u64().filter(|&number| number > 0);
+        let flag = |key: &str| device[key].as_bool().or_else(|| Some(device[key].as_str()? == "1"));
+        let numbers = (disk.size_bytes, disk.logical_sector_bytes.map(u64::from), disk.physical_sector_bytes.map(u64::from));
+        assert_eq!(numbers, (number("size"), number("log-sec"), number("phy-sec")), "{disk:?}");
+        assert_eq!((disk.rotational, disk.removable), (flag("rota"), flag("rm")), "{disk:?}");
+        // Without udev lsblk knows fewer of the texts: those that it knows are the same.
+        let text = |key: &str| device[key].as_str().map(str::trim).filter(|text| !text.is_empty());
+        let same = |key: &str, ours: Option<&str>| {
+            if let Some(theirs) = text(key) {
+                assert_eq!(ours, Some(theirs), "{key} of {disk:?}");
+            }
+        };
+        same("model", disk.model.as_deref());
+        same("serial", disk.serial.as_deref());
+        same("rev", disk.firmware.as_deref());
+        same("tran", disk.interface.as_deref().map(transport));
+        let wwn = disk.wwn.as_deref().map(|wwn| wwn.strip_prefix("naa.").map_or_else(|| wwn.to_owned(), |digits| format!("0x{digits}")));
+        same("wwn", wwn.as_deref());
+        assert_eq!(disk.vendor, vendor(text("vendor").map(str::to_owned)), "vendor of {disk:?}");
+    }
 }
 
 #[test]

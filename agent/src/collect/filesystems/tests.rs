@@ -154,3 +154,41 @@ fn uuid_and_label_are_those_of_lsblk() {
         }
     }
 }
+
+/// Every device of `lsblk` with what is on it, in the order of its tree.
+fn devices(listed: &serde_json::Value) -> Vec<serde_json::Value> {
+    let mut found = Vec::new();
+    for device in listed.as_array().into_iter().flatten() {
+        found.push(device.clone());
+        found.extend(devices(&device["children"]));
+    }
+    found
+}
+
+#[test]
+fn what_is_mounted_on_this_machines_devices_is_what_lsblk_says_in_every_field() {
+    let Ok(output) = std::process::Command::new("lsblk").args(["-J", "-b", "-O"]).output() else { return };
+    let Ok(listed) = serde_json::from_slice::<serde_json::Value>(&output.stdout) else { return };
+    let rows = collect(&Scope::new(&Root::live())).expect("collected");
+    for device in devices(&listed["blockdevices"]) {
+        let mounted: Vec<&str> = device["mountpoints"].as_array().into_iter().flatten().filter_map(serde_json::Value::as_str).collect();
+        let of_device: Vec<&Filesystem> = rows.iter().filter(|row| mounted.contains(&row.mount_point.as_str())).collect();
+        // A device's other mounts are binds of its first; what is used for swapping is mounted nowhere.
+        let is_noise = mounted.iter().all(|point| *point == "[SWAP]") || device["type"] == "loop";
+        assert!(is_noise || !of_device.is_empty(), "{device}");
+        for row in of_device {
+            let same = |key: &str, ours: Option<&str>| {
+                if let Some(theirs) = device[key].as_str() {
+                    assert_eq!(ours, Some(theirs), "{key} of {row:?}");
+                }
+            };
+            same("path", row.device.as_deref());
+            same("fstype", Some(row.fs_type.as_str()));
+            same("label", row.label.as_deref());
+            same("uuid", row.uuid.as_deref());
+            let size = device["fssize"].as_u64().or_else(|| device["fssize"].as_str()?.parse().ok());
+            assert!(size.is_none() || row.size_bytes == size, "{row:?} {device}");
+            assert!(device["ro"] != true || row.read_only, "{row:?} {device}");
+        }
+    }
+}

@@ -46,30 +46,59 @@ fn a_reserved_port_is_a_services() {
     check(&format!("{UDP}{table}"), &[("udp", "0.0.0.0", 49_153, Some(7))]);
 }
 
+/// Protocol, address, port.
+type Place = (String, String, u16);
+
+/// Name and number of the processes that hold a socket.
+type Holders = BTreeSet<(String, u32)>;
+
 /// `tcp LISTEN 0 128 0.0.0.0:22 0.0.0.0:* users:(("sshd",pid=1,fd=3))`; `*` is both families.
-fn listed(line: &str) -> Option<(String, String, u16)> {
+fn listed(line: &str) -> Option<(Place, Holders)> {
     let words: Vec<&str> = line.split_whitespace().collect();
     let (address, port) = words.get(4)?.rsplit_once(':')?;
     let address = address.split('%').next()?.trim_matches(['[', ']']);
     let address: IpAddr = if address == "*" { "::" } else { address }.parse().ok()?;
-    Some(((*words.first()?).to_owned(), address.to_canonical().to_string(), port.parse().ok()?))
+    let place = ((*words.first()?).to_owned(), address.to_canonical().to_string(), port.parse().ok()?);
+    let users = line.split_once("users:(").map_or("", |(_, users)| users);
+    let holder = |user: &str| {
+        let (name, rest) = user.split_once("\",pid=")?;
+        Some((name.to_owned(), rest.split(',').next()?.parse().ok()?))
+    };
+    Some((place, users.split("(\"").filter_map(holder).collect()))
+}
+
+/// What `ss` lists now; workers that share a place are put together. None without `ss`.
+fn ss() -> Option<BTreeMap<Place, Holders>> {
+    let output = std::process::Command::new("ss").arg("-lntupH").output().ok()?;
+    let mut places: BTreeMap<Place, Holders> = BTreeMap::new();
+    for (place, holders) in String::from_utf8_lossy(&output.stdout).lines().filter_map(listed) {
+        places.entry(place).or_default().extend(holders);
+    }
+    Some(places)
 }
 
 #[test]
-fn this_machines_listeners_are_those_that_ss_lists() {
+fn this_machines_listeners_and_their_owners_are_those_that_ss_lists() {
     let tcp = std::net::TcpListener::bind("127.0.0.1:0").expect("a listener");
     let tcp6 = std::net::TcpListener::bind("[::1]:0").ok();
-    let Ok(output) = std::process::Command::new("ss").arg("-lntuH").output() else { return };
     let root = Root::live();
-    let rows = collect(&Scope::new(&root)).expect("collected");
-    let found: BTreeSet<_> = rows.iter().map(|row| (row.protocol.clone(), row.address.clone(), row.port)).collect();
     let ephemeral = EphemeralPorts::read(&Scope::new(&root));
-    let expected: BTreeSet<_> = String::from_utf8_lossy(&output.stdout).lines().filter_map(listed).collect();
-    let is_client = |row: &&(String, String, u16)| row.0 == "udp" && ephemeral.contains(row.2);
-    let ours = |port| expected.iter().any(|row| row.2 == port) && rows.iter().any(|row| row.port == port && row.pid == Some(std::process::id()));
-    assert!(ours(tcp.local_addr().expect("an address").port()));
-    assert!(tcp6.is_none_or(|tcp6| ours(tcp6.local_addr().expect("an address").port())));
-    // Other tests listen too, meanwhile: on ports that the kernel chooses.
-    let lasting = |set: &BTreeSet<(String, String, u16)>| set.iter().filter(|row| !is_client(row) && !ephemeral.contains(row.2)).cloned().collect::<Vec<_>>();
-    assert_eq!(lasting(&found), lasting(&expected));
+    let Some(before) = ss() else { return };
+    let rows = collect(&Scope::new(&root)).expect("collected");
+    let Some(after) = ss() else { return };
+    let mine = |port| rows.iter().any(|row| row.port == port && row.pid == Some(std::process::id()));
+    assert!(mine(tcp.local_addr().expect("an address").port()));
+    assert!(tcp6.is_none_or(|tcp6| mine(tcp6.local_addr().expect("an address").port())));
+    // Others begin and end to listen meanwhile: what was the same before and after was the same between.
+    let is_client = |place: &Place| place.0 == "udp" && ephemeral.contains(place.2);
+    let found: BTreeMap<Place, &Listener> = rows.iter().map(|row| ((row.protocol.clone(), row.address.clone(), row.port), row)).collect();
+    for (place, holders) in before.iter().filter(|(place, holders)| !is_client(place) && after.get(place) == Some(holders)) {
+        let row = found.get(place).unwrap_or_else(|| panic!("{place:?} is missing"));
+        match row.pid.zip(row.process.clone()) {
+            Some((pid, process)) => assert!(holders.contains(&(process, pid)), "{row:?} {holders:?}"),
+            None => assert!(holders.is_empty(), "{row:?} {holders:?}"),
+        }
+    }
+    let unknown = found.keys().find(|place| !before.contains_key(place) && !after.contains_key(place) && !is_client(place));
+    assert!(unknown.is_none_or(|place| ephemeral.contains(place.2)), "{unknown:?}");
 }
