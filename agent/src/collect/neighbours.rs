@@ -1,8 +1,13 @@
 //! Peers on the link that stay: gateways and permanent entries of the ARP and NDP tables, and what switches say of themselves by LLDP.
 //!
 //! Passing ARP and NDP entries are left out. A gateway is one for as long as its hardware address is known, however fresh: whether it
-//! was heard this minute changes all the time. LLDP is read from systemd-networkd's files. lldpd's control socket speaks the memory
-//! layout of its own version, for its own client only: that it is not read is a problem of the section.
+//! was heard this minute changes all the time.
+//!
+//! LLDP is read from systemd-networkd's files. lldpd is not asked: what its control socket sends are its own C structures, pointers
+//! followed, in the layout that version, compiler and build options (CDP, MED, custom TLVs) gave them, without a version number. A
+//! reader that takes one build's layout for another's would name wrong switches, and nothing would tell. That it is there and not read
+//! is a problem of the section, so that what switches there are stays unknown and is never "none". Whoever runs lldpd has two ways: networkd
+//! with `LLDP=yes`, which may listen beside it, or the output of `lldpcli -f json show neighbors` as a file of the operator's own.
 
 use super::network_interfaces::{is_noise, names_in};
 use super::routes;
@@ -50,7 +55,9 @@ pub(crate) fn collect(scope: &Scope<'_>) -> Result<Vec<Neighbour>, Failure> {
         rows.extend(heard_by_networkd(scope));
     }
     if let Some(path) = LLDPD.iter().find(|path| scope.root().exists(path)) {
-        scope.problem(format_args!("{path}: lldpd speaks to its own client only, so that what it heard is unknown; systemd-networkd with LLDP=yes is read"));
+        scope.problem(format_args!(
+                "{path}: lldpd speaks to its own client only, so that what it heard is unknown; LLDP=yes of systemd-networkd is read, and \
+                 a file of lldpcli's output in the folder of extensions"));
     }
     if rows.len() > NEIGHBOURS {
         scope.problem(format_args!("{} neighbours beyond the limit of {NEIGHBOURS} are left out", rows.len() - NEIGHBOURS));
