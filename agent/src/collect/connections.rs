@@ -3,7 +3,8 @@
 //! *Inbound* are connections to a port that is listened on, by that port and the peer's address; *outbound* all others, by process and
 //! the peer's address and port. A connection between two processes of this machine is outbound only, so that it appears once. TCP
 //! counts when established, UDP when it has a peer and a port of its own: a client's UDP socket on a port that the kernel chose is gone
-//! before anybody asks for it. Inside other network namespaces nothing is seen.
+//! before anybody asks for it. The agent's own are left out on the running machine: whether it speaks to its server at this moment says
+//! nothing of the host. Inside other network namespaces nothing is seen.
 
 use super::sockets::{self, EphemeralPorts, Owners, Protocol, Socket, State, Wanted};
 use super::{Failure, Scope};
@@ -25,7 +26,9 @@ pub(crate) fn collect(scope: &Scope<'_>) -> Result<Vec<Connection>, Failure> {
     let flows = flows(&sockets, &services);
     let owners = Owners::find(scope, flows.iter().map(|flow| flow.owner_inode));
     let mut counts: BTreeMap<Connection, u32> = BTreeMap::new();
-    for (flow, count) in grouped(&flows, &owners) {
+    let own = scope.root().is_live().then(std::process::id);
+    let grouped = grouped(&flows, &owners).into_iter().filter(|(flow, _)| own.is_none() || owners.pid(flow.owner_inode) != own);
+    for (flow, count) in grouped {
         let held = counts.entry(row(&flow, &owners)).or_default();
         *held = held.saturating_add(count);
     }

@@ -85,16 +85,31 @@ fn a_machine_with_100_000_sockets_is_read_within_bounds() {
     assert!(scope.problems().is_some_and(|problems| problems.contains("of 10000 kinds")));
 }
 
+/// Processes that hold something and do nothing, until this is dropped.
+struct Holders(Vec<std::process::Child>);
+
+impl Drop for Holders {
+    fn drop(&mut self) {
+        for child in &mut self.0 {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
 #[test]
-fn this_machines_own_connections_appear() {
+fn this_machines_connections_appear_and_the_agents_own_do_not() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a listener");
     let address = listener.local_addr().expect("an address");
-    let _clients: Vec<_> = (0..3).map(|_| std::net::TcpStream::connect(address).expect("connected")).collect();
-    let _served: Vec<_> = (0..3).map(|_| listener.accept().expect("accepted")).collect();
+    let connect = || std::net::TcpStream::connect(address).expect("connected");
+    let _own = connect();
+    let hold = |stream| std::process::Command::new("sleep").arg("600").stdin(std::os::fd::OwnedFd::from(stream)).spawn().expect("sleeps");
+    let _others = Holders((0..3).map(|_| hold(connect())).collect());
+    let _served: Vec<_> = (0..4).map(|_| listener.accept().expect("accepted")).collect();
     let root = Root::live();
     let rows = collect(&Scope::new(&root)).expect("collected");
     let ours: Vec<_> = rows.iter().filter(|row| row.remote_port == Some(address.port()) || row.local_port == Some(address.port())).collect();
     let [row] = ours.as_slice() else { panic!("one row, not {ours:?}") };
     assert_eq!((row.direction.as_str(), row.remote_address.as_str(), row.count), ("outbound", "127.0.0.1", 2));
-    assert!(row.process.is_some());
+    assert_eq!(row.process.as_deref(), Some("sleep"));
 }
