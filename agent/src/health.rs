@@ -2,7 +2,7 @@
 //!
 //! Sources give gauges and counters; counters become rates against the reading before (see `rates`). What is cheap is read with every
 //! sample, the rest at its own pace on threads of its own (see `slow`). Invariants: a counter that went backwards yields no value, never
-//! a negative or a spike; unknown is none, never zero; values are finite; utilisations are ratios from 0 to 1; a series that a machine
+//! a negative or a spike; unknown is none, never zero; values are finite, and told to the digit that means something (see `precision`); utilisations are ratios from 0 to 1; a series that a machine
 //! has is in every reading, with or without a value, so that the table stays the same; no source can push out another's series (see
 //! `room`). It must never wait for another machine: remote file systems are not asked.
 
@@ -13,6 +13,7 @@ use rollcall_shared::sample::Series;
 use std::sync::Arc;
 
 mod options;
+mod precision;
 mod rates;
 pub(crate) mod room;
 mod series;
@@ -118,6 +119,9 @@ impl Sampler {
         self.slow.iter_mut().for_each(|slow| slow.sample(now, &mut measurements));
         measurements.sort_by(|a, b| a.series.cmp(&b.series));
         measurements.dedup_by(|later, earlier| later.series == earlier.series);
+        for Measurement { series, value, unit } in &mut measurements {
+            *value = value.map(|value| precision::told(&series.metric, unit, value));
+        }
         measurements
     }
 
