@@ -9,8 +9,9 @@ use crate::clock::{Clock, Reading};
 use crate::collect::{self, Collected};
 use crate::root::Root;
 use crate::{checks, probe, run, spool};
-use rollcall_shared::limits::TEXT_BYTES;
+use rollcall_shared::limits::{MESSAGE_SAMPLE_SETS, SERIES, TEXT_BYTES};
 use rollcall_shared::message::SCHEMA;
+use rollcall_shared::sample::{SampleSet, packed};
 use rollcall_shared::section::{Row, SectionName};
 use rollcall_shared::{ContentHash, Outcome, Section, Timestamp, message, wire};
 use serde_json::Value;
@@ -82,6 +83,7 @@ targets! {
     check_output: check_output;
     probe_answer: probe::fuzz;
     spool_record: spool::record::fuzz;
+    sample_sets: sample_sets;
     section: section;
 }
 
@@ -244,6 +246,17 @@ fn server_answer(bytes: &[u8]) -> usize {
     let pushed = wire::decode::<message::PushReply>(SCHEMA, bytes).is_ok();
     let uploaded = wire::decode::<message::UploadReply>(SCHEMA, bytes).is_ok();
     usize::from(pushed) + usize::from(uploaded)
+}
+
+/// What is read is bit for bit what can be written, and no more than the limits of a message.
+fn sample_sets(bytes: &[u8]) -> usize {
+    let Some(sets) = packed::unpack(bytes) else { return 0 };
+    let bits =
+        |sets: &[SampleSet]| -> Vec<Option<u64>> { sets.iter().flat_map(|set| &set.values).map(|value| value.map(f64::to_bits)).collect() };
+    let again = packed::unpack(&packed::pack(&sets)).expect("what was written can be read");
+    assert!(bits(&again) == bits(&sets), "values were lost");
+    assert!(sets.len() <= MESSAGE_SAMPLE_SETS && sets.iter().all(|set| set.values.len() <= SERIES), "beyond the limits");
+    sets.len()
 }
 
 /// One content has one name: what is decoded has the same bytes again.

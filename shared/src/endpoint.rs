@@ -9,7 +9,8 @@ pub const PUSH: &str = "/agent/v1/push";
 /// `POST`, frame or JSON of [`crate::message::Upload`] → [`crate::message::UploadReply`].
 pub const SECTIONS: &str = "/agent/v1/sections";
 
-/// Media type of a binary frame. The JSON form of the same messages is `application/json`.
+/// Media type of a binary frame, and what a body is that names none: then the answer names none either. The JSON form of the same messages is
+/// `application/json`.
 pub const FRAME_TYPE: &str = "application/vnd.rollcall.frame";
 
 /// What the subject alternative name (URI) of an agent's certificate starts with; the agent id follows.

@@ -7,9 +7,12 @@ pub const BODY_BYTES: usize = 8 << 20;
 /// Bytes of one frame after decompression. 2,000 packages encode to about 0.1 MiB; the rest is head-room for process lists.
 pub const FRAME_BYTES: usize = 32 << 20;
 
-/// Bytes of one push after decompression. A value is encoded in one byte and held in sixteen, so this bounds what a hostile push
-/// costs in memory at 64 MiB; a minute of 4,096 series takes a twentieth of it.
+/// Bytes of one push after decompression: agents stop at a quarter of it.
 pub const PUSH_FRAME_BYTES: usize = 4 << 20;
+
+/// Health values in one push, with those that are not there. A value is held in sixteen bytes, so this bounds what a hostile push costs in
+/// memory at 64 MiB, and one message more; a minute of 4,096 series is a hundredth of it.
+pub const PUSH_VALUES: usize = 4 << 20;
 
 /// Largest zstd window accepted, as a power of two (8 MiB): a frame that asks for more is a bomb or a mistake.
 pub const ZSTD_WINDOW_LOG: u32 = 23;

@@ -5,9 +5,10 @@
 //! A message that names content the server has never seen is not acknowledged; the reply lists the wanted hashes, the agent
 //! uploads them and sends the same push again.
 
-use crate::sample::SampleSet;
+use crate::limits::PUSH_VALUES;
+use crate::sample::{SampleSet, packed};
 use crate::{ContentHash, Outcome, SectionName, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 /// Version of the messages in this module, carried by every frame.
 pub const SCHEMA: u16 = 1;
@@ -21,7 +22,8 @@ pub struct Push {
     pub sent_at: Timestamp,
     /// Which version of [`Settings`] the agent works with; 0 for none.
     pub settings_version: u64,
-    /// In ascending order of their sequence; may be empty (a sign of life).
+    /// In ascending order of their sequence; may be empty (a sign of life). At most [`PUSH_VALUES`] health values in all of them together.
+    #[serde(deserialize_with = "bounded")]
     pub messages: Vec<Message>,
 }
 
@@ -38,8 +40,8 @@ pub struct Message {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Payload {
-    /// Health values, oldest first.
-    Samples(Vec<SampleSet>),
+    /// Health values, oldest first; packed in a frame.
+    Samples(#[serde(with = "packed")] Vec<SampleSet>),
     /// An inventory.
     Report(Report),
     /// Messages that a full spool had to drop.
@@ -199,6 +201,36 @@ pub struct Content(pub Vec<u8>);
 pub struct UploadReply {
     /// What is now on stable storage, in the order of the upload.
     pub stored: Vec<ContentHash>,
+}
+
+/// Messages, as long as their values are no more than a push may have: packed values take far less room than read ones.
+fn bounded<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Message>, D::Error> {
+    deserializer.deserialize_seq(Messages)
+}
+
+struct Messages;
+
+impl<'de> de::Visitor<'de> for Messages {
+    type Value = Vec<Message>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("messages")
+    }
+
+    fn visit_seq<A: de::SeqAccess<'de>>(self, mut elements: A) -> Result<Self::Value, A::Error> {
+        let mut messages: Vec<Message> = Vec::new();
+        let mut values = 0;
+        while let Some(message) = elements.next_element::<Message>()? {
+            if let Payload::Samples(sets) = &message.payload {
+                values += sets.iter().map(|set| set.values.len()).sum::<usize>();
+            }
+            if values > PUSH_VALUES {
+                return Err(de::Error::custom(format_args!("more than {PUSH_VALUES} health values in one push")));
+            }
+            messages.push(message);
+        }
+        Ok(messages)
+    }
 }
 
 mod content {

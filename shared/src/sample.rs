@@ -3,6 +3,10 @@
 use crate::{ContentHash, Timestamp};
 use serde::{Deserialize, Serialize};
 
+mod bits;
+mod column;
+pub mod packed;
+
 /// One measured quantity of a host: an OpenTelemetry metric name and the attributes that tell its instances apart.
 /// A section (`series`) lists them; the position in that list is what a [`SampleSet`] refers to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -176,7 +176,18 @@ fn made_seeds() -> Vec<(&'static str, &'static str, Vec<u8>)> {
     let probe = probe::answer(&Root::new(tree.path())).expect("an answer");
     let package = rollcall_shared::section::Package { name: "bash".to_owned(), version: "5.2".to_owned(), ..Default::default() };
     let (_, packages) = Section::Packages(vec![package]).canonical().expect("canonical");
+    let set = |at: i64, values: &[Option<f64>]| SampleSet { table: ContentHash([9; 32]), at: Timestamp(at), values: values.to_vec() };
+    let minute = packed::pack(&[
+        set(1_000, &[Some(0.0), Some(1.0), None, Some(0.25), Some(1.5e7), Some(1.0 / 3.0), Some(-7.0)]),
+        set(11_000, &[Some(0.0), Some(1.0), None, Some(0.5), Some(320.0), Some(2.0 / 3.0), None]),
+        set(21_001, &[Some(0.0), Some(1.0), None, Some(0.125), Some(0.0), Some(0.1), Some(9.0)]),
+    ]);
+    let claims = |counts: &[u8]| [counts, &minute[2..]].concat();
     vec![
+        ("sample_sets", "a_minute", minute.clone()),
+        ("sample_sets", "a_hundred_sets", claims(&[100, 7])),
+        ("sample_sets", "four_thousand_values", claims(&[3, 0x80, 0x20])),
+        ("sample_sets", "more_than_a_message_may_have", claims(&[0xff, 0xff, 0xff, 0xff, 0x0f, 0xff, 0xff, 3])),
         ("section", "packages", packages.clone()),
         ("section", "counts_4_billion_rows", [&packages[..6], &[0xfc, 0xff, 0xff, 0xff, 0xff, 1]].concat()),
         ("spool_record", "two_messages", segment),

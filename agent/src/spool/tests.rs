@@ -20,8 +20,10 @@ fn note(text: &str) -> Payload {
     Payload::Goodbye { reason: text.to_owned(), at: at(0).wall }
 }
 
-fn samples(values: usize, seconds: u64) -> Payload {
-    let set = SampleSet { table: ContentHash::of(b"table"), at: at(seconds).wall, values: vec![Some(1.5); values] };
+/// Of values that cannot be packed: each takes eight bytes and a half.
+fn samples(values: u32, seconds: u64) -> Payload {
+    let values = (0..values).map(|number| Some((f64::from(number) + 1.5).sqrt())).collect();
+    let set = SampleSet { table: ContentHash::of(b"table"), at: at(seconds).wall, values };
     Payload::Samples(vec![set])
 }
 
@@ -77,7 +79,7 @@ fn a_number_is_not_used_again_after_everything_was_acknowledged() {
     let directory = tempfile::tempdir().unwrap();
     for round in 0..5 {
         let mut spool = open(directory.path());
-        spool.append(&[note("a"), samples(10_000, 1)], at(0)).unwrap();
+        spool.append(&[note("a"), samples(4_000, 1)], at(0)).unwrap();
         assert_eq!(sequences(&mut spool), [round * 2 + 1, round * 2 + 2]);
         spool.acknowledge(round * 2 + 2);
         assert_eq!(spool.unsent(), 0);

@@ -31,12 +31,13 @@ fn compressed(plain: &[u8]) -> Vec<u8> {
 fn the_bytes_of_schema_1_are_frozen() {
     let mut golden = b"RC\x00\x01\x00\x03".to_vec(); // header, epoch 3
     golden.extend([0xfb, 0xa0, 0x0f]); // 2,000 as zig-zag
-    golden.extend([1, 1, 9, 0, 1]); // settings 1, one message, sequence 9, samples, one set
+    golden.extend([1, 1, 9, 0, 39]); // settings 1, one message, sequence 9, samples in 39 bytes
+    golden.extend([1, 2]); // one set of two values
     golden.extend([7; 32]); // table
-    golden.extend([0xfb, 0xd0, 0x07]); // 1,000 as zig-zag
-    golden.extend([2, 1]); // two values, the first present
-    golden.extend(0.5_f64.to_le_bytes());
-    golden.push(0);
+    golden.extend([0xd0, 0x0f]); // 1,000 as zig-zag
+    // The same number (01), fixed point (01) with exponent -1 (01111), of four bits (000100), 10 without its first (010), which is 5;
+    // not all are there (11), none is (0); filled up with zeros.
+    golden.extend([0b0101_0111, 0b1000_1000, 0b1011_0000]);
     assert_eq!(encode(SCHEMA, &push()), Ok(golden.clone()));
     assert_eq!(decode(SCHEMA, &golden), Ok(push()));
 }
