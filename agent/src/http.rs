@@ -1,5 +1,5 @@
 //! Requests to the server: one client, one answer or one named failure. Never follows a redirect, never asks a proxy, reads no
-//! more than it was told to.
+//! more than it was told to, and names neither itself nor what it takes: a push is a few hundred bytes, and its server knows.
 
 use crate::enrol::server_url;
 use rollcall_shared::Timestamp;
@@ -79,7 +79,6 @@ impl Http {
             .http1_only()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
-            .user_agent(concat!("rollcall-agent/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(REQUEST_TIMEOUT)
             .pool_idle_timeout(IDLE_TIMEOUT)
@@ -91,13 +90,15 @@ impl Http {
         Ok(Self { client, base })
     }
 
-    /// Posts `body` and reads an answer of at most `limit` bytes.
+    /// Posts `body` and reads an answer of at most `limit` bytes. A body without a media type is a frame.
     ///
     /// # Errors
     /// Every [`Failure`].
-    pub async fn post(&self, path: &str, media_type: &str, body: Vec<u8>, limit: usize) -> Result<Vec<u8>, Failure> {
-        let request = self.client.post(format!("{}{path}", self.base));
-        let request = request.header("content-type", media_type).header("accept", media_type).body(body);
+    pub async fn post(&self, path: &str, media_type: Option<&str>, body: Vec<u8>, limit: usize) -> Result<Vec<u8>, Failure> {
+        let mut request = self.client.post(format!("{}{path}", self.base)).body(body);
+        if let Some(media_type) = media_type {
+            request = request.header("content-type", media_type);
+        }
         let response = request.send().await.map_err(|error| Failure::Unreachable(chain(&error)))?;
         if response.status().is_success() {
             return read(response, limit).await;

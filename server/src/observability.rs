@@ -83,6 +83,16 @@ pub struct Companion {
     pub entropy: Arc<dyn Entropy>,
 }
 
+/// In the extensions of an answer whose caller has no use for the request's id: an agent's accepted push, every minute of every host.
+#[derive(Clone, Copy, Debug)]
+pub struct Unnamed;
+
+fn name(response: &mut Response, id: HeaderValue) {
+    if response.extensions().get::<Unnamed>().is_none() {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+}
+
 /// Gives every request an id, in its header for handlers and in the answer for callers, and writes one line about it.
 pub async fn accompany(State(companion): State<Companion>, mut request: Request, next: Next) -> Response {
     let id = request.headers().get(REQUEST_ID).filter(|id| is_request_id(id.as_bytes())).cloned();
@@ -90,7 +100,7 @@ pub async fn accompany(State(companion): State<Companion>, mut request: Request,
     request.headers_mut().insert(REQUEST_ID, id.clone());
     if !tracing::enabled!(tracing::Level::DEBUG) {
         let mut response = next.run(request).await;
-        response.headers_mut().insert(REQUEST_ID, id);
+        name(&mut response, id);
         return response;
     }
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
@@ -100,7 +110,7 @@ pub async fn accompany(State(companion): State<Companion>, mut request: Request,
     let took_us = u64::try_from(companion.clock.monotonic().saturating_sub(began).as_micros()).unwrap_or(u64::MAX);
     let request_id = id.to_str().unwrap_or_default();
     tracing::debug!(request_id, %method, path, status = response.status().as_u16(), took_us, address, "request");
-    response.headers_mut().insert(REQUEST_ID, id);
+    name(&mut response, id);
     response
 }
 

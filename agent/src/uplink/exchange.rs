@@ -20,6 +20,6 @@ pub async fn exchange(http: Http, request: Request) -> Answer {
 async fn post<T: DeserializeOwned>(http: &Http, path: &str, body: &impl Serialize) -> Result<T, Failure> {
     let malformed = |error: wire::WireError| Failure::Malformed(error.to_string());
     let frame = wire::encode(SCHEMA, body).map_err(malformed)?;
-    let answer = http.post(path, endpoint::FRAME_TYPE, frame, REPLY_BYTES).await?;
+    let answer = http.post(path, None, frame, REPLY_BYTES).await?;
     wire::decode(SCHEMA, &answer).map_err(malformed)
 }

@@ -5,6 +5,7 @@
 
 use super::with_type;
 use crate::answer::{ApiError, Code};
+use crate::observability::Unnamed;
 use axum::body::Bytes;
 use axum::extract::Request;
 use axum::http::{HeaderMap, header};
@@ -37,6 +38,8 @@ const UNIT: usize = 4 << 10;
 /// The form in which a request comes and its answer goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MediaType {
+    /// A binary frame whose type nobody names: it begins with its own magic. What Rollcall's agents do.
+    BareFrame,
     /// A binary frame.
     Frame,
     /// The same message as JSON.
@@ -44,16 +47,17 @@ pub enum MediaType {
 }
 
 impl MediaType {
-    /// The declared form.
+    /// The declared form; a frame when none is declared.
     ///
     /// # Errors
     /// Neither of the two.
     pub fn of(headers: &HeaderMap) -> Result<Self, ApiError> {
-        let declared = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let essence = declared.split(';').next().unwrap_or_default().trim();
+        let declared = headers.get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default());
         if headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
             return Err(ApiError::new(Code::UnsupportedMediaType, "content-encoding is not taken here: frames compress themselves"));
         }
+        let Some(declared) = declared else { return Ok(Self::BareFrame) };
+        let essence = declared.split(';').next().unwrap_or_default().trim();
         if essence.eq_ignore_ascii_case(endpoint::FRAME_TYPE) {
             Ok(Self::Frame)
         } else if essence.eq_ignore_ascii_case("application/json") {
@@ -70,7 +74,7 @@ impl MediaType {
     /// What is wrong with the bytes.
     pub fn decode<T: DeserializeOwned>(self, bytes: &[u8], limit: usize) -> Result<T, ApiError> {
         match self {
-            Self::Frame => wire::decode_within(SCHEMA, bytes, limit).map_err(|error| refuse_frame(&error)),
+            Self::BareFrame | Self::Frame => wire::decode_within(SCHEMA, bytes, limit).map_err(|error| refuse_frame(&error)),
             Self::Json => serde_json::from_slice(bytes).map_err(|error| refuse_json(&error)),
         }
     }
@@ -81,9 +85,9 @@ impl MediaType {
     /// When the reply cannot be encoded, which is a bug in its type.
     pub fn answer<T: Serialize>(self, reply: &T) -> Result<Response, ApiError> {
         match self {
-            Self::Frame => {
+            Self::BareFrame | Self::Frame => {
                 let frame = wire::encode(SCHEMA, reply).map_err(|error| ApiError::internal(format!("a reply as frame: {error}")))?;
-                Ok(with_type(endpoint::FRAME_TYPE, frame))
+                Ok(if self == Self::Frame { with_type(endpoint::FRAME_TYPE, frame) } else { bare(frame) })
             }
             Self::Json => {
                 let json = serde_json::to_vec(reply).map_err(|error| ApiError::internal(format!("a reply as JSON: {error}")))?;
@@ -91,6 +95,13 @@ impl MediaType {
             }
         }
     }
+}
+
+/// An answer with nothing beside the frame.
+fn bare(frame: Vec<u8>) -> Response {
+    let mut response = Response::new(frame.into());
+    response.extensions_mut().insert(Unnamed);
+    response
 }
 
 /// Reads and decodes bodies within one memory budget. Cheap to clone.

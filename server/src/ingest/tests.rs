@@ -5,7 +5,8 @@ use rollcall_domain::Event;
 use rollcall_domain::trust::TrustEvent;
 use rollcall_shared::enrol::EnrolReply;
 use rollcall_shared::message::{Message, Payload, PushReply, SCHEMA};
-use rollcall_shared::{Timestamp, wire};
+use rollcall_shared::sample::SampleSet;
+use rollcall_shared::{ContentHash, Timestamp, wire};
 
 fn push() -> Push {
     let goodbye = Payload::Goodbye { reason: "x".repeat(1000), at: Timestamp(0) };
@@ -117,6 +118,29 @@ async fn json_is_answered_with_json_and_a_frame_with_a_frame() {
     let json = serde_json::to_vec(&push()).unwrap();
     let reply = send(&test, &agent, endpoint::PUSH, &[("content-type", "application/json; charset=utf-8")], &json).await;
     assert_eq!(reply.json()["acknowledged"], 1);
+}
+
+#[tokio::test]
+async fn a_body_without_a_type_is_a_frame_and_so_is_its_answer() {
+    let test = TestServer::start().await;
+    let agent = test.enrol().await;
+    let reply = send(&test, &agent, endpoint::PUSH, &[], &frame()).await;
+    assert!(!reply.head.contains("content-type") && !reply.head.contains("x-request-id"), "{}", reply.head);
+    assert_eq!(wire::decode::<PushReply>(SCHEMA, &reply.body).unwrap().acknowledged, 1);
+    let json = serde_json::to_vec(&push()).unwrap();
+    let reply = send(&test, &agent, endpoint::PUSH, &[], &json).await;
+    assert_eq!((reply.status, reply.json()["code"].as_str().unwrap()), (400, "malformed_frame"));
+}
+
+#[test]
+fn a_push_of_more_values_than_a_push_may_have_is_refused_before_they_take_memory() {
+    let set = SampleSet { table: ContentHash([1; 32]), at: Timestamp(1), values: vec![Some(0.0); limits::SERIES] };
+    let sets = vec![set; limits::MESSAGE_SAMPLE_SETS];
+    let message = |sequence| Message { sequence, payload: Payload::Samples(sets.clone()) };
+    let push = Push { messages: (1..=3).map(message).collect(), ..push() };
+    let frame = wire::encode(SCHEMA, &push).unwrap();
+    assert!(frame.len() < 10_000, "{}", frame.len());
+    check(endpoint::FRAME_TYPE, &frame, 400, "malformed_frame");
 }
 
 #[tokio::test]
