@@ -1,7 +1,7 @@
 //! Where log lines go: standard error, text for people or JSON for machines.
 
 use crate::config::{LogConfig, LogFormat};
-use std::io::{IsTerminal, stderr};
+use std::io::stderr;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
@@ -19,7 +19,7 @@ pub fn start(config: &LogConfig) {
     let registry = tracing_subscriber::registry().with(filter);
     let lines = tracing_subscriber::fmt::layer().with_writer(stderr).with_target(false);
     let started = match config.format {
-        LogFormat::Text => registry.with(lines.with_ansi(stderr().is_terminal())).try_init(),
+        LogFormat::Text => registry.with(lines.with_ansi(false)).try_init(),
         LogFormat::Json => registry.with(lines.json().flatten_event(true)).try_init(),
     };
     if let Err(error) = started {
