@@ -6,6 +6,7 @@ mod relay;
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
+use relay::Exchange;
 use rollcall_tests::harness::agent::write_private;
 use rollcall_tests::harness::process::consumption;
 use rollcall_tests::harness::server::{succeed, text};
@@ -118,10 +119,10 @@ fn steady_state(agent: &Path, line: &Line) -> Result<serde_json::Value> {
     let relay = relay::between(&state.join("agent.json"))?;
     let mut process = Process::start(agent, &["run", "--state", text(&state)?], &directory.path().join("agent.log"))?;
     std::thread::sleep(Duration::from_secs(line.warm_up));
-    let (before, wire_before) = (process.consumption()?, relay.count());
+    let (before, exchanges_before) = (process.consumption()?, relay.exchanges().len());
     std::thread::sleep(Duration::from_secs(line.duration));
     process.ensure_alive()?;
-    let (after, wire) = (process.consumption()?, relay.count().since(wire_before));
+    let (after, exchanges) = (process.consumption()?, relay.exchanges().split_off(exchanges_before));
     let cpu = after.cpu_seconds - before.cpu_seconds;
     let sections = section_bytes(&state.join("sections"))?;
     let _ = process.terminate()?;
@@ -136,8 +137,8 @@ fn steady_state(agent: &Path, line: &Line) -> Result<serde_json::Value> {
         "peak_rss_bytes": after.peak_rss_bytes,
         "inventory_raw_bytes": sections.0,
         "inventory_compressed_bytes": sections.1,
-        "pushes": wire.exchanges,
-        "wire_bytes_a_push": { "sent": wire.sent.checked_div(wire.exchanges), "received": wire.received.checked_div(wire.exchanges) },
+        "pushes": exchanges.len(),
+        "wire_bytes_of_each_push": exchanges.iter().map(|Exchange { sent, received }| json!({ "sent": sent, "received": received })).collect::<Vec<_>>(),
     }))
 }
 

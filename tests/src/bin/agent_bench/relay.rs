@@ -5,61 +5,55 @@ use rollcall_tests::harness::clock;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// A request that comes this long after the one before begins another exchange; an agent pushes every minute.
 const SILENCE: Duration = Duration::from_secs(2);
 
-/// What went over the wire so far.
+/// One request and its answer, in bytes.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Count {
+pub struct Exchange {
     pub sent: u64,
     pub received: u64,
-    pub exchanges: u64,
-}
-
-impl Count {
-    pub fn since(self, before: Self) -> Self {
-        Self { sent: self.sent - before.sent, received: self.received - before.received, exchanges: self.exchanges - before.exchanges }
-    }
 }
 
 /// Counts while it lives.
 #[derive(Clone, Default)]
 pub struct Relay {
-    sent: Arc<AtomicU64>,
-    received: Arc<AtomicU64>,
-    exchanges: Arc<AtomicU64>,
+    exchanges: Arc<Mutex<Vec<Exchange>>>,
 }
 
 impl Relay {
-    pub fn count(&self) -> Count {
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Count { sent: read(&self.sent), received: read(&self.received), exchanges: read(&self.exchanges) }
+    /// What went over the wire so far.
+    pub fn exchanges(&self) -> Vec<Exchange> {
+        self.exchanges.lock().map(|exchanges| exchanges.clone()).unwrap_or_default()
     }
 
     fn carry(&self, agent: TcpStream, server: TcpStream) -> Result<()> {
         let (from_server, to_agent, relay) = (server.try_clone()?, agent.try_clone()?, self.clone());
-        std::thread::spawn(move || copy(from_server, to_agent, |bytes| relay.add(&relay.received, bytes)));
+        std::thread::spawn(move || copy(from_server, to_agent, |bytes| relay.count(false, |exchange| exchange.received += bytes)));
         let relay = self.clone();
         let mut last = None;
         std::thread::spawn(move || {
             copy(agent, server, |bytes| {
                 let now = clock::instant();
-                if last.is_none_or(|last| now.duration_since(last) > SILENCE) {
-                    relay.add(&relay.exchanges, 1);
-                }
+                let is_new = last.is_none_or(|last| now.duration_since(last) > SILENCE);
                 last = Some(now);
-                relay.add(&relay.sent, bytes);
+                relay.count(is_new, |exchange| exchange.sent += bytes);
             });
         });
         Ok(())
     }
 
-    fn add(&self, counter: &AtomicU64, bytes: u64) {
-        counter.fetch_add(bytes, Ordering::Relaxed);
+    fn count(&self, is_new: bool, add: impl FnOnce(&mut Exchange)) {
+        let Ok(mut exchanges) = self.exchanges.lock() else { return };
+        if is_new || exchanges.is_empty() {
+            exchanges.push(Exchange::default());
+        }
+        if let Some(exchange) = exchanges.last_mut() {
+            add(exchange);
+        }
     }
 }
 
