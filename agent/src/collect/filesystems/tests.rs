@@ -188,7 +188,7 @@ fn what_is_mounted_on_this_machines_devices_is_what_lsblk_says_in_every_field() 
             same("uuid", row.uuid.as_deref());
             let size = device["fssize"].as_u64().or_else(|| device["fssize"].as_str()?.parse().ok());
             assert!(size.is_none() || row.size_bytes == size, "{row:?} {device}");
-            assert!(device["ro"] != true || row.read_only, "{row:?} {device}");
+            assert!(device["ro"] != true || row.read_only == Some(true), "{row:?} {device}");
         }
     }
 }

@@ -56,6 +56,7 @@ pub fn concerns(event: &CiEvent, id: CiId) -> bool {
         CiEvent::CiUnmerged { ci, from, .. } => *ci == id || *from == id,
         CiEvent::RelationsChanged { changes } => changes.iter().any(|change| change.ends().contains(&id)),
         CiEvent::ForeignHostIdentified { ci, home, .. } => *ci == id || *home == id,
+        CiEvent::SourceReverted { cis, .. } => cis.contains(&id),
         CiEvent::DuplicateFound { ci, duplicate_of } => *ci == id || *duplicate_of == id,
         CiEvent::HostIdentified { ci, .. }
         | CiEvent::IdentityExplained { ci, .. }

@@ -261,7 +261,9 @@ impl Fleet {
         }
         // Who spoke when is the fold of the journal.
         replayed.telemetry.clone_from(&self.world.telemetry);
+        self.world.trust.agents.keys().for_each(|&agent| replayed.index_agent(agent));
         assert_eq!(replayed, self.world);
+        self.check_histories();
         assert!(replayed.cmdb.index.says_the_same(&self.world.cmdb.index), "the index of a replay differs");
         let snapshot = serde_json::to_string(&self.world).expect("a world is JSON");
         let mut rebuilt: World = serde_json::from_str(&snapshot).expect("a snapshot reads back");
@@ -278,6 +280,20 @@ impl Fleet {
         let facts = hosts.flat_map(|host| Fingerprint::of_host(host).facts().into_iter().map(|fact| (fact, host.id)));
         let indexed = self.world.cmdb.facts.iter().flat_map(|(fact, hosts)| hosts.iter().map(|host| (fact.clone(), *host)));
         assert_eq!(indexed.collect::<BTreeSet<_>>(), facts.collect::<BTreeSet<_>>(), "the index of facts is what is known");
+    }
+}
+
+impl Fleet {
+    /// What was can be folded anew only when a record's history has every event that touched it.
+    #[track_caller]
+    fn check_histories(&self) {
+        for ci in self.world.cmdb.cis.values() {
+            let known: BTreeSet<u64> = ci.history.iter().copied().collect();
+            for record in &self.log {
+                let belongs = crate::ci::past::concerns(record, ci.id);
+                assert_eq!(belongs, known.contains(&record.revision), "{} and {:#?}", ci.id, record.event);
+            }
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::inventory::Host;
 use super::*;
 use rollcall_shared::Section;
-use rollcall_shared::section::System;
+use rollcall_shared::section::{System, Virtualisation};
 
 /// The host of the agent, and a record that another system delivered of a machine that may be the same.
 async fn two_records() -> (Host, String, String) {
@@ -64,7 +64,9 @@ async fn a_doubt_is_listed_until_somebody_settles_it() {
     let (host, known, _) = two_records().await;
     let machine = |serial: Option<&str>, hostname: &str| {
         let serial = serial.map(str::to_owned);
-        let row = System { manufacturer: Some("Dell Inc.".into()), serial, hostname: Some(hostname.into()), ..System::default() };
+        let virtualisation = Some(Virtualisation::Physical);
+        let (manufacturer, hostname) = (Some("Dell Inc.".into()), Some(hostname.into()));
+        let row = System { manufacturer, serial, hostname, virtualisation, ..System::default() };
         vec![Section::System(vec![row])]
     };
     host.deliver("a", machine(None, "db-a")).await;

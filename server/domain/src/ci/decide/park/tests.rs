@@ -51,7 +51,7 @@ fn what_may_not_be_inserted_waits_and_joins_the_host_that_an_agent_brings() {
     assert_eq!((host.attributes["model"].text(), host.attributes["model"].proposals().len()), (Some("PowerEdge R650"), 2));
     assert_eq!(fleet.world.cmdb.software.packages_of(host.id).len(), 1);
     assert!(fleet.world.cmdb.parking.is_empty() && fleet.wait(1).is_empty());
-    check(&fleet.deliver("glpi", "k1", machine("R660")).unwrap(), &["section_changed", "attributes_changed"]);
+    check(&fleet.deliver("glpi", "k1", machine("R660")).unwrap(), &["section_changed", "attributes_changed", "feed_delivered"]);
     fleet.check();
 }
 
