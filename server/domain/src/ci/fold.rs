@@ -3,21 +3,23 @@
 //! Total: an event about something unknown changes nothing, and an event that is applied again changes nothing more than its
 //! revision. No judgement is made here; indexes follow from what they index.
 
+mod history;
+mod indexes;
 mod provenance;
+
+pub use history::{concerns, creates, is_volatile};
 
 use super::attribute::{Attribute, Method, Proposal};
 use super::decide::components::dependent_of;
 use super::identify::{Fingerprint, is_unreported};
 use super::ledger::Ledger;
-use super::software::{self, Contents, Installed, PACKAGES_PER_HOST};
 use super::{AttributeChange, AttributeValue, Ci, CiEvent, Class, Cmdb, Lifecycle, Reporter, SectionState, Source};
 use super::{changes, merge, review};
 use crate::id::{CiId, Family};
 use crate::query::index::{Changes, Records};
 use crate::{Content, Record};
-use rollcall_shared::section::Package;
-use rollcall_shared::{ContentHash, Outcome, Section, SectionName};
-use std::collections::{BTreeMap, BTreeSet};
+use rollcall_shared::{ContentHash, Outcome, SectionName};
+use std::collections::BTreeMap;
 
 /// Revisions that a CI remembers: more than a host changes in years; the log has all of them.
 pub const CI_HISTORY: usize = 4096;
@@ -27,52 +29,6 @@ pub const SECTION_HISTORY: usize = 256;
 const LOSSES: usize = 100;
 /// Earlier contents that a volatile section remembers: some hours; they change with every report.
 pub const VOLATILE_HISTORY: usize = 32;
-
-/// Sections that change while nobody changes anything: what runs and who talks to whom.
-#[must_use]
-pub fn is_volatile(section: SectionName) -> bool {
-    use SectionName as S;
-    matches!(section, S::Processes | S::Connections | S::Logins | S::Neighbours | S::Series | S::Checks)
-}
-
-/// Whether an event makes this CI.
-#[must_use]
-pub fn creates(event: &CiEvent, id: CiId) -> bool {
-    match event {
-        CiEvent::CiCreated { ci, .. } => *ci == id,
-        CiEvent::ProductsDiscovered { products } => products.iter().any(|(product, ..)| *product == id),
-        _ => false,
-    }
-}
-
-/// Whether an event belongs to the history of this CI.
-#[must_use]
-pub fn concerns(event: &CiEvent, id: CiId) -> bool {
-    match event {
-        CiEvent::CiCreated { ci, parent, .. } => *ci == id || *parent == Some(id),
-        CiEvent::SectionChanged { ci, section, .. } => *ci == id && !is_volatile(*section),
-        CiEvent::CiMoved { ci, before, after } => [Some(*ci), *before, *after].contains(&Some(id)),
-        CiEvent::CiMerged { ci, merge } => *ci == id || merge.into == id,
-        CiEvent::CiUnmerged { ci, from, .. } => *ci == id || *from == id,
-        CiEvent::RelationsChanged { changes } => changes.iter().any(|change| change.ends().contains(&id)),
-        CiEvent::ForeignHostIdentified { ci, home, .. } => *ci == id || *home == id,
-        CiEvent::SourceReverted { cis, .. } => cis.contains(&id),
-        CiEvent::DuplicateFound { ci, duplicate_of } => *ci == id || *duplicate_of == id,
-        CiEvent::HostIdentified { ci, .. }
-        | CiEvent::IdentityExplained { ci, .. }
-        | CiEvent::CiRenamed { ci, .. }
-        | CiEvent::CiRekeyed { ci, .. }
-        | CiEvent::TagsChanged { ci, .. }
-        | CiEvent::AttributeLocked { ci, .. }
-        | CiEvent::AttributeUnlocked { ci, .. }
-        | CiEvent::FeedIdentified { ci, .. }
-        | CiEvent::CiReclassified { ci, .. }
-        | CiEvent::CiStatusChanged { ci, .. }
-        | CiEvent::AttributesChanged { ci, .. }
-        | CiEvent::SoftwareChanged { ci, .. } => *ci == id,
-        _ => creates(event, id),
-    }
-}
 
 /// Remembers an event. Total.
 pub fn apply(cmdb: &mut Cmdb, record: &Record, event: &CiEvent, content: &dyn Content) {
@@ -485,85 +441,6 @@ fn confirm_components(cmdb: &mut Cmdb, record: &Record, host: CiId, section: Sec
         {
             *last_seen = record.at;
         }
-    }
-}
-
-impl Cmdb {
-    /// Counts tags anew.
-    pub fn rebuild_tags(&mut self) {
-        self.tags.clear();
-        for tag in self.cis.values().flat_map(|ci| &ci.tags) {
-            *self.tags.entry(tag.clone()).or_default() += 1;
-        }
-    }
-
-    /// Rebuilds the software index from section content.
-    pub fn rebuild_software(&mut self, content: &dyn Content) {
-        self.software = software::SoftwareIndex::default();
-        let hosts: Vec<CiId> = self.cis.values().filter(|ci| ci.section(SectionName::Packages).is_some()).map(|host| host.id).collect();
-        for host in hosts {
-            self.index_software(host, content);
-        }
-    }
-
-    /// Rebuilds the index for queries.
-    pub fn rebuild_index(&mut self, content: &dyn Content) {
-        self.index = crate::query::Index::default();
-        self.cis.keys().for_each(|&id| self.index.touch_new(id));
-        settle_index(self, content);
-    }
-
-    /// Brings the software index in line with a host's section state. Content that is not there leaves the host out.
-    pub(super) fn index_software(&mut self, host: CiId, content: &dyn Content) {
-        let counts = self.cis.get(&host).filter(|host| host.duplicate_of.is_none());
-        let state = counts.and_then(|host| host.section(SectionName::Packages));
-        let Some((Some(complete), partial)) = state.map(|state| (state.hash, state.partial)) else {
-            return self.software.remove(host);
-        };
-        let contents = Contents { complete, partial: partial.filter(|&partial| partial != complete) };
-        if self.software.set_known(host, contents) {
-            self.index_release(host);
-            return;
-        }
-        match self.installed(&contents, content) {
-            Some(packages) => self.software.set(host, contents, packages),
-            None => self.software.remove(host),
-        }
-        self.index_release(host);
-    }
-
-    /// Brings the software index in line with what a host runs.
-    fn index_release(&mut self, host: CiId) {
-        let Some(ci) = self.cis.get(&host) else { return };
-        let text = |name: &str| match ci.attributes.get(name).map(|attribute| attribute.value()) {
-            Some(AttributeValue::Text(text)) => Box::from(text.as_str()),
-            _ => Box::default(),
-        };
-        let release = (text("os_id"), text("os_version"));
-        self.software.set_release(host, release);
-    }
-
-    /// Products and versions in a host's packages: those of the complete content, save for products that the partial one knows better.
-    fn installed(&self, contents: &Contents, content: &dyn Content) -> Option<Vec<Installed>> {
-        let packages = |hash: &ContentHash| -> Option<Vec<Installed>> {
-            let section = content.section(hash)?;
-            let Section::Packages(rows) = &*section else { return None };
-            let package = |row: &Package| Some(Installed::new(self.product(row)?, row));
-            Some(rows.iter().take(PACKAGES_PER_HOST).filter_map(package).collect())
-        };
-        let mut found = packages(&contents.complete)?;
-        if let Some(partial) = contents.partial.as_ref().and_then(packages) {
-            let renewed: BTreeSet<CiId> = partial.iter().map(|installed| installed.product).collect();
-            found.retain(|installed| !renewed.contains(&installed.product));
-            found.extend(partial);
-        }
-        Some(found)
-    }
-
-    /// The product that a package installs.
-    #[must_use]
-    pub fn product(&self, package: &Package) -> Option<CiId> {
-        self.keys.get(&(Class::SoftwareProduct, software::product_key(package))).copied()
     }
 }
 

@@ -131,7 +131,7 @@ impl Scope<'_> {
             Term::Text(TextField::Tag, test) => ci.tags.iter().any(|tag| test.matches(tag)),
             Term::Text(TextField::Source, test) => index::sources_of(ci).iter().any(|source| test.matches(source)),
             Term::Group(names) => names.iter().any(|name| self.is_member(name, ci)),
-            Term::Has(names) => names.iter().any(|name| field::sources(name).iter().any(|name| ci.attributes.contains_key(*name))),
+            Term::Has(names) => names.iter().any(|name| field::sources(name).iter().any(|name| ci.attributes.contains_key(name))),
             Term::Attribute(name, test) => {
                 let values = field::sources(name).into_iter().filter_map(|name| Some((name, ci.attributes.get(name)?.value())));
                 values.into_iter().any(|(name, value)| self.has_value(name, value, test))

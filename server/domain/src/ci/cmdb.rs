@@ -1,0 +1,121 @@
+//! Everything that is known of configuration items: the fold of their events, with the projections beside it.
+
+use super::{
+    Attempt, Ci, Class, DeadLetter, Merge, Operation, ReviewTask, Source, changes, ledger, parking, policy, relation, software, topology,
+};
+use crate::actor::Actor;
+use crate::id::{CiId, DeadLetterId, TaskId};
+use rollcall_shared::message::Loss;
+use rollcall_shared::{AgentId, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A source whose words are being withdrawn, in portions.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Revert {
+    /// Why.
+    pub reason: String,
+    /// Who wants it.
+    pub by: Actor,
+    /// When it began; what the source says of CIs that came later stays.
+    pub started_at: Timestamp,
+    /// The last CI that is done.
+    pub after: Option<CiId>,
+    /// CIs that are done.
+    pub cis: u64,
+}
+
+/// Everything known of configuration items.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Cmdb {
+    /// By id.
+    pub cis: BTreeMap<CiId, Ci>,
+    /// By class and natural key: components and products.
+    #[serde(with = "crate::world::pairs")]
+    pub keys: BTreeMap<(Class, String), CiId>,
+    /// Identifier facts of hosts (`cloud:…`, `serial:…`, `uuid:…`, `board:…`, `chassis:…`, `mac:…`, `machine_id:…`, `name:…`), for
+    /// identification.
+    pub facts: BTreeMap<String, Vec<CiId>>,
+    /// Components by the host that contains them.
+    pub components: BTreeMap<CiId, BTreeSet<CiId>>,
+    /// When each component was first and last seen in its host.
+    pub contained: BTreeMap<CiId, (Timestamp, Timestamp)>,
+    /// How each host was last identified.
+    pub identifications: BTreeMap<CiId, (Operation, Vec<Attempt>)>,
+    /// Which agent was last identified as each host.
+    #[serde(default)]
+    pub reporters: BTreeMap<CiId, AgentId>,
+    /// Which host each key of a feed is: feed, key.
+    #[serde(default, with = "crate::world::pairs")]
+    pub natives: BTreeMap<(String, String), CiId>,
+    /// Who made the records that no machine made: people, and their imports.
+    #[serde(default)]
+    pub origins: BTreeMap<CiId, Source>,
+    /// When the newest inventory of each key of a feed was collected.
+    #[serde(default, with = "crate::world::pairs")]
+    pub deliveries: BTreeMap<(String, String), Timestamp>,
+    /// Relations that are stored.
+    #[serde(default)]
+    pub links: relation::Links,
+    /// How things are identified and reconciled.
+    #[serde(default)]
+    pub policy: policy::Policy,
+    /// Log revision of the policy; its ETag.
+    #[serde(default)]
+    pub policy_revision: u64,
+    /// Records that were merged into others, with what it takes to undo that.
+    #[serde(default)]
+    pub merges: BTreeMap<CiId, Merge>,
+    /// What changed lately in the fleet, bundled.
+    #[serde(default)]
+    pub changes: changes::Changes,
+    /// When the policy was set.
+    #[serde(default)]
+    pub policy_set_at: Timestamp,
+    /// Items whose proposals are to be weighed anew, as the policy or their class has changed.
+    #[serde(default)]
+    pub unsettled: BTreeSet<CiId>,
+    /// When sources last confirmed all that they had said of an item; for sources with a refresh duration.
+    #[serde(default)]
+    pub confirmed: BTreeMap<CiId, Vec<(Source, Timestamp)>>,
+    /// When people and feeds last said something new. When agents were last heard is known from their signs of life.
+    #[serde(default, with = "crate::world::pairs")]
+    pub heard: BTreeMap<Source, Timestamp>,
+    /// Reports of machines that their source may not bring.
+    #[serde(default)]
+    pub parking: parking::Parking,
+    /// Sources whose words are being withdrawn.
+    #[serde(default, with = "crate::world::pairs")]
+    pub reverts: BTreeMap<Source, Revert>,
+    /// Work for people: open, and settled lately.
+    pub reviews: BTreeMap<TaskId, ReviewTask>,
+    /// Refused inputs that people should know of, oldest first; at most [`dead_letter::DEAD_LETTERS`].
+    #[serde(default)]
+    pub dead_letters: BTreeMap<DeadLetterId, DeadLetter>,
+    /// Declared losses, latest last, at most 100 an agent.
+    pub losses: BTreeMap<AgentId, Vec<(Timestamp, Loss)>>,
+    /// How many CIs have each tag: a projection, rebuilt and never stored.
+    #[serde(skip)]
+    pub tags: BTreeMap<String, u64>,
+    /// Which packages are installed where: a projection of section content, rebuilt and never stored.
+    #[serde(skip)]
+    pub software: software::SoftwareIndex,
+    /// Whose word is where: a projection of the attributes, rebuilt and never stored.
+    #[serde(skip)]
+    pub ledger: ledger::Ledger,
+    /// Who has which address and who calls whom: a projection as well.
+    #[serde(skip)]
+    pub topology: topology::Topology,
+    /// Which records have what, for queries: a projection, rebuilt and never stored.
+    #[serde(skip)]
+    pub index: crate::query::Index,
+}
+
+impl Cmdb {
+    /// The record that stands for a thing: the CI itself, or the one that it is a duplicate of (there are no chains).
+    #[must_use]
+    pub fn record(&self, id: CiId) -> Option<&Ci> {
+        let ci = self.cis.get(&id)?;
+        ci.duplicate_of.and_then(|main| self.cis.get(&main)).or(Some(ci))
+    }
+}

@@ -1,0 +1,334 @@
+//! What happens to configuration items: the words of the log.
+
+use super::{
+    Attempt, AttributeChange, AttributeValue, Class, DeadLetter, Lifecycle, Lock, Merge, Operation, PackageChange, ReviewTask, Source,
+    identify, parking, policy, relation, review,
+};
+use crate::id::{CiId, ParkedId, TaskId};
+use rollcall_shared::message::Loss;
+use rollcall_shared::{AgentId, ContentHash, Outcome, SectionName, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// What happened to configuration items.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum CiEvent {
+    /// A CI came into being.
+    CiCreated {
+        /// Its id.
+        ci: CiId,
+        /// What it is.
+        class: Class,
+        /// What it is called.
+        name: String,
+        /// Natural key.
+        key: Option<String>,
+        /// Container.
+        parent: Option<CiId>,
+        /// Who reported it.
+        source: Source,
+    },
+    /// An agent was identified as a host.
+    HostIdentified {
+        /// The agent.
+        agent: AgentId,
+        /// The host.
+        ci: CiId,
+        /// What was done.
+        operation: Operation,
+        /// Every try, in order.
+        attempts: Vec<Attempt>,
+    },
+    /// What a feed calls a machine was identified as a host.
+    FeedIdentified {
+        /// The feed.
+        feed: String,
+        /// Its own key for the machine.
+        key: String,
+        /// The host.
+        ci: CiId,
+        /// What was done.
+        operation: Operation,
+        /// Every try, in order.
+        attempts: Vec<Attempt>,
+    },
+    /// An agent at home in one host told of another machine: its state was moved or copied there. It stays at home.
+    ForeignHostIdentified {
+        /// The agent.
+        agent: AgentId,
+        /// The host that it told of.
+        ci: CiId,
+        /// The host that it is at home in.
+        home: CiId,
+        /// What was done.
+        operation: Operation,
+        /// Every try, in order.
+        attempts: Vec<Attempt>,
+    },
+    /// A host was recognised although what identifies it changed, or was not although its agent is known.
+    IdentityExplained {
+        /// The host.
+        ci: CiId,
+        /// Who reported it.
+        agent: AgentId,
+        /// What happened to it.
+        explanation: identify::Explanation,
+        /// In words.
+        reason: String,
+    },
+    /// A record turned out to be another record of the same machine.
+    DuplicateFound {
+        /// The younger record.
+        ci: CiId,
+        /// The record that stands for the machine.
+        duplicate_of: CiId,
+    },
+    /// An input was refused in a way that people should know of.
+    DeadLettered {
+        /// What.
+        letter: Box<DeadLetter>,
+    },
+    /// A feed delivered an inventory; the state of the host says what was in it.
+    FeedDelivered {
+        /// The feed.
+        feed: String,
+        /// Its own key for the machine.
+        key: String,
+        /// The host.
+        ci: CiId,
+        /// When the inventory was collected; never later than when it came.
+        collected_at: Timestamp,
+    },
+    /// A CI changed its class.
+    CiReclassified {
+        /// Which.
+        ci: CiId,
+        /// Before.
+        before: Class,
+        /// After.
+        after: Class,
+    },
+    /// A CI moved on in its life.
+    CiStatusChanged {
+        /// Which.
+        ci: CiId,
+        /// Before.
+        before: Lifecycle,
+        /// After.
+        after: Lifecycle,
+        /// Why.
+        reason: String,
+    },
+    /// A component is contained in another host than before.
+    CiMoved {
+        /// Which.
+        ci: CiId,
+        /// Before.
+        before: Option<CiId>,
+        /// After.
+        after: Option<CiId>,
+    },
+    /// A CI that people look after is called something else.
+    CiRenamed {
+        /// Which.
+        ci: CiId,
+        /// Before.
+        before: String,
+        /// After.
+        after: String,
+    },
+    /// What makes a CI the thing that it is was put right.
+    CiRekeyed {
+        /// Which.
+        ci: CiId,
+        /// Natural key before.
+        before: Option<String>,
+        /// Natural key after.
+        after: Option<String>,
+    },
+    /// Words of people came or went.
+    TagsChanged {
+        /// Of which CI.
+        ci: CiId,
+        /// Those that came, in order.
+        added: Vec<String>,
+        /// Those that went, in order.
+        removed: Vec<String>,
+    },
+    /// Attributes changed.
+    AttributesChanged {
+        /// Of which CI.
+        ci: CiId,
+        /// In order of their names.
+        changes: Vec<AttributeChange>,
+    },
+    /// A section of a host has other content, or its collection went differently.
+    SectionChanged {
+        /// Of which host.
+        ci: CiId,
+        /// Which section.
+        section: SectionName,
+        /// The feed that delivered it; `None` for the host's agent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        feed: Option<String>,
+        /// Content before.
+        before: Option<ContentHash>,
+        /// Content after; unchanged when the collection failed.
+        after: Option<ContentHash>,
+        /// How the collection went.
+        outcome: Outcome,
+        /// Why it was not complete.
+        reason: Option<String>,
+        /// Rows that came.
+        added: u64,
+        /// Rows that went.
+        removed: u64,
+        /// Rows that changed.
+        changed: u64,
+    },
+    /// Packages of a host changed; not written for a host's first inventory.
+    SoftwareChanged {
+        /// Of which host.
+        ci: CiId,
+        /// At most the first 5,000 changes in order of name.
+        changes: Vec<PackageChange>,
+    },
+    /// Products that no host had before.
+    ProductsDiscovered {
+        /// Each with its id, name and key (purl without version).
+        products: Vec<(CiId, String, String)>,
+    },
+    /// Relations that are stored came or went: discovered ones and those of people. Containment and installations follow
+    /// from elsewhere and are not among them.
+    RelationsChanged {
+        /// In any order; each names one relation of one source.
+        changes: Vec<relation::Change>,
+    },
+    /// A person decided that an attribute has this value for now.
+    AttributeLocked {
+        /// Of which CI.
+        ci: CiId,
+        /// Name of the attribute.
+        attribute: String,
+        /// The value that counted before.
+        before: Option<AttributeValue>,
+        /// The decision.
+        lock: Lock,
+    },
+    /// The computed value of an attribute counts again.
+    AttributeUnlocked {
+        /// Of which CI.
+        ci: CiId,
+        /// Name of the attribute.
+        attribute: String,
+        /// Why.
+        cause: UnlockCause,
+        /// The value that was locked.
+        before: AttributeValue,
+        /// The value that counts now.
+        after: Option<AttributeValue>,
+    },
+    /// A source said again all that it had said of these CIs; written for sources whose words go stale, some times in each
+    /// refresh duration.
+    SourceConfirmed {
+        /// Who.
+        source: Source,
+        /// Of what.
+        cis: Vec<CiId>,
+    },
+    /// The proposals for these CIs were weighed anew under the policy as it is; what that changed came before.
+    CisWeighed {
+        /// Which.
+        cis: Vec<CiId>,
+    },
+    /// A person began to withdraw all that a source has said.
+    RevertStarted {
+        /// Which source.
+        source: Source,
+        /// Why.
+        reason: String,
+    },
+    /// All that a source had said of these CIs was withdrawn; what that changed came before.
+    SourceReverted {
+        /// Which source.
+        source: Source,
+        /// By id.
+        cis: Vec<CiId>,
+        /// Whether that was all.
+        complete: bool,
+    },
+    /// A report of a machine that its source may not bring waits for one that may.
+    ReportParked {
+        /// As it is.
+        parked: Box<parking::Parked>,
+    },
+    /// Parked reports were held against the hosts that have changed, and are of none of them.
+    ParkedExamined {
+        /// Which.
+        parked: Vec<ParkedId>,
+    },
+    /// A parked report waits no more.
+    ParkedEnded {
+        /// Which.
+        parked: ParkedId,
+        /// What became of it.
+        #[serde(flatten)]
+        end: parking::ParkedEnd,
+    },
+    /// How things are identified and reconciled was decided anew.
+    PolicySet {
+        /// The whole of it.
+        policy: Box<policy::Policy>,
+    },
+    /// Something is in doubt.
+    ReviewOpened {
+        /// What.
+        task: ReviewTask,
+    },
+    /// People settled a doubt.
+    ReviewSettled {
+        /// Which.
+        task: TaskId,
+        /// How.
+        settled: review::Settled,
+    },
+    /// A record was merged into another one.
+    CiMerged {
+        /// The record that does not count any more.
+        ci: CiId,
+        /// Into which, and what it takes to undo it.
+        merge: Box<Merge>,
+    },
+    /// A merge was taken back.
+    CiUnmerged {
+        /// The record that counts again.
+        ci: CiId,
+        /// The record that it had been merged into.
+        from: CiId,
+        /// Agents that report as it again.
+        agents: Vec<AgentId>,
+        /// Why.
+        reason: String,
+    },
+    /// An agent declared a loss of messages.
+    DataLost {
+        /// Which agent.
+        agent: AgentId,
+        /// What.
+        loss: Loss,
+    },
+}
+
+/// Why a lock ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UnlockCause {
+    /// Its time was over.
+    Expired,
+    /// A person ended it.
+    Withdrawn,
+    /// A person accepted what was observed.
+    Accepted,
+    /// All that the person who locked it had said was withdrawn.
+    Reverted,
+}

@@ -1,0 +1,89 @@
+//! Projections over content and records, brought in line with what is remembered.
+
+use super::settle_index;
+use crate::Content;
+use crate::ci::software::{self, Contents, Installed, PACKAGES_PER_HOST};
+use crate::ci::{AttributeValue, Class, Cmdb};
+use crate::id::CiId;
+use rollcall_shared::section::Package;
+use rollcall_shared::{ContentHash, Section, SectionName};
+use std::collections::BTreeSet;
+
+impl Cmdb {
+    /// Counts tags anew.
+    pub fn rebuild_tags(&mut self) {
+        self.tags.clear();
+        for tag in self.cis.values().flat_map(|ci| &ci.tags) {
+            *self.tags.entry(tag.clone()).or_default() += 1;
+        }
+    }
+
+    /// Rebuilds the software index from section content.
+    pub fn rebuild_software(&mut self, content: &dyn Content) {
+        self.software = software::SoftwareIndex::default();
+        let hosts: Vec<CiId> = self.cis.values().filter(|ci| ci.section(SectionName::Packages).is_some()).map(|host| host.id).collect();
+        for host in hosts {
+            self.index_software(host, content);
+        }
+    }
+
+    /// Rebuilds the index for queries.
+    pub fn rebuild_index(&mut self, content: &dyn Content) {
+        self.index = crate::query::Index::default();
+        self.cis.keys().for_each(|&id| self.index.touch_new(id));
+        settle_index(self, content);
+    }
+
+    /// Brings the software index in line with a host's section state. Content that is not there leaves the host out.
+    pub(in crate::ci) fn index_software(&mut self, host: CiId, content: &dyn Content) {
+        let counts = self.cis.get(&host).filter(|host| host.duplicate_of.is_none());
+        let state = counts.and_then(|host| host.section(SectionName::Packages));
+        let Some((Some(complete), partial)) = state.map(|state| (state.hash, state.partial)) else {
+            return self.software.remove(host);
+        };
+        let contents = Contents { complete, partial: partial.filter(|&partial| partial != complete) };
+        if self.software.set_known(host, contents) {
+            self.index_release(host);
+            return;
+        }
+        match self.installed(&contents, content) {
+            Some(packages) => self.software.set(host, contents, packages),
+            None => self.software.remove(host),
+        }
+        self.index_release(host);
+    }
+
+    /// Brings the software index in line with what a host runs.
+    pub(super) fn index_release(&mut self, host: CiId) {
+        let Some(ci) = self.cis.get(&host) else { return };
+        let text = |name: &str| match ci.attributes.get(name).map(|attribute| attribute.value()) {
+            Some(AttributeValue::Text(text)) => Box::from(text.as_str()),
+            _ => Box::default(),
+        };
+        let release = (text("os_id"), text("os_version"));
+        self.software.set_release(host, release);
+    }
+
+    /// Products and versions in a host's packages: those of the complete content, save for products that the partial one knows better.
+    fn installed(&self, contents: &Contents, content: &dyn Content) -> Option<Vec<Installed>> {
+        let packages = |hash: &ContentHash| -> Option<Vec<Installed>> {
+            let section = content.section(hash)?;
+            let Section::Packages(rows) = &*section else { return None };
+            let package = |row: &Package| Some(Installed::new(self.product(row)?, row));
+            Some(rows.iter().take(PACKAGES_PER_HOST).filter_map(package).collect())
+        };
+        let mut found = packages(&contents.complete)?;
+        if let Some(partial) = contents.partial.as_ref().and_then(packages) {
+            let renewed: BTreeSet<CiId> = partial.iter().map(|installed| installed.product).collect();
+            found.retain(|installed| !renewed.contains(&installed.product));
+            found.extend(partial);
+        }
+        Some(found)
+    }
+
+    /// The product that a package installs.
+    #[must_use]
+    pub fn product(&self, package: &Package) -> Option<CiId> {
+        self.keys.get(&(Class::SoftwareProduct, software::product_key(package))).copied()
+    }
+}
