@@ -5,6 +5,7 @@ use crate::attribute::AttributeCommand;
 use crate::catalogue::CatalogueCommand;
 use crate::ci::CiCommand;
 use crate::contact::ContactCommand;
+use crate::delivery::DeliveryCommand;
 use crate::group::GroupCommand;
 use crate::import::ImportCommand;
 use crate::incident::IncidentCommand;
@@ -37,4 +38,6 @@ pub enum Command {
     Catalogue(CatalogueCommand),
     /// On advisories.
     Advisory(AdvisoryCommand),
+    /// On channels and what they deliver.
+    Delivery(DeliveryCommand),
 }

@@ -7,6 +7,7 @@ use crate::attribute::AttributeEvent;
 use crate::catalogue::CatalogueEvent;
 use crate::ci::CiEvent;
 use crate::contact::ContactEvent;
+use crate::delivery::DeliveryEvent;
 use crate::group::GroupEvent;
 use crate::import::ImportEvent;
 use crate::incident::IncidentEvent;
@@ -44,6 +45,34 @@ pub enum Event {
     Catalogue(CatalogueEvent),
     /// To advisories.
     Advisory(AdvisoryEvent),
+    /// To channels and what they deliver.
+    Delivery(DeliveryEvent),
+}
+
+/// What events are about, as the log names it.
+pub const SUBJECTS: [&str; 13] =
+    ["trust", "ci", "attribute", "contact", "group", "import", "rule", "alert", "incident", "problem", "catalogue", "advisory", "delivery"];
+
+impl Event {
+    /// What it is about: one of [`SUBJECTS`].
+    #[must_use]
+    pub fn subject(&self) -> &'static str {
+        match self {
+            Self::Trust(_) => "trust",
+            Self::Ci(_) => "ci",
+            Self::Attribute(_) => "attribute",
+            Self::Contact(_) => "contact",
+            Self::Group(_) => "group",
+            Self::Import(_) => "import",
+            Self::Rule(_) => "rule",
+            Self::Alert(_) => "alert",
+            Self::Incident(_) => "incident",
+            Self::Problem(_) => "problem",
+            Self::Catalogue(_) => "catalogue",
+            Self::Advisory(_) => "advisory",
+            Self::Delivery(_) => "delivery",
+        }
+    }
 }
 
 /// An event in the log: numbered, dated, with its actor.

@@ -39,6 +39,14 @@ typed_id! {
     ContactId, "con"
 }
 typed_id! {
+    /// A way to tell another system what happens.
+    ChannelId, "chan"
+}
+typed_id! {
+    /// A message through a channel.
+    DeliveryId, "dlv"
+}
+typed_id! {
     /// A file that people load.
     ImportId, "imp"
 }

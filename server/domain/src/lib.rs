@@ -4,7 +4,7 @@
 //! with every release; [`apply`](World::apply) is memory: total, reading nothing but the record, kept working for ever.
 //! Each subject has one module with its data, its events, its decisions and their tests: [`trust`] (agents and tokens),
 //! [`ci`] (configuration items), [`attribute`] (their types), [`catalogue`] and [`advisory`] (software), [`contact`], [`group`],
-//! [`import`], [`rule`], [`alert`], [`incident`], [`problem`].
+//! [`import`], [`delivery`], [`rule`], [`alert`], [`incident`], [`problem`].
 //!
 //! Nothing here does IO, reads a clock, draws randomness or iterates in hash order: time, ids and content are arguments, so
 //! that a recorded log folds to the same state on every machine and a simulated week runs in seconds.
@@ -18,6 +18,7 @@ pub mod ci;
 pub mod command;
 pub mod contact;
 pub mod context;
+pub mod delivery;
 pub mod event;
 pub mod group;
 pub mod id;

@@ -13,6 +13,7 @@ use crate::ci::{self, Cmdb, Reporter};
 use crate::command::Command;
 use crate::contact::{self, Contacts};
 use crate::context::{Content, Context};
+use crate::delivery::{self, Deliveries};
 use crate::event::{Event, Record};
 use crate::group::{self, Groups};
 use crate::import::{self, Imports};
@@ -65,6 +66,9 @@ pub struct World {
     /// What is known to be wrong with software.
     #[serde(default)]
     pub advisories: Advisories,
+    /// Channels and what they deliver.
+    #[serde(default)]
+    pub delivery: Deliveries,
     /// The fold of the journal.
     pub telemetry: Telemetry,
     /// Idempotency keys with the revision of the first record each led to, oldest first.
@@ -89,6 +93,7 @@ impl World {
             Command::Problem(command) => problem::decide::command(self, command, context),
             Command::Catalogue(command) => catalogue::decide::command(self, command, context),
             Command::Advisory(command) => advisory::decide::command(self, command),
+            Command::Delivery(command) => delivery::decide::command(self, command, context),
         }
     }
 
@@ -144,6 +149,7 @@ impl World {
         let mut events = ci::upkeep::tick(self, context);
         events.extend(import::tick(self, context));
         events.extend(observe::tick(self, context));
+        events.extend(delivery::decide::tick(self, context));
         events
     }
 
@@ -200,6 +206,7 @@ impl World {
             Event::Problem(event) => problem::fold::apply(&mut self.problems, record, event),
             Event::Catalogue(event) => catalogue::fold::apply(&mut self.catalogue, record, event),
             Event::Advisory(event) => advisory::fold::apply(&mut self.advisories, &self.cmdb, record, event),
+            Event::Delivery(event) => self.delivery.apply(record, event),
         }
         if let Some(key) = &record.idempotency_key {
             self.remember_request(key, record.revision);

@@ -14,8 +14,9 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
+use rollcall_domain::Record as Stored;
 use rollcall_domain::actor::Role;
-use rollcall_domain::{Event as Happened, Record as Stored};
+use rollcall_domain::event::SUBJECTS;
 use serde::Deserialize;
 use std::collections::{BTreeSet, VecDeque};
 use std::convert::Infallible;
@@ -35,9 +36,6 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 /// What a reader who found no room should wait.
 const RETRY: Duration = Duration::from_secs(10);
 
-const SUBJECTS: [&str; 12] =
-    ["trust", "ci", "attribute", "catalogue", "advisory", "contact", "group", "import", "rule", "alert", "incident", "problem"];
-
 /// From where, and of what.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -45,8 +43,8 @@ const SUBJECTS: [&str; 12] =
 pub struct EventQuery {
     /// Only events after this revision; 0 for all. A stream begins now unless this or `Last-Event-ID` is given.
     after: Option<u64>,
-    /// Only events about these, separated by commas: trust, ci, attribute, catalogue, advisory, contact, group, import, rule, alert,
-    /// incident, problem.
+    /// Only events about these, separated by commas: trust, ci, attribute, contact, group, import, rule, alert, incident, problem,
+    /// catalogue, advisory, delivery.
     #[param(example = "incident,problem")]
     subject: Option<String>,
     /// Lists only: items of one page, 1 to 1000, 100 unless given.
@@ -105,24 +103,7 @@ struct Filter {
 
 impl Filter {
     fn keeps(&self, record: &Stored) -> bool {
-        may_read(self.role, record) && self.subjects.as_ref().is_none_or(|wanted| wanted.contains(subject_of(&record.event)))
-    }
-}
-
-fn subject_of(event: &Happened) -> &'static str {
-    match event {
-        Happened::Trust(_) => "trust",
-        Happened::Ci(_) => "ci",
-        Happened::Rule(_) => "rule",
-        Happened::Alert(_) => "alert",
-        Happened::Incident(_) => "incident",
-        Happened::Problem(_) => "problem",
-        Happened::Catalogue(_) => "catalogue",
-        Happened::Advisory(_) => "advisory",
-        Happened::Attribute(_) => "attribute",
-        Happened::Contact(_) => "contact",
-        Happened::Group(_) => "group",
-        Happened::Import(_) => "import",
+        may_read(self.role, record) && self.subjects.as_ref().is_none_or(|wanted| wanted.contains(record.event.subject()))
     }
 }
 

@@ -240,7 +240,13 @@ impl Scenario {
             Event::Problem(event) => format!("{at} {}", self.problem_line(event)),
             Event::Catalogue(_) | Event::Advisory(_) => format!("{at} software"),
             Event::Rule(RuleEvent::RuleSet { rule }) => format!("{at} rule {} set", rule.id),
-            Event::Trust(_) | Event::Ci(_) | Event::Attribute(_) | Event::Contact(_) | Event::Group(_) | Event::Import(_) => {
+            Event::Trust(_)
+            | Event::Ci(_)
+            | Event::Attribute(_)
+            | Event::Contact(_)
+            | Event::Group(_)
+            | Event::Import(_)
+            | Event::Delivery(_) => {
                 format!("{at} something else")
             }
         }

@@ -80,7 +80,9 @@ fn open(world: &mut World, record: &Record, incident: &Incident) {
     incidents.incidents.insert(incident.id, incident);
 }
 
-fn id(event: &IncidentEvent) -> IncidentId {
+/// Which incident an event is about.
+#[must_use]
+pub fn id(event: &IncidentEvent) -> IncidentId {
     match event {
         IncidentEvent::IncidentOpened { incident } => incident.id,
         IncidentEvent::IncidentStateChanged { incident, .. }

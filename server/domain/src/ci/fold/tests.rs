@@ -7,8 +7,10 @@ use crate::ci::testing::*;
 use crate::ci::{DeadLetter, DeadLetterCode, Operation, ReviewTask, dead_letter};
 use crate::context::NoContent;
 use crate::id::{DeadLetterId, TaskId};
+use rollcall_shared::Section;
 use rollcall_shared::message::Loss;
 use rollcall_shared::{AgentId, Timestamp};
+use std::collections::BTreeSet;
 
 fn record(revision: u64, event: CiEvent) -> Record {
     let at = Timestamp(i64::try_from(revision).unwrap());

@@ -1,0 +1,252 @@
+//! Decisions on channels and deliveries.
+
+use super::retry::Failure;
+use super::{
+    CHANNELS, Channel, ChannelKind, Content, DEAD, Delivery, DeliveryCommand, DeliveryEvent, DeliveryState, KEEP_DEAD, KEEP_DELIVERED,
+    KEEP_SECRET, KnownChannel, NewChannel, Outcome, Secret, Told, WAITING,
+};
+use crate::ci::normalise::{self, folded};
+use crate::id::{ChannelId, DeliveryId};
+use crate::{Context, Event, Rejection, World};
+use std::time::Duration;
+
+/// Characters of a name.
+const NAME_CHARACTERS: usize = 100;
+
+/// Bytes of an address: what every server and proxy takes.
+const URL_BYTES: usize = 2_000;
+
+/// Tests of one channel that wait at once: more tell nothing more.
+const TESTS: usize = 10;
+
+/// Characters of what went wrong.
+const REASON_CHARACTERS: usize = 500;
+
+/// Decides a command.
+///
+/// # Errors
+/// The rejection that applies.
+pub fn command(world: &World, command: &DeliveryCommand, context: &mut Context<'_>) -> Result<Vec<Event>, Rejection> {
+    let events = match command {
+        DeliveryCommand::Create { channel, after } => create(world, channel, *after, context)?,
+        DeliveryCommand::Update { id, channel, expected } => update(world, *id, channel, *expected)?,
+        DeliveryCommand::Delete { id, expected } => {
+            find(world, *id, *expected)?;
+            vec![DeliveryEvent::ChannelDeleted { channel: *id }]
+        }
+        DeliveryCommand::RotateSecret { id, expected } => {
+            let known = find(world, *id, *expected)?;
+            let generation = known.secret.generation.saturating_add(1);
+            let secret = Secret { generation, previous_until: Some(context.now.plus(KEEP_SECRET)) };
+            vec![DeliveryEvent::ChannelSecretRotated { channel: *id, secret }]
+        }
+        DeliveryCommand::Test { id } => test(world, *id, context)?,
+        DeliveryCommand::Resend { id } => resend(world, *id, context)?,
+        DeliveryCommand::Advance { channel, cursor, records } => advance(world, *channel, *cursor, *records),
+        DeliveryCommand::Conclude { channel, told, outcome } => conclude(world, *channel, told, outcome, context),
+    };
+    Ok(events.into_iter().map(Event::Delivery).collect())
+}
+
+/// Forgets deliveries whose time is over.
+#[must_use]
+pub fn tick(world: &World, context: &Context<'_>) -> Vec<Event> {
+    let over = |delivery: &&Delivery| delivery.expires_at.is_some_and(|end| end <= context.now);
+    let deliveries: Vec<DeliveryId> = world.delivery.deliveries.values().filter(over).map(|delivery| delivery.id).collect();
+    if deliveries.is_empty() {
+        return Vec::new();
+    }
+    vec![Event::Delivery(DeliveryEvent::DeliveriesExpired { deliveries })]
+}
+
+fn find(world: &World, id: ChannelId, expected: Option<u64>) -> Result<&KnownChannel, Rejection> {
+    let known = world.delivery.channels.get(&id).ok_or_else(|| Rejection::not_found("channel", id))?;
+    match expected {
+        Some(expected) if expected != known.revision => {
+            Err(Rejection::Stale { subject: id.to_string(), current: known.revision, expected })
+        }
+        _ => Ok(known),
+    }
+}
+
+fn create(world: &World, new: &NewChannel, after: Option<u64>, context: &mut Context<'_>) -> Result<Vec<DeliveryEvent>, Rejection> {
+    if world.delivery.channels.len() >= CHANNELS {
+        return Err(Rejection::invalid("name", format!("there are at most {CHANNELS} channels")));
+    }
+    if after.is_some_and(|after| after > world.revision) {
+        return Err(Rejection::invalid("after", format!("the log ends at revision {}", world.revision)));
+    }
+    let channel = checked(world, ChannelId(context.ids.next_bits()), new)?;
+    Ok(vec![DeliveryEvent::ChannelSet { channel: Box::new(channel), cursor: after.unwrap_or(world.revision) }])
+}
+
+/// A suspended channel is set even if nothing about it changes: that is how people say "try again".
+fn update(world: &World, id: ChannelId, new: &NewChannel, expected: Option<u64>) -> Result<Vec<DeliveryEvent>, Rejection> {
+    let known = find(world, id, expected)?;
+    let channel = checked(world, id, new)?;
+    if channel == known.channel && known.health.suspended.is_none() {
+        return Ok(Vec::new());
+    }
+    Ok(vec![DeliveryEvent::ChannelSet { channel: Box::new(channel), cursor: known.cursor }])
+}
+
+/// Whether the address is one that may be called is for the edge to say: it has the configuration.
+fn checked(world: &World, id: ChannelId, new: &NewChannel) -> Result<Channel, Rejection> {
+    let wrong = || Rejection::invalid("name", format!("must have 1 to {NAME_CHARACTERS} characters"));
+    let name = normalise::text(&new.name).filter(|name| name.chars().count() <= NAME_CHARACTERS).ok_or_else(wrong)?;
+    let mut others = world.delivery.channels.values().map(|known| &known.channel).filter(|other| other.id != id);
+    if let Some(other) = others.find(|other| folded(&other.name) == folded(&name)) {
+        return Err(Rejection::Conflict(format!("{} is called {} already", other.id, other.name)));
+    }
+    let ChannelKind::Webhook { url } = &new.kind;
+    if !(1..=URL_BYTES).contains(&url.len()) || url.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        return Err(Rejection::invalid("url", format!("must be a URL of at most {URL_BYTES} bytes without spaces")));
+    }
+    new.wanted.check()?;
+    Ok(Channel { id, name, kind: new.kind.clone(), enabled: new.enabled, wanted: new.wanted.clone() })
+}
+
+fn test(world: &World, id: ChannelId, context: &mut Context<'_>) -> Result<Vec<DeliveryEvent>, Rejection> {
+    let known = find(world, id, None)?;
+    if !known.is_active() {
+        return Err(inactive(known, "tested"));
+    }
+    let tests = world.delivery.of(id, DeliveryState::Waiting).filter(|waiting| waiting.content == Content::Test).count();
+    if tests >= TESTS {
+        return Err(Rejection::Conflict(format!("{tests} tests of {id} wait already; see GET /api/v1/deliveries?state=waiting")));
+    }
+    let delivery = waiting(DeliveryId(context.ids.next_bits()), id, Content::Test, context);
+    Ok(vec![DeliveryEvent::DeliveryQueued { delivery: Box::new(delivery) }])
+}
+
+fn resend(world: &World, id: DeliveryId, context: &Context<'_>) -> Result<Vec<DeliveryEvent>, Rejection> {
+    let delivery = world.delivery.deliveries.get(&id).ok_or_else(|| Rejection::not_found("delivery", id))?;
+    if delivery.state != DeliveryState::Dead {
+        let state = delivery.state.as_str().to_owned();
+        return Err(Rejection::WrongState { subject: id.to_string(), state, action: "sent again" });
+    }
+    let known = find(world, delivery.channel, None)?;
+    if !known.is_active() {
+        return Err(inactive(known, "used to send a dead letter again"));
+    }
+    if world.delivery.of(delivery.channel, DeliveryState::Waiting).count() >= WAITING {
+        return Err(Rejection::Conflict(format!("{WAITING} deliveries of {} wait already", delivery.channel)));
+    }
+    let again = Delivery { created_at: delivery.created_at, ..waiting(id, delivery.channel, delivery.content.clone(), context) };
+    Ok(vec![DeliveryEvent::DeliveryQueued { delivery: Box::new(again) }])
+}
+
+fn inactive(known: &KnownChannel, action: &'static str) -> Rejection {
+    Rejection::WrongState { subject: known.channel.id.to_string(), state: known.standing().as_str().to_owned(), action }
+}
+
+fn waiting(id: DeliveryId, channel: ChannelId, content: Content, context: &Context<'_>) -> Delivery {
+    Delivery {
+        id,
+        channel,
+        content,
+        state: DeliveryState::Waiting,
+        attempts: 0,
+        created_at: context.now,
+        failing_since: None,
+        next_attempt_at: Some(context.now),
+        last_error: None,
+        expires_at: None,
+        revision: 0,
+    }
+}
+
+/// A cursor never goes back: a note that comes late tells nothing new.
+fn advance(world: &World, channel: ChannelId, cursor: u64, records: u64) -> Vec<DeliveryEvent> {
+    let Some(known) = world.delivery.channels.get(&channel) else { return Vec::new() };
+    let cursor = cursor.min(world.revision);
+    if cursor < known.cursor || (cursor == known.cursor && records == 0) {
+        return Vec::new();
+    }
+    vec![DeliveryEvent::DeliveryAdvanced { channel, cursor, records }]
+}
+
+/// A request may come back when its channel or message is gone: then there is nothing to note.
+fn conclude(world: &World, channel: ChannelId, told: &Told, outcome: &Outcome, context: &mut Context<'_>) -> Vec<DeliveryEvent> {
+    let Some(known) = world.delivery.channels.get(&channel) else { return Vec::new() };
+    let (reason, refused, retry_after) = match outcome {
+        Outcome::Confirmed => return confirmed(world, told, context),
+        Outcome::Gone { reason } => return vec![DeliveryEvent::ChannelSuspended { channel, reason: cut(reason) }],
+        Outcome::Failed { reason, retry_after } => (cut(reason), false, *retry_after),
+        Outcome::Refused { reason } => (cut(reason), true, None),
+    };
+    match told {
+        Told::Feed { revisions } => feed_failed(world, known, revisions, &Problem { reason, refused, retry_after }, context),
+        Told::Message(id) => message_failed(world, *id, &Problem { reason, refused, retry_after }, context),
+    }
+}
+
+/// What went wrong with a request.
+struct Problem {
+    reason: String,
+    refused: bool,
+    retry_after: Option<Duration>,
+}
+
+impl Problem {
+    fn after(&self, attempts: u32, since: Option<rollcall_shared::Timestamp>, now: rollcall_shared::Timestamp) -> Failure {
+        let (attempts, since) = (attempts.saturating_add(1), since.unwrap_or(now));
+        Failure { attempts, since, refused: self.refused, retry_after: self.retry_after }
+    }
+}
+
+fn confirmed(world: &World, told: &Told, context: &Context<'_>) -> Vec<DeliveryEvent> {
+    let Told::Message(id) = told else { return Vec::new() };
+    let is_waiting = world.delivery.deliveries.get(id).is_some_and(|delivery| delivery.state == DeliveryState::Waiting);
+    let expires_at = context.now.plus(KEEP_DELIVERED);
+    is_waiting.then_some(DeliveryEvent::DeliveryConfirmed { delivery: *id, expires_at }).into_iter().collect()
+}
+
+fn feed_failed(world: &World, known: &KnownChannel, revisions: &[u64], problem: &Problem, context: &mut Context<'_>) -> Vec<DeliveryEvent> {
+    let channel = known.channel.id;
+    let Some(last) = revisions.last().copied().filter(|last| *last > known.cursor) else { return Vec::new() };
+    let failure = problem.after(known.health.attempts, known.health.failing_since, context.now);
+    if let Some(next_attempt_at) = failure.next(context.now, context.ids.next_bits()) {
+        return vec![DeliveryEvent::DeliveryFailed { channel, delivery: None, reason: problem.reason.clone(), next_attempt_at }];
+    }
+    let content = Content::Records { revisions: revisions.to_vec() };
+    let delivery = Delivery { attempts: failure.attempts, ..waiting(DeliveryId(context.ids.next_bits()), channel, content, context) };
+    let died = DeliveryEvent::DeliveryDied { delivery: Box::new(buried(delivery, &problem.reason, context)), cursor: Some(last) };
+    make_room(world, channel).into_iter().chain([died]).collect()
+}
+
+fn message_failed(world: &World, id: DeliveryId, problem: &Problem, context: &mut Context<'_>) -> Vec<DeliveryEvent> {
+    let Some(delivery) = world.delivery.deliveries.get(&id).filter(|delivery| delivery.state == DeliveryState::Waiting) else {
+        return Vec::new();
+    };
+    let failure = problem.after(delivery.attempts, delivery.failing_since, context.now);
+    if let Some(next_attempt_at) = failure.next(context.now, context.ids.next_bits()) {
+        let (channel, reason) = (delivery.channel, problem.reason.clone());
+        return vec![DeliveryEvent::DeliveryFailed { channel, delivery: Some(id), reason, next_attempt_at }];
+    }
+    let dead = buried(Delivery { attempts: failure.attempts, ..delivery.clone() }, &problem.reason, context);
+    let died = DeliveryEvent::DeliveryDied { delivery: Box::new(dead), cursor: None };
+    make_room(world, delivery.channel).into_iter().chain([died]).collect()
+}
+
+fn buried(delivery: Delivery, reason: &str, context: &Context<'_>) -> Delivery {
+    Delivery {
+        state: DeliveryState::Dead,
+        next_attempt_at: None,
+        last_error: Some(reason.to_owned()),
+        expires_at: Some(context.now.plus(KEEP_DEAD)),
+        ..delivery
+    }
+}
+
+/// The oldest dead letters go when there is one more than there is room for.
+fn make_room(world: &World, channel: ChannelId) -> Option<DeliveryEvent> {
+    let dead: Vec<DeliveryId> = world.delivery.of(channel, DeliveryState::Dead).map(|delivery| delivery.id).collect();
+    let excess = (dead.len() + 1).saturating_sub(DEAD);
+    (excess > 0).then(|| DeliveryEvent::DeliveriesExpired { deliveries: dead[..excess].to_vec() })
+}
+
+fn cut(reason: &str) -> String {
+    let text = normalise::text(reason).unwrap_or_else(|| "unknown".to_owned());
+    text.chars().take(REASON_CHARACTERS).collect()
+}

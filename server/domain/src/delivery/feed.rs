@@ -1,0 +1,106 @@
+//! Which records of the log a channel wants.
+
+use crate::ci::{CiEvent, Class};
+use crate::event::{Event, SUBJECTS};
+use crate::id::CiId;
+use crate::incident;
+use crate::{Record, Rejection, World};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// Types that one channel may name: there are fewer.
+const TYPES: usize = 100;
+
+/// The longest name of a type has half of that.
+const TYPE_CHARACTERS: usize = 64;
+
+/// Which records are wanted. An empty set asks for nothing in particular: all pass.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wanted {
+    /// About these: words of [`SUBJECTS`].
+    #[serde(default)]
+    pub subjects: BTreeSet<String>,
+    /// Telling this, such as `incident_opened`.
+    #[serde(default)]
+    pub types: BTreeSet<String>,
+    /// About configuration items of these classes, or of those that inherit from them. Records about no item are left out then.
+    #[serde(default)]
+    pub classes: BTreeSet<Class>,
+}
+
+impl Wanted {
+    /// Refuses what no record can pass.
+    ///
+    /// # Errors
+    /// The field that is wrong.
+    pub fn check(&self) -> Result<(), Rejection> {
+        let offered = |subject: &String| subject != "delivery" && SUBJECTS.contains(&subject.as_str());
+        if !self.subjects.iter().all(offered) {
+            let known: Vec<&str> = SUBJECTS.into_iter().filter(|subject| *subject != "delivery").collect();
+            return Err(Rejection::invalid("subjects", format!("must be of {}", known.join(", "))));
+        }
+        let is_type = |kind: &String| {
+            (1..=TYPE_CHARACTERS).contains(&kind.len()) && kind.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+        };
+        if self.types.len() > TYPES || !self.types.iter().all(is_type) {
+            let reason = format!("must be at most {TYPES} types of events such as incident_opened, as GET /api/v1/events shows them");
+            return Err(Rejection::invalid("types", reason));
+        }
+        Ok(())
+    }
+
+    /// Whether a record is wanted; `kind` is the name of its event.
+    #[must_use]
+    pub fn keeps(&self, world: &World, record: &Record, kind: &str) -> bool {
+        let subject = record.event.subject();
+        subject != "delivery"
+            && (self.subjects.is_empty() || self.subjects.contains(subject))
+            && (self.types.is_empty() || self.types.contains(kind))
+            && (self.classes.is_empty() || items(world, &record.event).any(|id| self.keeps_item(world, id)))
+    }
+
+    fn keeps_item(&self, world: &World, id: CiId) -> bool {
+        world.cmdb.cis.get(&id).is_some_and(|ci| self.classes.iter().any(|class| ci.class.is_a(*class)))
+    }
+}
+
+/// The configuration items that an event is about.
+fn items(world: &World, event: &Event) -> impl Iterator<Item = CiId> {
+    let (one, more): (Option<CiId>, Vec<CiId>) = match event {
+        Event::Ci(event) => (None, items_of(event)),
+        Event::Alert(event) => {
+            let crate::alert::AlertEvent::AlertTransitioned { key, .. } = event;
+            (Some(key.ci), Vec::new())
+        }
+        Event::Incident(event) => {
+            let incident = world.incidents.incidents.get(&incident::fold::id(event));
+            (incident.and_then(|incident| incident.primary_ci), Vec::new())
+        }
+        _ => (None, Vec::new()),
+    };
+    one.into_iter().chain(more)
+}
+
+fn items_of(event: &CiEvent) -> Vec<CiId> {
+    match event {
+        CiEvent::CiCreated { ci, .. }
+        | CiEvent::HostIdentified { ci, .. }
+        | CiEvent::FeedIdentified { ci, .. }
+        | CiEvent::CiReclassified { ci, .. }
+        | CiEvent::CiStatusChanged { ci, .. }
+        | CiEvent::CiMoved { ci, .. }
+        | CiEvent::CiRenamed { ci, .. }
+        | CiEvent::CiRekeyed { ci, .. }
+        | CiEvent::TagsChanged { ci, .. }
+        | CiEvent::AttributesChanged { ci, .. }
+        | CiEvent::AttributeLocked { ci, .. }
+        | CiEvent::AttributeUnlocked { ci, .. }
+        | CiEvent::SectionChanged { ci, .. }
+        | CiEvent::SoftwareChanged { ci, .. }
+        | CiEvent::CiMerged { ci, .. }
+        | CiEvent::CiUnmerged { ci, .. } => vec![*ci],
+        CiEvent::ProductsDiscovered { products } => products.iter().map(|(product, ..)| *product).collect(),
+        CiEvent::RelationsChanged { changes } => changes.iter().flat_map(|change| change.ends()).collect(),
+        _ => Vec::new(),
+    }
+}
