@@ -12,10 +12,12 @@ mod audit;
 mod bills;
 mod caller;
 mod changes;
+mod channels;
 mod cis;
 mod classes;
 mod contacts;
 mod dead_letters;
+mod deliveries;
 mod events;
 mod extract;
 mod feeds;
@@ -54,6 +56,7 @@ mod tokens;
 mod view;
 
 use crate::answer::{self, ApiError, Code};
+use crate::delivery::Dispatch;
 use crate::engine::Engine;
 use crate::entropy::Entropy;
 use crate::observability;
@@ -68,6 +71,7 @@ use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub use page::LIMIT_MAX;
+pub use view::record::show_to_outsiders;
 
 /// Event streams open at once: each holds a connection and a batch of records.
 const EVENT_STREAMS: usize = 256;
@@ -86,6 +90,8 @@ pub struct Site {
     pub entropy: Arc<dyn Entropy>,
     /// Refused input of all listeners; counted here, shown by `/metrics`.
     pub refusals: Refusals,
+    /// Secrets of channels, which addresses they may call, and how far they have come.
+    pub dispatch: Dispatch,
 }
 
 /// What handlers share.

@@ -10,6 +10,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::connections::{self, Connections};
 use crate::data_directory::{self, DataDirectory, DirectoryError, Secrecy};
+use crate::delivery::{Courier, Dispatch, Guard, KeyError, Sender, Signer, SystemNames};
 use crate::engine::{Engine, EngineConfig, StartError};
 use crate::entropy::Entropy;
 use crate::foreign::{self, ForeignService};
@@ -49,6 +50,9 @@ pub enum AppError {
     /// The engine.
     #[error(transparent)]
     Engine(#[from] StartError),
+    /// The key of channels' secrets.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// An address.
     #[error("{what} {address}: {cause}")]
     Bind {
@@ -129,11 +133,13 @@ impl Server {
         }
         let api_tls = tls::api(&identity, environment.clock.clone())?;
         let agent_tls = tls::agents(&identity, &authority, environment.clock.clone())?;
+        let signer = Signer::open(&directory, &*environment.entropy)?;
+        let dispatch = Dispatch::new(signer, Guard::new(&config.delivery_networks, Arc::new(SystemNames)));
         let engine = start_engine(&config, store, &environment).await?;
         let bound = async { Ok::<_, AppError>((bind("listen", config.listen).await?, bind("agent_listen", config.agent_listen).await?)) };
         let parts = match bound.await {
             Ok((api_socket, agent_socket)) => {
-                Parts { config, environment, directory, authority, engine, api_socket, agent_socket, api_tls, agent_tls }
+                Parts { config, environment, directory, authority, engine, dispatch, api_socket, agent_socket, api_tls, agent_tls }
             }
             Err(error) => {
                 engine.shutdown().await;
@@ -173,6 +179,7 @@ struct Parts {
     directory: DataDirectory,
     authority: Arc<Authority>,
     engine: Engine,
+    dispatch: Dispatch,
     api_socket: TcpListener,
     agent_socket: TcpListener,
     api_tls: Arc<rustls::ServerConfig>,
@@ -223,6 +230,14 @@ impl Parts {
         tasks.spawn(api_listener.serve(stop.clone()));
         tasks.spawn(agent_listener.serve(stop.clone()));
         tasks.spawn(connections::follow(self.engine.clone(), open, stop.clone()));
+        let courier = Courier {
+            engine: self.engine.clone(),
+            clock: self.environment.clock.clone(),
+            sender: Sender::new(self.dispatch.guard.clone()),
+            dispatch: self.dispatch.clone(),
+            show: api::show_to_outsiders,
+        };
+        tasks.spawn(courier.run(stop.clone()));
         tasks.spawn(admin::serve(admin_socket, tokens.clone(), stop.clone()));
         tracing::info!("ready api={api_url} agents={agent_url}");
         Ok(Server { api, agents, engine: self.engine, refusals, tokens, directory: self.directory, stop, tasks })
@@ -243,6 +258,7 @@ impl Parts {
             ca_pin: self.authority.pin().to_owned(),
             entropy: self.environment.entropy.clone(),
             refusals: refusals.clone(),
+            dispatch: self.dispatch.clone(),
         };
         let router = api::router(self.engine.clone(), site)
             .merge(ingest::enrol_router(enrolment))

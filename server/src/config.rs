@@ -9,6 +9,7 @@ pub use sample::render;
 
 use crate::ca;
 use crate::observability::{self, LogFormat};
+use ipnet::IpNet;
 use serde::Deserialize;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -41,6 +42,8 @@ pub struct Config {
     pub raw_samples_days: u32,
     /// Upper bounds.
     pub limits: Limits,
+    /// Networks that are not public and that channels may call all the same.
+    pub delivery_networks: Vec<IpNet>,
 }
 
 /// Log lines.
@@ -129,6 +132,8 @@ struct File {
     retention: RetentionTable,
     #[serde(default)]
     limits: LimitsTable,
+    #[serde(default)]
+    delivery: DeliveryTable,
 }
 
 #[derive(Default, Deserialize)]
@@ -143,6 +148,13 @@ struct LogTable {
 #[serde(deny_unknown_fields)]
 struct RetentionTable {
     raw_samples_days: Option<Spanned<u32>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DeliveryTable {
+    #[serde(default)]
+    allowed_networks: Vec<Spanned<String>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -187,6 +199,7 @@ impl Config {
             // A year of raw samples of one host is about 300 MB; ten years are a mistake.
             raw_samples_days: source.number(days.as_ref(), 14, 1..=3_650)?,
             limits: source.limits(&file.limits)?,
+            delivery_networks: file.delivery.allowed_networks.iter().map(|network| source.network(network)).collect::<Result<_, _>>()?,
         })
     }
 
@@ -240,6 +253,12 @@ impl Source<'_> {
         } else {
             Err(self.refuse(value.span().start, format!("{name:?} is neither a DNS name nor an IP address")))
         }
+    }
+
+    fn network(&self, value: &Spanned<String>) -> Result<IpNet, ConfigError> {
+        let text = value.as_ref();
+        text.parse()
+            .map_err(|_| self.refuse(value.span().start, format!("{text:?} is not a network such as \"10.0.0.0/8\" or \"fd00::/8\"")))
     }
 
     fn url(&self, value: Option<&Spanned<String>>) -> Result<Option<String>, ConfigError> {

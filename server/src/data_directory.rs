@@ -128,6 +128,12 @@ impl DataDirectory {
         self.ca().join("server.pem")
     }
 
+    /// The key that the secrets of channels are derived from.
+    #[must_use]
+    pub fn delivery_key(&self) -> PathBuf {
+        self.root.join("delivery.key")
+    }
+
     /// Where the embedded store lives.
     #[must_use]
     pub fn store(&self) -> PathBuf {

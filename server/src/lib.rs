@@ -1,6 +1,6 @@
 //! Rollcall's server: the edges around the pure core of `rollcall-domain`.
 //!
-//! `main → app → {api, foreign, ingest, upkeep} → engine → {domain, store}`. Only the engine appends to the log; `api`, `foreign`
+//! `main → app → {api, foreign, ingest, delivery, upkeep} → engine → {domain, store}`. Only the engine appends to the log; `api`, `foreign`
 //! and `ingest` never import each other, because operators, other people's agents and ours are different trust domains. Time comes from [`clock`] and randomness from
 //! [`entropy`], nowhere else. HTTP status codes are chosen in `answer` alone.
 
@@ -15,6 +15,7 @@ pub mod clock;
 pub mod config;
 pub mod connections;
 pub mod data_directory;
+pub mod delivery;
 pub mod engine;
 pub mod entropy;
 pub mod foreign;

@@ -9,7 +9,8 @@ use axum::http::request::Parts;
 use rollcall_domain::advisory::AdvisoryId;
 use rollcall_domain::ci::{self, Source};
 use rollcall_domain::id::{
-    AlertId, CiId, ContactId, GroupId, ImportId, IncidentId, ParkedId, ProblemId, RuleId, SoftwareRuleId, TaskId, TokenId,
+    AlertId, ChannelId, CiId, ContactId, DeliveryId, GroupId, ImportId, IncidentId, ParkedId, ProblemId, RuleId, SoftwareRuleId, TaskId,
+    TokenId,
 };
 use rollcall_domain::trust::feed::FeedName;
 use rollcall_shared::{AgentId, SectionName};
@@ -43,7 +44,9 @@ path_names! {
     SoftwareRuleId = "software rule";
     AdvisoryId = "advisory";
     AlertId = "alert";
+    ChannelId = "channel";
     ContactId = "contact";
+    DeliveryId = "delivery";
     GroupId = "group";
     ImportId = "import";
     IncidentId = "incident";

@@ -6,6 +6,8 @@ use crate::engine::Counters;
 use axum::extract::State;
 use axum::response::Response;
 use rollcall_domain::World;
+use rollcall_domain::delivery::{DeliveryState, KnownChannel};
+use rollcall_domain::id::ChannelId;
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write as _};
 
@@ -19,7 +21,10 @@ pub async fn get_metrics(State(api): State<Api>) -> Response {
     text.family("rollcall_refused_total", "counter", "Refused input by reason.", refused.iter().map(|(reason, count)| (*reason, *count)));
     let ready = u64::from(api.engine.health().ready);
     text.single("rollcall_ready", "gauge", "Whether writes are taken.", ready);
-    api.engine.read(|world| text.world(world));
+    api.engine.read(|world| {
+        text.world(world);
+        text.channels(world, |id| api.site.dispatch.position(id));
+    });
     answer::body("text/plain; version=0.0.4; charset=utf-8", text.0)
 }
 
@@ -75,6 +80,25 @@ impl Exposition {
         self.family("rollcall_incidents", "gauge", "Incidents by state.", tally(incidents));
         let problems = world.problems.problems.values().map(|problem| word(&problem.state));
         self.family("rollcall_problems", "gauge", "Problems by state.", tally(problems));
+    }
+
+    /// Of each channel; its id is a word of the program, its name is not.
+    fn channels(&mut self, world: &World, position: impl Fn(ChannelId) -> Option<u64>) {
+        let known = &world.delivery.channels;
+        let standing = tally(known.values().map(|known| known.standing().as_str()));
+        self.family("rollcall_channels", "gauge", "Channels by state.", standing);
+        let mut each = |name: &str, kind: &str, help: &str, value: &dyn Fn(&KnownChannel) -> u64| {
+            let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
+            for (id, known) in known {
+                let _ = writeln!(self.0, "{name}{{channel=\"{id}\"}} {}", value(known));
+            }
+        };
+        let lag = |known: &KnownChannel| world.revision.saturating_sub(position(known.channel.id).unwrap_or(known.cursor));
+        let dead = |known: &KnownChannel| world.delivery.of(known.channel.id, DeliveryState::Dead).count() as u64;
+        each("rollcall_channel_lag", "gauge", "Log records that a channel has not come past.", &lag);
+        each("rollcall_channel_dead_letters", "gauge", "Deliveries that were given up.", &dead);
+        each("rollcall_channel_records_total", "counter", "Records that receivers confirmed.", &|known| known.health.delivered);
+        each("rollcall_channel_failures_total", "counter", "Requests that failed.", &|known| known.health.failures);
     }
 }
 

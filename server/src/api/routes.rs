@@ -3,9 +3,9 @@
 //! A handler that is not in this list is not reachable, and a route in it cannot be without an access rule.
 
 use super::{
-    Api, advisories, agents, alerts, attributes, audit, bills, changes, cis, classes, contacts, dead_letters, events, feeds, gate, groups,
-    identity, imports, incidents, inventory, locks, manual, metrics, parked, policy, probes, problems, queries, relate, relations, reviews,
-    rules, samples, sections, services, software, software_rules, sources, tokens,
+    Api, advisories, agents, alerts, attributes, audit, bills, changes, channels, cis, classes, contacts, dead_letters, deliveries, events,
+    feeds, gate, groups, identity, imports, incidents, inventory, locks, manual, metrics, parked, policy, probes, problems, queries,
+    relate, relations, reviews, rules, samples, sections, services, software, software_rules, sources, tokens,
 };
 use rollcall_domain::actor::Role;
 use utoipa_axum::router::OpenApiRouter;
@@ -229,6 +229,16 @@ route_list! {
     POST   "/api/v1/problems/{id}/close"           Act    Operate    problems::close_problem;
     POST   "/api/v1/problems/{id}/cancel"          Act    Operate    problems::cancel_problem;
     GET    "/api/v1/events"                        Stream Read       events::stream_events;
+    GET    "/api/v1/channels"                      List   Administer channels::list_channels;
+    POST   "/api/v1/channels"                      Create Administer channels::create_channel;
+    GET    "/api/v1/channels/{id}"                 One    Administer channels::get_channel;
+    PUT    "/api/v1/channels/{id}"                 Update Administer channels::put_channel;
+    DELETE "/api/v1/channels/{id}"                 Delete Administer channels::delete_channel;
+    POST   "/api/v1/channels/{id}/test"            Act    Administer channels::test_channel;
+    POST   "/api/v1/channels/{id}/secret"          Act    Administer channels::rotate_channel_secret;
+    GET    "/api/v1/deliveries"                    List   Read       deliveries::list_deliveries;
+    GET    "/api/v1/deliveries/{id}"               One    Read       deliveries::get_delivery;
+    POST   "/api/v1/deliveries/{id}/resend"        Act    Administer deliveries::resend_delivery;
     GET    "/api/v1/me"                            One    Read       tokens::get_me;
     GET    "/api/v1/tokens"                        List   Administer tokens::list_tokens;
     POST   "/api/v1/tokens"                        Create Administer tokens::create_token;

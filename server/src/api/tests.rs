@@ -1,6 +1,7 @@
 //! The API in process: a real engine on the memory store, a clock that stands still, requests without a network.
 
 mod access;
+mod channels;
 mod conventions;
 mod description;
 mod feed;
@@ -17,6 +18,7 @@ mod software;
 
 use super::{Api, Site, route};
 use crate::clock::ManualClock;
+use crate::delivery::{Dispatch, Guard, Signer, SystemNames};
 use crate::engine::{Engine, EngineConfig, Executed, Request as Asked};
 use crate::entropy::SeededEntropy;
 use crate::refusals::Refusals;
@@ -71,7 +73,9 @@ impl Fixture {
             run(&engine, Command::Trust(command)).await;
             tokens.push((role, new.text));
         }
-        let site = Site { url: "https://rollcall.example:8443".into(), ca_pin: "ab".repeat(32), entropy, refusals: Refusals::default() };
+        let dispatch = Dispatch::new(Signer::new([7; 32]), Guard::new(&[], Arc::new(SystemNames)));
+        let site =
+            Site { url: "https://rollcall.example:8443".into(), ca_pin: "ab".repeat(32), entropy, refusals: Refusals::default(), dispatch };
         let api = Api::new(engine.clone(), site);
         Self { router: route(&api), api, engine, clock, tokens }
     }

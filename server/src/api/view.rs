@@ -9,6 +9,7 @@ pub mod change;
 pub mod ci;
 pub mod class;
 pub mod dead_letter;
+pub mod delivery;
 pub mod drift;
 pub mod feed;
 pub mod import;

@@ -47,6 +47,10 @@ pub fn render(listen: Option<&str>, agent_listen: Option<&str>, names: &[String]
 # Days that samples are kept as they came.
 # raw_samples_days = 14
 
+[delivery]
+# Channels call public addresses over HTTPS alone. Networks that they may call besides; with "127.0.0.0/8" over HTTP too.
+# allowed_networks = ["10.20.0.0/16"]
+
 [limits]
 # Connections at once; more are closed at once.
 # api_connections = {api}

@@ -41,6 +41,10 @@ fn values_that_do_not_fit_are_named_with_what_would() {
     check("names = [\"good.example\",\n  \"not a name\"]\n", "2: names: \"not a name\" is neither a DNS name nor an IP address");
     check("[retention]\nraw_samples_days = 0\n", "2: retention.raw_samples_days: must be 1 to 3650, not 0");
     check("[limits]\nconnections_per_agent = 65\n", "2: limits.connections_per_agent: must be 1 to 64, not 65");
+    check(
+        "[delivery]\nallowed_networks = [\n  \"10.0.0.0/33\"]\n",
+        "3: delivery.allowed_networks: \"10.0.0.0/33\" is not a network such as \"10.0.0.0/8\" or \"fd00::/8\"",
+    );
     check("public_url = \"http://x\"\n", "1: public_url: \"http://x\" is not a base URL such as \"https://rollcall.example:8443\"");
     check("agent_url = \"https://a@b\"\n", "1: agent_url: \"https://a@b\" is not a base URL such as \"https://rollcall.example:8443\"");
     check(
@@ -87,7 +91,7 @@ fn every_key_is_in_the_sample() {
     let text: String = sample.lines().map(|line| if is_key(&line) { &line[2..] } else { line }).map(|line| format!("{line}\n")).collect();
     let config = Config::parse(Path::new(PATH), &text).unwrap();
     assert_eq!((config.limits, config.raw_samples_days), (Limits::default(), 14));
-    for table in ["", "[log]\n", "[retention]\n", "[limits]\n"] {
+    for table in ["", "[log]\n", "[retention]\n", "[limits]\n", "[delivery]\n"] {
         let error = Config::parse(Path::new(PATH), &format!("{table}zzz = 1\n")).unwrap_err().to_string();
         let known: Vec<&str> = error.split('`').skip(3).step_by(2).collect();
         assert!(!known.is_empty(), "{error}");

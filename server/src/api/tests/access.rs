@@ -13,6 +13,8 @@ fn path_of(route: &Route) -> String {
         "alerts" => "alert_00000000000000000000000001",
         "incidents" => "inc_00000000000000000000000001",
         "problems" => "prb_00000000000000000000000001",
+        "channels" => "chan_00000000000000000000000001",
+        "deliveries" => "dlv_00000000000000000000000001",
         "tokens" => "tok_7zzzzzzzzzzzzzzzzzzzzzzzzz",
         _ => "no_such_rule",
     };

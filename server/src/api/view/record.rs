@@ -2,6 +2,7 @@
 
 use super::{Actor, Time};
 use rollcall_domain::actor::Role;
+use rollcall_domain::delivery::DeliveryEvent;
 use rollcall_domain::trust::TrustEvent;
 use rollcall_domain::{Event, Record as Stored};
 use serde::Serialize;
@@ -18,7 +19,8 @@ pub struct Record {
     pub revision: u64,
     /// When it was decided, by the server's clock.
     pub at: Time,
-    /// What it is about: `trust`, `ci`, `attribute`, `catalogue`, `advisory`, `contact`, `group`, `import`, `rule`, `alert`, `incident` or `problem`.
+    /// What it is about: `trust`, `ci`, `attribute`, `catalogue`, `advisory`, `contact`, `group`,
+    /// `import`, `rule`, `alert`, `incident`, `problem` or `delivery`.
     #[schema(example = "incident")]
     pub subject: String,
     /// What happened.
@@ -66,7 +68,14 @@ fn redact(value: &mut Value) {
     }
 }
 
-/// Whether a role may read a record: tokens are for administrators and auditors, refusals for auditors too.
+/// A record as other systems are told of it: what every reader of this API may see; `None` for the rest.
+#[must_use]
+pub fn show_to_outsiders(record: &Stored) -> Option<Value> {
+    may_read(Role::Viewer, record).then(|| serde_json::to_value(Record::from(record)).ok()).flatten()
+}
+
+/// Whether a role may read a record: tokens are for administrators and auditors, refusals for auditors too. Addresses of channels
+/// may hold secrets of their receivers.
 pub fn may_read(role: Role, record: &Stored) -> bool {
     let guarded = matches!(
         record.event,
@@ -77,7 +86,7 @@ pub fn may_read(role: Role, record: &Stored) -> bool {
                 | TrustEvent::FeedCreated { .. }
                 | TrustEvent::FeedRevoked { .. }
                 | TrustEvent::Refused { .. }
-        )
+        ) | Event::Delivery(DeliveryEvent::ChannelSet { .. })
     );
     !guarded || matches!(role, Role::Auditor | Role::Admin)
 }

@@ -1,7 +1,7 @@
 //! Closed sets of words: the domain's enumerations with their names in JSON, queries and the API's description.
 
 use crate::bill::Form;
-use rollcall_domain::{advisory, alert, catalogue, ci, contact, import, incident, problem, rule, trust};
+use rollcall_domain::{advisory, alert, catalogue, ci, contact, delivery, import, incident, problem, rule, trust};
 use rollcall_shared::{enrol, message, section};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -114,6 +114,8 @@ words! {
         = ["none" "low" "medium" "high" "critical"];
     BillForm(Form) "A form of software bill of materials: CycloneDX 1.6 or SPDX 2.3."
         = ["cyclonedx" "spdx"];
+    DeliveryState(delivery::DeliveryState) "Where a delivery is: on its way, confirmed by its receiver, or given up."
+        = ["waiting" "delivered" "dead"];
     Role(rollcall_domain::actor::Role) "What a principal may do."
         = ["viewer" "operator" "asset_manager" "auditor" "admin"];
 }
