@@ -19,6 +19,7 @@ mod contacts;
 mod dead_letters;
 mod deliveries;
 mod events;
+mod export;
 mod extract;
 mod feeds;
 mod format;

@@ -85,6 +85,11 @@ impl Format {
         self.rows(page, || columns_in(&page.items))
     }
 
+    /// A page of rows with these columns.
+    pub fn table<T: Serialize>(self, page: &Page<T>, columns: Vec<String>) -> Response {
+        self.rows(page, || columns)
+    }
+
     fn rows<T: Serialize>(self, page: &Page<T>, columns: impl FnOnce() -> Vec<String>) -> Response {
         let text = match self {
             Self::Csv => to_csv(&page.items, &columns()),

@@ -61,6 +61,7 @@ const TAGS: &[(&str, &str)] = &[
     ("incidents", "Work for people, mostly opened and resolved by machine."),
     ("problems", "Why incidents happen. A machine suspects, people confirm."),
     ("events", "Everything that happens, as it happens."),
+    ("exports", "Configuration items in the shapes that other systems import."),
     ("channels", "Where other systems are told what happens: webhooks, signed as Standard Webhooks says."),
     ("deliveries", "Messages on their way through channels, and dead letters that can be sent again."),
     ("tokens", "Who may join and who may use this API."),

@@ -4,8 +4,8 @@
 
 use super::{
     Api, advisories, agents, alerts, attributes, audit, bills, changes, channels, cis, classes, contacts, dead_letters, deliveries, events,
-    feeds, gate, groups, identity, imports, incidents, inventory, locks, manual, metrics, parked, policy, probes, problems, queries,
-    relate, relations, reviews, rules, samples, sections, services, software, software_rules, sources, tokens,
+    export, feeds, gate, groups, identity, imports, incidents, inventory, locks, manual, metrics, parked, policy, probes, problems,
+    queries, relate, relations, reviews, rules, samples, sections, services, software, software_rules, sources, tokens,
 };
 use rollcall_domain::actor::Role;
 use utoipa_axum::router::OpenApiRouter;
@@ -229,6 +229,10 @@ route_list! {
     POST   "/api/v1/problems/{id}/close"           Act    Operate    problems::close_problem;
     POST   "/api/v1/problems/{id}/cancel"          Act    Operate    problems::cancel_problem;
     GET    "/api/v1/events"                        Stream Read       events::stream_events;
+    GET    "/api/v1/export/cis"                    List   Read       export::flat::export_cis;
+    GET    "/api/v1/export/servicenow"             One    Read       export::servicenow::export_servicenow;
+    GET    "/api/v1/export/netbox"                 One    Read       export::netbox::export_netbox;
+    GET    "/api/v1/export/itop"                   One    Read       export::itop::export_itop;
     GET    "/api/v1/channels"                      List   Administer channels::list_channels;
     POST   "/api/v1/channels"                      Create Administer channels::create_channel;
     GET    "/api/v1/channels/{id}"                 One    Administer channels::get_channel;
