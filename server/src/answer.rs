@@ -195,7 +195,7 @@ pub struct ApiError {
     detail: String,
     field: Option<String>,
     /// Place and length of what is wrong within the field's text, in characters from 0.
-    place: Option<(usize, usize)>,
+    place: Option<(u32, u32)>,
     retry_after: Option<Duration>,
     cause: Option<String>,
     /// How the caller may prove who it is, when it is not by an API token.
@@ -219,7 +219,8 @@ impl ApiError {
     /// The same, with the place of what is wrong within the field's text, in characters from 0.
     #[must_use]
     pub fn at(self, position: usize, length: usize) -> Self {
-        Self { place: Some((position, length)), ..self }
+        let bounded = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        Self { place: Some((bounded(position), bounded(length))), ..self }
     }
 
     /// A parameter that does not exist.
@@ -270,8 +271,8 @@ impl ApiError {
             code: self.code.as_str(),
             detail: &self.detail,
             field: self.field.as_deref(),
-            position: self.place.map(|(position, _)| position),
-            length: self.place.map(|(_, length)| length),
+            position: self.place.map(|(position, _)| position as usize),
+            length: self.place.map(|(_, length)| length as usize),
             request_id,
         };
         let body = serde_json::to_vec(&problem).unwrap_or_default();

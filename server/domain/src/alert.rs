@@ -3,15 +3,20 @@
 //! `inactive → pending → firing → recovering → resolved`, and from anywhere `unknown` (no data) and back.
 //! Missing data never resolves.
 
+pub mod decide;
+pub mod flapping;
+pub mod inventory;
 pub mod machine;
+pub mod mute;
 pub mod observe;
+pub mod replay;
 #[cfg(test)]
 pub(crate) mod scenario;
 pub mod silence;
 pub mod telemetry;
 pub mod wording;
 
-use crate::id::{AlertId, CiId, IncidentId, RuleId};
+use crate::id::{AlertId, CiId, IncidentId, MuteId, RuleId};
 use crate::rule::Severity;
 use rollcall_shared::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -33,6 +38,33 @@ pub enum AlertState {
     Resolved,
     /// No data: neither breached nor clear can be said.
     Unknown,
+}
+
+/// Why an alert is not told about. An axis of its own: it says nothing about whether the alert fires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Suppression {
+    /// A maintenance window.
+    Maintenance,
+    /// A silence.
+    Silence,
+    /// What it depends on is down.
+    Dependency,
+    /// It changes its mind too often.
+    Flapping,
+    /// A change freeze.
+    Freeze,
+}
+
+/// Somebody looks after an alert.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Acknowledgement {
+    /// Who.
+    pub by: String,
+    /// Since when.
+    pub at: Timestamp,
+    /// Until when; until the alert is clear unless given.
+    pub until: Option<Timestamp>,
 }
 
 /// What an alert instance is of. The dedup key of its incident.
@@ -73,6 +105,12 @@ pub struct Alert {
     pub incident: Option<IncidentId>,
     /// Why it is where it is, for people.
     pub reason: String,
+    /// Why it is not told about, by axis.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub suppressed: BTreeMap<Suppression, String>,
+    /// Who looks after it. See [`Alert::acknowledgement`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acknowledged: Option<Acknowledgement>,
     /// Log revision of the last change.
     pub revision: u64,
 }
@@ -100,6 +138,34 @@ pub enum AlertEvent {
         /// Why, for people: value, threshold, window.
         reason: String,
     },
+    /// It began or ceased to be suppressed on an axis.
+    AlertSuppressed {
+        /// Which.
+        alert: AlertId,
+        /// The axis.
+        axis: Suppression,
+        /// Why; `None` when it is over.
+        reason: Option<String>,
+        /// When.
+        at: Timestamp,
+    },
+    /// Somebody began or ceased to look after it.
+    AlertAcknowledged {
+        /// Which.
+        alert: AlertId,
+        /// Who, until when; `None` when it is over.
+        acknowledgement: Option<Acknowledgement>,
+    },
+    /// A maintenance window or silence was made.
+    MuteSet {
+        /// As it is now.
+        mute: Box<mute::Mute>,
+    },
+    /// A maintenance window or silence is over.
+    MuteEnded {
+        /// Which.
+        mute: MuteId,
+    },
 }
 
 /// All alert instances that were ever more than pending, and those pending.
@@ -116,6 +182,12 @@ pub struct Alerts {
     /// Those that are pending, firing, recovering or unknown.
     #[serde(default)]
     pub live: BTreeSet<AlertId>,
+    /// Those that are suppressed on some axis.
+    #[serde(default)]
+    pub suppressed: BTreeSet<AlertId>,
+    /// Maintenance windows and silences.
+    #[serde(default)]
+    pub mutes: BTreeMap<MuteId, mute::Mute>,
 }
 
 /// The alert instances of one CI.
@@ -125,6 +197,20 @@ pub struct CiAlerts {
     pub revision: u64,
     /// Which.
     pub alerts: BTreeSet<AlertId>,
+}
+
+impl Alert {
+    /// Whether it changes its mind too often.
+    #[must_use]
+    pub fn flaps(&self) -> bool {
+        self.suppressed.contains_key(&Suppression::Flapping)
+    }
+
+    /// Who looks after it at a moment.
+    #[must_use]
+    pub fn acknowledgement(&self, now: Timestamp) -> Option<&Acknowledgement> {
+        self.acknowledged.as_ref().filter(|one| one.until.is_none_or(|until| now < until))
+    }
 }
 
 impl AlertKey {

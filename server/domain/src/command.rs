@@ -1,6 +1,7 @@
 //! What people and programs ask for through the edges.
 
 use crate::advisory::AdvisoryCommand;
+use crate::alert::decide::AlertCommand;
 use crate::attribute::AttributeCommand;
 use crate::catalogue::CatalogueCommand;
 use crate::ci::CiCommand;
@@ -30,6 +31,8 @@ pub enum Command {
     Import(ImportCommand),
     /// On rules.
     Rule(RuleCommand),
+    /// On alerts, maintenance windows and silences.
+    Alert(AlertCommand),
     /// On incidents.
     Incident(IncidentCommand),
     /// On problems.

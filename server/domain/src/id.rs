@@ -10,6 +10,10 @@ typed_id! {
     AlertId, "alert"
 }
 typed_id! {
+    /// A maintenance window or a silence.
+    MuteId, "mute"
+}
+typed_id! {
     /// An incident.
     IncidentId, "inc"
 }

@@ -1,10 +1,18 @@
 //! Rules: when a measured value is a matter for people.
 
+pub mod baseline;
+pub mod case;
+pub mod condition;
 pub mod decide;
+pub mod expression;
 pub mod plan;
+pub mod select;
 pub mod stock;
 pub mod validate;
 pub mod window;
+
+pub use condition::{Comparison, Condition, Predicate, Reduce, Term};
+pub use select::{Override, Selector, selects};
 
 use crate::ci::Class;
 use crate::id::RuleId;
@@ -47,55 +55,6 @@ pub enum Grade {
     High,
 }
 
-/// What a window of samples is reduced to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Reduce {
-    /// The newest value.
-    Last,
-    /// The smallest.
-    Min,
-    /// The largest.
-    Max,
-    /// The mean.
-    Avg,
-    /// The sum, for series that count events since the previous sample.
-    Sum,
-    /// The newest value minus the smallest: how much it has grown.
-    Increase,
-}
-
-/// When a rule is breached.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Condition {
-    /// A reduced metric against each level's thresholds.
-    Threshold {
-        /// Metric name.
-        metric: String,
-        /// Only series that have all of these attributes.
-        #[serde(default)]
-        attributes: BTreeMap<String, String>,
-        /// How the window is reduced.
-        reduce: Reduce,
-        /// Length of the window, ms; 0 with `last` for the newest value alone.
-        #[serde(default)]
-        window_ms: u64,
-        /// Which side is bad.
-        side: Side,
-    },
-    /// The agent has said nothing for a time, or has said goodbye.
-    AgentSilent {
-        /// ms of the server's clock.
-        after_ms: u64,
-    },
-    /// Nothing at all has come from the host for a time, and its agent did not say goodbye.
-    HostSilent {
-        /// ms of the server's clock.
-        after_ms: u64,
-    },
-}
-
 /// One level of a threshold rule. `raise` begins it, `clear` ends it: the value must come back beyond `clear`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -107,6 +66,9 @@ pub struct Level {
     /// A second condition that must hold too to raise, such as less than 5 GB free.
     #[serde(default)]
     pub and: Option<Guard>,
+    /// How long a breach of this level must last before it fires, ms; that of the rule unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub for_ms: Option<u64>,
 }
 
 /// A second metric, with the same attributes as the first.
@@ -164,9 +126,12 @@ pub struct Rule {
     /// Classes of hosts it applies to, descendants included; empty for all hosts.
     #[serde(default)]
     pub classes: Vec<Class>,
+    /// Which of these it applies to; empty for all.
+    #[serde(default, skip_serializing_if = "Selector::is_empty")]
+    pub selector: Selector,
     /// When it is breached.
     pub condition: Condition,
-    /// How bad, from where. Silence rules take `raise` as ignored and use the critical level, or warning when only that is there.
+    /// How bad, from where. Rules on silence, absence and checks ignore the lines and use the critical level, or warning when only that is there.
     pub levels: Levels,
     /// How long the breach must last before it fires, ms.
     #[serde(default)]
@@ -187,9 +152,45 @@ pub struct Rule {
     pub runbook: Option<String>,
     /// Whether its incidents resolve with the alert.
     pub auto_resolve: bool,
+    /// Where the levels come from, such as a manual or a measurement.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threshold_source: Option<String>,
+    /// When its alerts count as flapping.
+    #[serde(default, skip_serializing_if = "Flapping::is_default")]
+    pub flapping: Flapping,
+    /// What is different for some configuration items; the first that fits counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overrides: Vec<Override>,
+    /// What must hold of it; run whenever it is written.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tests: Vec<case::Case>,
     /// Whether it came with the release.
     #[serde(default)]
     pub stock: bool,
+}
+
+/// When an alert counts as flapping: the weighed share of changes among its last 21 states, in percent.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Flapping {
+    /// Above this it begins.
+    pub start_percent: f64,
+    /// At or below this it ends.
+    pub stop_percent: f64,
+}
+
+impl Default for Flapping {
+    fn default() -> Self {
+        Self { start_percent: 30.0, stop_percent: 25.0 }
+    }
+}
+
+impl Flapping {
+    /// Whether nothing else was said.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What happened to rules.
@@ -215,6 +216,8 @@ pub enum RuleCommand {
         /// Revision that the person saw.
         expected: Option<u64>,
     },
+    /// Make or replace several at once, or none of them.
+    Import(Vec<Rule>),
     /// Switch a rule on or off.
     Enable {
         /// Which.

@@ -89,6 +89,7 @@ impl World {
             Command::Group(command) => group::command(self, command, context),
             Command::Import(command) => import::command(self, command, context),
             Command::Rule(command) => rule::decide::command(self, command, context),
+            Command::Alert(command) => alert::decide::command(self, command, context),
             Command::Incident(command) => incident::decide::command(self, command, context),
             Command::Problem(command) => problem::decide::command(self, command, context),
             Command::Catalogue(command) => catalogue::decide::command(self, command, context),
@@ -223,7 +224,7 @@ impl World {
         self.cmdb.rebuild_index(content);
         let Self { telemetry, rules, trust, cmdb, .. } = self;
         let ci = |agent| trust.agents.get(&agent).and_then(|agent: &trust::Agent| agent.ci);
-        telemetry.rebuild(rules, |agent| ci(agent).and_then(|ci| cmdb.cis.get(&ci)).map(|ci| ci.class), content);
+        telemetry.rebuild(rules, |agent| ci(agent).and_then(|ci| cmdb.cis.get(&ci)), content);
         telemetry.heard().for_each(|(agent, last_seen, silent)| cmdb.index.hear(agent, last_seen, silent));
     }
 

@@ -3,10 +3,12 @@
 //! Invariants: no data moves nothing ([`Judged::Nothing`] is the identity) except into `unknown`, and nothing but a clear
 //! measurement leads to `resolved`; time is that of the measurement.
 
-use super::{Alert, AlertEvent, AlertState, Alerts};
+use super::{Alert, AlertEvent, AlertKey, AlertState, Alerts};
 use crate::Record;
-use crate::rule::{Rule, Severity};
+use crate::id::AlertId;
+use crate::rule::{Level, Rule, Severity};
 use rollcall_shared::Timestamp;
+use std::collections::BTreeMap;
 
 /// Where an instance is, as far as the next step depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,8 +40,10 @@ pub enum Judged {
 /// How long a breach and a recovery must last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timing {
-    /// Before it fires.
+    /// Before the warning level fires.
     pub for_ms: u64,
+    /// Before the critical level fires, when it was not firing before.
+    pub critical_for_ms: u64,
     /// Before it resolves.
     pub keep_firing_for_ms: u64,
 }
@@ -48,7 +52,16 @@ impl Timing {
     /// That of a rule.
     #[must_use]
     pub fn of(rule: &Rule) -> Self {
-        Self { for_ms: rule.for_ms, keep_firing_for_ms: rule.keep_firing_for_ms }
+        let of = |level: &Option<Level>| level.as_ref().and_then(|level| level.for_ms).unwrap_or(rule.for_ms);
+        let (for_ms, critical_for_ms) = (of(&rule.levels.warning), of(&rule.levels.critical));
+        Self { for_ms, critical_for_ms, keep_firing_for_ms: rule.keep_firing_for_ms }
+    }
+
+    fn for_ms(self, severity: Severity) -> u64 {
+        match severity {
+            Severity::Warning => self.for_ms,
+            Severity::Critical => self.critical_for_ms,
+        }
     }
 }
 
@@ -80,10 +93,10 @@ pub fn step(from: Position, judged: Judged, at: Timestamp, timing: Timing) -> Po
     let Judged::Level { raised, held } = judged else { return from };
     match (from.state, raised, held) {
         (Inactive | Resolved, None, _) => from,
-        (Inactive | Resolved, Some(_), _) if timing.for_ms > 0 => from.to(Pending, raised, at),
+        (Inactive | Resolved, Some(severity), _) if timing.for_ms(severity) > 0 => from.to(Pending, raised, at),
         (Inactive | Resolved, Some(_), _) => from.to(Firing, raised, at),
         (Pending, None, _) => from.to(Inactive, None, at),
-        (Pending, Some(_), _) if from.lasted(at, timing.for_ms) => from.to(Firing, raised, at),
+        (Pending, Some(severity), _) if from.lasted(at, timing.for_ms(severity)) => from.to(Firing, raised, at),
         (Pending, Some(_), _) => from.to(Pending, raised, at),
         (Firing | Recovering, _, Some(_)) => from.to(Firing, held, at),
         (Firing, _, None) if timing.keep_firing_for_ms > 0 => from.to(Recovering, from.severity, at),
@@ -127,32 +140,37 @@ impl Alert {
         Position { state: self.state, severity: self.severity, since: self.since, before_unknown: self.before_unknown }
     }
 
-    fn new(event: &AlertEvent) -> Self {
-        let AlertEvent::AlertTransitioned { alert, key, at, .. } = event;
+    fn new(id: AlertId, key: &AlertKey, at: Timestamp) -> Self {
         Self {
-            id: *alert,
+            id,
             key: key.clone(),
             state: AlertState::Inactive,
             before_unknown: None,
             severity: None,
             value: None,
-            since: *at,
+            since: at,
             fired_at: None,
             resolved_at: None,
             times_fired: 0,
             incident: None,
             reason: String::new(),
+            suppressed: BTreeMap::new(),
+            acknowledged: None,
             revision: 0,
         }
     }
 
     fn transition(&mut self, revision: u64, event: &AlertEvent) {
-        let AlertEvent::AlertTransitioned { after, severity, value, at, reason, .. } = event;
+        let AlertEvent::AlertTransitioned { after, severity, value, at, reason, .. } = event else { return };
         let paused = |state| matches!(state, AlertState::Firing | AlertState::Recovering);
         let begins = *after == AlertState::Firing && !paused(self.state) && !self.before_unknown.is_some_and(paused);
         if begins {
             self.fired_at = Some(*at);
             self.times_fired = self.times_fired.saturating_add(1);
+        }
+        if matches!(after, AlertState::Resolved | AlertState::Inactive) {
+            // What was to last until it is clear is over; what was to last until a moment lasts on.
+            self.acknowledged = self.acknowledged.take().filter(|one| one.until.is_some());
         }
         if *after == AlertState::Resolved {
             self.resolved_at = Some(*at);
@@ -172,8 +190,39 @@ impl Alert {
 
 /// Remembers an event. Total.
 pub fn apply(alerts: &mut Alerts, record: &Record, event: &AlertEvent) {
-    let AlertEvent::AlertTransitioned { alert: id, key, after, .. } = event;
-    let alert = alerts.alerts.entry(*id).or_insert_with(|| Alert::new(event));
+    match event {
+        AlertEvent::AlertTransitioned { .. } => transitioned(alerts, record, event),
+        AlertEvent::AlertSuppressed { alert: id, axis, reason, .. } => {
+            let Some(alert) = alerts.alerts.get_mut(id) else { return };
+            match reason {
+                Some(reason) => alert.suppressed.insert(*axis, reason.clone()),
+                None => alert.suppressed.remove(axis),
+            };
+            alert.revision = record.revision;
+            if alert.suppressed.is_empty() {
+                alerts.suppressed.remove(id);
+            } else {
+                alerts.suppressed.insert(*id);
+            }
+        }
+        AlertEvent::AlertAcknowledged { alert, acknowledgement } => {
+            if let Some(alert) = alerts.alerts.get_mut(alert) {
+                alert.acknowledged.clone_from(acknowledgement);
+                alert.revision = record.revision;
+            }
+        }
+        AlertEvent::MuteSet { mute } => {
+            alerts.mutes.insert(mute.id, super::mute::Mute { revision: record.revision, ..(**mute).clone() });
+        }
+        AlertEvent::MuteEnded { mute } => {
+            alerts.mutes.remove(mute);
+        }
+    }
+}
+
+fn transitioned(alerts: &mut Alerts, record: &Record, event: &AlertEvent) {
+    let AlertEvent::AlertTransitioned { alert: id, key, after, at, .. } = event else { return };
+    let alert = alerts.alerts.entry(*id).or_insert_with(|| Alert::new(*id, key, *at));
     alert.transition(record.revision, event);
     let (state, times_fired) = (alert.state, alert.times_fired);
     let host = alerts.by_ci.entry(key.ci).or_default();
@@ -181,6 +230,7 @@ pub fn apply(alerts: &mut Alerts, record: &Record, event: &AlertEvent) {
     if *after == AlertState::Inactive && times_fired == 0 {
         alerts.alerts.remove(id);
         alerts.keys.remove(key);
+        alerts.suppressed.remove(id);
         host.alerts.remove(id);
     } else {
         alerts.keys.insert(key.clone(), *id);

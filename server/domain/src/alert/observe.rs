@@ -5,13 +5,14 @@
 //! here changes an alert except by an event that is returned.
 
 use super::machine::{self, Position};
-use super::telemetry::Transition;
-use super::{Alert, AlertEvent, AlertKey, silence, wording};
-use crate::ci::Class;
+use super::telemetry::{Finding, Transition};
+use super::{Alert, AlertEvent, AlertKey, flapping, inventory, mute, silence, wording};
+use crate::ci::Ci;
 use crate::id::{AlertId, CiId};
 use crate::incident;
 use crate::journal::JournalEntry;
-use crate::rule::plan::applies;
+use crate::rule::expression;
+use crate::rule::select::effective;
 use crate::rule::{Condition, NoData, Rule, RuleEvent};
 use crate::{Content, Context, Event, World};
 use rollcall_shared::{AgentId, Timestamp};
@@ -21,20 +22,24 @@ const MISSED_INTERVALS: u64 = 5;
 
 /// Takes in an entry; the transitions it means come back as events, not yet applied.
 pub fn observe(world: &mut World, entry: &JournalEntry, context: &mut Context<'_>) -> Vec<Event> {
-    let (ci, class) = host_of(world, entry.agent);
+    let ci = host_of(world, entry.agent);
     world.telemetry.hear(entry, ci);
     let mut events = ci.map(|ci| silence::ended(world, ci, entry.received_at)).unwrap_or_default();
     let mut first = true;
     for set in &entry.sets {
-        let World { telemetry, rules, alerts, .. } = &mut *world;
-        let Some(state) = telemetry.prepare(rules, set, (entry.agent, class), context.content) else { continue };
+        let World { telemetry, rules, alerts, cmdb, .. } = &mut *world;
+        let host = ci.and_then(|ci| cmdb.cis.get(&ci));
+        let Some(state) = telemetry.prepare(rules, set, (entry.agent, host), context.content) else { continue };
         if let Some(ci) = ci {
             state.reconcile(alerts, ci, std::mem::take(&mut first));
         }
-        let transitions = state.fold(set, entry.received_at, ci.is_some());
+        let findings = state.fold(set, entry.received_at, ci.is_some());
         if let Some(ci) = ci {
             let at = set.at.min(entry.received_at);
-            events.extend(transitions.iter().filter_map(|transition| measured(world, (entry.agent, ci), transition, at, context)));
+            events.extend(findings.iter().filter_map(|finding| match finding {
+                Finding::Moved(transition) => measured(world, (entry.agent, ci), transition, at, context),
+                Finding::Flapped { entry: position, percent } => flapped(world, entry.agent, (*position, *percent), at),
+            }));
         }
     }
     events
@@ -42,10 +47,12 @@ pub fn observe(world: &mut World, entry: &JournalEntry, context: &mut Context<'_
 
 /// Takes in an entry of the stored journal: what it meant is in the log already.
 pub fn recall(world: &mut World, entry: &JournalEntry, content: &dyn Content) {
-    let (ci, class) = host_of(world, entry.agent);
+    let ci = host_of(world, entry.agent);
     world.telemetry.hear(entry, ci);
+    let World { telemetry, rules, cmdb, .. } = world;
+    let host: Option<&Ci> = ci.and_then(|ci| cmdb.cis.get(&ci));
     for set in &entry.sets {
-        if let Some(state) = world.telemetry.prepare(&world.rules, set, (entry.agent, class), content) {
+        if let Some(state) = telemetry.prepare(rules, set, (entry.agent, host), content) {
             state.fold(set, entry.received_at, false);
         }
     }
@@ -56,6 +63,9 @@ pub fn tick(world: &mut World, context: &mut Context<'_>) -> Vec<Event> {
     world.telemetry.sweep();
     let mut events = silence::tick(world, context);
     events.extend(vanished(world, context.now));
+    events.extend(inventory::tick(world, context));
+    events.extend(mute::tick(world, context.now));
+    events.extend(flapping::tick(world, context.now));
     events.extend(incident::decide::tick(world, context.now));
     events
 }
@@ -68,13 +78,16 @@ pub fn react(world: &World, event: &Event, context: &Context<'_>) -> Vec<Event> 
     let live = world.alerts.live.iter().filter_map(|id| world.alerts.alerts.get(id)).filter(|alert| alert.key.rule == rule.id);
     let dropped = live.filter(|alert| !still_covers(world, rule, alert));
     let reason = if rule.enabled { "the rule no longer applies" } else { "the rule was switched off" };
-    dropped.filter_map(|alert| moved(alert, machine::drop_it(alert.position(), context.now), context.now, None, reason.into())).collect()
+    let drop = |alert: &Alert| {
+        let dropped = moved(alert, machine::drop_it(alert.position(), context.now), context.now, None, reason.into());
+        alert.flaps().then(|| flapping::ends(alert, context.now)).into_iter().chain(dropped)
+    };
+    dropped.flat_map(drop).collect()
 }
 
-/// The host that an agent is, and its class.
-pub(super) fn host_of(world: &World, agent: AgentId) -> (Option<CiId>, Option<Class>) {
-    let ci = world.trust.agents.get(&agent).and_then(|agent| agent.ci);
-    (ci, ci.and_then(|ci| world.cmdb.cis.get(&ci)).map(|ci| ci.class))
+/// The host that an agent is.
+pub(super) fn host_of(world: &World, agent: AgentId) -> Option<CiId> {
+    world.trust.agents.get(&agent).and_then(|agent| agent.ci)
 }
 
 /// The event that brings an alert to a position; none when that is no transition.
@@ -104,14 +117,20 @@ fn measured(
     let state = world.telemetry.agents.get_mut(&agent)?;
     let plan = state.view.plan.as_ref()?;
     let entry = plan.entries.get(transition.entry)?;
-    let series = plan.series().get(entry.series)?;
-    let key = AlertKey { rule: entry.rule.clone(), ci, attributes: series.attributes.iter().cloned().collect() };
+    let key = AlertKey { rule: entry.judge.rule.clone(), ci, attributes: plan.attributes(entry) };
     let known = world.alerts.keys.get(&key).copied();
     let slot = state.view.slots.get_mut(transition.entry)?;
     let alert = *slot.alert.get_or_insert_with(|| known.unwrap_or_else(|| AlertId(context.ids.next_bits())));
     let rule = &world.rules.rules.get(&key.rule)?.rule;
-    let reason = wording::measured(rule, transition.after, transition.value);
+    let reason = wording::measured(rule, world.cmdb.cis.get(&ci), transition.after, transition.value);
     Some(transitioned(alert, key, (transition.before, transition.after), (Some(transition.value), at), reason))
+}
+
+/// An alert that has fired before begins or ends to flap.
+fn flapped(world: &World, agent: AgentId, (entry, percent): (usize, Option<f64>), at: Timestamp) -> Option<Event> {
+    let id = world.telemetry.agents.get(&agent)?.view.slots.get(entry)?.alert?;
+    let alert = world.alerts.alerts.get(&id)?;
+    Some(percent.map_or_else(|| flapping::ends(alert, at), |percent| flapping::begins(alert, percent, at)))
 }
 
 /// Alerts whose series stopped coming while their host lives.
@@ -119,7 +138,7 @@ fn vanished(world: &World, now: Timestamp) -> Vec<Event> {
     let patience = u128::from(MISSED_INTERVALS * rollcall_shared::message::Settings::default().sample_interval_ms);
     let gone = |alert: &&Alert| {
         let rule = world.rules.rules.get(&alert.key.rule).map(|known| &known.rule);
-        let judged = rule.is_some_and(|rule| rule.no_data == NoData::Unknown && matches!(rule.condition, Condition::Threshold { .. }));
+        let judged = rule.is_some_and(|rule| rule.no_data == NoData::Unknown && rule.condition.is_of_samples());
         let state = world.telemetry.hosts.get(&alert.key.ci).and_then(|agent| world.telemetry.agents.get(agent));
         judged
             && state.is_some_and(|state| match (state.measured_at, state.vanished_since(alert)) {
@@ -134,12 +153,18 @@ fn vanished(world: &World, now: Timestamp) -> Vec<Event> {
 }
 
 fn still_covers(world: &World, rule: &Rule, alert: &Alert) -> bool {
-    let class = world.cmdb.cis.get(&alert.key.ci).map(|ci| ci.class);
-    let selected = match &rule.condition {
-        Condition::Threshold { attributes, .. } => attributes.iter().all(|(name, value)| alert.key.attributes.get(name) == Some(value)),
-        Condition::AgentSilent { .. } | Condition::HostSilent { .. } => alert.key.attributes.is_empty(),
+    let has = |attributes: &std::collections::BTreeMap<String, String>| {
+        attributes.iter().all(|(name, value)| alert.key.attributes.get(name).map_or("", String::as_str) == value)
     };
-    rule.enabled && applies(rule, class) && selected
+    let selected = match &rule.condition {
+        Condition::Absent { attributes, .. } => alert.key.attributes == *attributes,
+        Condition::AgentSilent { .. } | Condition::HostSilent { .. } | Condition::Inventory { .. } => alert.key.attributes.is_empty(),
+        condition => {
+            let expression = expression::of(condition);
+            expression.as_ref().and_then(|value| value.reads().first().map(|read| has(&read.attributes))).unwrap_or(false)
+        }
+    };
+    selected && effective(rule, world.cmdb.cis.get(&alert.key.ci)).is_some()
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::id::{CiId, Family, IncidentId, ProblemId, TokenId};
 use crate::incident::{IncidentAction, IncidentCommand, IncidentEvent};
 use crate::journal::{JournalEntry, Sign};
 use crate::problem::{ProblemAction, ProblemCommand, ProblemEvent};
-use crate::rule::{Condition, Grade, Level, Levels, NoData, Reduce, Rule, RuleEvent, Tier};
+use crate::rule::{Condition, Flapping, Grade, Level, Levels, NoData, Reduce, Rule, RuleEvent, Selector, Tier};
 use crate::trust::Agent;
 use crate::{Event, Record, Rejection, World};
 use rollcall_shared::enrol::AgentStatus;
@@ -57,7 +57,7 @@ pub(crate) fn seconds(at: i64) -> Timestamp {
 
 /// A rule on `m`: warning 80↑85, critical 90↑95, ticket.
 pub(crate) fn rule(id: &str) -> Rule {
-    let level = |raise, clear| Some(Level { raise, clear, and: None });
+    let level = |raise, clear| Some(Level { raise, clear, and: None, for_ms: None });
     Rule {
         id: id.parse().expect("a proper name"),
         title: "Load".into(),
@@ -81,6 +81,11 @@ pub(crate) fn rule(id: &str) -> Rule {
         group: None,
         runbook: None,
         auto_resolve: true,
+        selector: Selector::default(),
+        threshold_source: None,
+        flapping: Flapping::default(),
+        overrides: Vec::new(),
+        tests: Vec::new(),
         stock: false,
     }
 }
@@ -127,6 +132,15 @@ impl Scenario {
 
     pub(crate) fn value(&mut self, at: i64, value: f64) {
         self.values(at, 1, &[("", Some(value))]);
+    }
+
+    /// Pushes one value each of `m` and `n`.
+    pub(crate) fn pair(&mut self, at: i64, m: Option<f64>, n: Option<f64>) {
+        let series = |metric: &str| Series { metric: metric.into(), attributes: Vec::new() };
+        let section = Section::Series(vec![series("m"), series("n")]);
+        let (table, _) = section.clone().canonical().expect("a table");
+        self.tables.0.insert(table, Arc::new(section));
+        self.push(at, 1, vec![SampleSet { table, at: seconds(at), values: vec![m, n] }], Vec::new());
     }
 
     pub(crate) fn set(&mut self, at: i64, values: &[(&str, Option<f64>)]) -> SampleSet {
@@ -236,6 +250,14 @@ impl Scenario {
                 let severity = severity.map(|severity| format!(" {severity:?}")).unwrap_or_default();
                 format!("{at} {}{attributes}: {before:?} → {after:?}{severity}", key.rule)
             }
+            Event::Alert(AlertEvent::AlertSuppressed { axis, reason, .. }) => {
+                format!("{at} {axis:?} {}", if reason.is_some() { "begins" } else { "ends" })
+            }
+            Event::Alert(AlertEvent::AlertAcknowledged { acknowledgement, .. }) => {
+                format!("{at} alert {}", if acknowledgement.is_some() { "acknowledged" } else { "no longer acknowledged" })
+            }
+            Event::Alert(AlertEvent::MuteSet { mute }) => format!("{at} {:?} set", mute.kind),
+            Event::Alert(AlertEvent::MuteEnded { .. }) => format!("{at} mute ended"),
             Event::Incident(event) => format!("{at} {}", self.incident_line(event)),
             Event::Problem(event) => format!("{at} {}", self.problem_line(event)),
             Event::Catalogue(_) | Event::Advisory(_) => format!("{at} software"),

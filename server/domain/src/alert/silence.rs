@@ -10,7 +10,7 @@ use super::telemetry::AgentState;
 use super::{Alert, AlertKey, AlertState, wording};
 use crate::ci::Lifecycle;
 use crate::id::{AlertId, CiId};
-use crate::rule::plan::applies;
+use crate::rule::select::effective;
 use crate::rule::{Condition, Rule, Severity};
 use crate::{Context, Event, World};
 use rollcall_shared::enrol::AgentStatus;
@@ -97,13 +97,13 @@ fn breach(world: &World, rule: &Rule, (agent, ci): (AgentId, CiId), context: &mu
     let now = context.now;
     let state = world.telemetry.agents.get(&agent)?;
     let quiet = quiet_ms(world, agent, now)?;
-    let class = world.cmdb.cis.get(&ci).map(|ci| ci.class);
+    let rule = &*effective(rule, world.cmdb.cis.get(&ci))?;
     let minds = match rule.condition {
         Condition::AgentSilent { after_ms } => quiet >= after_ms,
         Condition::HostSilent { after_ms } => quiet >= after_ms && state.goodbye.is_none(),
-        Condition::Threshold { .. } => false,
+        _ => false,
     };
-    if !minds || !applies(rule, class) {
+    if !minds {
         return None;
     }
     let severity = Some(if rule.levels.critical.is_some() { Severity::Critical } else { Severity::Warning });
@@ -123,6 +123,9 @@ fn breach(world: &World, rule: &Rule, (agent, ci): (AgentId, CiId), context: &mu
 fn blind(world: &World, silence_rules: &[Rule], ci: CiId, now: Timestamp) -> Vec<Event> {
     let Some(host) = world.alerts.by_ci.get(&ci) else { return Vec::new() };
     let others = host.alerts.iter().filter_map(|id| world.alerts.alerts.get(id));
+    // What the inventory says stays said.
+    let of_samples = |alert: &&Alert| world.rules.rules.get(&alert.key.rule).is_none_or(|known| known.rule.condition.is_of_samples());
+    let others = others.filter(of_samples);
     let others = others.filter(|alert| alert.state != AlertState::Resolved && !silence_rules.iter().any(|rule| rule.id == alert.key.rule));
     others.filter_map(|alert| moved(alert, machine::lose(alert.position(), now), now, None, "the host is silent".into())).collect()
 }
@@ -142,7 +145,7 @@ fn is_expected(world: &World, agent: AgentId, ci: CiId) -> bool {
 fn after_ms(condition: &Condition) -> Option<u64> {
     match condition {
         Condition::AgentSilent { after_ms } | Condition::HostSilent { after_ms } => Some(*after_ms),
-        Condition::Threshold { .. } => None,
+        _ => None,
     }
 }
 

@@ -3,15 +3,17 @@
 //! Invariants: bounded per agent (the last value of each series, twelve buckets a window); folding a sample set that matches no
 //! transition compares numbers only; plans and slots are caches, rebuilt from rules and alerts, never stored.
 
-use super::Alerts;
+use super::flapping::{self, History};
 use super::machine::{self, Position};
+use super::{AlertState, Alerts};
 use crate::Content;
-use crate::ci::Class;
+use crate::ci::Ci;
 use crate::id::{AlertId, CiId};
 use crate::journal::{JournalEntry, Sign};
 use crate::rule::Rules;
-use crate::rule::plan::{self, Entry, Plan};
-use crate::rule::window::{Reading, Window};
+use crate::rule::baseline::Baseline;
+use crate::rule::plan::{self, Judges, Memories, Moment, Plan, PlanKey};
+use crate::rule::window::Window;
 use rollcall_shared::sample::{SampleSet, Series};
 use rollcall_shared::{AgentId, ContentHash, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -36,6 +38,8 @@ pub struct Telemetry {
     pub(super) hosts: BTreeMap<CiId, AgentId>,
     pub(super) resumed_at: Option<Timestamp>,
     #[serde(skip)]
+    pub(super) walk: super::inventory::Walk,
+    #[serde(skip)]
     plans: Plans,
 }
 
@@ -58,6 +62,8 @@ pub(super) struct AgentState {
     pub(super) measured_at: Option<Timestamp>,
     latest: Vec<Option<f64>>,
     windows: Vec<Window>,
+    #[serde(default)]
+    baselines: Vec<Baseline>,
     #[serde(skip)]
     pub(super) view: View,
 }
@@ -73,6 +79,8 @@ pub(super) struct View {
     reconciled: u64,
     /// Whether there are slots that no alert was looked up for yet.
     unsettled: bool,
+    /// What applies to the host beyond its class, with the revisions of the host and of the rules that it was found under.
+    scope: (u64, u64, u64),
 }
 
 /// The machine of one entry of the plan.
@@ -82,8 +90,21 @@ pub(super) struct Slot {
     pub(super) alert: Option<AlertId>,
     /// When the series last had a value.
     pub(super) last_value: Timestamp,
+    /// Its last states.
+    history: History,
+    /// Whether it counts as flapping.
+    pub(super) flaps: bool,
     /// Whether it was carried over or looked up.
     settled: bool,
+}
+
+/// What a sample set led to.
+#[derive(Clone, Debug)]
+pub(super) enum Finding {
+    /// A step worth an event.
+    Moved(Transition),
+    /// The alert of this entry begins (with how much) or ends to flap.
+    Flapped { entry: usize, percent: Option<f64> },
 }
 
 /// A step worth an event.
@@ -96,7 +117,10 @@ pub(super) struct Transition {
 }
 
 #[derive(Clone, Debug, Default)]
-struct Plans(BTreeMap<(ContentHash, Option<Class>), Arc<Plan>>);
+pub(super) struct Plans {
+    known: BTreeMap<PlanKey, Arc<Plan>>,
+    judges: Judges,
+}
 
 // Caches: two worlds that know the same are equal whatever they have cached.
 impl PartialEq for Plans {
@@ -167,10 +191,12 @@ impl Telemetry {
     }
 
     /// Brings back the caches after a snapshot was loaded, so that the newest values can be read at once.
-    pub fn rebuild(&mut self, rules: &Rules, classes: impl Fn(AgentId) -> Option<Class>, content: &dyn Content) {
+    pub fn rebuild<'a>(&mut self, rules: &Rules, hosts: impl Fn(AgentId) -> Option<&'a Ci>, content: &dyn Content) {
         for (&agent, state) in &mut self.agents {
+            let host = hosts(agent);
+            let scope = state.view.scope(rules, host);
             if let (Some(table), Some(at)) = (state.table, state.measured_at)
-                && let Some(plan) = self.plans.get(rules, table, classes(agent), content)
+                && let Some(plan) = self.plans.get(rules, (table, scope), host, content)
             {
                 state.attach(plan, at);
             }
@@ -206,40 +232,47 @@ impl Telemetry {
         }
     }
 
-    /// Makes sure that the agent's slots belong to the table, class and rules at hand. `None` when the table is not stored.
+    /// Makes sure that the agent's slots belong to the table, host and rules at hand. `None` when the table is not stored.
     pub(super) fn prepare(
         &mut self,
         rules: &Rules,
         set: &SampleSet,
-        (agent, class): (AgentId, Option<Class>),
+        (agent, host): (AgentId, Option<&Ci>),
         content: &dyn Content,
     ) -> Option<&mut AgentState> {
         let state = self.agents.get_mut(&agent)?;
-        let fits = |plan: &Arc<Plan>| plan.revision == rules.revision && plan.table == set.table && plan.class == class;
-        if !state.view.plan.as_ref().is_some_and(fits) {
-            let plan = self.plans.get(rules, set.table, class, content)?;
-            state.attach(plan, set.at);
-        }
-        Some(state)
+        state.suit(&mut self.plans, rules, set, host, content).then_some(state)
     }
 
     /// Drops plans that no agent uses any more.
     pub(super) fn sweep(&mut self) {
-        if self.plans.0.len() > self.agents.len() + SPARE_PLANS {
-            self.plans.0.retain(|_, plan| Arc::strong_count(plan) > 1);
+        if self.plans.known.len() > self.agents.len() + SPARE_PLANS {
+            self.plans.known.retain(|_, plan| Arc::strong_count(plan) > 1);
         }
     }
 }
 
 impl Plans {
-    fn get(&mut self, rules: &Rules, table: ContentHash, class: Option<Class>, content: &dyn Content) -> Option<Arc<Plan>> {
-        let known = self.0.get(&(table, class));
+    fn get(&mut self, rules: &Rules, (table, scope): (ContentHash, u64), host: Option<&Ci>, content: &dyn Content) -> Option<Arc<Plan>> {
+        let key = PlanKey { table, class: host.map(|host| host.class), scope };
+        let known = self.known.get(&key);
         if let Some(plan) = known.filter(|plan| plan.revision == rules.revision) {
             return Some(Arc::clone(plan));
         }
-        let plan = Arc::new(Plan::compile(rules, table, content.section(&table)?, class));
-        self.0.insert((table, class), Arc::clone(&plan));
+        let plan = Arc::new(Plan::compile(rules, key, content.section(&table)?, host, &mut self.judges));
+        self.known.insert(key, Arc::clone(&plan));
         Some(plan)
+    }
+}
+
+impl View {
+    /// What applies to the host beyond its class; looked up anew only when the host or the rules changed.
+    fn scope(&mut self, rules: &Rules, host: Option<&Ci>) -> u64 {
+        let now = (host.map_or(0, |host| host.revision), rules.revision);
+        if (self.scope.0, self.scope.1) != now {
+            self.scope = (now.0, now.1, plan::scope(rules, host));
+        }
+        self.scope.2
     }
 }
 
@@ -257,15 +290,28 @@ impl Default for AgentState {
             measured_at: None,
             latest: Vec::new(),
             windows: Vec::new(),
+            baselines: Vec::new(),
             view: View::default(),
         }
     }
 }
 
 impl AgentState {
+    /// Takes over the plan for the table, host and rules at hand, if it has another one. `false` when the table is not stored.
+    pub(super) fn suit(&mut self, plans: &mut Plans, rules: &Rules, set: &SampleSet, host: Option<&Ci>, content: &dyn Content) -> bool {
+        let scope = self.view.scope(rules, host);
+        let key = PlanKey { table: set.table, class: host.map(|host| host.class), scope };
+        if self.view.plan.as_ref().is_some_and(|plan| plan.revision == rules.revision && plan.key == key) {
+            return true;
+        }
+        let Some(plan) = plans.get(rules, (set.table, scope), host, content) else { return false };
+        self.attach(plan, set.at);
+        true
+    }
+
     /// Folds one set and, when `judge`, steps the machines. Sets that are not newer than the newest are passed over; one from the
     /// future counts as of now.
-    pub(super) fn fold(&mut self, set: &SampleSet, received_at: Timestamp, judge: bool) -> Vec<Transition> {
+    pub(super) fn fold(&mut self, set: &SampleSet, received_at: Timestamp, judge: bool) -> Vec<Finding> {
         let at = set.at.min(received_at);
         if self.measured_at.is_some_and(|newest| at <= newest) {
             return Vec::new();
@@ -277,36 +323,47 @@ impl AgentState {
         self.latest.clear();
         self.latest.extend(set.values.iter().map(|value| value.filter(|value| value.is_finite())));
         let Some(plan) = &self.view.plan else { return Vec::new() };
-        let mut transitions = Vec::new();
+        let moment = Moment { at, values: &self.latest };
+        let mut memories = Memories { windows: &mut self.windows, baselines: &mut self.baselines };
+        let mut findings = Vec::new();
         for (position, (entry, slot)) in plan.entries.iter().zip(&mut self.view.slots).enumerate() {
-            let Some(value) = self.latest.get(entry.series).copied().flatten() else { continue };
-            slot.last_value = at;
-            let Some(reading) = read(entry, &mut self.windows, at, value) else { continue };
+            let severity = slot.position.severity;
+            let Some((judged, value)) = entry.judge(moment, &mut memories, &mut slot.last_value, severity) else { continue };
             if !judge {
                 continue;
             }
-            let judged = entry.judge(reading, &self.latest, slot.position.severity);
-            let after = machine::step(slot.position, judged, at, entry.timing);
-            if after.differs(slot.position) {
-                transitions.push(Transition { entry: position, before: slot.position, after, value: reading.value });
+            let after = machine::step(slot.position, judged, at, entry.judge.timing);
+            let before = std::mem::replace(&mut slot.position, after);
+            if after.differs(before) {
+                findings.push(Finding::Moved(Transition { entry: position, before, after, value }));
             }
-            slot.position = after;
+            if before.state == AlertState::Inactive && after.state == AlertState::Inactive {
+                continue;
+            }
+            slot.history.note(flapping::noted(after), at);
+            if let Some(flaps) = slot.history.turns(slot.flaps, entry.judge.flapping) {
+                slot.flaps = flaps;
+                findings.push(Finding::Flapped { entry: position, percent: flaps.then(|| slot.history.percent()) });
+            }
         }
-        transitions
+        findings
     }
 
     /// Takes over a plan: windows and machines of series that stay are kept.
     fn attach(&mut self, plan: Arc<Plan>, at: Timestamp) {
         let mut windows: BTreeMap<u64, Window> = self.windows.drain(..).map(|window| (window.tag, window)).collect();
         self.windows = plan.windows.iter().map(|&tag| windows.remove(&tag).unwrap_or_else(|| Window::new(tag))).collect();
+        let mut baselines: BTreeMap<u64, Baseline> = self.baselines.drain(..).map(|baseline| (baseline.tag, baseline)).collect();
+        self.baselines = plan.baselines.iter().map(|&tag| baselines.remove(&tag).unwrap_or_else(|| Baseline::new(tag))).collect();
         if let Some(old) = self.view.plan.take() {
             let slots = self.view.slots.drain(..);
             self.view.parked.extend(old.entries.iter().zip(slots).map(|(entry, slot)| (entry.tag, slot)));
         }
         let parked: BTreeMap<u64, Slot> = self.view.parked.drain(..).collect();
-        let fresh = Slot { position: Position::INACTIVE, alert: None, last_value: at, settled: false };
+        let fresh =
+            Slot { position: Position::INACTIVE, alert: None, last_value: at, history: History::default(), flaps: false, settled: false };
         self.view.slots = plan.entries.iter().map(|entry| parked.get(&entry.tag).copied().unwrap_or(fresh)).collect();
-        let idle = |slot: &Slot| slot.position.state == super::AlertState::Inactive;
+        let idle = |slot: &Slot| slot.position.state == AlertState::Inactive;
         self.view.parked = parked.into_iter().filter(|(tag, slot)| !idle(slot) && plan.position(*tag).is_none()).collect();
         (self.view.plan, self.view.unsettled) = (Some(plan), true);
     }
@@ -325,22 +382,26 @@ impl AgentState {
         if whole {
             self.view.reconciled = revision;
             self.view.parked.clear();
-            self.view.slots.iter_mut().for_each(|slot| (slot.position, slot.alert, slot.settled) = (Position::INACTIVE, None, false));
+            self.view
+                .slots
+                .iter_mut()
+                .for_each(|slot| (slot.position, slot.alert, slot.flaps, slot.settled) = (Position::INACTIVE, None, false, false));
         }
         for alert in host.iter().flat_map(|host| &host.alerts).filter_map(|id| alerts.alerts.get(id)) {
             let slot = plan.position(tag(alert)).and_then(|position| self.view.slots.get_mut(position));
             if let Some(slot) = slot.filter(|slot| !slot.settled) {
-                (slot.position, slot.alert) = (alert.position(), Some(alert.id));
+                (slot.position, slot.alert, slot.flaps) = (alert.position(), Some(alert.id), alert.flaps());
             }
         }
         self.view.slots.iter_mut().for_each(|slot| slot.settled = true);
         self.view.unsettled = false;
     }
 
-    /// Since when nothing is known of the alert's series; `None` while its values come, or before any came.
+    /// Since when nothing is known of the alert's series; `None` while its values come, before any came, and for an absence.
     pub(super) fn vanished_since(&self, alert: &super::Alert) -> Option<Timestamp> {
         let plan = self.view.plan.as_ref()?;
         match plan.position(tag(alert)) {
+            Some(position) if plan.entries.get(position).is_some_and(plan::Entry::is_absence) => None,
             Some(position) => self.view.slots.get(position).map(|slot| slot.last_value),
             None => Some(self.table_since),
         }
@@ -351,13 +412,6 @@ impl AgentState {
         self.measured_at = None;
         self.windows.iter_mut().for_each(Window::clear);
     }
-}
-
-fn read(entry: &Entry, windows: &mut [Window], at: Timestamp, value: f64) -> Option<Reading> {
-    let Some(window) = entry.window else { return Some(Reading::newest(value)) };
-    let window = windows.get_mut(window)?;
-    window.push(at, value, entry.length_ms);
-    window.read(entry.reduce, entry.side, entry.length_ms)
 }
 
 fn tag(alert: &super::Alert) -> u64 {

@@ -2,7 +2,9 @@
 
 use super::AlertState;
 use super::machine::Position;
-use crate::rule::{Condition, Level, Reduce, Rule, Severity};
+use crate::ci::Ci;
+use crate::rule::select::{self, Variant};
+use crate::rule::{Condition, Level, Predicate, Reduce, Rule, Severity};
 use rollcall_shared::Timestamp;
 use rollcall_shared::message::Side;
 
@@ -36,21 +38,102 @@ pub fn span(ms: u64) -> String {
     if parts.is_empty() { format!("{ms} ms") } else { parts.join(" ") }
 }
 
-/// Why a measurement led where it did: value, line, window.
-pub(super) fn measured(rule: &Rule, after: Position, number: f64) -> String {
-    let Condition::Threshold { metric, reduce, window_ms, side, .. } = &rule.condition else { return String::new() };
-    let (shown, what) = (value(metric, number), reduced(*reduce, *window_ms));
+/// The number of a condition in its unit.
+#[must_use]
+pub fn number(condition: &Condition, number: f64) -> String {
+    match condition {
+        Condition::Threshold { metric, reduce: Reduce::Rate, .. } => format!("{}/s", value(metric, number)),
+        Condition::Threshold { metric, .. } => value(metric, number),
+        Condition::Ratio { .. } => format!("{} %", short(number * 100.0)),
+        Condition::Forecast { .. } => seconds(number),
+        Condition::Baseline { .. } => format!("{} deviations", short(number)),
+        Condition::Inventory { predicate: Predicate::DaysLeft { .. } | Predicate::DaysSince { .. } } => format!("{} d", short(number)),
+        Condition::Absent { .. } => seconds(number),
+        _ => short(number),
+    }
+}
+
+/// Why a measurement led where it did: value, line, window, and the override that set the line.
+pub(super) fn measured(rule: &Rule, ci: Option<&Ci>, after: Position, value: f64) -> String {
+    let variant = select::variant(rule, ci).unwrap_or(Variant::Plain);
+    let varied = select::varied(rule, variant);
+    let text = plainly(&varied, after, value);
+    let Variant::Overridden(position) = variant else { return text };
+    let Some(one) = rule.overrides.get(position) else { return text };
+    let by = one.set_by.as_deref().map(|name| format!(" by {name}")).unwrap_or_default();
+    format!("{text} (override {}{by}: {})", position + 1, one.reason)
+}
+
+fn plainly(rule: &Rule, after: Position, value: f64) -> String {
+    let condition = &rule.condition;
+    let what = what(condition);
+    let must_last = match after.state {
+        AlertState::Pending => format!("; it must last {}", span(rule.for_ms)),
+        AlertState::Recovering => format!("; it must last {}", span(rule.keep_firing_for_ms)),
+        _ => String::new(),
+    };
+    match condition {
+        Condition::Check { .. } => return format!("{what} {}{must_last}", state_of_check(value)),
+        Condition::Absent { .. } if value > 0.0 => return format!("{what} has not come for {}{must_last}", seconds(value)),
+        Condition::Absent { .. } => return format!("{what} comes again{must_last}"),
+        Condition::Inventory { predicate: Predicate::Attribute { .. } | Predicate::PackageBelow { .. } } => {
+            let holds = if value > 0.0 { "holds" } else { "does not hold" };
+            return format!("{what} {holds}{must_last}");
+        }
+        _ => {}
+    }
+    let shown = number(condition, value);
     let level = match after.severity {
         Some(Severity::Critical) => rule.levels.critical.as_ref(),
         _ => rule.levels.warning.as_ref().or(rule.levels.critical.as_ref()),
     };
-    let Some(level) = level else { return format!("{what}{metric} is {shown}") };
-    let is = compared(metric, *side, level, number);
-    match after.state {
-        AlertState::Pending => format!("{what}{metric} is {shown}, {is}; it must last {}", span(rule.for_ms)),
-        AlertState::Recovering => format!("{what}{metric} is {shown}, {is}; it must last {}", span(rule.keep_firing_for_ms)),
-        _ => format!("{what}{metric} is {shown}, {is}"),
+    let Some(level) = level else { return format!("{what} is {shown}") };
+    let is = compared(condition, level, value);
+    format!("{what} is {shown}, {is}{must_last}")
+}
+
+fn what(condition: &Condition) -> String {
+    match condition {
+        Condition::Threshold { metric, reduce, window_ms, .. } => format!("{}{metric}", reduced(*reduce, *window_ms)),
+        Condition::Expression { value, .. } => value.clone(),
+        Condition::Ratio { part, whole, .. } => format!(
+            "{}{} as a share of {}{}",
+            reduced(part.reduce, part.window_ms),
+            part.metric,
+            reduced(whole.reduce, whole.window_ms),
+            whole.metric
+        ),
+        Condition::Forecast { metric, window_ms, target, .. } => {
+            format!("time until {metric} reaches {} as it went for {}", value(metric, *target), span(*window_ms))
+        }
+        Condition::Absent { metric, .. } => metric.clone(),
+        Condition::Baseline { metric, .. } => format!("distance of {metric} from what is usual at this hour"),
+        Condition::Check { .. } => "the check says".into(),
+        Condition::Inventory { predicate } => match predicate {
+            Predicate::Attribute { name, operator, value } => {
+                let operator = format!("{operator:?}").to_lowercase();
+                format!("{name} {operator}{}", value.as_ref().map(|value| format!(" {value}")).unwrap_or_default())
+            }
+            Predicate::DaysLeft { attribute } => format!("time until {attribute}"),
+            Predicate::DaysSince { attribute } => format!("time since {attribute}"),
+            Predicate::PackageBelow { package, version } => format!("{package} below {version}"),
+            Predicate::Drift { names, within_ms } => format!("number of changes of {} within {}", names.join(", "), span(*within_ms)),
+        },
+        Condition::AgentSilent { .. } | Condition::HostSilent { .. } => String::new(),
     }
+}
+
+fn state_of_check(state: f64) -> &'static str {
+    match state {
+        0.0 => "OK",
+        1.0 => "WARNING",
+        2.0 => "CRITICAL",
+        _ => "UNKNOWN",
+    }
+}
+
+fn seconds(number: f64) -> String {
+    span(std::time::Duration::try_from_secs_f64(number).map_or(0, |span| span.as_secs() * 1_000))
 }
 
 /// Why an agent counts as silent.
@@ -61,16 +144,17 @@ pub(super) fn silent(last_seen: Timestamp, quiet_ms: u64, goodbye: Option<&str>)
     }
 }
 
-fn compared(metric: &str, side: Side, level: &Level, number: f64) -> String {
+fn compared(condition: &Condition, level: &Level, value: f64) -> String {
+    let side = condition.side();
     let (bad, good) = match side {
         Side::Above => ("above", "not above"),
         Side::Below => ("below", "not below"),
     };
-    if side.is_bad(number, level.raise) {
-        return format!("{bad} {}", value(metric, level.raise));
+    if side.is_bad(value, level.raise) {
+        return format!("{bad} {}", number(condition, level.raise));
     }
-    let word = if side.is_bad(number, level.clear) { "not back at the clear line" } else { good };
-    format!("{word} {}", value(metric, level.clear))
+    let word = if side.is_bad(value, level.clear) { "not back at the clear line" } else { good };
+    format!("{word} {}", number(condition, level.clear))
 }
 
 fn reduced(reduce: Reduce, window_ms: u64) -> String {
@@ -82,6 +166,7 @@ fn reduced(reduce: Reduce, window_ms: u64) -> String {
         Reduce::Avg => format!("average over {over} of "),
         Reduce::Sum => format!("sum over {over} of "),
         Reduce::Increase => format!("increase over {over} of "),
+        Reduce::Rate => format!("rate over {over} of "),
     }
 }
 

@@ -69,8 +69,14 @@ fn items(world: &World, event: &Event) -> impl Iterator<Item = CiId> {
     let (one, more): (Option<CiId>, Vec<CiId>) = match event {
         Event::Ci(event) => (None, items_of(event)),
         Event::Alert(event) => {
-            let crate::alert::AlertEvent::AlertTransitioned { key, .. } = event;
-            (Some(key.ci), Vec::new())
+            use crate::alert::AlertEvent as E;
+            let of = |alert| world.alerts.alerts.get(alert).map(|alert| alert.key.ci);
+            let one = match event {
+                E::AlertTransitioned { key, .. } => Some(key.ci),
+                E::AlertSuppressed { alert, .. } | E::AlertAcknowledged { alert, .. } => of(alert),
+                E::MuteSet { .. } | E::MuteEnded { .. } => None,
+            };
+            (one, Vec::new())
         }
         Event::Incident(event) => {
             let incident = world.incidents.incidents.get(&incident::fold::id(event));

@@ -7,7 +7,7 @@ use crate::actor::Actor;
 use crate::alert::{Alert, wording};
 use crate::ci::{AttributeValue, Ci};
 use crate::id::{CiId, IncidentId};
-use crate::rule::{Condition, Grade, Rule, Severity};
+use crate::rule::{Grade, Rule, Severity};
 use crate::{Context, World};
 use rollcall_shared::{AgentId, Timestamp};
 use std::time::Duration;
@@ -137,14 +137,7 @@ fn breach(alert: &Alert, rule: &Rule, severity: Severity) -> Breach {
         reason: alert.reason.clone(),
         guidance: rule.description.clone(),
         runbook: rule.runbook.clone(),
-        metric: metric(rule).map(ToOwned::to_owned),
-    }
-}
-
-fn metric(rule: &Rule) -> Option<&str> {
-    match &rule.condition {
-        Condition::Threshold { metric, .. } => Some(metric),
-        Condition::AgentSilent { .. } | Condition::HostSilent { .. } => None,
+        metric: rule.condition.metric(),
     }
 }
 
@@ -152,8 +145,8 @@ fn metric(rule: &Rule) -> Option<&str> {
 fn title(alert: &Alert, rule: &Rule, severity: Severity, ci: Option<&Ci>) -> String {
     let name = ci.map_or_else(|| alert.key.ci.to_string(), |ci| ci.name.clone());
     let mut details: Vec<String> = alert.key.attributes.values().cloned().collect();
-    if let (Some(metric), Some(value)) = (metric(rule), alert.value) {
-        details.push(wording::value(metric, value));
+    if let Some(value) = alert.value.filter(|_| rule.condition.has_lines()) {
+        details.push(wording::number(&rule.condition, value));
     }
     let title = format!("{} {} on {name}", rule.title, word(severity));
     let title = if details.is_empty() { title } else { format!("{title}: {}", details.join(" ")) };

@@ -6,7 +6,7 @@
 
 use super::compose::{self, word};
 use super::{Incident, IncidentEvent, IncidentState, priority};
-use crate::alert::{Alert, AlertEvent, AlertState};
+use crate::alert::{Alert, AlertEvent, AlertState, Suppression, mute};
 use crate::rule::{Rule, Severity, Tier};
 use crate::trust::TrustEvent;
 use crate::{Context, Event, World};
@@ -31,13 +31,19 @@ pub fn react(world: &World, event: &Event, context: &mut Context<'_>) -> Vec<Eve
         return cloned(world, *agent, evidence, context).into_iter().map(Event::Incident).collect();
     }
     let Event::Alert(event) = event else { return Vec::new() };
-    let AlertEvent::AlertTransitioned { alert, before, after, reason, .. } = event;
+    if let AlertEvent::AlertSuppressed { alert, axis, reason, .. } = event {
+        let events = suppressed(world, *alert, (*axis, reason.as_deref()), context);
+        return events.into_iter().map(Event::Incident).collect();
+    }
+    let AlertEvent::AlertTransitioned { alert, before, after, reason, .. } = event else { return Vec::new() };
     let Some(alert) = world.alerts.alerts.get(alert) else { return Vec::new() };
     let Some(rule) = world.rules.rules.get(&alert.key.rule).map(|known| &known.rule) else { return Vec::new() };
     let live = world.incidents.live.get(&alert.key.dedup_key()).and_then(|id| world.incidents.incidents.get(id));
     let events = match (after, live) {
         (AlertState::Firing, Some(incident)) => fires_on(incident, event),
+        (AlertState::Firing, None) if is_quiet(world, alert, context) => Vec::new(),
         (AlertState::Firing, None) => fires(world, alert, rule, event, context),
+        (AlertState::Resolved, Some(_)) if alert.flaps() => Vec::new(),
         (AlertState::Resolved, Some(incident)) => resolves(incident, rule, reason, context),
         (AlertState::Unknown, Some(incident)) => {
             vec![note(incident, format!("Unknown since {}: {reason}. The incident stays open.", alert.since))]
@@ -64,6 +70,43 @@ fn cloned(world: &World, agent: AgentId, evidence: &str, context: &mut Context<'
     }
 }
 
+/// An alert that is muted opens no incident; when that is over and it still fires, it does. One that flaps keeps its incident open, and
+/// when that is over what is told is how it is now.
+fn suppressed(
+    world: &World,
+    alert: crate::id::AlertId,
+    (axis, reason): (Suppression, Option<&str>),
+    context: &mut Context<'_>,
+) -> Vec<IncidentEvent> {
+    let Some(alert) = world.alerts.alerts.get(&alert) else { return Vec::new() };
+    let Some(rule) = world.rules.rules.get(&alert.key.rule).map(|known| &known.rule) else { return Vec::new() };
+    let live = world.incidents.live.get(&alert.key.dedup_key()).and_then(|id| world.incidents.incidents.get(id));
+    match (live, reason) {
+        (Some(incident), Some(reason)) => vec![note(incident, format!("Not told about for now: {reason}."))],
+        (Some(incident), None) if axis == Suppression::Flapping && alert.state == AlertState::Resolved => {
+            resolves(incident, rule, &format!("it flaps no more, and is clear: {}", alert.reason), context)
+        }
+        (Some(incident), None) => {
+            let state = alert.severity.map_or("clear", word);
+            let what = if axis == Suppression::Flapping { "It flaps no more" } else { "It is told about again" };
+            vec![note(incident, format!("{what}; it is {state} now: {}.", alert.reason))]
+        }
+        (None, None) if axis != Suppression::Flapping && alert.state == AlertState::Firing && !is_quiet(world, alert, context) => {
+            let severity = alert.severity.unwrap_or(Severity::Critical);
+            if tier(rule, severity) < Tier::Ticket {
+                return Vec::new();
+            }
+            vec![IncidentEvent::IncidentOpened { incident: Box::new(compose::opened(world, alert, rule, severity, context)) }]
+        }
+        (None, _) => Vec::new(),
+    }
+}
+
+/// Whether people said beforehand that the alert is no matter now.
+fn is_quiet(world: &World, alert: &Alert, context: &Context<'_>) -> bool {
+    !mute::mutes(world, alert, context.now).is_empty()
+}
+
 /// How loud a rule is at a severity.
 #[must_use]
 pub fn tier(rule: &Rule, severity: Severity) -> Tier {
@@ -74,7 +117,7 @@ pub fn tier(rule: &Rule, severity: Severity) -> Tier {
 }
 
 fn fires(world: &World, alert: &Alert, rule: &Rule, event: &AlertEvent, context: &mut Context<'_>) -> Vec<IncidentEvent> {
-    let AlertEvent::AlertTransitioned { before, severity, at, .. } = event;
+    let AlertEvent::AlertTransitioned { before, severity, at, .. } = event else { return Vec::new() };
     let Some(severity) = *severity else { return Vec::new() };
     let loud = tier(rule, severity);
     let begins = alert.fired_at == Some(*at) && *before != AlertState::Firing;
@@ -87,7 +130,7 @@ fn fires(world: &World, alert: &Alert, rule: &Rule, event: &AlertEvent, context:
 }
 
 fn fires_on(incident: &Incident, event: &AlertEvent) -> Vec<IncidentEvent> {
-    let AlertEvent::AlertTransitioned { before, severity, value, reason, .. } = event;
+    let AlertEvent::AlertTransitioned { before, severity, value, reason, .. } = event else { return Vec::new() };
     let Some(severity) = *severity else { return Vec::new() };
     let known = incident.breach.as_ref().map_or(severity, |breach| breach.severity);
     let flapped = !matches!(before, AlertState::Firing | AlertState::Unknown);

@@ -1,92 +1,163 @@
 //! Rules compiled against one series table: which position of a sample set is judged how.
 //!
-//! Agents with the same table and class share one plan, so that taking in a sample set compares numbers and nothing else.
-//! A plan is a pure function of (rules, table, class); it is a cache and never stored.
+//! Agents with the same table and class to which the same variants of the rules apply share one plan, so that taking in a sample set
+//! compares numbers and nothing else. A plan is a pure function of (rules, table, host); it is a cache and never stored.
 
+use super::baseline::{self, Baseline};
+use super::expression::{self, Expression, Function, Operator, Read};
+use super::select::{self, Variant};
+use super::window::{Reading, Shape, Window};
 use super::{Condition, Guard, Level, NoData, Reduce, Rule, Rules, Severity};
 use crate::alert::machine::{Judged, Timing};
-use crate::ci::Class;
+use crate::ci::{Ci, Class};
 use crate::id::RuleId;
-use crate::rule::window::Reading;
 use rollcall_shared::message::Side;
 use rollcall_shared::sample::Series;
-use rollcall_shared::{ContentHash, Section, limits};
+use rollcall_shared::{ContentHash, Section, Timestamp, limits};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Judgements of one plan: every series of the largest table under four rules each. Rules beyond that, in order of their
 /// ids, are not judged for this host: the bound protects the server from a table made to match a thousand rules.
 pub const ENTRIES: usize = 4 * limits::SERIES;
 
-/// The rules that apply to hosts of one class with one series table.
+/// Windows of one plan, 0.4 KB of each host's memory each. What is beyond it is not judged either.
+pub const WINDOWS: usize = 512;
+
+/// What [`Plan::compile`] is a function of, beside the rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PlanKey {
+    /// The table.
+    pub table: ContentHash,
+    /// The host's class.
+    pub class: Option<Class>,
+    /// Names which rules apply in which variant, as far as that depends on more than the class.
+    pub scope: u64,
+}
+
+/// The rules that apply to certain hosts with one series table.
 #[derive(Debug)]
 pub struct Plan {
     /// Revision of the rules it was compiled from.
     pub revision: u64,
-    /// The table.
-    pub table: ContentHash,
-    /// The hosts' class.
-    pub class: Option<Class>,
+    /// For which hosts.
+    pub key: PlanKey,
     /// In order of rule, then series.
     pub entries: Vec<Entry>,
     /// Tags of the windows that the entries need, in their order.
     pub windows: Vec<u64>,
+    /// Tags of the baselines that the entries need, in their order.
+    pub baselines: Vec<u64>,
     section: Arc<Section>,
     by_tag: Vec<(u64, usize)>,
+}
+
+/// A rule in one variant, ready to be judged; shared by all plans.
+#[derive(Debug)]
+pub struct Judge {
+    /// Which rule.
+    pub rule: RuleId,
+    /// How long things must last.
+    pub timing: Timing,
+    /// When the data stops.
+    pub no_data: NoData,
+    /// When it flaps.
+    pub flapping: super::Flapping,
+    side: Side,
+    kind: Kind,
+    warning: Option<Level>,
+    critical: Option<Level>,
+}
+
+#[derive(Debug)]
+enum Kind {
+    /// A number is held against lines.
+    Lines { reads: Vec<Read>, program: Vec<Step> },
+    /// The state of a check.
+    Check { read: Read },
+    /// Nothing has come.
+    Absent { metric: String, attributes: BTreeMap<String, String>, after_ms: u64 },
+}
+
+/// Arithmetic in postfix order.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Number(f64),
+    Read(usize),
+    Negate,
+    Absolute,
+    Binary(Operator),
+    Ratio(f64),
 }
 
 /// One series under one rule.
 #[derive(Debug)]
 pub struct Entry {
-    /// Position in the sample set.
-    pub series: usize,
-    /// Which rule.
-    pub rule: RuleId,
+    /// What it is judged by.
+    pub judge: Arc<Judge>,
+    /// Position in the sample set of the series that the alert is named after; `None` for an absence.
+    pub series: Option<usize>,
     /// Names rule and attributes, as the alert's key does.
     pub tag: u64,
-    /// How the window is reduced.
-    pub reduce: Reduce,
-    /// Length of the window.
-    pub length_ms: i64,
-    /// Position among the windows; `None` where the newest value is judged alone.
-    pub window: Option<usize>,
-    /// Which side is bad.
-    pub side: Side,
-    /// How long things must last.
-    pub timing: Timing,
-    /// When the data stops.
-    pub no_data: NoData,
-    warning: Option<Line>,
-    critical: Option<Line>,
+    /// One for each read of the judge; for an absence the series that would end it.
+    reads: Box<[Input]>,
+    guards: [Option<usize>; 2],
 }
 
-#[derive(Debug)]
-struct Line {
-    raise: f64,
-    clear: f64,
-    guard: Option<GuardLine>,
+/// Where a read finds its value.
+#[derive(Clone, Copy, Debug)]
+struct Input {
+    series: usize,
+    memory: Memory,
 }
 
+#[derive(Clone, Copy, Debug)]
+enum Memory {
+    Nothing,
+    Window(usize),
+    Baseline(usize),
+}
+
+/// What a host remembers for its entries.
 #[derive(Debug)]
-struct GuardLine {
-    /// `None` when the host has no such series: then the level cannot be raised.
-    series: Option<usize>,
-    side: Side,
-    value: f64,
+pub struct Memories<'a> {
+    /// In the plan's order.
+    pub windows: &'a mut [Window],
+    /// In the plan's order.
+    pub baselines: &'a mut [Baseline],
+}
+
+/// One sample set as an entry sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment<'a> {
+    /// When it was measured.
+    pub at: Timestamp,
+    /// Its values, in the table's order.
+    pub values: &'a [Option<f64>],
 }
 
 impl Plan {
-    /// Compiles the enabled threshold rules that apply to `class`. A section that is no series table matches nothing.
+    /// Compiles the enabled rules on samples that apply to a host. A section that is no series table matches nothing.
     #[must_use]
-    pub fn compile(rules: &Rules, table: ContentHash, section: Arc<Section>, class: Option<Class>) -> Self {
-        let mut plan =
-            Self { revision: rules.revision, table, class, entries: Vec::new(), windows: Vec::new(), section, by_tag: Vec::new() };
+    pub fn compile(rules: &Rules, key: PlanKey, section: Arc<Section>, ci: Option<&Ci>, judges: &mut Judges) -> Self {
+        let mut plan = Self {
+            revision: rules.revision,
+            key,
+            entries: Vec::new(),
+            windows: Vec::new(),
+            baselines: Vec::new(),
+            section,
+            by_tag: Vec::new(),
+        };
         let section = Arc::clone(&plan.section);
         let Section::Series(series) = &*section else { return plan };
         for known in rules.rules.values() {
-            if known.rule.enabled && applies(&known.rule, class) {
-                plan.add(&known.rule, series);
+            let Some(variant) = select::variant(&known.rule, ci) else { continue };
+            if let Some(judge) = judges.of(rules.revision, &known.rule, variant) {
+                plan.add(&judge, series);
             }
         }
+        plan.entries.shrink_to_fit();
         plan.by_tag = plan.entries.iter().enumerate().map(|(position, entry)| (entry.tag, position)).collect();
         plan.by_tag.sort_unstable();
         plan
@@ -108,70 +179,160 @@ impl Plan {
         Some(self.by_tag[found].1)
     }
 
-    fn add(&mut self, rule: &Rule, series: &[Series]) {
-        let Condition::Threshold { metric, attributes, reduce, window_ms, side } = &rule.condition else { return };
-        for (position, one) in series.iter().enumerate() {
-            let selected =
-                one.metric == *metric && attributes.iter().all(|(name, value)| one.attributes.iter().any(|(n, v)| n == name && v == value));
-            if !selected || self.entries.len() >= ENTRIES {
+    /// The attributes that the entry's alert is named after.
+    #[must_use]
+    pub fn attributes(&self, entry: &Entry) -> BTreeMap<String, String> {
+        match (&entry.judge.kind, entry.series.and_then(|series| self.series().get(series))) {
+            (Kind::Absent { attributes, .. }, _) => attributes.clone(),
+            (_, Some(series)) => series.attributes.iter().cloned().collect(),
+            (_, None) => BTreeMap::new(),
+        }
+    }
+
+    fn add(&mut self, judge: &Arc<Judge>, table: &[Series]) {
+        let reads = match &judge.kind {
+            Kind::Lines { reads, .. } => reads.as_slice(),
+            Kind::Check { read } => std::slice::from_ref(read),
+            Kind::Absent { metric, attributes, .. } => return self.add_absence(judge, table, (metric, attributes)),
+        };
+        let Some(first) = reads.first() else { return };
+        for (position, one) in table.iter().enumerate() {
+            if !has(one, &first.metric, &first.attributes) || self.entries.len() >= ENTRIES {
                 continue;
             }
-            let length_ms = i64::try_from(*window_ms).unwrap_or(i64::MAX);
-            let window = (*reduce != Reduce::Last && length_ms > 0).then_some(self.windows.len());
-            if window.is_some() {
-                self.windows.push(window_tag(&rule.id, one, *reduce, *window_ms));
-            }
+            let sources: Option<Vec<usize>> = std::iter::once(Some(position))
+                .chain(reads[1..].iter().map(|read| table.iter().position(|other| belongs(other, read, one))))
+                .collect();
+            // Without all of its metrics nothing can be said of this series.
+            let Some(sources) = sources else { continue };
+            let inputs: Option<Box<[Input]>> =
+                reads.iter().zip(sources).map(|(read, series)| self.input(judge, read, &table[series], series)).collect();
+            let Some(reads) = inputs else { continue };
+            let guard = |level: &Option<Level>| {
+                let guard = level.as_ref()?.and.as_ref()?;
+                table.iter().position(|other| other.metric == guard.metric && other.attributes == one.attributes)
+            };
             self.entries.push(Entry {
-                series: position,
-                rule: rule.id.clone(),
-                tag: tag(&rule.id, one.attributes.iter().map(|(name, value)| (name.as_str(), value.as_str()))),
-                reduce: *reduce,
-                length_ms,
-                window,
-                side: *side,
-                timing: Timing::of(rule),
-                no_data: rule.no_data,
-                warning: rule.levels.warning.as_ref().map(|level| Line::of(level, one, series)),
-                critical: rule.levels.critical.as_ref().map(|level| Line::of(level, one, series)),
+                judge: Arc::clone(judge),
+                series: Some(position),
+                tag: tag(&judge.rule, one.attributes.iter().map(|(name, value)| (name.as_str(), value.as_str()))),
+                reads,
+                guards: [guard(&judge.warning), guard(&judge.critical)],
             });
         }
     }
-}
 
-impl Line {
-    fn of(level: &Level, series: &Series, table: &[Series]) -> Self {
-        let guard = |guard: &Guard| GuardLine {
-            series: table.iter().position(|other| other.metric == guard.metric && other.attributes == series.attributes),
-            side: guard.side,
-            value: guard.value,
+    fn add_absence(&mut self, judge: &Arc<Judge>, table: &[Series], (metric, attributes): (&str, &BTreeMap<String, String>)) {
+        let matching = table.iter().enumerate().filter(|(_, one)| has(one, metric, attributes));
+        let reads = matching.map(|(series, _)| Input { series, memory: Memory::Nothing }).collect();
+        if self.entries.len() < ENTRIES {
+            let tag = tag(&judge.rule, attributes.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+            self.entries.push(Entry { judge: Arc::clone(judge), series: None, tag, reads, guards: [None; 2] });
+        }
+    }
+
+    /// Where a read finds its values; `None` when the host has no room for what it must remember.
+    fn input(&mut self, judge: &Judge, read: &Read, one: &Series, series: usize) -> Option<Input> {
+        let memory = match read.function {
+            Function::Reduce(Reduce::Last) => Memory::Nothing,
+            Function::Baseline if self.baselines.len() >= baseline::SERIES => return None,
+            Function::Baseline => {
+                self.baselines.push(memory_tag(&judge.rule, one, read));
+                Memory::Baseline(self.baselines.len() - 1)
+            }
+            Function::Reduce(_) | Function::Forecast { .. } if self.windows.len() >= WINDOWS => return None,
+            Function::Reduce(_) | Function::Forecast { .. } => {
+                self.windows.push(memory_tag(&judge.rule, one, read));
+                Memory::Window(self.windows.len() - 1)
+            }
         };
-        Self { raise: level.raise, clear: level.clear, guard: level.and.as_ref().map(guard) }
-    }
-
-    fn is_raised(&self, side: Side, value: f64, values: &[Option<f64>]) -> bool {
-        side.is_bad(value, self.raise)
-            && self.guard.as_ref().is_none_or(|guard| {
-                let other = guard.series.and_then(|series| *values.get(series)?).filter(|other| other.is_finite());
-                other.is_some_and(|other| guard.side.is_bad(other, guard.value))
-            })
+        Some(Input { series, memory })
     }
 }
 
-impl Entry {
-    /// What a reading means for an alert that is at `severity` now. A level is raised beyond its raise line (and with its guard),
-    /// and held from there until the value is back at or beyond its clear line.
-    #[must_use]
-    pub fn judge(&self, reading: Reading, values: &[Option<f64>], severity: Option<Severity>) -> Judged {
-        let raised = |line: &Option<Line>| line.as_ref().is_some_and(|line| line.is_raised(self.side, reading.value, values));
-        let kept = |line: &Option<Line>| line.as_ref().is_some_and(|line| self.side.is_bad(reading.value, line.clear));
-        let raised = match (raised(&self.critical), raised(&self.warning)) {
-            (true, _) => Some(Severity::Critical),
-            (false, true) => Some(Severity::Warning),
-            (false, false) => None,
+/// Compiled rules of one revision.
+#[derive(Clone, Debug, Default)]
+pub struct Judges {
+    revision: u64,
+    known: BTreeMap<(RuleId, Variant), Option<Arc<Judge>>>,
+}
+
+impl Judges {
+    fn of(&mut self, revision: u64, rule: &Rule, variant: Variant) -> Option<Arc<Judge>> {
+        if self.revision != revision {
+            (self.revision, self.known) = (revision, BTreeMap::new());
+        }
+        let judge = self.known.entry((rule.id.clone(), variant));
+        judge.or_insert_with(|| Judge::of(&select::varied(rule, variant)).map(Arc::new)).clone()
+    }
+}
+
+impl Judge {
+    /// `None` for a rule that is not judged by samples.
+    fn of(rule: &Rule) -> Option<Self> {
+        let kind = match &rule.condition {
+            Condition::Absent { metric, attributes, after_ms } => {
+                Kind::Absent { metric: metric.clone(), attributes: attributes.clone(), after_ms: *after_ms }
+            }
+            condition => {
+                let expression = expression::of(condition)?;
+                let reads: Vec<Read> = expression.reads().into_iter().cloned().collect();
+                if matches!(condition, Condition::Check { .. }) {
+                    Kind::Check { read: reads.into_iter().next()? }
+                } else {
+                    let mut program = Vec::new();
+                    lower(&expression, &mut program, &mut 0);
+                    Kind::Lines { reads, program }
+                }
+            }
+        };
+        Some(Self {
+            rule: rule.id.clone(),
+            timing: Timing::of(rule),
+            no_data: rule.no_data,
+            flapping: rule.flapping,
+            side: rule.condition.side(),
+            kind,
+            warning: rule.levels.warning.clone(),
+            critical: rule.levels.critical.clone(),
+        })
+    }
+
+    fn worst(&self) -> Severity {
+        if self.critical.is_some() { Severity::Critical } else { Severity::Warning }
+    }
+
+    fn is_raised(&self, severity: Severity, value: f64, guard: Option<usize>, values: &[Option<f64>]) -> bool {
+        let Some(level) = self.level(severity) else { return false };
+        let guarded = |wanted: &Guard| {
+            let other = guard.and_then(|series| *values.get(series)?).filter(|other| other.is_finite());
+            other.is_some_and(|other| wanted.side.is_bad(other, wanted.value))
+        };
+        self.side.is_bad(value, level.raise) && level.and.as_ref().is_none_or(guarded)
+    }
+
+    fn is_kept(&self, severity: Severity, value: f64) -> bool {
+        self.level(severity).is_some_and(|level| self.side.is_bad(value, level.clear))
+    }
+
+    fn level(&self, severity: Severity) -> Option<&Level> {
+        match severity {
+            Severity::Warning => self.warning.as_ref(),
+            Severity::Critical => self.critical.as_ref(),
+        }
+    }
+
+    /// A level is raised beyond its raise line (and with its guard), and held from there until the value is back at or beyond its
+    /// clear line.
+    fn hold(&self, reading: Reading, guarded: [bool; 2], severity: Option<Severity>) -> Judged {
+        let raised = match guarded {
+            [_, true] => Some(Severity::Critical),
+            [true, false] => Some(Severity::Warning),
+            [false, false] => None,
         };
         let kept = match severity {
-            Some(Severity::Critical) if kept(&self.critical) => Some(Severity::Critical),
-            Some(_) if kept(&self.warning) => Some(Severity::Warning),
+            Some(Severity::Critical) if self.is_kept(Severity::Critical, reading.value) => Some(Severity::Critical),
+            Some(_) if self.is_kept(Severity::Warning, reading.value) => Some(Severity::Warning),
             _ => None,
         };
         let held = raised.max(kept);
@@ -182,10 +343,208 @@ impl Entry {
     }
 }
 
-/// Whether a rule applies to hosts of a class; only rules for all hosts apply to a host not yet identified.
+/// What a number that is known at once means under a rule's levels, for conditions that are no samples.
 #[must_use]
-pub fn applies(rule: &Rule, class: Option<Class>) -> bool {
-    rule.classes.is_empty() || class.is_some_and(|class| rule.classes.iter().any(|&wanted| class.is_a(wanted)))
+pub fn judge_number(rule: &Rule, value: f64, severity: Option<Severity>) -> Judged {
+    let side = rule.condition.side();
+    let raised = |level: &Option<Level>| level.as_ref().is_some_and(|level| side.is_bad(value, level.raise));
+    let kept = |level: &Option<Level>| level.as_ref().is_some_and(|level| side.is_bad(value, level.clear));
+    let highest = |critical: bool, warning: bool| match (critical, warning) {
+        (true, _) => Some(Severity::Critical),
+        (false, true) => Some(Severity::Warning),
+        (false, false) => None,
+    };
+    let raised = highest(raised(&rule.levels.critical), raised(&rule.levels.warning));
+    let kept =
+        highest(severity == Some(Severity::Critical) && kept(&rule.levels.critical), severity.is_some() && kept(&rule.levels.warning));
+    Judged::Level { raised, held: raised.max(kept) }
+}
+
+impl Entry {
+    /// Takes a sample set in and says what it means for an alert that is at `severity` now, with the number that decided it. `last_value`
+    /// is when the series last had a value; it is brought up to date.
+    pub fn judge(
+        &self,
+        moment: Moment<'_>,
+        memories: &mut Memories<'_>,
+        last_value: &mut Timestamp,
+        severity: Option<Severity>,
+    ) -> Option<(Judged, f64)> {
+        match &self.judge.kind {
+            Kind::Absent { after_ms, .. } => Some(self.absence(moment, last_value, *after_ms)),
+            Kind::Check { .. } => {
+                let state = value_at(moment, self.series?)?;
+                *last_value = moment.at;
+                Some((self.checked(state), state))
+            }
+            Kind::Lines { reads, program } => {
+                let reading = self.read(moment, memories, last_value, (reads, program))?;
+                let judge = &self.judge;
+                let raised = |severity, guard| judge.is_raised(severity, reading.value, guard, moment.values);
+                let guarded = [raised(Severity::Warning, self.guards[0]), raised(Severity::Critical, self.guards[1])];
+                Some((judge.hold(reading, guarded, severity), reading.value))
+            }
+        }
+    }
+
+    /// Whether missing values of its series make its alert unknown.
+    #[must_use]
+    pub fn is_absence(&self) -> bool {
+        matches!(self.judge.kind, Kind::Absent { .. })
+    }
+
+    fn absence(&self, moment: Moment<'_>, last_value: &mut Timestamp, after_ms: u64) -> (Judged, f64) {
+        let came = self.reads.iter().any(|input| value_at(moment, input.series).is_some());
+        if came {
+            *last_value = moment.at;
+        }
+        let missing_ms = u64::try_from(moment.at.since(*last_value).as_millis()).unwrap_or(u64::MAX);
+        let seconds = moment.at.since(*last_value).as_secs_f64();
+        let judged = if came {
+            Judged::Level { raised: None, held: None }
+        } else if missing_ms >= after_ms {
+            let worst = Some(self.judge.worst());
+            Judged::Level { raised: worst, held: worst }
+        } else {
+            Judged::Nothing
+        };
+        (judged, seconds)
+    }
+
+    fn checked(&self, state: f64) -> Judged {
+        let level = |severity| Judged::Level { raised: severity, held: severity };
+        let known = |severity| self.judge.level(severity).map(|_| severity);
+        match state {
+            0.0 => level(None),
+            1.0 => level(known(Severity::Warning)),
+            2.0 => level(known(Severity::Critical).or(known(Severity::Warning))),
+            _ => Judged::Nothing,
+        }
+    }
+
+    /// The number, as far as all of its parts are known and finite.
+    fn read(
+        &self,
+        moment: Moment<'_>,
+        memories: &mut Memories<'_>,
+        last_value: &mut Timestamp,
+        (reads, program): (&[Read], &[Step]),
+    ) -> Option<Reading> {
+        let side = self.judge.side;
+        let mut readings = [None; expression::LEAVES];
+        for (position, (input, read)) in self.reads.iter().zip(reads).enumerate() {
+            let value = value_at(moment, input.series);
+            let shape = Shape { function: read.function, length_ms: i64::try_from(read.window_ms).unwrap_or(i64::MAX) };
+            readings[position] = match (value, input.memory) {
+                (None, _) => None,
+                (Some(value), Memory::Nothing) => Some(Reading::newest(value)),
+                (Some(value), Memory::Window(window)) => memories.windows.get_mut(window).and_then(|window| {
+                    window.push(moment.at, value, shape);
+                    let reading = window.read(shape, side)?;
+                    let covered = window.is_covered(shape.length_ms);
+                    // In company, what a part may become when more of its window is known can go either way.
+                    Some(if reads.len() == 1 { reading } else { Reading { may_raise: covered, may_clear: covered, ..reading } })
+                }),
+                (Some(value), Memory::Baseline(baseline)) => memories.baselines.get_mut(baseline).and_then(|baseline| {
+                    baseline.push(moment.at, value);
+                    baseline.deviation(value).map(Reading::newest)
+                }),
+            };
+            if position == 0 && value.is_some() {
+                *last_value = moment.at;
+            }
+        }
+        let value = run(program, &readings)?;
+        let used = || readings[..reads.len()].iter().flatten();
+        Some(Reading { value, may_raise: used().all(|one| one.may_raise), may_clear: used().all(|one| one.may_clear) })
+    }
+}
+
+fn run(program: &[Step], readings: &[Option<Reading>]) -> Option<f64> {
+    if let [Step::Read(only)] = program {
+        return readings[*only].map(|reading| reading.value);
+    }
+    let mut stack = [0.0_f64; 2 * expression::LEAVES];
+    let mut depth = 0_usize;
+    for step in program {
+        let value = match *step {
+            Step::Number(number) => number,
+            Step::Read(position) => readings.get(position).copied().flatten()?.value,
+            Step::Negate | Step::Absolute => {
+                depth -= 1;
+                if matches!(step, Step::Negate) { -stack[depth] } else { stack[depth].abs() }
+            }
+            Step::Binary(_) | Step::Ratio(_) => {
+                depth -= 2;
+                combine(*step, stack[depth], stack[depth + 1])
+            }
+        };
+        if !value.is_finite() {
+            return None;
+        }
+        *stack.get_mut(depth)? = value;
+        depth += 1;
+    }
+    Some(stack[0])
+}
+
+fn combine(step: Step, left: f64, right: f64) -> f64 {
+    match step {
+        Step::Binary(Operator::Add) => left + right,
+        Step::Binary(Operator::Subtract) => left - right,
+        Step::Binary(Operator::Multiply) => left * right,
+        Step::Ratio(floor) if right < floor => 0.0,
+        Step::Binary(Operator::Divide) | Step::Ratio(_) => left / right,
+        Step::Number(_) | Step::Read(_) | Step::Negate | Step::Absolute => f64::NAN,
+    }
+}
+
+fn lower(expression: &Expression, program: &mut Vec<Step>, reads: &mut usize) {
+    match expression {
+        Expression::Number(number) => program.push(Step::Number(*number)),
+        Expression::Read(_) => {
+            program.push(Step::Read(*reads));
+            *reads += 1;
+        }
+        Expression::Negate(inner) => {
+            lower(inner, program, reads);
+            program.push(Step::Negate);
+        }
+        Expression::Absolute(inner) => {
+            lower(inner, program, reads);
+            program.push(Step::Absolute);
+        }
+        Expression::Binary(operator, left, right) => {
+            lower(left, program, reads);
+            lower(right, program, reads);
+            program.push(Step::Binary(*operator));
+        }
+        Expression::Ratio(part, whole, floor) => {
+            lower(part, program, reads);
+            lower(whole, program, reads);
+            program.push(Step::Ratio(*floor));
+        }
+    }
+}
+
+fn value_at(moment: Moment<'_>, series: usize) -> Option<f64> {
+    moment.values.get(series).copied().flatten()
+}
+
+fn has(series: &Series, metric: &str, attributes: &BTreeMap<String, String>) -> bool {
+    series.metric == metric && attributes.iter().all(|(name, value)| of(series, name) == value)
+}
+
+/// The attribute, empty when the series does not have it.
+fn of<'a>(series: &'a Series, name: &str) -> &'a str {
+    series.attributes.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
+}
+
+/// Whether a further metric's series goes with the series that the alert is named after: apart from what the rule asks for, it has no
+/// attribute that the other does not have too.
+fn belongs(series: &Series, read: &Read, first: &Series) -> bool {
+    has(series, &read.metric, &read.attributes)
+        && series.attributes.iter().all(|pair| read.attributes.contains_key(&pair.0) || first.attributes.contains(pair))
 }
 
 /// A short name for (rule, attributes).
@@ -199,11 +558,34 @@ pub fn tag<'a>(rule: &RuleId, attributes: impl Iterator<Item = (&'a str, &'a str
     short(&hasher)
 }
 
-fn window_tag(rule: &RuleId, series: &Series, reduce: Reduce, window_ms: u64) -> u64 {
+/// A short name for what applies to a host beyond its class.
+#[must_use]
+pub fn scope(rules: &Rules, ci: Option<&Ci>) -> u64 {
+    let mut hasher = blake3::Hasher::new();
+    let mut particular = false;
+    for (position, known) in rules.rules.values().enumerate() {
+        let variant = if select::is_particular(&known.rule) { select::variant(&known.rule, ci) } else { continue };
+        particular = true;
+        let number = match variant {
+            None => 0,
+            Some(Variant::Plain) => 1,
+            Some(Variant::Overridden(one)) => 2 + one as u64,
+        };
+        hasher.update(&(position as u64).to_be_bytes()).update(&number.to_be_bytes());
+    }
+    if particular { short(&hasher) } else { 0 }
+}
+
+fn memory_tag(rule: &RuleId, series: &Series, read: &Read) -> u64 {
     let mut hasher = blake3::Hasher::new();
     feed(&mut hasher, rule.as_str());
     feed(&mut hasher, &series.metric);
-    hasher.update(&[reduce as u8]).update(&window_ms.to_be_bytes());
+    let (kind, target): (u8, f64) = match read.function {
+        Function::Reduce(reduce) => (reduce as u8, 0.0),
+        Function::Forecast { target, .. } => (100, target),
+        Function::Baseline => (101, 0.0),
+    };
+    hasher.update(&[kind]).update(&target.to_bits().to_be_bytes()).update(&read.window_ms.to_be_bytes());
     for (name, value) in &series.attributes {
         feed(&mut hasher, name);
         feed(&mut hasher, value);

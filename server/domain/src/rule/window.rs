@@ -1,12 +1,14 @@
 //! Windows of samples, reduced as they come.
 //!
-//! A window is at most [`BUCKETS`] buckets of equal width aligned to the epoch, so its memory does not depend on how often
-//! samples come. It never looks further back than its length, and by the width of one bucket less at worst.
+//! A window is at most [`BUCKETS`] buckets of equal width aligned to the epoch, each of 24 bytes whatever it is reduced to, so its
+//! memory (about 0.4 KB) does not depend on how often samples come. It never looks further back than its length, and by the width of
+//! one bucket less at worst.
 //!
 //! Invariants: a value enters once and in order of time: repeated, earlier and non-finite ones change nothing; nothing in
 //! here ever becomes infinite.
 
 use super::Reduce;
+use super::expression::Function;
 use rollcall_shared::Timestamp;
 use rollcall_shared::message::Side;
 use serde::{Deserialize, Serialize};
@@ -14,6 +16,9 @@ use std::collections::VecDeque;
 
 /// Buckets of one window: the error at the far end is a twelfth of the window.
 pub const BUCKETS: i64 = 12;
+
+/// What a forecast says of a series that does not move towards its target, and the longest that it says at all: ten years, s.
+pub const FOREVER_S: f64 = 10.0 * 365.25 * 86_400.0;
 
 /// Windows up to this length (one default push interval) hold so few samples that they count as covered from the first.
 const SHORT_MS: i64 = 60_000;
@@ -37,13 +42,23 @@ impl Reading {
     }
 }
 
+/// What a window is for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Shape {
+    /// What is made of it.
+    pub function: Function,
+    /// Its length.
+    pub length_ms: i64,
+}
+
+/// `held` is what the reduction needs of the bucket: the smallest, the largest, the sum, or the growth.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct Bucket {
     number: i64,
+    held: f64,
     count: u32,
-    min: f64,
-    max: f64,
-    sum: f64,
+    /// Mean time of its samples, ms from its begin.
+    middle: f32,
 }
 
 /// The window of one series under one rule.
@@ -66,44 +81,68 @@ impl Window {
     }
 
     /// Takes a value in.
-    pub fn push(&mut self, at: Timestamp, value: f64, length_ms: i64) {
+    pub fn push(&mut self, at: Timestamp, value: f64, shape: Shape) {
         if !value.is_finite() || (!self.buckets.is_empty() && at <= self.newest_at) {
             return;
         }
-        if self.buckets.is_empty() || at.0.saturating_sub(self.newest_at.0) > length_ms / 2 {
+        let length_ms = shape.length_ms;
+        let begins = self.buckets.is_empty() || at.0.saturating_sub(self.newest_at.0) > length_ms / 2;
+        if begins {
             self.since = at;
         }
-        let number = at.0.div_euclid(bucket_ms(length_ms));
+        let entering = match shape.function {
+            // A counter that went back started again; what it counted across a gap cannot be told from what it counted before.
+            Function::Reduce(Reduce::Rate) if begins => 0.0,
+            Function::Reduce(Reduce::Rate) if value < self.newest => value.max(0.0),
+            Function::Reduce(Reduce::Rate) => value - self.newest,
+            _ => value,
+        };
+        // Growth belongs to where it began, so that what the buckets hold began within them.
+        let grew = matches!(shape.function, Function::Reduce(Reduce::Rate)) && !begins;
+        let number = if grew { self.newest_at } else { at }.0.div_euclid(bucket_ms(length_ms));
         while self.buckets.front().is_some_and(|oldest| oldest.number <= number.saturating_sub(BUCKETS)) {
             self.buckets.pop_front();
         }
+        #[expect(clippy::cast_precision_loss, reason = "milliseconds within a bucket")]
+        let offset = at.0.wrapping_sub(number.wrapping_mul(bucket_ms(length_ms))) as f32;
         match self.buckets.back_mut().filter(|bucket| bucket.number == number) {
-            Some(bucket) => bucket.add(value),
-            None => self.buckets.push_back(Bucket { number, count: 1, min: value, max: value, sum: value }),
+            Some(bucket) => bucket.add(entering, offset, shape.function),
+            None => self.buckets.push_back(Bucket { number, held: entering.clamp(f64::MIN, f64::MAX), count: 1, middle: offset }),
         }
         (self.newest, self.newest_at) = (value, at);
     }
 
     /// The value as of the newest sample; `None` when there is none.
     #[must_use]
-    pub fn read(&self, reduce: Reduce, side: Side, length_ms: i64) -> Option<Reading> {
-        let min = || self.buckets.iter().fold(f64::INFINITY, |least, bucket| least.min(bucket.min));
-        let sum = || self.buckets.iter().map(|bucket| bucket.sum).sum::<f64>();
+    pub fn read(&self, shape: Shape, side: Side) -> Option<Reading> {
+        let Shape { function, length_ms } = shape;
+        let held = || self.buckets.iter().map(|bucket| bucket.held);
         if self.buckets.is_empty() {
             return None;
         }
-        let value = match reduce {
-            Reduce::Last => self.newest,
-            Reduce::Min => min(),
-            Reduce::Max => self.buckets.iter().fold(f64::NEG_INFINITY, |most, bucket| most.max(bucket.max)),
-            Reduce::Avg => sum() / self.buckets.iter().map(|bucket| f64::from(bucket.count)).sum::<f64>(),
-            Reduce::Sum => sum(),
-            Reduce::Increase => self.newest - min(),
+        let value = match function {
+            Function::Reduce(Reduce::Last) | Function::Baseline => self.newest,
+            Function::Reduce(Reduce::Min) => held().fold(f64::INFINITY, f64::min),
+            Function::Reduce(Reduce::Max) => held().fold(f64::NEG_INFINITY, f64::max),
+            Function::Reduce(Reduce::Avg) => held().sum::<f64>() / self.buckets.iter().map(|bucket| f64::from(bucket.count)).sum::<f64>(),
+            Function::Reduce(Reduce::Sum) => held().sum(),
+            Function::Reduce(Reduce::Increase) => self.newest - held().fold(f64::INFINITY, f64::min),
+            Function::Reduce(Reduce::Rate) => held().sum::<f64>() / self.spanned_s(length_ms)?,
+            Function::Forecast { target, side } => self.seconds_to(target, side, length_ms),
         };
         let covered = length_ms <= SHORT_MS || self.covered_ms(length_ms) >= length_ms / 2;
-        let (raise_at_once, clear_at_once) = one_sample_suffices(reduce, side);
+        let (raise_at_once, clear_at_once) = one_sample_suffices(function, side);
         let value = value.clamp(f64::MIN, f64::MAX);
+        if value.is_nan() {
+            return None;
+        }
         Some(Reading { value, may_raise: covered || raise_at_once, may_clear: covered || clear_at_once })
+    }
+
+    /// Whether samples have come for half the window without a gap of half a window.
+    #[must_use]
+    pub fn is_covered(&self, length_ms: i64) -> bool {
+        length_ms <= SHORT_MS || self.covered_ms(length_ms) >= length_ms / 2
     }
 
     /// Forgets all samples: the clock they were dated by was wrong.
@@ -115,14 +154,55 @@ impl Window {
         let begin = self.newest_at.0.saturating_sub(length_ms);
         self.newest_at.0.saturating_sub(self.since.0.max(begin))
     }
+
+    /// Seconds over which the buckets' growth happened; `None` for a single moment.
+    fn spanned_s(&self, length_ms: i64) -> Option<f64> {
+        let oldest = self.buckets.front()?.number.saturating_mul(bucket_ms(length_ms));
+        let ms = self.newest_at.0.saturating_sub(self.since.0.max(oldest));
+        if ms > 0 { Some(float(ms) / 1_000.0) } else { None }
+    }
+
+    /// The least squares line through the buckets' means, weighted by their samples, and where it meets the target.
+    fn seconds_to(&self, target: f64, side: Side, length_ms: i64) -> f64 {
+        if side.is_bad(self.newest, target) || self.newest.total_cmp(&target).is_eq() {
+            return 0.0;
+        }
+        let points = || {
+            self.buckets.iter().map(|bucket| {
+                let begin = bucket.number.saturating_mul(bucket_ms(length_ms)).saturating_sub(self.newest_at.0);
+                let weight = f64::from(bucket.count);
+                (weight, (float(begin) + f64::from(bucket.middle)) / 1_000.0, bucket.held / weight)
+            })
+        };
+        let weight: f64 = points().map(|(weight, ..)| weight).sum();
+        let mean_at = points().map(|(weight, at, _)| weight * at).sum::<f64>() / weight;
+        let mean = points().map(|(weight, _, value)| weight * value).sum::<f64>() / weight;
+        let spread: f64 = points().map(|(weight, at, _)| weight * (at - mean_at).powi(2)).sum();
+        let slope = points().map(|(weight, at, value)| weight * (at - mean_at) * (value - mean)).sum::<f64>() / spread;
+        let now = mean - slope * mean_at;
+        let seconds = (target - now) / slope;
+        let towards = match side {
+            Side::Above => slope > 0.0,
+            Side::Below => slope < 0.0,
+        };
+        if towards && seconds.is_finite() { seconds.clamp(0.0, FOREVER_S) } else { FOREVER_S }
+    }
 }
 
 impl Bucket {
-    fn add(&mut self, value: f64) {
+    fn add(&mut self, value: f64, offset: f32, function: Function) {
         self.count = self.count.saturating_add(1);
-        self.min = self.min.min(value);
-        self.max = self.max.max(value);
-        self.sum = (self.sum + value).clamp(f64::MIN, f64::MAX);
+        #[expect(clippy::cast_precision_loss, reason = "a share of a mean")]
+        let share = self.count as f32;
+        self.middle += (offset - self.middle) / share;
+        self.held = match function {
+            Function::Reduce(Reduce::Min | Reduce::Increase) => self.held.min(value),
+            Function::Reduce(Reduce::Max) => self.held.max(value),
+            Function::Reduce(Reduce::Last) | Function::Baseline => value,
+            Function::Reduce(Reduce::Avg | Reduce::Sum | Reduce::Rate) | Function::Forecast { .. } => {
+                (self.held + value).clamp(f64::MIN, f64::MAX)
+            }
+        };
     }
 }
 
@@ -130,13 +210,21 @@ fn bucket_ms(length_ms: i64) -> i64 {
     (length_ms / BUCKETS).max(1)
 }
 
+#[expect(clippy::cast_precision_loss, reason = "spans of a month in milliseconds are exact; absurd ones may be rounded")]
+fn float(ms: i64) -> f64 {
+    ms as f64
+}
+
 /// Whether one sample is enough to raise, and to clear. Where it is not, samples must have come for half the window without a
 /// gap of half a window: an average over ten minutes says nothing after ten seconds. A sum and an increase can only grow
 /// as more of the window is known; an increase may clear at once because a series that is back at its minimum has recovered.
-fn one_sample_suffices(reduce: Reduce, side: Side) -> (bool, bool) {
+fn one_sample_suffices(function: Function, side: Side) -> (bool, bool) {
+    let Function::Reduce(reduce) = function else {
+        return (matches!(function, Function::Baseline), matches!(function, Function::Baseline));
+    };
     match (reduce, side) {
         (Reduce::Last, _) | (Reduce::Increase, Side::Above) => (true, true),
-        (Reduce::Avg, _) => (false, false),
+        (Reduce::Avg | Reduce::Rate, _) => (false, false),
         (Reduce::Max | Reduce::Sum, Side::Above) | (Reduce::Min, Side::Below) => (true, false),
         (Reduce::Max | Reduce::Sum | Reduce::Increase, Side::Below) | (Reduce::Min, Side::Above) => (false, true),
     }

@@ -1,85 +1,23 @@
 //! Rules, as they are shown and as people write them.
+//!
+//! Conditions, levels, selectors and overrides have the domain's form; [`shape`] describes it.
 
-use super::Time;
-use super::word::{Class, Grade, NoData, Reduce, Side, Tier};
+use super::word::{Class, Grade, NoData, Tier};
+use super::{Actor, Time};
 use crate::answer::ApiError;
+use rollcall_domain::Record;
 use rollcall_domain::id::RuleId;
 use rollcall_domain::rule as domain;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
-/// When a rule is breached.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Condition {
-    /// A reduced metric against each level's thresholds.
-    Threshold {
-        /// Metric name.
-        #[schema(example = "system.filesystem.utilization")]
-        metric: String,
-        /// Only series that have all of these attributes.
-        #[serde(default)]
-        attributes: BTreeMap<String, String>,
-        /// How the window is reduced.
-        reduce: Reduce,
-        /// Length of the window, ms; 0 with `last` for the newest value alone.
-        #[serde(default)]
-        window_ms: u64,
-        /// Which side is bad.
-        side: Side,
-    },
-    /// The agent has said nothing for a time, or has said goodbye.
-    AgentSilent {
-        /// ms of the server's clock.
-        after_ms: u64,
-    },
-    /// Nothing at all has come from the host for a time, and its agent did not say goodbye.
-    HostSilent {
-        /// ms of the server's clock.
-        after_ms: u64,
-    },
-}
+mod shape;
 
-/// A second metric that must be bad too.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Guard {
-    /// Metric name.
-    pub metric: String,
-    /// Which side is bad.
-    pub side: Side,
-    /// The line.
-    pub value: f64,
-}
-
-/// One level: `raise` begins it, `clear` ends it.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Level {
-    /// Breached beyond this.
-    pub raise: f64,
-    /// Clear only when back beyond this, on the good side of `raise` or equal to it.
-    pub clear: f64,
-    /// A second condition that must hold too to raise.
-    #[serde(default)]
-    pub and: Option<Guard>,
-}
-
-/// The levels; at least one.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Levels {
-    /// Begins earlier.
-    #[serde(default)]
-    pub warning: Option<Level>,
-    /// Must be looked at.
-    #[serde(default)]
-    pub critical: Option<Level>,
-}
+pub use shape::Selector;
+use shape::{Case, Condition, Flapping, Levels, Override};
 
 /// A rule as people write it.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RuleInput {
     /// Its name for ever: 1 to 64 lower-case letters, digits and underscores. Needed to create; when given to update, that of the path.
@@ -99,10 +37,16 @@ pub struct RuleInput {
     /// Classes of hosts it applies to, descendants included; empty for all hosts.
     #[serde(default)]
     pub classes: Vec<Class>,
+    /// Which of these it applies to; all unless given.
+    #[serde(default)]
+    #[schema(value_type = Option<Selector>)]
+    pub selector: domain::Selector,
     /// When it is breached.
-    pub condition: Condition,
-    /// How bad, from where.
-    pub levels: Levels,
+    #[schema(value_type = Condition)]
+    pub condition: domain::Condition,
+    /// How bad, from where. Silence, absence and checks take the levels that are there and ignore the lines.
+    #[schema(value_type = Levels)]
+    pub levels: domain::Levels,
     /// How long the breach must last before it fires, ms.
     #[serde(default)]
     pub for_ms: u64,
@@ -122,6 +66,21 @@ pub struct RuleInput {
     pub runbook: Option<String>,
     /// Whether its incidents resolve with the alert.
     pub auto_resolve: bool,
+    /// Where the levels come from, such as a manual or a measurement.
+    #[serde(default)]
+    pub threshold_source: Option<String>,
+    /// When its alerts count as flapping.
+    #[serde(default)]
+    #[schema(value_type = Option<Flapping>)]
+    pub flapping: domain::Flapping,
+    /// What is different for some configuration items; the first that fits counts.
+    #[serde(default)]
+    #[schema(value_type = Option<Vec<Override>>)]
+    pub overrides: Vec<domain::Override>,
+    /// What must hold of it; run whenever it is written.
+    #[serde(default)]
+    #[schema(value_type = Option<Vec<Case>>)]
+    pub tests: Vec<domain::case::Case>,
 }
 
 /// A rule.
@@ -142,10 +101,15 @@ pub struct Rule {
     pub warning_tier: Option<Tier>,
     /// Classes of hosts it applies to, descendants included; empty for all hosts.
     pub classes: Vec<Class>,
+    /// Which of these it applies to.
+    #[schema(value_type = Selector)]
+    pub selector: domain::Selector,
     /// When it is breached.
-    pub condition: Condition,
-    /// How bad, from where.
-    pub levels: Levels,
+    #[schema(value_type = Condition)]
+    pub condition: domain::Condition,
+    /// How bad, from where. Silence, absence and checks take the levels that are there and ignore the lines.
+    #[schema(value_type = Levels)]
+    pub levels: domain::Levels,
     /// How long the breach must last before it fires, ms.
     pub for_ms: u64,
     /// How long it must be clear before it resolves, ms.
@@ -160,6 +124,17 @@ pub struct Rule {
     pub runbook: Option<String>,
     /// Whether its incidents resolve with the alert.
     pub auto_resolve: bool,
+    /// Where the levels come from, such as a manual or a measurement.
+    pub threshold_source: Option<String>,
+    /// When its alerts count as flapping.
+    #[schema(value_type = Flapping)]
+    pub flapping: domain::Flapping,
+    /// What is different for some configuration items; the first that fits counts.
+    #[schema(value_type = Vec<Override>)]
+    pub overrides: Vec<domain::Override>,
+    /// What must hold of it.
+    #[schema(value_type = Vec<Case>)]
+    pub tests: Vec<domain::case::Case>,
     /// Whether it came with the release.
     pub stock: bool,
     /// When it was last changed.
@@ -179,8 +154,9 @@ impl RuleInput {
             tier: self.tier.0,
             warning_tier: self.warning_tier.map(|tier| tier.0),
             classes: self.classes.into_iter().map(|class| class.0).collect(),
-            condition: self.condition.into(),
-            levels: self.levels.into(),
+            selector: self.selector,
+            condition: self.condition,
+            levels: self.levels,
             for_ms: self.for_ms,
             keep_firing_for_ms: self.keep_firing_for_ms,
             no_data: self.no_data.map(|choice| choice.0).unwrap_or_default(),
@@ -188,6 +164,10 @@ impl RuleInput {
             group: self.group,
             runbook: self.runbook,
             auto_resolve: self.auto_resolve,
+            threshold_source: self.threshold_source,
+            flapping: self.flapping,
+            overrides: self.overrides,
+            tests: self.tests,
             // What came with a release is not for people to say; the decision keeps it for rules that exist.
             stock: false,
         })
@@ -211,8 +191,9 @@ impl From<&domain::KnownRule> for Rule {
             tier: rule.tier.into(),
             warning_tier: rule.warning_tier.map(Into::into),
             classes: rule.classes.iter().copied().map(Into::into).collect(),
-            condition: (&rule.condition).into(),
-            levels: (&rule.levels).into(),
+            selector: rule.selector.clone(),
+            condition: rule.condition.clone(),
+            levels: rule.levels.clone(),
             for_ms: rule.for_ms,
             keep_firing_for_ms: rule.keep_firing_for_ms,
             no_data: rule.no_data.into(),
@@ -220,6 +201,10 @@ impl From<&domain::KnownRule> for Rule {
             group: rule.group.clone(),
             runbook: rule.runbook.clone(),
             auto_resolve: rule.auto_resolve,
+            threshold_source: rule.threshold_source.clone(),
+            flapping: rule.flapping,
+            overrides: rule.overrides.clone(),
+            tests: rule.tests.clone(),
             stock: rule.stock,
             updated_at: Time(known.updated_at),
             revision: known.revision,
@@ -227,56 +212,54 @@ impl From<&domain::KnownRule> for Rule {
     }
 }
 
-impl From<Condition> for domain::Condition {
-    fn from(condition: Condition) -> Self {
-        match condition {
-            Condition::Threshold { metric, attributes, reduce, window_ms, side } => {
-                Self::Threshold { metric, attributes, reduce: reduce.0, window_ms, side: side.0 }
-            }
-            Condition::AgentSilent { after_ms } => Self::AgentSilent { after_ms },
-            Condition::HostSilent { after_ms } => Self::HostSilent { after_ms },
+impl From<&domain::KnownRule> for RuleInput {
+    fn from(known: &domain::KnownRule) -> Self {
+        let rule = &known.rule;
+        Self {
+            id: Some(rule.id.to_string()),
+            title: rule.title.clone(),
+            description: rule.description.clone(),
+            enabled: rule.enabled,
+            tier: rule.tier.into(),
+            warning_tier: rule.warning_tier.map(Into::into),
+            classes: rule.classes.iter().copied().map(Into::into).collect(),
+            selector: rule.selector.clone(),
+            condition: rule.condition.clone(),
+            levels: rule.levels.clone(),
+            for_ms: rule.for_ms,
+            keep_firing_for_ms: rule.keep_firing_for_ms,
+            no_data: Some(rule.no_data.into()),
+            impact: rule.impact.into(),
+            group: rule.group.clone(),
+            runbook: rule.runbook.clone(),
+            auto_resolve: rule.auto_resolve,
+            threshold_source: rule.threshold_source.clone(),
+            flapping: rule.flapping,
+            overrides: rule.overrides.iter().map(domain::Override::unsigned).collect(),
+            tests: rule.tests.clone(),
         }
     }
 }
 
-impl From<&domain::Condition> for Condition {
-    fn from(condition: &domain::Condition) -> Self {
-        match condition {
-            domain::Condition::Threshold { metric, attributes, reduce, window_ms, side } => Self::Threshold {
-                metric: metric.clone(),
-                attributes: attributes.clone(),
-                reduce: (*reduce).into(),
-                window_ms: *window_ms,
-                side: (*side).into(),
-            },
-            domain::Condition::AgentSilent { after_ms } => Self::AgentSilent { after_ms: *after_ms },
-            domain::Condition::HostSilent { after_ms } => Self::HostSilent { after_ms: *after_ms },
-        }
-    }
+/// A rule as it was from one change to the next.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct RuleVersion {
+    /// Counted from 1.
+    pub version: usize,
+    /// Revision of the change.
+    pub revision: u64,
+    /// Since when.
+    pub at: Time,
+    /// Who set it so.
+    pub actor: Actor,
+    /// The rule as it was then.
+    pub rule: Rule,
 }
 
-impl From<Levels> for domain::Levels {
-    fn from(levels: Levels) -> Self {
-        Self { warning: levels.warning.map(Into::into), critical: levels.critical.map(Into::into) }
-    }
-}
-
-impl From<&domain::Levels> for Levels {
-    fn from(levels: &domain::Levels) -> Self {
-        Self { warning: levels.warning.as_ref().map(Into::into), critical: levels.critical.as_ref().map(Into::into) }
-    }
-}
-
-impl From<Level> for domain::Level {
-    fn from(level: Level) -> Self {
-        let guard = |guard: Guard| domain::Guard { metric: guard.metric, side: guard.side.0, value: guard.value };
-        Self { raise: level.raise, clear: level.clear, and: level.and.map(guard) }
-    }
-}
-
-impl From<&domain::Level> for Level {
-    fn from(level: &domain::Level) -> Self {
-        let guard = |guard: &domain::Guard| Guard { metric: guard.metric.clone(), side: guard.side.into(), value: guard.value };
-        Self { raise: level.raise, clear: level.clear, and: level.and.as_ref().map(guard) }
+impl RuleVersion {
+    /// A version.
+    pub fn new(version: usize, record: &Record, rule: &domain::Rule) -> Self {
+        let known = domain::KnownRule { rule: rule.clone(), revision: record.revision, updated_at: record.at, history: Vec::new() };
+        Self { version, revision: record.revision, at: Time(record.at), actor: Actor::from(&record.actor), rule: Rule::from(&known) }
     }
 }

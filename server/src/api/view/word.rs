@@ -89,7 +89,9 @@ words! {
     Grade(rule::Grade) "The scale of impact and urgency."
         = ["low" "medium" "high"];
     Reduce(rule::Reduce) "What a window of samples is reduced to."
-        = ["last" "min" "max" "avg" "sum" "increase"];
+        = ["last" "min" "max" "avg" "sum" "increase" "rate"];
+    Comparison(rule::Comparison) "How an attribute is compared. Order is that of numbers, and of text for texts."
+        = ["equal" "not_equal" "less" "less_or_equal" "greater" "greater_or_equal" "contains" "present" "absent"];
     NoData(rule::NoData) "What happens to an alert when its series stops coming. It never resolves."
         = ["unknown" "keep"];
     AlertState(alert::AlertState) "Where an alert is."

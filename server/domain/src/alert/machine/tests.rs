@@ -1,8 +1,8 @@
 use super::*;
 use crate::rule::Severity::{Critical, Warning};
 
-const TIMING: Timing = Timing { for_ms: 30_000, keep_firing_for_ms: 20_000 };
-const AT_ONCE: Timing = Timing { for_ms: 0, keep_firing_for_ms: 0 };
+const TIMING: Timing = Timing { for_ms: 30_000, critical_for_ms: 30_000, keep_firing_for_ms: 20_000 };
+const AT_ONCE: Timing = Timing { for_ms: 0, critical_for_ms: 0, keep_firing_for_ms: 0 };
 
 /// A script of `seconds word` steps, where the word is the measurement, and the states after each.
 #[track_caller]

@@ -3,7 +3,7 @@ use crate::Command;
 use crate::alert::scenario::{Scenario, agent, rule as load};
 use crate::ci::Class;
 use crate::rule::stock::stock;
-use crate::rule::{Guard, Tier};
+use crate::rule::{Guard, Override, Selector, Tier};
 
 /// A rule with one thing changed, and the path of the field that is refused.
 #[track_caller]
@@ -16,6 +16,16 @@ fn check(change: impl FnOnce(&mut Rule), expected: Option<&str>) {
         Err(other) => panic!("{other}"),
     };
     assert_eq!(found.as_deref(), expected);
+}
+
+fn tagged(tag: &str) -> Selector {
+    Selector { tags: [tag.to_owned()].into(), ..Selector::default() }
+}
+
+fn overridden(selector: Selector) -> Override {
+    let level = Level { raise: 99.0, clear: 98.0, and: None, for_ms: None };
+    let levels = Some(crate::rule::Levels { warning: None, critical: Some(level) });
+    Override { selector, reason: "busy by nature".into(), levels, for_ms: None, tier: None, disabled: false, set_by: None, set_at: None }
 }
 
 fn critical(rule: &mut Rule) -> &mut Level {
@@ -45,6 +55,17 @@ fn a_wrong_field_is_named_by_its_path() {
         Some("levels.critical.and.metric"),
     );
     check(|rule| rule.condition = Condition::AgentSilent { after_ms: 9_999 }, Some("condition.after_ms"));
+    let formula = |value: &str| Condition::Expression { value: value.into(), side: Side::Above };
+    check(|rule| rule.condition = formula("m / n"), None);
+    check(|rule| rule.condition = formula("m / "), Some("condition.value"));
+    check(|rule| rule.condition = formula("avg(m, 1s)"), Some("condition.value.window_ms"));
+    check(|rule| rule.condition = formula(&vec!["m"; 1_000_000].join("+")), Some("condition.value"));
+    check(|rule| rule.flapping.stop_percent = 31.0, Some("flapping.stop_percent"));
+    check(|rule| rule.overrides = vec![overridden(Selector::default())], Some("overrides[0].selector"));
+    check(|rule| rule.overrides = vec![Override { levels: None, ..overridden(tagged("db")) }], Some("overrides[0]"));
+    let mut wrong = overridden(tagged("db"));
+    wrong.levels = Some(crate::rule::Levels { warning: Some(Level { raise: 80.0, clear: 90.0, and: None, for_ms: None }), critical: None });
+    check(|rule| rule.overrides = vec![wrong], Some("overrides[0].levels.warning.clear"));
     check(
         |rule| {
             let Condition::Threshold { reduce, .. } = &mut rule.condition else { return };
@@ -98,13 +119,13 @@ fn a_person_cannot_make_a_rule_a_stock_rule_nor_stop_it_from_being_one() {
 }
 
 #[test]
-fn there_are_ten_stock_rules_and_all_are_in_order() {
+fn every_stock_rule_is_in_order_and_says_what_to_do_and_where_its_lines_come_from() {
     let rules = stock();
     let names: std::collections::BTreeSet<_> = rules.iter().map(|rule| rule.id.clone()).collect();
-    assert_eq!((rules.len(), names.len()), (10, 10));
+    assert_eq!((rules.len(), names.len()), (47, 47));
     for rule in &rules {
-        validate::rule(rule).unwrap();
-        assert!(rule.stock && rule.enabled && rule.description.len() > 100, "{}", rule.id);
+        validate::rule(rule).unwrap_or_else(|error| panic!("{}: {error}", rule.id));
+        assert!(rule.stock && rule.enabled && rule.description.len() > 100 && rule.threshold_source.is_some(), "{}", rule.id);
     }
 }
 
@@ -121,4 +142,75 @@ fn settings_have_the_lines_of_the_rules_that_apply() {
     scenario.command(2, &create(long)).unwrap();
     assert_eq!(lines(&scenario), [95.0, 90.0, 85.0, 80.0, 95.0, 85.0]);
     assert_eq!(scenario.world.settings(agent(9)).thresholds.len(), 6);
+}
+
+#[test]
+fn an_override_keeps_its_origin_and_the_reason_of_an_alert_names_it() {
+    let mut scenario = Scenario::new(Vec::new());
+    let claimed = Override { set_by: Some("eve".into()), ..overridden(tagged("busy")) };
+    scenario.command(1, &create(Rule { overrides: vec![claimed], ..load("load") })).unwrap();
+    let known = |scenario: &Scenario| scenario.world.rules.rules[&load("load").id].rule.clone();
+    assert_eq!(known(&scenario).overrides[0].set_by.as_deref(), Some("ada"));
+    scenario.value(10, 96.0);
+    assert_eq!(scenario.state("load", 1), crate::alert::AlertState::Firing);
+    scenario.seed(|world| {
+        let ci = world.cmdb.cis.get_mut(&crate::alert::scenario::host(1)).unwrap();
+        ci.tags.insert("busy".into());
+        ci.revision += 1;
+    });
+    scenario.value(20, 96.0);
+    assert_eq!(scenario.state("load", 1), crate::alert::AlertState::Resolved);
+    scenario.value(30, 99.5);
+    let alert = scenario.world.alerts.alerts.values().next().unwrap();
+    assert!(alert.reason.ends_with("above 99 (override 1 by ada: busy by nature)"), "{}", alert.reason);
+    let update = RuleCommand::Update { rule: Box::new(Rule { title: "Other".into(), ..known(&scenario) }), expected: None };
+    scenario.command(40, &Command::Rule(update)).unwrap();
+    assert_eq!(known(&scenario).overrides[0].set_at, Some(crate::alert::scenario::seconds(1)));
+}
+
+/// What samples of `m` and `n`, one a second from the first on, lead to under a condition with a warning above zero.
+#[track_caller]
+fn check_condition(condition: Condition, samples: &[(Option<f64>, Option<f64>)], expected: &[&str]) {
+    let level = Level { raise: 0.0, clear: 0.0, and: None, for_ms: None };
+    let levels = crate::rule::Levels { warning: Some(level), critical: None };
+    let mut scenario = Scenario::new(vec![Rule { condition, levels, ..load("r") }]);
+    for (at, (m, n)) in (1..).zip(samples) {
+        scenario.pair(at, *m, *n);
+    }
+    let alerts = scenario.story().into_iter().filter(|line| line.contains(" r: "));
+    assert_eq!(alerts.collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn what_cannot_be_computed_moves_nothing() {
+    let formula = |value: &str| Condition::Expression { value: value.into(), side: Side::Above };
+    let some = |m, n| (Some(m), Some(n));
+    check_condition(
+        formula("m / n"),
+        &[some(1.0, 0.0), some(1.0, 1.0), (Some(-1.0), None), some(1.0, 0.0)],
+        &["2 r: Inactive → Firing Warning"],
+    );
+    check_condition(formula("m * m * m"), &[some(1e200, 0.0), some(-1.0, 0.0), some(1.0, 0.0)], &["3 r: Inactive → Firing Warning"]);
+    check_condition(formula("m + unknown.metric"), &[some(1.0, 1.0)], &[]);
+    check_condition(
+        formula("abs(m) - 1"),
+        &[some(-3.0, 0.0), some(1.0, 0.0)],
+        &["1 r: Inactive → Firing Warning", "2 r: Firing → Resolved"],
+    );
+    let term = |metric: &str| super::super::Term { metric: metric.into(), attributes: BTreeMap::new(), reduce: Reduce::Last, window_ms: 0 };
+    let ratio = Condition::Ratio { part: term("m"), whole: term("n"), floor: 10.0, side: Side::Above };
+    check_condition(
+        ratio,
+        &[some(5.0, 9.0), some(5.0, 10.0), some(0.0, 10.0)],
+        &["2 r: Inactive → Firing Warning", "3 r: Firing → Resolved"],
+    );
+}
+
+#[test]
+fn an_absence_ends_with_a_value_and_nothing_else() {
+    let absent = Condition::Absent { metric: "n".into(), attributes: BTreeMap::new(), after_ms: 10_000 };
+    let mut samples = vec![(Some(1.0), Some(1.0))];
+    samples.extend([(Some(1.0), None); 12]);
+    samples.push((Some(1.0), Some(1.0)));
+    check_condition(absent, &samples, &["11 r: Inactive → Firing Warning", "14 r: Firing → Resolved"]);
 }

@@ -7,10 +7,11 @@ const MINUTE: i64 = 60 * SECOND;
 #[track_caller]
 fn check(reduce: Reduce, length_ms: i64, samples: &[(i64, f64)], expected: Option<(f64, bool, bool)>) {
     let mut window = Window::new(0);
+    let shape = Shape { function: Function::Reduce(reduce), length_ms };
     for &(at_s, value) in samples {
-        window.push(Timestamp(at_s * SECOND), value, length_ms);
+        window.push(Timestamp(at_s * SECOND), value, shape);
     }
-    let found = window.read(reduce, Side::Above, length_ms).map(|reading| (reading.value, reading.may_raise, reading.may_clear));
+    let found = window.read(shape, Side::Above).map(|reading| (reading.value, reading.may_raise, reading.may_clear));
     assert_eq!(found, expected);
 }
 
@@ -54,17 +55,50 @@ fn the_largest_numbers_do_not_become_infinite() {
     check(Reduce::Sum, MINUTE, &[(1, f64::MAX), (2, f64::MAX), (59, f64::MAX)], Some((f64::MAX, true, true)));
 }
 
+#[test]
+fn a_rate_is_growth_a_second_and_survives_a_restart_of_the_counter() {
+    let steady: Vec<(i64, f64)> = (0..=60).map(|n| (n * 10, f64::from(u32::try_from(n).unwrap()) * 50.0)).collect();
+    check(Reduce::Rate, 10 * MINUTE, &steady, Some((5.0, true, true)));
+    let restarted: Vec<(i64, f64)> = steady.iter().map(|&(at, value)| (at, if at >= 300 { value - 1_500.0 } else { value })).collect();
+    check(Reduce::Rate, 10 * MINUTE, &restarted, Some((4.916_666_666_666_667, true, true)));
+    check(Reduce::Rate, 10 * MINUTE, &[(0, 7.0)], None);
+}
+
+#[track_caller]
+fn check_forecast(value: impl Fn(f64) -> f64, target: f64, side: Side, expected_hours: f64) {
+    let mut window = Window::new(0);
+    let shape = Shape { function: Function::Forecast { target, side }, length_ms: 6 * 60 * MINUTE };
+    for n in 0..=2_160_u32 {
+        window.push(Timestamp(i64::from(n) * 10 * SECOND), value(f64::from(n) / 360.0), shape);
+    }
+    let reading = window.read(shape, Side::Below).unwrap();
+    assert!((reading.value / 3_600.0 - expected_hours).abs() < 1e-3, "{} h", reading.value / 3_600.0);
+    assert!(reading.may_raise && reading.may_clear);
+}
+
+#[test]
+fn a_forecast_follows_the_line_through_the_window() {
+    check_forecast(|hours| 0.5 + 0.05 * hours, 1.0, Side::Above, 4.0);
+    check_forecast(|hours| 100.0 - 10.0 * hours, 0.0, Side::Below, 4.0);
+    check_forecast(|hours| 0.5 - 0.05 * hours, 1.0, Side::Above, FOREVER_S / 3_600.0);
+    check_forecast(|_| 0.5, 1.0, Side::Above, FOREVER_S / 3_600.0);
+    check_forecast(|_| 1.0, 1.0, Side::Above, 0.0);
+}
+
 proptest! {
     #[test]
     fn a_window_is_bounded_finite_and_survives_every_order(
         samples in prop::collection::vec((any::<i64>(), any::<f64>()), 0..200), length_ms in 1_i64..2_592_000_000,
     ) {
-        let mut window = Window::new(0);
-        for (at, value) in samples {
-            window.push(Timestamp(at), value, length_ms);
-            prop_assert!(window.buckets.len() <= 12);
-            for reduce in [Reduce::Last, Reduce::Min, Reduce::Max, Reduce::Avg, Reduce::Sum, Reduce::Increase] {
-                prop_assert!(window.read(reduce, Side::Below, length_ms).is_none_or(|reading| reading.value.is_finite()));
+        let reduces = [Reduce::Last, Reduce::Min, Reduce::Max, Reduce::Avg, Reduce::Sum, Reduce::Increase, Reduce::Rate];
+        let functions = reduces.map(Function::Reduce).into_iter().chain([Function::Forecast { target: 1.0, side: Side::Above }]);
+        for function in functions {
+            let shape = Shape { function, length_ms };
+            let mut window = Window::new(0);
+            for &(at, value) in &samples {
+                window.push(Timestamp(at), value, shape);
+                prop_assert!(window.buckets.len() <= 12);
+                prop_assert!(window.read(shape, Side::Below).is_none_or(|reading| reading.value.is_finite()));
             }
         }
     }

@@ -1,0 +1,76 @@
+//! Decisions of people on alerts, maintenance windows and silences.
+
+use super::mute::{self, NewMute};
+use super::{Acknowledgement, AlertEvent, AlertState};
+use crate::id::{AlertId, MuteId};
+use crate::{Context, Event, Rejection, World};
+use rollcall_shared::Timestamp;
+
+/// What people ask.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AlertCommand {
+    /// Somebody looks after it: until it is clear, or until a moment.
+    Acknowledge {
+        /// Which.
+        alert: AlertId,
+        /// Until when; until it is clear unless given.
+        until: Option<Timestamp>,
+    },
+    /// Nobody looks after it any more.
+    Unacknowledge {
+        /// Which.
+        alert: AlertId,
+    },
+    /// Make a maintenance window or a silence.
+    Mute(Box<NewMute>),
+    /// End one now.
+    Unmute {
+        /// Which.
+        mute: MuteId,
+        /// Revision that the person saw.
+        expected: Option<u64>,
+    },
+}
+
+/// Decides a command.
+///
+/// # Errors
+/// [`Rejection::NotFound`], [`Rejection::WrongState`], [`Rejection::Invalid`], [`Rejection::Conflict`].
+pub fn command(world: &World, command: &AlertCommand, context: &mut Context<'_>) -> Result<Vec<Event>, Rejection> {
+    match command {
+        AlertCommand::Acknowledge { alert, until } => acknowledge(world, *alert, *until, context),
+        AlertCommand::Unacknowledge { alert } => {
+            let known = find(world, *alert)?;
+            let event = AlertEvent::AlertAcknowledged { alert: *alert, acknowledgement: None };
+            Ok(known.acknowledged.as_ref().map(|_| Event::Alert(event)).into_iter().collect())
+        }
+        AlertCommand::Mute(new) => mute::create(world, new, context),
+        AlertCommand::Unmute { mute, expected } => {
+            let known = world.alerts.mutes.get(mute).ok_or_else(|| Rejection::not_found("maintenance window or silence", mute))?;
+            if let Some(expected) = expected.filter(|expected| *expected != known.revision) {
+                return Err(Rejection::Stale { subject: mute.to_string(), current: known.revision, expected });
+            }
+            Ok(vec![Event::Alert(AlertEvent::MuteEnded { mute: *mute })])
+        }
+    }
+}
+
+fn acknowledge(world: &World, id: AlertId, until: Option<Timestamp>, context: &Context<'_>) -> Result<Vec<Event>, Rejection> {
+    let alert = find(world, id)?;
+    if matches!(alert.state, AlertState::Resolved | AlertState::Inactive) {
+        return Err(Rejection::WrongState { subject: id.to_string(), state: "resolved".into(), action: "acknowledged" });
+    }
+    if until.is_some_and(|until| until <= context.now) {
+        return Err(Rejection::invalid("until", "has passed already"));
+    }
+    let acknowledgement = Some(Acknowledgement { by: crate::rule::decide::who(&context.actor), at: context.now, until });
+    let same = |known: &Acknowledgement| known.until == until;
+    if alert.acknowledged.as_ref().is_some_and(same) {
+        return Ok(Vec::new());
+    }
+    Ok(vec![Event::Alert(AlertEvent::AlertAcknowledged { alert: id, acknowledgement })])
+}
+
+fn find(world: &World, id: AlertId) -> Result<&super::Alert, Rejection> {
+    world.alerts.alerts.get(&id).ok_or_else(|| Rejection::not_found("alert", id))
+}

@@ -1,0 +1,194 @@
+//! Rules on the inventory: judged by walking over the configuration items.
+//!
+//! A round begins every ten seconds and takes a portion of the items a tick, so that a fleet of 100,000 is seen through in less than two
+//! minutes and a small one within ten seconds, whatever changed: values, rules, or the day.
+//!
+//! Invariant: what is not known judges nothing; it makes a live alert unknown, never resolved.
+
+use super::machine::{self, Timing};
+use super::observe::{moved, transitioned};
+use super::{Alert, AlertKey, AlertState, wording};
+use crate::ci::software::version::Scheme;
+use crate::ci::{AttributeValue, Ci, Class, Lifecycle};
+use crate::id::{AlertId, CiId, RuleId};
+use crate::rule::plan::judge_number;
+use crate::rule::select::effective;
+use crate::rule::{Comparison, Condition, NoData, Predicate, Rule};
+use crate::{Context, Event, World};
+use rollcall_shared::{SectionName, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+
+/// Items looked at in one tick.
+const PORTION: usize = 1_000;
+
+/// Time from the begin of one round to the next, when the fleet is small enough for that.
+const ROUND_MS: u128 = 10_000;
+
+const DAY_MS: f64 = 86_400_000.0;
+
+/// Where the walk is. Memory of the process alone: after a restart it begins anew.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Walk {
+    next: Option<CiId>,
+    begun: Option<Timestamp>,
+    /// Hosts with a package that a rule minds.
+    packages: BTreeMap<RuleId, BTreeSet<CiId>>,
+}
+
+// A cache: two worlds that know the same are equal wherever their walks are.
+impl PartialEq for Walk {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+/// The next portion.
+pub(super) fn tick(world: &mut World, context: &mut Context<'_>) -> Vec<Event> {
+    let rules: Vec<Rule> = world.rules.rules.values().map(|known| &known.rule).filter(|rule| is_judged(rule)).cloned().collect();
+    let mut walk = std::mem::take(&mut world.telemetry.walk);
+    let rested = walk.begun.is_none_or(|begun| context.now.since(begun).as_millis() >= ROUND_MS || context.now < begun);
+    let events = if rules.is_empty() || (walk.next.is_none() && !rested) { Vec::new() } else { walk.step(world, &rules, context) };
+    world.telemetry.walk = walk;
+    events
+}
+
+fn is_judged(rule: &Rule) -> bool {
+    rule.enabled && matches!(rule.condition, Condition::Inventory { .. })
+}
+
+impl Walk {
+    fn step(&mut self, world: &World, rules: &[Rule], context: &mut Context<'_>) -> Vec<Event> {
+        if self.next.is_none() {
+            self.begun = Some(context.now);
+            self.packages = rules.iter().filter_map(|rule| Some((rule.id.clone(), affected(world, rule)?))).collect();
+        }
+        let from = self.next.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut events = Vec::new();
+        let mut portion = world.cmdb.cis.range((from, Bound::Unbounded)).take(PORTION);
+        let mut seen = 0;
+        for (id, ci) in portion.by_ref() {
+            (self.next, seen) = (Some(*id), seen + 1);
+            for rule in rules {
+                events.extend(self.judge(world, rule, ci, context));
+            }
+        }
+        if seen < PORTION {
+            self.next = None;
+        }
+        events
+    }
+
+    fn judge(&self, world: &World, rule: &Rule, ci: &Ci, context: &mut Context<'_>) -> Option<Event> {
+        let key = AlertKey { rule: rule.id.clone(), ci: ci.id, attributes: BTreeMap::new() };
+        let known = world.alerts.keys.get(&key).and_then(|id| world.alerts.alerts.get(id));
+        let now = context.now;
+        let gone = ci.duplicate_of.is_some() || matches!(ci.status, Lifecycle::Retired | Lifecycle::Disposed);
+        let meant = !gone && (!rule.classes.is_empty() || ci.class.is_a(Class::Host));
+        let Some(rule) = effective(rule, Some(ci)).filter(|_| meant) else {
+            let alert = known?;
+            return moved(alert, machine::drop_it(alert.position(), now), now, None, "the rule no longer applies".into());
+        };
+        let before = known.map_or(machine::Position::INACTIVE, Alert::position);
+        let Some(number) = self.number(&rule, ci, now) else {
+            let alert = known.filter(|alert| alert.state != AlertState::Resolved && rule.no_data == NoData::Unknown)?;
+            return moved(alert, machine::lose(before, now), now, None, "the inventory no longer says this".into());
+        };
+        let after = machine::step(before, judge_number(&rule, number, before.severity), now, Timing::of(&rule));
+        if !after.differs(before) {
+            return None;
+        }
+        let id = known.map_or_else(|| AlertId(context.ids.next_bits()), |alert| alert.id);
+        let reason = wording::measured(&rule, Some(ci), after, number);
+        Some(transitioned(id, key, (before, after), (Some(number), now), reason))
+    }
+
+    /// What the predicate comes to; `None` when the inventory does not say.
+    fn number(&self, rule: &Rule, ci: &Ci, now: Timestamp) -> Option<f64> {
+        let Condition::Inventory { predicate } = &rule.condition else { return None };
+        let yes = |holds| if holds { 1.0 } else { 0.0 };
+        match predicate {
+            Predicate::Attribute { name, operator, value } => {
+                let known = ci.attributes.get(name).map(crate::ci::attribute::Attribute::value);
+                compared(known, *operator, value.as_ref()).map(yes)
+            }
+            Predicate::DaysLeft { attribute } => Some(days_between(now, moment(ci, attribute)?)),
+            Predicate::DaysSince { attribute } => Some(days_between(moment(ci, attribute)?, now)),
+            Predicate::PackageBelow { .. } => {
+                ci.section(SectionName::Packages)?;
+                Some(yes(self.packages.get(&rule.id).is_some_and(|hosts| hosts.contains(&ci.id))))
+            }
+            Predicate::Drift { names, within_ms } => Some(drift(ci, names, *within_ms, now)),
+        }
+    }
+}
+
+/// Hosts that have the package in too old a version.
+fn affected(world: &World, rule: &Rule) -> Option<BTreeSet<CiId>> {
+    let Condition::Inventory { predicate: Predicate::PackageBelow { package, version } } = &rule.condition else { return None };
+    let products = world.cmdb.software.products().filter_map(|id| world.cmdb.cis.get(&id)).filter(|product| product.name == *package);
+    let hosts = products.flat_map(|product| {
+        let scheme = Scheme::of(product.key.as_deref().unwrap_or_default());
+        world.cmdb.software.hosts_where(product.id, |installed| scheme.compare(installed, version).is_lt()).ids()
+    });
+    Some(hosts.collect())
+}
+
+fn compared(known: Option<&AttributeValue>, operator: Comparison, wanted: Option<&AttributeValue>) -> Option<bool> {
+    use Comparison as C;
+    match (operator, known) {
+        (C::Present, known) => return Some(known.is_some()),
+        (C::Absent, known) => return Some(known.is_none()),
+        _ => {}
+    }
+    let (known, wanted) = (known?, wanted?);
+    let order = match (number(known), number(wanted)) {
+        (Some(a), Some(b)) => a.total_cmp(&b),
+        _ => known.cmp(wanted),
+    };
+    Some(match operator {
+        C::Equal => order.is_eq(),
+        C::NotEqual => order.is_ne(),
+        C::Less => order.is_lt(),
+        C::LessOrEqual => order.is_le(),
+        C::Greater => order.is_gt(),
+        C::GreaterOrEqual => order.is_ge(),
+        C::Contains => match (known, wanted) {
+            (AttributeValue::Text(known), AttributeValue::Text(wanted)) => known.contains(wanted.as_str()),
+            (AttributeValue::List(known), AttributeValue::Text(wanted)) => known.contains(wanted),
+            _ => false,
+        },
+        C::Present | C::Absent => return None,
+    })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "sizes beyond 2^53 bytes are compared closely enough")]
+fn number(value: &AttributeValue) -> Option<f64> {
+    match value {
+        AttributeValue::Integer(number) => Some(*number as f64),
+        AttributeValue::Number(number) => Some(*number),
+        AttributeValue::Boolean(_) | AttributeValue::Text(_) | AttributeValue::List(_) => None,
+    }
+}
+
+/// A day (its begin, UTC) or a moment.
+fn moment(ci: &Ci, attribute: &str) -> Option<Timestamp> {
+    let AttributeValue::Text(text) = ci.attributes.get(attribute)?.value() else { return None };
+    if text.len() == 10 { format!("{text}T00:00:00Z").parse().ok() } else { text.parse().ok() }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "days need no more")]
+fn days_between(from: Timestamp, to: Timestamp) -> f64 {
+    to.0.saturating_sub(from.0) as f64 / DAY_MS
+}
+
+/// How often these sections changed within the span; their first content is no change.
+fn drift(ci: &Ci, names: &[String], within_ms: u64, now: Timestamp) -> f64 {
+    let since = now.minus(std::time::Duration::from_millis(within_ms));
+    let sections = names.iter().filter_map(|name| name.parse().ok()).filter_map(|name| ci.section(name));
+    let changes = sections.map(|state| state.history.iter().skip(1).filter(|(at, _)| *at > since).count()).sum::<usize>();
+    f64::from(u32::try_from(changes).unwrap_or(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests;

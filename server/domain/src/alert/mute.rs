@@ -1,0 +1,293 @@
+//! Maintenance windows and silences: people say beforehand, or afterwards, that alerts are no matter for now.
+//!
+//! A muted alert lives on as if nothing were: it fires and resolves. It opens no incident until the mute is over, and when it still
+//! fires then, it does. Windows recur by the wall clock of a time zone: at a switch to summer time a window that would begin in the missing hour
+//! begins when the clock has jumped; its length is always that of its definition.
+//!
+//! Invariants: a silence ends by itself; what is over is kept for a week for people to look at, then dropped.
+
+use super::{Alert, AlertEvent, Suppression};
+use crate::id::{MuteId, RuleId};
+use crate::rule::{Selector, validate};
+use crate::{Context, Event, Rejection, World};
+use jiff::civil::Weekday;
+use jiff::tz::TimeZone;
+use rollcall_shared::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Mutes at most: each is held against every live alert.
+pub const MUTES: usize = 1_000;
+
+/// The longest silence, and the longest single window: beyond a year a rule or an override is the better tool.
+const LONGEST_MS: u64 = 366 * 86_400_000;
+
+/// The longest window that recurs weekly.
+const WEEKLY_MS: u64 = 7 * 86_400_000;
+
+const SHORTEST_MS: u64 = 60_000;
+
+const KEPT_MS: u128 = 7 * 86_400_000;
+
+const RULES: usize = 100;
+
+/// A maintenance window or a silence.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Mute {
+    /// Its id for ever.
+    pub id: MuteId,
+    /// What it is.
+    pub kind: MuteKind,
+    /// Why.
+    pub reason: String,
+    /// Alerts of which configuration items; with `rules` empty it must not be empty itself.
+    pub selector: Selector,
+    /// Of which rules; all when empty.
+    pub rules: Vec<RuleId>,
+    /// When.
+    pub schedule: Schedule,
+    /// Who made it.
+    pub created_by: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Log revision of the last change; its `ETag`.
+    #[serde(default)]
+    pub revision: u64,
+}
+
+/// Planned, or said at the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MuteKind {
+    /// A maintenance window.
+    Maintenance,
+    /// A silence.
+    Silence,
+}
+
+/// When something holds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "repeats", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Schedule {
+    /// From one moment to another.
+    Once {
+        /// Begin.
+        from: Timestamp,
+        /// End, not included.
+        to: Timestamp,
+    },
+    /// On days of the week.
+    Weekly {
+        /// Such as `["saturday", "sunday"]`.
+        weekdays: Vec<Day>,
+        /// By the wall clock, `HH:MM`.
+        start: String,
+        /// How long, ms.
+        duration_ms: u64,
+        /// IANA name, such as `Europe/Berlin`.
+        time_zone: String,
+        /// Not before.
+        #[serde(default)]
+        from: Option<Timestamp>,
+        /// Not after.
+        #[serde(default)]
+        to: Option<Timestamp>,
+    },
+}
+
+/// A day of the week.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "days of the week")]
+pub enum Day {
+    Monday,
+    Tuesday,
+    Wednesday,
+    Thursday,
+    Friday,
+    Saturday,
+    Sunday,
+}
+
+/// A mute as people write it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewMute {
+    /// What it is.
+    pub kind: MuteKind,
+    /// Why.
+    pub reason: String,
+    /// Alerts of which configuration items.
+    pub selector: Selector,
+    /// Of which rules.
+    pub rules: Vec<RuleId>,
+    /// When.
+    pub schedule: Schedule,
+}
+
+impl Schedule {
+    /// Whether it holds at a moment.
+    #[must_use]
+    pub fn covers(&self, now: Timestamp) -> bool {
+        match self {
+            Self::Once { from, to } => *from <= now && now < *to,
+            Self::Weekly { weekdays, start, duration_ms, time_zone, from, to } => {
+                let within = from.is_none_or(|from| from <= now) && to.is_none_or(|to| now < to);
+                within && covers_weekly(now, (weekdays, start), *duration_ms, time_zone).unwrap_or(false)
+            }
+        }
+    }
+
+    /// When it is over for good; `None` for what recurs without end.
+    #[must_use]
+    pub fn ends_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Once { to, .. } => Some(*to),
+            Self::Weekly { to, .. } => *to,
+        }
+    }
+
+    fn validate(&self, kind: MuteKind, now: Timestamp) -> Result<(), Rejection> {
+        let require = |holds, field: &str, reason: &str| if holds { Ok(()) } else { Err(Rejection::invalid(field, reason)) };
+        match self {
+            Self::Once { from, to } => {
+                let length = u64::try_from(to.since(*from).as_millis()).unwrap_or(u64::MAX);
+                require(from < to, "schedule.to", "must be after from")?;
+                require((SHORTEST_MS..=LONGEST_MS).contains(&length), "schedule.to", "must be a minute to 366 days after from")?;
+                require(*to > now, "schedule.to", "has passed already")
+            }
+            Self::Weekly { weekdays, start, duration_ms, time_zone, from, to } => {
+                require(kind == MuteKind::Maintenance, "schedule.repeats", "a silence happens once")?;
+                require((1..=7).contains(&weekdays.len()), "schedule.weekdays", "must be 1 to 7 days")?;
+                require(clock(start).is_some(), "schedule.start", "must be a time such as 02:30")?;
+                let fits = (SHORTEST_MS..=WEEKLY_MS).contains(duration_ms);
+                require(fits, "schedule.duration_ms", "must be a minute to seven days, in milliseconds")?;
+                require(TimeZone::get(time_zone).is_ok(), "schedule.time_zone", "must be an IANA name, such as Europe/Berlin")?;
+                let ordered = from.zip(*to).is_none_or(|(from, to)| from < to);
+                require(ordered && to.is_none_or(|to| to > now), "schedule.to", "must be after from, and not have passed")
+            }
+        }
+    }
+}
+
+impl Mute {
+    /// Whether it is about an alert, at any time.
+    #[must_use]
+    pub fn means(&self, world: &World, alert: &Alert) -> bool {
+        (self.rules.is_empty() || self.rules.contains(&alert.key.rule)) && self.selector.means(world.cmdb.cis.get(&alert.key.ci))
+    }
+
+    fn axis(&self) -> Suppression {
+        match self.kind {
+            MuteKind::Maintenance => Suppression::Maintenance,
+            MuteKind::Silence => Suppression::Silence,
+        }
+    }
+}
+
+/// Makes a mute.
+///
+/// # Errors
+/// [`Rejection::Invalid`] with the path of the field; [`Rejection::Conflict`] when there are too many.
+pub fn create(world: &World, new: &NewMute, context: &mut Context<'_>) -> Result<Vec<Event>, Rejection> {
+    let length = new.reason.trim().chars().count();
+    if !(1..=500).contains(&length) {
+        return Err(Rejection::invalid("reason", "must have 1 to 500 characters"));
+    }
+    validate::selector("selector", &new.selector)?;
+    if new.selector.is_empty() && new.rules.is_empty() {
+        return Err(Rejection::invalid("selector", "must say which configuration items, or rules which rules: not everything at once"));
+    }
+    if new.rules.len() > RULES {
+        return Err(Rejection::invalid("rules", format!("must be at most {RULES}")));
+    }
+    if let Some(position) = new.rules.iter().position(|id| !world.rules.rules.contains_key(id)) {
+        return Err(Rejection::invalid(format!("rules[{position}]"), "is no rule"));
+    }
+    new.schedule.validate(new.kind, context.now)?;
+    if world.alerts.mutes.len() >= MUTES {
+        return Err(Rejection::Conflict(format!("there are {MUTES} maintenance windows and silences already, which is the limit")));
+    }
+    let NewMute { kind, reason, selector, rules, schedule } = new.clone();
+    let (id, created_by) = (MuteId(context.ids.next_bits()), crate::rule::decide::who(&context.actor));
+    let mute = Mute { id, kind, reason, selector, rules, schedule, created_by, created_at: context.now, revision: 0 };
+    Ok(vec![Event::Alert(AlertEvent::MuteSet { mute: Box::new(mute) })])
+}
+
+/// Why an alert is muted now, by axis.
+#[must_use]
+pub fn mutes(world: &World, alert: &Alert, now: Timestamp) -> BTreeMap<Suppression, String> {
+    let holding = world.alerts.mutes.values().filter(|mute| mute.schedule.covers(now));
+    holding.filter(|mute| mute.means(world, alert)).map(|mute| (mute.axis(), said(mute))).collect()
+}
+
+/// Mutes that begin and end.
+pub(super) fn tick(world: &World, now: Timestamp) -> Vec<Event> {
+    let alerts = &world.alerts;
+    if alerts.mutes.is_empty() && alerts.suppressed.is_empty() {
+        return Vec::new();
+    }
+    let holding: Vec<&Mute> = alerts.mutes.values().filter(|mute| mute.schedule.covers(now)).collect();
+    let mut events = Vec::new();
+    for alert in alerts.live.union(&alerts.suppressed).filter_map(|id| alerts.alerts.get(id)) {
+        for axis in [Suppression::Maintenance, Suppression::Silence] {
+            let live = alerts.live.contains(&alert.id);
+            let mute = holding.iter().find(|mute| live && mute.axis() == axis && mute.means(world, alert));
+            let reason = mute.map(|mute| said(mute));
+            if alert.suppressed.get(&axis) != reason.as_ref() {
+                events.push(Event::Alert(AlertEvent::AlertSuppressed { alert: alert.id, axis, reason, at: now }));
+            }
+        }
+    }
+    let over = |mute: &&Mute| mute.schedule.ends_at().is_some_and(|end| now.since(end).as_millis() >= KEPT_MS);
+    events.extend(alerts.mutes.values().filter(over).map(|mute| Event::Alert(AlertEvent::MuteEnded { mute: mute.id })));
+    events
+}
+
+fn said(mute: &Mute) -> String {
+    format!("{} ({}, {})", mute.reason, mute.id, mute.created_by)
+}
+
+fn covers_weekly(now: Timestamp, (weekdays, start): (&[Day], &str), duration_ms: u64, time_zone: &str) -> Option<bool> {
+    let zone = TimeZone::get(time_zone).ok()?;
+    let (hour, minute) = clock(start)?;
+    let today = jiff::Timestamp::from_millisecond(now.0).ok()?.to_zoned(zone.clone()).date();
+    // As far back as the longest window may reach, and a day for its first hours.
+    for back in 0..=8 {
+        let date = today.checked_sub(jiff::Span::new().days(back)).ok()?;
+        if !weekdays.iter().any(|day| day.weekday() == date.weekday()) {
+            continue;
+        }
+        let begin = date.at(hour, minute, 0, 0).to_zoned(zone.clone()).ok()?.timestamp().as_millisecond();
+        let end = begin.saturating_add(i64::try_from(duration_ms).unwrap_or(i64::MAX));
+        if begin <= now.0 && now.0 < end {
+            return Some(true);
+        }
+    }
+    Some(false)
+}
+
+fn clock(text: &str) -> Option<(i8, i8)> {
+    let (hour, minute) = text.split_once(':')?;
+    if hour.len() != 2 || minute.len() != 2 || !text.bytes().all(|byte| byte.is_ascii_digit() || byte == b':') {
+        return None;
+    }
+    let (hour, minute) = (hour.parse().ok()?, minute.parse().ok()?);
+    if hour < 24 && minute < 60 { Some((hour, minute)) } else { None }
+}
+
+impl Day {
+    fn weekday(self) -> Weekday {
+        match self {
+            Self::Monday => Weekday::Monday,
+            Self::Tuesday => Weekday::Tuesday,
+            Self::Wednesday => Weekday::Wednesday,
+            Self::Thursday => Weekday::Thursday,
+            Self::Friday => Weekday::Friday,
+            Self::Saturday => Weekday::Saturday,
+            Self::Sunday => Weekday::Sunday,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

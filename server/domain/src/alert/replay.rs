@@ -1,0 +1,118 @@
+//! One rule over the samples of one host, outside the state: for back-tests and for the tests that a rule carries.
+//!
+//! Invariant: what judges here is what judges live: the same plan, windows and machine. Only the clock's part is missing: a series that
+//! stops coming makes no alert unknown here.
+
+use super::AlertState;
+use super::machine::Position;
+use super::telemetry::{AgentState, Finding, Plans};
+use crate::ci::Ci;
+use crate::incident::react::tier;
+use crate::rule::{KnownRule, Rule, Rules, Severity, Tier};
+use crate::{Content, id::CiId};
+use rollcall_shared::Timestamp;
+use rollcall_shared::sample::SampleSet;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// An incident that would have been opened.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Episode {
+    /// Of which host, when one was given.
+    pub ci: Option<CiId>,
+    /// Of which series.
+    pub attributes: BTreeMap<String, String>,
+    /// When it would have been opened.
+    pub opened_at: Timestamp,
+    /// When the alert would have resolved; `None` when it had not by the end.
+    pub resolved_at: Option<Timestamp>,
+    /// The worst level.
+    pub severity: Severity,
+    /// The value that opened it.
+    pub value: f64,
+}
+
+/// A rule at work.
+#[derive(Debug)]
+pub struct Replay<'a> {
+    rules: Rules,
+    rule: Rule,
+    host: Option<&'a Ci>,
+    plans: Plans,
+    state: AgentState,
+    open: BTreeMap<BTreeMap<String, String>, Episode>,
+    done: Vec<Episode>,
+    sets: u64,
+    judged: bool,
+}
+
+impl<'a> Replay<'a> {
+    /// A rule before its first sample. It counts as enabled.
+    #[must_use]
+    pub fn new(rule: &Rule, host: Option<&'a Ci>) -> Self {
+        let rule = Rule { enabled: true, ..rule.clone() };
+        let known = KnownRule { rule: rule.clone(), revision: 1, updated_at: Timestamp(0), history: Vec::new() };
+        let rules = Rules { rules: [(rule.id.clone(), known)].into(), revision: 1 };
+        let (plans, state) = (Plans::default(), AgentState::default());
+        Self { rules, rule, host, plans, state, open: BTreeMap::new(), done: Vec::new(), sets: 0, judged: false }
+    }
+
+    /// Takes a sample set in.
+    pub fn take(&mut self, set: &SampleSet, content: &dyn Content) {
+        self.sets += 1;
+        if !self.state.suit(&mut self.plans, &self.rules, set, self.host, content) {
+            return;
+        }
+        let findings = self.state.fold(set, set.at, true);
+        let Some(plan) = self.state.view.plan.as_ref() else { return };
+        self.judged |= !plan.entries.is_empty();
+        for finding in findings {
+            let Finding::Moved(step) = finding else { continue };
+            let Some(entry) = plan.entries.get(step.entry) else { continue };
+            let attributes = plan.attributes(entry);
+            match (step.after.state, step.after.severity) {
+                (AlertState::Firing, Some(severity)) if tier(&self.rule, severity) >= Tier::Ticket => {
+                    let ci = self.host.map(|host| host.id);
+                    let (opened_at, value) = (set.at, step.value);
+                    let fresh = || Episode { ci, attributes: attributes.clone(), opened_at, resolved_at: None, severity, value };
+                    let episode = self.open.entry(attributes.clone()).or_insert_with(fresh);
+                    episode.severity = episode.severity.max(severity);
+                }
+                (AlertState::Resolved, _) => {
+                    if let Some(episode) = self.open.remove(&attributes) {
+                        self.done.push(Episode { resolved_at: Some(set.at), ..episode });
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Where the alert of a series is now; `None` when the rule does not judge such a series.
+    #[must_use]
+    pub fn position(&self, attributes: &BTreeMap<String, String>) -> Option<Position> {
+        let plan = self.state.view.plan.as_ref()?;
+        let position = plan.entries.iter().position(|entry| plan.attributes(entry) == *attributes)?;
+        self.state.view.slots.get(position).map(|slot| slot.position)
+    }
+
+    /// Sample sets taken in.
+    #[must_use]
+    pub fn sets(&self) -> u64 {
+        self.sets
+    }
+
+    /// Whether any series was judged at all.
+    #[must_use]
+    pub fn judged(&self) -> bool {
+        self.judged
+    }
+
+    /// Incidents, oldest first.
+    #[must_use]
+    pub fn episodes(mut self) -> Vec<Episode> {
+        self.done.extend(self.open.into_values());
+        self.done.sort_by(|a, b| (a.opened_at, &a.attributes).cmp(&(b.opened_at, &b.attributes)));
+        self.done
+    }
+}

@@ -1,0 +1,218 @@
+//! Tests that a rule carries: given these samples, then these states at these times.
+//!
+//! They are run by the code that judges live whenever the rule is written. A rule whose tests fail is not taken.
+
+use super::{Rule, Severity};
+use crate::alert::AlertState;
+use crate::alert::replay::Replay;
+use crate::{Content, Rejection};
+use rollcall_shared::sample::{SampleSet, Series};
+use rollcall_shared::{ContentHash, Section, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Tests of one rule.
+const CASES: usize = 20;
+
+/// Series of one test.
+const SERIES: usize = 10;
+
+/// Moments of one test: a week of minutes.
+const MOMENTS: usize = 10_080;
+
+const EXPECTATIONS: usize = 100;
+
+/// A test.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Case {
+    /// What it shows, as a sentence.
+    pub name: String,
+    /// Time from one sample to the next, ms.
+    pub interval_ms: u64,
+    /// What is measured.
+    pub series: Vec<Track>,
+    /// What follows.
+    pub expect: Vec<Expectation>,
+}
+
+/// The values of one series, one a sample.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Track {
+    /// Metric name.
+    pub metric: String,
+    /// Attributes.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<String, String>,
+    /// Values with blanks between: `0.9`, `0.9x30` (thirty times), `0.5+0.01x30` (thirty steps up), `_` (missing).
+    pub values: String,
+}
+
+/// Where an alert is to be.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expectation {
+    /// After the last sample up to this moment, ms from the first sample.
+    pub at_ms: u64,
+    /// Of which series; the one without attributes unless given.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<String, String>,
+    /// Where.
+    pub state: AlertState,
+    /// How bad; not looked at unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub severity: Option<Severity>,
+}
+
+struct Table(ContentHash, Arc<Section>);
+
+impl Content for Table {
+    fn section(&self, hash: &ContentHash) -> Option<Arc<Section>> {
+        (*hash == self.0).then(|| Arc::clone(&self.1))
+    }
+}
+
+/// Runs the tests of a rule.
+///
+/// # Errors
+/// [`Rejection::Invalid`] with the path of the first test that is wrong or fails, and what was expected and found at which time.
+pub fn run_all(rule: &Rule) -> Result<(), Rejection> {
+    if rule.tests.len() > CASES {
+        return Err(Rejection::invalid("tests", format!("must be at most {CASES}")));
+    }
+    if !rule.tests.is_empty() && !rule.condition.is_of_samples() {
+        return Err(Rejection::invalid("tests", "are for conditions on samples"));
+    }
+    rule.tests.iter().enumerate().try_for_each(|(position, case)| run(rule, case, &format!("tests[{position}]")))
+}
+
+fn run(rule: &Rule, case: &Case, path: &str) -> Result<(), Rejection> {
+    let (table, columns) = tracks(case, path)?;
+    let moments = columns.iter().map(|(_, values)| values.len()).max().unwrap_or(0);
+    if case.expect.is_empty() || case.expect.len() > EXPECTATIONS {
+        return Err(Rejection::invalid(format!("{path}.expect"), format!("must be 1 to {EXPECTATIONS}")));
+    }
+    if !(1_000..=86_400_000).contains(&case.interval_ms) {
+        return Err(Rejection::invalid(format!("{path}.interval_ms"), "must be a second to a day, in milliseconds"));
+    }
+    // Overrides are for hosts, and a test has none.
+    let plain = Rule { classes: Vec::new(), selector: super::Selector::default(), overrides: Vec::new(), ..rule.clone() };
+    let mut replay = Replay::new(&plain, None);
+    let mut expected: Vec<(usize, &Expectation)> = case.expect.iter().enumerate().collect();
+    expected.sort_by_key(|(_, expectation)| expectation.at_ms);
+    let mut waiting = expected.into_iter().peekable();
+    for moment in 0..moments {
+        let at_ms = case.interval_ms.saturating_mul(moment as u64);
+        while let Some((position, due)) = waiting.next_if(|(_, one)| one.at_ms < at_ms) {
+            held(&replay, due, &format!("{path}.expect[{position}]"), &case.name)?;
+        }
+        let values = columns.iter().map(|(_, values)| values.get(moment).copied().flatten()).collect();
+        // The first moment is a Monday at midnight.
+        let at = Timestamp(4 * 86_400_000 + i64::try_from(at_ms).unwrap_or(i64::MAX / 2));
+        replay.take(&SampleSet { table: table.0, at, values }, &table);
+    }
+    waiting.try_for_each(|(position, due)| held(&replay, due, &format!("{path}.expect[{position}]"), &case.name))
+}
+
+fn held(replay: &Replay<'_>, due: &Expectation, path: &str, name: &str) -> Result<(), Rejection> {
+    let found = replay.position(&due.attributes);
+    let state = found.map_or(AlertState::Inactive, |position| position.state);
+    // An alert that never fired and one that no longer does are both clear.
+    let clear = |state| if state == AlertState::Resolved { AlertState::Inactive } else { state };
+    let severity = found.and_then(|position| position.severity);
+    if clear(state) == clear(due.state) && due.severity.is_none_or(|wanted| severity == Some(wanted)) {
+        return Ok(());
+    }
+    let shown = |state: AlertState, severity: Option<Severity>| {
+        let severity = severity.map(|severity| format!(" ({severity:?})")).unwrap_or_default();
+        format!("{state:?}{severity}").to_lowercase()
+    };
+    let missing = if found.is_none() { ": no series with these attributes is judged" } else { "" };
+    let (wanted, found) = (shown(due.state, due.severity), shown(state, severity));
+    Err(Rejection::invalid(path, format!("test \"{name}\" failed at {} ms: expected {wanted}, found {found}{missing}", due.at_ms)))
+}
+
+/// The table, and the values of each of its series in its order.
+fn tracks(case: &Case, path: &str) -> Result<(Table, Vec<(Series, Vec<Option<f64>>)>), Rejection> {
+    if !(1..=SERIES).contains(&case.series.len()) {
+        return Err(Rejection::invalid(format!("{path}.series"), format!("must be 1 to {SERIES}")));
+    }
+    let mut columns = Vec::with_capacity(case.series.len());
+    for (position, track) in case.series.iter().enumerate() {
+        let values = values(&track.values).map_err(|reason| Rejection::invalid(format!("{path}.series[{position}].values"), reason))?;
+        let attributes = track.attributes.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+        columns.push((Series { metric: track.metric.clone(), attributes }, values));
+    }
+    columns.sort_by(|a, b| a.0.cmp(&b.0));
+    let section = Section::Series(columns.iter().map(|(series, _)| series.clone()).collect());
+    let wrong = |_| Rejection::invalid(format!("{path}.series"), "must be series that differ, with names and values of a sensible length");
+    let (hash, _) = section.clone().canonical().map_err(wrong)?;
+    Ok((Table(hash, Arc::new(section)), columns))
+}
+
+fn values(text: &str) -> Result<Vec<Option<f64>>, String> {
+    let mut values = Vec::new();
+    for (position, word) in text.split_whitespace().enumerate() {
+        let wrong = || format!("word {}: must be a number, _, or either with a count such as 0.9x30 or 0.5+0.01x30", position + 1);
+        let (what, count) = match word.rsplit_once('x') {
+            Some((what, count)) => (what, count.parse::<usize>().map_err(|_| wrong())?),
+            None => (word, 1),
+        };
+        if values.len().saturating_add(count) > MOMENTS {
+            return Err(format!("word {}: there are more than {MOMENTS} values", position + 1));
+        }
+        let number = |text: &str| text.parse::<f64>().ok().filter(|number| number.is_finite()).ok_or_else(wrong);
+        if what == "_" {
+            values.extend(std::iter::repeat_n(None, count));
+            continue;
+        }
+        let (begin, step) = match what.split_once('+') {
+            Some((begin, step)) => (number(begin)?, number(step)?),
+            None => (number(what)?, 0.0),
+        };
+        #[expect(clippy::cast_precision_loss, reason = "at most ten thousand steps")]
+        values.extend((0..count).map(|n| Some(begin + step * n as f64)));
+    }
+    Ok(values)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alert::scenario::rule as load;
+
+    fn case(values: &str, expect: &[(u64, AlertState)]) -> Case {
+        let track = Track { metric: "m".into(), attributes: BTreeMap::new(), values: values.into() };
+        let expect = expect.iter().map(|&(at_ms, state)| Expectation { at_ms, attributes: BTreeMap::new(), state, severity: None });
+        Case { name: "it is as it should be".into(), interval_ms: 10_000, series: vec![track], expect: expect.collect() }
+    }
+
+    #[track_caller]
+    fn check(values: &str, expect: &[(u64, AlertState)], expected: Option<&str>) {
+        let rule = Rule { for_ms: 60_000, tests: vec![case(values, expect)], ..load("load") };
+        assert_eq!(run_all(&rule).err().map(|error| error.to_string()).as_deref(), expected);
+    }
+
+    #[test]
+    fn states_are_held_against_what_is_expected_at_a_time() {
+        use AlertState::{Firing, Inactive, Pending, Resolved};
+        check("10x6 96x7 10", &[(0, Inactive), (60_000, Pending), (119_999, Pending), (120_000, Firing), (130_000, Resolved)], None);
+        check(
+            "96x7",
+            &[(50_000, Firing)],
+            Some("tests[0].expect[0]: test \"it is as it should be\" failed at 50000 ms: expected firing, found pending (critical)"),
+        );
+        check("80+1x20 _x5", &[(1_000_000, Firing)], None);
+    }
+
+    #[test]
+    fn a_test_that_makes_no_sense_is_refused() {
+        let wrong = "must be a number, _, or either with a count such as 0.9x30 or 0.5+0.01x30";
+        check("1 two", &[(0, AlertState::Inactive)], Some(&format!("tests[0].series[0].values: word 2: {wrong}")));
+        check("1x99999999", &[(0, AlertState::Inactive)], Some("tests[0].series[0].values: word 1: there are more than 10080 values"));
+        check("NaN", &[(0, AlertState::Inactive)], Some(&format!("tests[0].series[0].values: word 1: {wrong}")));
+        check("1", &[], Some("tests[0].expect: must be 1 to 100"));
+    }
+}

@@ -1,0 +1,240 @@
+//! Conditions: what is measured or known, and how it becomes one number that the levels are held against.
+
+use crate::ci::AttributeValue;
+use rollcall_shared::message::Side;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What a window of samples is reduced to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reduce {
+    /// The newest value.
+    Last,
+    /// The smallest.
+    Min,
+    /// The largest.
+    Max,
+    /// The mean.
+    Avg,
+    /// The sum, for series that count events since the previous sample.
+    Sum,
+    /// The newest value minus the smallest: how much it has grown.
+    Increase,
+    /// Growth a second of a counter that only ever grows; one that went back started again from zero.
+    Rate,
+}
+
+/// A metric, which of its series, and what its window is reduced to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Term {
+    /// Metric name.
+    pub metric: String,
+    /// Only series that have all of these attributes.
+    #[serde(default)]
+    pub attributes: BTreeMap<String, String>,
+    /// How the window is reduced.
+    pub reduce: Reduce,
+    /// Length of the window, ms; 0 with `last` for the newest value alone.
+    #[serde(default)]
+    pub window_ms: u64,
+}
+
+/// When a rule is breached. Each alert is of one series of the first metric that is named; other metrics of a condition are
+/// read from the series with the same attributes, or with fewer of them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Condition {
+    /// A reduced metric against each level's thresholds.
+    Threshold {
+        /// Metric name.
+        metric: String,
+        /// Only series that have all of these attributes; an empty value means that the series does not have the attribute.
+        #[serde(default)]
+        attributes: BTreeMap<String, String>,
+        /// How the window is reduced.
+        reduce: Reduce,
+        /// Length of the window, ms; 0 with `last` for the newest value alone.
+        #[serde(default)]
+        window_ms: u64,
+        /// Which side is bad.
+        side: Side,
+    },
+    /// Arithmetic over reduced metrics, as text: see [`super::expression`].
+    Expression {
+        /// Such as `avg(system.network.errors, 1h) / avg(system.network.packets, 1h)`.
+        value: String,
+        /// Which side is bad.
+        side: Side,
+    },
+    /// One metric as a share of another.
+    Ratio {
+        /// What is counted.
+        part: Term,
+        /// What it is a part of.
+        whole: Term,
+        /// Below this `whole` is too little to speak of and the ratio counts as zero.
+        #[serde(default)]
+        floor: f64,
+        /// Which side is bad.
+        side: Side,
+    },
+    /// Seconds until a metric reaches a target if it goes on as it did over a window (a fitted line). The levels are in seconds, and less
+    /// is worse. A metric that goes the other way has ten years.
+    Forecast {
+        /// Metric name.
+        metric: String,
+        /// Only series that have all of these attributes; an empty value means that the series does not have the attribute.
+        #[serde(default)]
+        attributes: BTreeMap<String, String>,
+        /// Length of the window, ms.
+        window_ms: u64,
+        /// What must not be reached.
+        target: f64,
+        /// Which side of the target is bad.
+        side: Side,
+    },
+    /// No value of any matching series has come for a time while the host reports.
+    Absent {
+        /// Metric name.
+        metric: String,
+        /// Only series that have all of these attributes; the alert is named after them.
+        #[serde(default)]
+        attributes: BTreeMap<String, String>,
+        /// ms of the agent's samples.
+        after_ms: u64,
+    },
+    /// How far a metric is from what is usual at this hour of this weekday (UTC), in median absolute deviations of the last five weeks.
+    /// Says nothing before three weeks are known. See [`super::baseline`].
+    Baseline {
+        /// Metric name.
+        metric: String,
+        /// Only series that have all of these attributes; an empty value means that the series does not have the attribute.
+        #[serde(default)]
+        attributes: BTreeMap<String, String>,
+        /// Which side of the usual is bad.
+        side: Side,
+    },
+    /// The result of a check (a Nagios plugin): `WARNING` is the warning level, `CRITICAL` the critical one (the warning level when
+    /// there is no critical one). `UNKNOWN` says nothing: the alert stays as it is.
+    Check {
+        /// Name of one check; all of them unless given.
+        #[serde(default)]
+        check: Option<String>,
+    },
+    /// Something known of the configuration item itself.
+    Inventory {
+        /// What.
+        predicate: Predicate,
+    },
+    /// The agent has said nothing for a time, or has said goodbye.
+    AgentSilent {
+        /// ms of the server's clock.
+        after_ms: u64,
+    },
+    /// Nothing at all has come from the host for a time, and its agent did not say goodbye.
+    HostSilent {
+        /// ms of the server's clock.
+        after_ms: u64,
+    },
+}
+
+/// A question to the inventory. `days_left` and `days_since` give days to the levels, `drift` the number of changes, the others 1 when
+/// they hold and 0 when not.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "test", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Predicate {
+    /// An attribute compared with a value. An attribute that is not known fulfils nothing but `absent`.
+    Attribute {
+        /// Name.
+        name: String,
+        /// How it is compared.
+        operator: Comparison,
+        /// With what; not with `present` and `absent`.
+        #[serde(default)]
+        value: Option<AttributeValue>,
+    },
+    /// Days from now to the day or moment in an attribute; less is worse. Below zero when it has passed.
+    DaysLeft {
+        /// Name.
+        attribute: String,
+    },
+    /// Days from the day or moment in an attribute to now; more is worse.
+    DaysSince {
+        /// Name.
+        attribute: String,
+    },
+    /// A package is installed in a version below another, in the order of its package manager.
+    PackageBelow {
+        /// Name of the package.
+        package: String,
+        /// The least version that is right.
+        version: String,
+    },
+    /// Changes of these attributes or sections within a span.
+    Drift {
+        /// Names of attributes and sections.
+        names: Vec<String>,
+        /// How long a change counts, ms.
+        within_ms: u64,
+    },
+}
+
+/// How an attribute is compared. Order is that of numbers, and of text for texts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Comparison {
+    /// The same.
+    Equal,
+    /// Known and not the same.
+    NotEqual,
+    /// Less.
+    Less,
+    /// Less or the same.
+    LessOrEqual,
+    /// More.
+    Greater,
+    /// More or the same.
+    GreaterOrEqual,
+    /// A text that contains a text, or a list that has it.
+    Contains,
+    /// Known.
+    Present,
+    /// Not known.
+    Absent,
+}
+
+impl Condition {
+    /// Which side of the levels is bad.
+    #[must_use]
+    pub fn side(&self) -> Side {
+        match self {
+            Self::Threshold { side, .. } | Self::Expression { side, .. } | Self::Ratio { side, .. } => *side,
+            Self::Forecast { .. } | Self::Inventory { predicate: Predicate::DaysLeft { .. } } => Side::Below,
+            Self::Baseline { .. } | Self::Absent { .. } | Self::Check { .. } | Self::Inventory { .. } => Side::Above,
+            Self::AgentSilent { .. } | Self::HostSilent { .. } => Side::Above,
+        }
+    }
+
+    /// The metric that is named first, when its number is one of that metric's.
+    #[must_use]
+    pub fn metric(&self) -> Option<String> {
+        match self {
+            Self::Threshold { metric, .. } => Some(metric.clone()),
+            _ => None,
+        }
+    }
+
+    /// Whether it is judged with every sample.
+    #[must_use]
+    pub fn is_of_samples(&self) -> bool {
+        !matches!(self, Self::Inventory { .. } | Self::AgentSilent { .. } | Self::HostSilent { .. })
+    }
+
+    /// Whether it yields a number that the levels' lines are held against.
+    #[must_use]
+    pub fn has_lines(&self) -> bool {
+        !matches!(self, Self::Absent { .. } | Self::Check { .. } | Self::AgentSilent { .. } | Self::HostSilent { .. })
+    }
+}

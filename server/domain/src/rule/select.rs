@@ -1,0 +1,143 @@
+//! Which configuration items a rule is for, and what is different for some of them.
+//!
+//! [`selects`] is the one place that answers the first question: whatever language selectors are written in, it is compiled there.
+
+use super::{Levels, Rule, Tier};
+use crate::ci::{AttributeValue, Ci, Class};
+use crate::id::CiId;
+use rollcall_shared::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Which configuration items are meant: those that fulfil all that is given; an empty one means all.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Selector {
+    /// Of one of these classes, descendants included.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<Class>,
+    /// With all of these tags.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub tags: BTreeSet<String>,
+    /// With these values of attributes.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<String, AttributeValue>,
+    /// One of these.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub cis: BTreeSet<CiId>,
+}
+
+/// What is different for some configuration items. The first that fits counts alone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Override {
+    /// For which.
+    pub selector: Selector,
+    /// Why.
+    pub reason: String,
+    /// Other levels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub levels: Option<Levels>,
+    /// Another time that the breach must last, ms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub for_ms: Option<u64>,
+    /// Another loudness at both levels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tier: Option<Tier>,
+    /// Not for these at all.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub disabled: bool,
+    /// Who set it; written by the server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set_by: Option<String>,
+    /// When it was set; written by the server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set_at: Option<Timestamp>,
+}
+
+impl Selector {
+    /// Whether it means all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether it means a configuration item. One that is not yet identified is meant by the empty selector alone.
+    #[must_use]
+    pub fn means(&self, ci: Option<&Ci>) -> bool {
+        let Some(ci) = ci else { return self.is_empty() };
+        (self.classes.is_empty() || self.classes.iter().any(|&class| ci.class.is_a(class)))
+            && self.tags.iter().all(|tag| ci.tags.contains(tag))
+            && self.attributes.iter().all(|(name, value)| ci.attributes.get(name).is_some_and(|known| known.value() == value))
+            && (self.cis.is_empty() || self.cis.contains(&ci.id))
+    }
+}
+
+impl Override {
+    /// What it says, without who said it when.
+    #[must_use]
+    pub fn unsigned(&self) -> Self {
+        Self { set_by: None, set_at: None, ..self.clone() }
+    }
+}
+
+/// Whether a rule is for a configuration item. Only rules for all hosts apply to one that is not yet identified.
+#[must_use]
+pub fn selects(rule: &Rule, ci: Option<&Ci>) -> bool {
+    let of_class = rule.classes.is_empty() || ci.is_some_and(|ci| rule.classes.iter().any(|&class| ci.class.is_a(class)));
+    of_class && rule.selector.means(ci)
+}
+
+/// Which version of a rule counts for a configuration item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Variant {
+    /// As it is written.
+    Plain,
+    /// With the override at this position.
+    Overridden(usize),
+}
+
+/// Which version of an enabled rule counts; `None` when it is not judged for this one.
+#[must_use]
+pub fn variant(rule: &Rule, ci: Option<&Ci>) -> Option<Variant> {
+    if !rule.enabled || !selects(rule, ci) {
+        return None;
+    }
+    let fits = |one: &Override| ci.is_some() && one.selector.means(ci);
+    match rule.overrides.iter().position(fits) {
+        Some(position) if rule.overrides[position].disabled => None,
+        Some(position) => Some(Variant::Overridden(position)),
+        None => Some(Variant::Plain),
+    }
+}
+
+/// The rule as it counts for a variant.
+#[must_use]
+pub fn varied(rule: &Rule, variant: Variant) -> Cow<'_, Rule> {
+    let Variant::Overridden(position) = variant else { return Cow::Borrowed(rule) };
+    let Some(one) = rule.overrides.get(position) else { return Cow::Borrowed(rule) };
+    let mut varied = rule.clone();
+    if let Some(levels) = &one.levels {
+        varied.levels = levels.clone();
+    }
+    if let Some(for_ms) = one.for_ms {
+        varied.for_ms = for_ms;
+    }
+    if let Some(tier) = one.tier {
+        (varied.tier, varied.warning_tier) = (tier, None);
+    }
+    Cow::Owned(varied)
+}
+
+/// The rule as it counts for a configuration item; `None` when it is not judged for this one.
+#[must_use]
+pub fn effective<'a>(rule: &'a Rule, ci: Option<&Ci>) -> Option<Cow<'a, Rule>> {
+    Some(varied(rule, variant(rule, ci)?))
+}
+
+/// Whether the rule depends on more of a configuration item than its class.
+#[must_use]
+pub fn is_particular(rule: &Rule) -> bool {
+    !rule.selector.is_empty() || !rule.overrides.is_empty()
+}

@@ -1,0 +1,223 @@
+//! Services, clocks, certificates, reachability and what the inventory says.
+
+use super::{DAY_MS, MINUTE_MS, NETDATA, NODE_MIXIN, above, any, formula, lasting, levels, newest, paging, recorded, rule, sourced};
+use crate::ci::AttributeValue;
+use crate::rule::{Comparison, Condition, Predicate, Reduce, Rule};
+use rollcall_shared::message::Side;
+use std::collections::BTreeMap;
+
+/// An unsynchronised kernel lets its maximum error grow to 16 s and stops there (`NTP_PHASE_LIMIT`), so the line is just below.
+const CLOCK_ERROR_MS: f64 = 15_999.0;
+
+#[expect(clippy::too_many_lines, reason = "a table")]
+pub(super) fn rules() -> Vec<Rule> {
+    vec![
+        early_warning(sourced(
+            NODE_MIXIN,
+            paging(rule(
+                "file_descriptors",
+                "File descriptors",
+                "The kernel has handed out most of the file descriptors that it may; when all are used up, programs fail to open files and connections. Find who has so many (lsof, sorted by process), restart what leaks, or raise fs.file-max.",
+                newest("system.file_descriptors.utilization"),
+                levels(Some((0.7, 0.65)), Some((0.9, 0.8))),
+            )),
+        )),
+        sourced(
+            NETDATA,
+            paging(rule(
+                "processes",
+                "Processes",
+                "Most of the processes and threads that the kernel allows are there; when the limit is reached nothing can be started, not even a shell. Find what multiplies (ps -eLf, systemd-cgtop -o tasks), stop it, or raise the limit.",
+                newest("system.processes.utilization"),
+                levels(Some((0.9, 0.85)), Some((0.95, 0.9))),
+            )),
+        ),
+        sourced(
+            NODE_MIXIN,
+            lasting(
+                5 * MINUTE_MS,
+                rule(
+                    "systemd_unit_failed",
+                    "Failed systemd unit",
+                    "At least one unit has been in the state failed for five minutes. List them (systemctl --failed), read their journal (journalctl -u UNIT) and restart or reset them.",
+                    newest("system.systemd.units.failed"),
+                    any(false),
+                ),
+            ),
+        ),
+        sourced(
+            NODE_MIXIN,
+            lasting(
+                15 * MINUTE_MS,
+                rule(
+                    "systemd_unit_restarting",
+                    "systemd unit restarts again and again",
+                    "For a quarter of an hour the unit has been restarted more than twice in any five minutes: it crashes as soon as it runs. Read its journal (journalctl -u UNIT) and what changed on the host; stop it while it does harm.",
+                    above("system.systemd.unit.restarts", Reduce::Sum, 5 * MINUTE_MS),
+                    levels(Some((2.0, 0.0)), None),
+                ),
+            ),
+        ),
+        sourced(
+            NODE_MIXIN,
+            lasting(
+                10 * MINUTE_MS,
+                rule(
+                    "clock_offset",
+                    "Clock offset",
+                    "The clock has been off by more than 50 ms for ten minutes, though it has a time source. Check the time service (timedatectl, chronyc tracking, chronyc sources) and whether a virtual machine's host sets the clock too.",
+                    formula("abs(avg(system.clock.offset_ms, 10m))"),
+                    levels(Some((50.0, 25.0)), None),
+                ),
+            ),
+        ),
+        sourced(
+            NODE_MIXIN,
+            rule(
+                "clock_unsynchronised",
+                "Clock unsynchronised",
+                "The kernel's clock has had no time source for so long that it may be wrong by 16 seconds or more. Certificates, logs and clusters depend on it. Check the time service (timedatectl, chronyc sources) and whether its servers can be reached.",
+                newest("system.clock.max_error_ms"),
+                levels(Some((CLOCK_ERROR_MS, CLOCK_ERROR_MS / 2.0)), None),
+            ),
+        ),
+        sourced(
+            NETDATA,
+            paging(rule(
+                "certificate_expires",
+                "Certificate expires",
+                "The certificate is valid for less than two weeks (critical: one week). Renew it, or find out why its automatic renewal does not work (certbot, acme.sh), then reload the services that use it.",
+                Condition::Threshold {
+                    metric: "system.certificate.days_left".into(),
+                    attributes: BTreeMap::new(),
+                    reduce: Reduce::Last,
+                    window_ms: 0,
+                    side: Side::Below,
+                },
+                levels(Some((14.0, 14.0)), Some((7.0, 7.0))),
+            )),
+        ),
+        sourced(
+            "Three push intervals",
+            rule(
+                "agent_silent",
+                "Agent silent",
+                "Nothing has come from the agent for three minutes. When it stopped on purpose, the reason says so: start it again or retire the host. Otherwise see whether the host is up, the service runs (systemctl status rollcall-agent) and the server can be reached from there. Until it returns nothing is known of this host.",
+                Condition::AgentSilent { after_ms: 3 * MINUTE_MS },
+                any(false),
+            ),
+        ),
+        sourced(
+            "Ten push intervals",
+            paging(rule(
+                "host_silent",
+                "Host silent",
+                "Nothing has come from the host for ten minutes and its agent did not say goodbye: it is probably down or cut off. Try to reach it, look at its console or hypervisor, and at the network between.",
+                Condition::HostSilent { after_ms: 10 * MINUTE_MS },
+                any(true),
+            )),
+        ),
+        sourced(
+            "The check's own thresholds",
+            rule(
+                "check_result",
+                "Check",
+                "A check that was set up on this host says WARNING or CRITICAL. What it looks at and what to do is a matter of the check: run its command by hand, and read its output in the host's checks.",
+                Condition::Check { check: None },
+                levels(Some((1.0, 0.0)), Some((2.0, 1.0))),
+            ),
+        ),
+        sourced(
+            "The date that the system's maker gives",
+            rule(
+                "os_support_end",
+                "System no longer supported soon",
+                "The operating system gets no more security updates from its maker in less than 90 days, or not any more. Plan its upgrade, or buy extended support and override this rule for the host.",
+                Condition::Inventory { predicate: Predicate::DaysLeft { attribute: "os_support_end".into() } },
+                levels(Some((90.0, 90.0)), None),
+            ),
+        ),
+        sourced(
+            "A week to plan it",
+            recorded(lasting(
+                7 * DAY_MS,
+                rule(
+                    "reboot_required",
+                    "Reboot required",
+                    "For a week updates have waited for a restart to take effect: the old kernel or libraries, with their holes, are still running. Plan a restart in the host's maintenance window.",
+                    Condition::Inventory {
+                        predicate: Predicate::Attribute {
+                            name: "reboot_required".into(),
+                            operator: Comparison::Equal,
+                            value: Some(AttributeValue::Boolean(true)),
+                        },
+                    },
+                    any(false),
+                ),
+            )),
+        ),
+        below(sourced(
+            "Ten minutes",
+            recorded(rule(
+                "rebooted",
+                "Rebooted",
+                "The host was started within the last ten minutes. It is kept for correlation: whatever began at the same time probably has to do with it. Whether somebody wanted it is in the host's logins and journal (last -x, journalctl -b -1 -e).",
+                newest("system.uptime"),
+                levels(Some((600.0, 600.0)), None),
+            )),
+        )),
+        sourced(
+            "Any change",
+            recorded(rule(
+                "drift_system",
+                "System changed",
+                "Name, operating system or kernel of the host changed within a day. It is kept for correlation: compare the host with what it was before (compare, history) when something else goes wrong.",
+                Condition::Inventory { predicate: Predicate::Drift { names: vec!["system".into(), "os".into()], within_ms: DAY_MS } },
+                any(false),
+            )),
+        ),
+        sourced(
+            "Any change",
+            recorded(rule(
+                "drift_users",
+                "Users or their rights changed",
+                "An account, a group, a key for logging in or a right to become another user was added, changed or taken away within a day. Look at the host's history; when nobody knows of it, treat it as an intrusion.",
+                Condition::Inventory {
+                    predicate: Predicate::Drift {
+                        names: vec!["users".into(), "groups".into(), "sudoers".into(), "ssh_keys".into()],
+                        within_ms: DAY_MS,
+                    },
+                },
+                any(false),
+            )),
+        ),
+        sourced(
+            "Any change",
+            rule(
+                "drift_hardware",
+                "Hardware changed",
+                "Processors, memory modules or disks of the host changed within a day. When nobody worked on it, a part has failed or was taken out: compare with what was there before (history of the section).",
+                Condition::Inventory {
+                    predicate: Predicate::Drift { names: vec!["cpus".into(), "memory_modules".into(), "disks".into()], within_ms: DAY_MS },
+                },
+                any(false),
+            ),
+        ),
+    ]
+}
+
+/// The warning must last, the critical level is told at once.
+fn early_warning(mut rule: Rule) -> Rule {
+    if let Some(warning) = &mut rule.levels.warning {
+        warning.for_ms = Some(15 * MINUTE_MS);
+    }
+    rule
+}
+
+/// Less is worse.
+fn below(mut rule: Rule) -> Rule {
+    if let Condition::Threshold { side, .. } = &mut rule.condition {
+        *side = Side::Below;
+    }
+    rule
+}
