@@ -262,6 +262,18 @@ impl ApiError {
         self.code
     }
 
+    /// What is wrong, as the caller is told.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// The wrong field.
+    #[must_use]
+    pub fn field(&self) -> Option<&str> {
+        self.field.as_deref()
+    }
+
     fn render(&self, request_id: Option<&str>) -> Response {
         let status = self.code.status();
         let problem = Problem {

@@ -33,6 +33,7 @@ mod inventory;
 mod locks;
 mod manual;
 mod metrics;
+mod mutes;
 mod openapi;
 mod page;
 mod parked;

@@ -278,6 +278,12 @@ impl Engine {
         Ok(blocking(move || store.samples(agent, from, to)).await??)
     }
 
+    /// What long work on the blocking pool may read beside the state.
+    #[must_use]
+    pub fn history(&self) -> (Arc<dyn Store>, SectionCache) {
+        (Arc::clone(&self.shared.store), self.shared.content.clone())
+    }
+
     /// Log records after a revision, oldest first.
     ///
     /// # Errors

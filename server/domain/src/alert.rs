@@ -7,6 +7,8 @@ pub mod decide;
 pub mod flapping;
 pub mod inventory;
 pub mod machine;
+#[cfg(test)]
+mod model;
 pub mod mute;
 pub mod observe;
 pub mod replay;

@@ -9,8 +9,8 @@ use axum::http::request::Parts;
 use rollcall_domain::advisory::AdvisoryId;
 use rollcall_domain::ci::{self, Source};
 use rollcall_domain::id::{
-    AlertId, ChannelId, CiId, ContactId, DeliveryId, GroupId, ImportId, IncidentId, ParkedId, ProblemId, RuleId, SoftwareRuleId, TaskId,
-    TokenId,
+    AlertId, ChannelId, CiId, ContactId, DeliveryId, GroupId, ImportId, IncidentId, MuteId, ParkedId, ProblemId, RuleId, SoftwareRuleId,
+    TaskId, TokenId,
 };
 use rollcall_domain::trust::feed::FeedName;
 use rollcall_shared::{AgentId, SectionName};
@@ -50,6 +50,7 @@ path_names! {
     GroupId = "group";
     ImportId = "import";
     IncidentId = "incident";
+    MuteId = "maintenance window or silence";
     ProblemId = "problem";
     TaskId = "review";
     TokenId = "token";

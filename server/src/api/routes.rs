@@ -4,7 +4,7 @@
 
 use super::{
     Api, advisories, agents, alerts, attributes, audit, bills, changes, channels, cis, classes, contacts, dead_letters, deliveries, events,
-    export, feeds, gate, groups, identity, imports, incidents, inventory, locks, manual, metrics, parked, policy, probes, problems,
+    export, feeds, gate, groups, identity, imports, incidents, inventory, locks, manual, metrics, mutes, parked, policy, probes, problems,
     queries, relate, relations, reviews, rules, samples, sections, services, software, software_rules, sources, tokens,
 };
 use rollcall_domain::actor::Role;
@@ -196,12 +196,27 @@ route_list! {
     POST   "/api/v1/agents/{id}/revoke"            Act    Administer agents::revoke_agent;
     GET    "/api/v1/rules"                         List   Read       rules::list_rules;
     POST   "/api/v1/rules"                         Create Administer rules::create_rule;
+    GET    "/api/v1/rules/export"                  Text   Read       rules::file::export_rules;
+    POST   "/api/v1/rules/import"                  Act    Administer rules::file::import_rules;
+    POST   "/api/v1/rules/test"                    Ask    Read       rules::file::test_rules;
+    POST   "/api/v1/rules/backtest"                Ask    Operate    rules::backtest::backtest_rule;
     GET    "/api/v1/rules/{id}"                    One    Read       rules::get_rule;
+    GET    "/api/v1/rules/{id}/versions"           List   Read       rules::list_rule_versions;
     PUT    "/api/v1/rules/{id}"                    Update Administer rules::put_rule;
     POST   "/api/v1/rules/{id}/enable"             Act    Administer rules::enable_rule;
     POST   "/api/v1/rules/{id}/disable"            Act    Administer rules::disable_rule;
     GET    "/api/v1/alerts"                        List   Read       alerts::list_alerts;
     GET    "/api/v1/alerts/{id}"                   One    Read       alerts::get_alert;
+    POST   "/api/v1/alerts/{id}/acknowledge"       Act    Operate    alerts::acknowledge_alert;
+    POST   "/api/v1/alerts/{id}/unacknowledge"     Act    Operate    alerts::unacknowledge_alert;
+    GET    "/api/v1/maintenance_windows"           List   Read       mutes::list_maintenance_windows;
+    POST   "/api/v1/maintenance_windows"           Create Operate    mutes::create_maintenance_window;
+    GET    "/api/v1/maintenance_windows/{id}"      One    Read       mutes::get_maintenance_window;
+    DELETE "/api/v1/maintenance_windows/{id}"      Delete Operate    mutes::delete_maintenance_window;
+    GET    "/api/v1/silences"                      List   Read       mutes::list_silences;
+    POST   "/api/v1/silences"                      Create Operate    mutes::create_silence;
+    GET    "/api/v1/silences/{id}"                 One    Read       mutes::get_silence;
+    DELETE "/api/v1/silences/{id}"                 Delete Operate    mutes::delete_silence;
     GET    "/api/v1/incidents"                     List   Read       incidents::list_incidents;
     POST   "/api/v1/incidents"                     Create Operate    incidents::create_incident;
     GET    "/api/v1/incidents/{id}"                One    Read       incidents::get_incident;

@@ -1,4 +1,7 @@
-//! Rules: list, make, replace, switch.
+//! Rules: list, make, replace, switch, look back.
+
+pub mod backtest;
+pub mod file;
 
 use super::Api;
 use super::caller::Caller;
@@ -6,13 +9,13 @@ use super::cis::PageQuery;
 use super::extract::{Body, Named, Parameters};
 use super::format::Format;
 use super::page::{Page, Paging};
-use super::view::rule::{Rule, RuleInput};
+use super::view::rule::{Rule, RuleInput, RuleVersion};
 use crate::answer::{self, ApiError};
 use axum::extract::State;
 use axum::response::Response;
 use rollcall_domain::id::RuleId;
-use rollcall_domain::rule::{KnownRule, RuleCommand};
-use rollcall_domain::{Command, World};
+use rollcall_domain::rule::{KnownRule, RuleCommand, RuleEvent};
+use rollcall_domain::{Command, Event, World};
 
 /// Lists rules, by name.
 #[utoipa::path(get, path = "/api/v1/rules", tag = "rules", params(PageQuery), responses((status = 200, description = "A page.", body = Page<Rule>)))]
@@ -75,6 +78,31 @@ pub async fn disable_rule(State(api): State<Api>, Named(id): Named<RuleId>, call
     let command = RuleCommand::Enable { rule: id.clone(), enabled: false, expected: caller.expected };
     caller.execute(&api.engine, Command::Rule(command)).await?;
     show(&api, &id)
+}
+
+/// Lists the versions of a rule, oldest first: what it was, since when, and who set it so.
+#[utoipa::path(get, path = "/api/v1/rules/{id}/versions", tag = "rules", params(PageQuery),
+    responses((status = 200, description = "A page.", body = Page<RuleVersion>)))]
+pub async fn list_rule_versions(
+    State(api): State<Api>,
+    Named(id): Named<RuleId>,
+    Parameters(query): Parameters<PageQuery>,
+    format: Format,
+) -> Result<Response, ApiError> {
+    let paging = Paging::<u64>::new("rule_versions", query.limit, query.cursor.as_deref())?;
+    let (revisions, first) = api.engine.read(|world| {
+        let known = find(world, &id)?;
+        let later = known.history.iter().copied().filter(|revision| paging.after.is_none_or(|after| *revision > after));
+        let before = known.history.iter().filter(|revision| paging.after.is_some_and(|after| **revision <= after)).count();
+        Ok::<_, ApiError>((later.take(paging.limit + 1).collect::<Vec<u64>>(), before))
+    })?;
+    let records = api.engine.records_at(revisions).await?;
+    let versions = records.iter().filter_map(|record| match &record.event {
+        Event::Rule(RuleEvent::RuleSet { rule }) => Some((record, rule)),
+        _ => None,
+    });
+    let versions = versions.enumerate().map(|(place, (record, rule))| (record.revision, RuleVersion::new(first + place + 1, record, rule)));
+    Ok(format.list(&paging.page(versions)))
 }
 
 fn find<'a>(world: &'a World, id: &RuleId) -> Result<&'a KnownRule, ApiError> {

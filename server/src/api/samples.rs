@@ -255,7 +255,7 @@ impl Tables {
 }
 
 /// A moment: RFC 3339, `now`, or `-` and a duration.
-fn moment(field: &'static str, text: &str, now: Timestamp) -> Result<Timestamp, ApiError> {
+pub(super) fn moment(field: &'static str, text: &str, now: Timestamp) -> Result<Timestamp, ApiError> {
     let relative = text.strip_prefix('-').and_then(duration).map(|ago| now.minus(ago));
     let known = if text == "now" { Some(now) } else { relative.or_else(|| text.parse().ok()) };
     known.ok_or_else(|| ApiError::invalid(field, "must be RFC 3339 such as 2026-11-21T04:31:00Z, `now`, or relative such as -1h"))

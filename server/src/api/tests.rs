@@ -15,6 +15,7 @@ mod people;
 mod provenance;
 mod queries;
 mod resources;
+mod rules;
 mod software;
 
 use super::{Api, Site, route};

@@ -3,6 +3,7 @@
 use super::Time;
 use super::word::{AlertState, Severity};
 use rollcall_domain::alert as domain;
+use rollcall_shared::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -35,14 +36,31 @@ pub struct Alert {
     pub resolved_at: Option<Time>,
     /// How often it fired.
     pub times_fired: u32,
+    /// Why it is not told about, by axis: `maintenance`, `silence`, `flapping`.
+    pub suppressed: BTreeMap<String, String>,
+    /// Who looks after it now.
+    pub acknowledged: Option<Acknowledgement>,
     /// Its live or last incident.
     pub incident: Option<String>,
     /// Revision of the last change; also its entity tag.
     pub revision: u64,
 }
 
-impl From<&domain::Alert> for Alert {
-    fn from(alert: &domain::Alert) -> Self {
+/// Somebody looks after an alert.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Acknowledgement {
+    /// Who.
+    pub by: String,
+    /// Since when.
+    pub at: Time,
+    /// Until when; until the alert is clear when null.
+    pub until: Option<Time>,
+}
+
+impl Alert {
+    /// As it is at a moment.
+    pub fn new(alert: &domain::Alert, now: Timestamp) -> Self {
+        let acknowledged = alert.acknowledgement(now);
         Self {
             id: alert.id.to_string(),
             rule: alert.key.rule.to_string(),
@@ -56,8 +74,21 @@ impl From<&domain::Alert> for Alert {
             fired_at: alert.fired_at.map(Time),
             resolved_at: alert.resolved_at.map(Time),
             times_fired: alert.times_fired,
+            suppressed: alert.suppressed.iter().map(|(axis, reason)| (axis_name(*axis), reason.clone())).collect(),
+            acknowledged: acknowledged.map(|one| Acknowledgement { by: one.by.clone(), at: Time(one.at), until: one.until.map(Time) }),
             incident: alert.incident.map(|id| id.to_string()),
             revision: alert.revision,
         }
     }
+}
+
+fn axis_name(axis: domain::Suppression) -> String {
+    match axis {
+        domain::Suppression::Maintenance => "maintenance",
+        domain::Suppression::Silence => "silence",
+        domain::Suppression::Dependency => "dependency",
+        domain::Suppression::Flapping => "flapping",
+        domain::Suppression::Freeze => "freeze",
+    }
+    .to_owned()
 }

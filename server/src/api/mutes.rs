@@ -1,0 +1,132 @@
+//! Maintenance windows and silences.
+
+use super::Api;
+use super::caller::Caller;
+use super::cis::PageQuery;
+use super::extract::{Body, Named, Parameters};
+use super::format::Format;
+use super::page::{Page, Paging};
+use super::view::mute::{MaintenanceWindow, MaintenanceWindowInput, Silence, SilenceInput};
+use crate::answer::{self, ApiError};
+use axum::extract::State;
+use axum::response::Response;
+use rollcall_domain::alert::AlertEvent;
+use rollcall_domain::alert::decide::AlertCommand;
+use rollcall_domain::alert::mute::{Mute, MuteKind, NewMute};
+use rollcall_domain::id::MuteId;
+use rollcall_domain::{Command, Event, World};
+
+/// Lists maintenance windows, oldest first. What is over is kept for a week.
+#[utoipa::path(get, path = "/api/v1/maintenance_windows", tag = "alerts", params(PageQuery),
+    responses((status = 200, description = "A page.", body = Page<MaintenanceWindow>)))]
+pub async fn list_maintenance_windows(
+    State(api): State<Api>,
+    Parameters(query): Parameters<PageQuery>,
+    format: Format,
+) -> Result<Response, ApiError> {
+    let paging = Paging::<MuteId>::new("maintenance_windows", query.limit, query.cursor.as_deref())?;
+    let now = api.engine.now();
+    let page = api.engine.read(|world| {
+        let rows = world.alerts.mutes.range(paging.ascending()).filter(|(_, mute)| mute.kind == MuteKind::Maintenance);
+        paging.page(rows.map(|(id, mute)| (*id, MaintenanceWindow::new(mute, now))))
+    });
+    Ok(format.list(&page))
+}
+
+/// Makes a maintenance window: alerts of what it selects open no incidents while it holds.
+#[utoipa::path(post, path = "/api/v1/maintenance_windows", tag = "alerts", request_body = MaintenanceWindowInput,
+    responses((status = 201, description = "The maintenance window.", body = MaintenanceWindow)))]
+pub async fn create_maintenance_window(
+    State(api): State<Api>,
+    caller: Caller,
+    Body(input): Body<MaintenanceWindowInput>,
+) -> Result<Response, ApiError> {
+    let id = create(&api, &caller, input.into_domain()?).await?;
+    let now = api.engine.now();
+    api.engine.read(|world| {
+        let mute = find(world, id, MuteKind::Maintenance)?;
+        let place = format!("/api/v1/maintenance_windows/{id}");
+        Ok(answer::created(&place, &MaintenanceWindow::new(mute, now), Some(mute.revision)))
+    })
+}
+
+/// Shows one maintenance window.
+#[utoipa::path(get, path = "/api/v1/maintenance_windows/{id}", tag = "alerts",
+    responses((status = 200, description = "The maintenance window.", body = MaintenanceWindow)))]
+pub async fn get_maintenance_window(State(api): State<Api>, Named(id): Named<MuteId>) -> Result<Response, ApiError> {
+    let now = api.engine.now();
+    api.engine.read(|world| {
+        let mute = find(world, id, MuteKind::Maintenance)?;
+        Ok(answer::resource(&MaintenanceWindow::new(mute, now), mute.revision))
+    })
+}
+
+/// Ends a maintenance window: alerts that still fire open their incidents.
+#[utoipa::path(delete, path = "/api/v1/maintenance_windows/{id}", tag = "alerts", responses((status = 204, description = "It is over.")))]
+pub async fn delete_maintenance_window(State(api): State<Api>, Named(id): Named<MuteId>, caller: Caller) -> Result<Response, ApiError> {
+    end(&api, &caller, id, MuteKind::Maintenance).await
+}
+
+/// Lists silences, oldest first. What is over is kept for a week.
+#[utoipa::path(get, path = "/api/v1/silences", tag = "alerts", params(PageQuery),
+    responses((status = 200, description = "A page.", body = Page<Silence>)))]
+pub async fn list_silences(State(api): State<Api>, Parameters(query): Parameters<PageQuery>, format: Format) -> Result<Response, ApiError> {
+    let paging = Paging::<MuteId>::new("silences", query.limit, query.cursor.as_deref())?;
+    let now = api.engine.now();
+    let page = api.engine.read(|world| {
+        let rows = world.alerts.mutes.range(paging.ascending()).filter(|(_, mute)| mute.kind == MuteKind::Silence);
+        paging.page(rows.map(|(id, mute)| (*id, Silence::new(mute, now))))
+    });
+    Ok(format.list(&page))
+}
+
+/// Makes a silence: alerts of what it selects open no incidents until it expires.
+#[utoipa::path(post, path = "/api/v1/silences", tag = "alerts", request_body = SilenceInput,
+    responses((status = 201, description = "The silence.", body = Silence)))]
+pub async fn create_silence(State(api): State<Api>, caller: Caller, Body(input): Body<SilenceInput>) -> Result<Response, ApiError> {
+    let now = api.engine.now();
+    let id = create(&api, &caller, input.into_domain(now)?).await?;
+    api.engine.read(|world| {
+        let mute = find(world, id, MuteKind::Silence)?;
+        Ok(answer::created(&format!("/api/v1/silences/{id}"), &Silence::new(mute, now), Some(mute.revision)))
+    })
+}
+
+/// Shows one silence.
+#[utoipa::path(get, path = "/api/v1/silences/{id}", tag = "alerts", responses((status = 200, description = "The silence.", body = Silence)))]
+pub async fn get_silence(State(api): State<Api>, Named(id): Named<MuteId>) -> Result<Response, ApiError> {
+    let now = api.engine.now();
+    api.engine.read(|world| {
+        let mute = find(world, id, MuteKind::Silence)?;
+        Ok(answer::resource(&Silence::new(mute, now), mute.revision))
+    })
+}
+
+/// Ends a silence before it expires.
+#[utoipa::path(delete, path = "/api/v1/silences/{id}", tag = "alerts", responses((status = 204, description = "It is over.")))]
+pub async fn delete_silence(State(api): State<Api>, Named(id): Named<MuteId>, caller: Caller) -> Result<Response, ApiError> {
+    end(&api, &caller, id, MuteKind::Silence).await
+}
+
+async fn create(api: &Api, caller: &Caller, new: NewMute) -> Result<MuteId, ApiError> {
+    let executed = caller.execute(&api.engine, Command::Alert(AlertCommand::Mute(Box::new(new)))).await?;
+    let made = executed.records.iter().find_map(|record| match &record.event {
+        Event::Alert(AlertEvent::MuteSet { mute }) => Some(mute.id),
+        _ => None,
+    });
+    made.ok_or_else(|| ApiError::internal("a mute was made and no record says so"))
+}
+
+async fn end(api: &Api, caller: &Caller, id: MuteId, kind: MuteKind) -> Result<Response, ApiError> {
+    api.engine.read(|world| find(world, id, kind).map(drop))?;
+    caller.execute(&api.engine, Command::Alert(AlertCommand::Unmute { mute: id, expected: caller.expected })).await?;
+    Ok(answer::done())
+}
+
+fn find(world: &World, id: MuteId, kind: MuteKind) -> Result<&Mute, ApiError> {
+    let name = match kind {
+        MuteKind::Maintenance => "maintenance window",
+        MuteKind::Silence => "silence",
+    };
+    world.alerts.mutes.get(&id).filter(|mute| mute.kind == kind).ok_or_else(|| ApiError::not_found(name, &id.to_string()))
+}

@@ -1,0 +1,158 @@
+//! Rules as code: files of rules with their tests, in TOML.
+
+use super::super::Api;
+use super::super::caller::Caller;
+use super::super::extract::Parameters;
+use super::super::format::Format;
+use super::super::view::rule::RuleInput;
+use crate::answer::{self, ApiError, Code};
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request, State};
+use axum::http::header;
+use axum::response::Response;
+use rollcall_domain::context::{CountingIds, NoContent};
+use rollcall_domain::rule::decide::{Imported, examine};
+use rollcall_domain::rule::{Rule, RuleCommand};
+use rollcall_domain::{Actor, Command, Context};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+/// The largest file: a thousand rules of a kilobyte.
+const FILE_BYTES: usize = 1 << 20;
+
+/// A file of rules: `[[rule]]` for each.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RuleFile {
+    #[serde(default)]
+    rule: Vec<RuleInput>,
+}
+
+/// A TOML body.
+pub struct Toml(String);
+
+/// How an import is meant.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ImportQuery {
+    /// Only say what would happen.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// What an import did, or would do.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ImportReport {
+    /// Whether the rules were written.
+    applied: bool,
+    /// Rules that are refused; none when they were written.
+    refused: usize,
+    /// Each rule, in the file's order.
+    rules: Vec<ImportedRule>,
+}
+
+/// What an import does with one rule.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ImportedRule {
+    /// Its name.
+    id: String,
+    /// `created`, `updated`, `unchanged` or `refused`.
+    outcome: &'static str,
+    /// Tests that it carries.
+    tests: usize,
+    /// The wrong field, when it is refused.
+    field: Option<String>,
+    /// What is wrong, when it is refused; a failing test tells what was expected and found at which time.
+    reason: Option<String>,
+}
+
+impl FromRequest<Api> for Toml {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, api: &Api) -> Result<Self, ApiError> {
+        let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        let essence = kind.split(';').next().unwrap_or_default().trim();
+        if !essence.eq_ignore_ascii_case("application/toml") {
+            return Err(ApiError::new(Code::UnsupportedMediaType, "the body must be TOML (Content-Type: application/toml)"));
+        }
+        let too_large = || ApiError::new(Code::PayloadTooLarge, format!("the file is larger than {FILE_BYTES} bytes"));
+        let bytes: Bytes = Bytes::from_request(request, api).await.map_err(|_| too_large())?;
+        if bytes.len() > FILE_BYTES {
+            return Err(too_large());
+        }
+        String::from_utf8(bytes.into()).map(Self).map_err(|_| ApiError::invalid("body", "must be UTF-8"))
+    }
+}
+
+/// Writes all rules as one TOML file, in order of their names; the import takes it back.
+#[utoipa::path(get, path = "/api/v1/rules/export", tag = "rules",
+    responses((status = 200, description = "`[[rule]]` for each.", body = String, content_type = "text/plain")))]
+pub async fn export_rules(State(api): State<Api>, _format: Format) -> Result<Response, ApiError> {
+    let rule = api.engine.read(|world| world.rules.rules.values().map(RuleInput::from).collect());
+    let text = toml::to_string(&RuleFile { rule }).map_err(|error| ApiError::internal(format!("rules as TOML: {error}")))?;
+    Ok(answer::body("text/plain; charset=utf-8", text))
+}
+
+/// Makes or replaces all rules of a TOML file, or none of them: one that is wrong or whose tests fail refuses the file. `dry_run` tells for
+/// each rule what would happen. Rules that the file does not name stay.
+#[utoipa::path(post, path = "/api/v1/rules/import", tag = "rules", params(ImportQuery), request_body(content = String, content_type = "application/toml"),
+    responses((status = 200, description = "What happened to each rule.", body = ImportReport)))]
+pub async fn import_rules(
+    State(api): State<Api>,
+    Parameters(query): Parameters<ImportQuery>,
+    caller: Caller,
+    file: Toml,
+) -> Result<Response, ApiError> {
+    let rules = read(&file)?;
+    let mut report = report(&api, &rules).await?;
+    if !query.dry_run {
+        let rules = rules.into_iter().map(|rule| *rule).collect();
+        caller.execute(&api.engine, Command::Rule(RuleCommand::Import(rules))).await?;
+        report.applied = true;
+    }
+    Ok(answer::json(&report))
+}
+
+/// Runs the tests of the rules in a TOML file and judges the rules; writes nothing.
+#[utoipa::path(post, path = "/api/v1/rules/test", tag = "rules", request_body(content = String, content_type = "application/toml"),
+    responses((status = 200, description = "What would happen to each rule.", body = ImportReport)))]
+pub async fn test_rules(State(api): State<Api>, file: Toml) -> Result<Response, ApiError> {
+    Ok(answer::json(&report(&api, &read(&file)?).await?))
+}
+
+fn read(file: &Toml) -> Result<Vec<Box<Rule>>, ApiError> {
+    let file: RuleFile = toml::from_str(&file.0).map_err(|error| {
+        let text: String = error.to_string().chars().take(500).collect();
+        ApiError::invalid("body", text)
+    })?;
+    let rule = |(position, input): (usize, RuleInput)| {
+        let wrong = |reason: &str| ApiError::invalid(format!("rule[{position}].id"), reason);
+        let id = input.name().map_err(|_| wrong("must be 1 to 64 lower-case letters, digits and underscores"))?;
+        Ok(input.into_domain(id.ok_or_else(|| wrong("is needed"))?))
+    };
+    file.rule.into_iter().enumerate().map(rule).collect()
+}
+
+async fn report(api: &Api, rules: &[Box<Rule>]) -> Result<ImportReport, ApiError> {
+    let known = api.engine.read(|world| world.rules.clone());
+    let (rules, now): (Vec<Rule>, _) = (rules.iter().map(|rule| (**rule).clone()).collect(), api.engine.now());
+    let examined = tokio::task::spawn_blocking(move || {
+        let mut ids = CountingIds::default();
+        let context = Context { now, actor: Actor::System, ids: &mut ids, content: &NoContent };
+        rules.iter().map(|rule| imported(rule, examine(&known, rule, &context).map_err(ApiError::from))).collect::<Vec<_>>()
+    });
+    let rules = examined.await.map_err(|error| ApiError::internal(format!("an examination ended early: {error}")))?;
+    let refused = rules.iter().filter(|rule| rule.outcome == "refused").count();
+    Ok(ImportReport { applied: false, refused, rules })
+}
+
+fn imported(rule: &Rule, examined: Result<Imported, ApiError>) -> ImportedRule {
+    let (outcome, field, reason) = match examined {
+        Ok(Imported::Created) => ("created", None, None),
+        Ok(Imported::Updated) => ("updated", None, None),
+        Ok(Imported::Unchanged) => ("unchanged", None, None),
+        Err(error) => ("refused", error.field().map(str::to_owned), Some(error.detail().to_owned())),
+    };
+    ImportedRule { id: rule.id.to_string(), outcome, tests: rule.tests.len(), field, reason }
+}

@@ -1,0 +1,123 @@
+//! Rules as code, their versions, back-tests, and what keeps alerts quiet.
+
+use super::*;
+
+const FILE: &str = r#"
+[[rule]]
+id = "queue_length"
+title = "Queue"
+description = "The queue is long. Look at the workers."
+enabled = true
+tier = "ticket"
+impact = "medium"
+auto_resolve = true
+for_ms = 60_000
+condition = { kind = "expression", value = "avg(queue.length, 1m) / workers", side = "above" }
+levels.warning = { raise = 10, clear = 5.0 }
+
+[[rule.overrides]]
+selector.tags = ["batch"]
+reason = "long queues are its nature"
+levels.warning = { raise = 100, clear = 50 }
+
+[[rule.tests]]
+name = "a long queue fires after a minute"
+interval_ms = 10_000
+series = [{ metric = "queue.length", values = "1x6 500x20" }, { metric = "workers", values = "2x26" }]
+expect = [{ at_ms = 50_000, state = "inactive" }, { at_ms = 200_000, state = "firing", severity = "warning" }]
+"#;
+
+async fn send(fixture: &Fixture, path: &str, file: &str) -> Reply {
+    let mut request = fixture.ask(Role::Admin, "POST", path, &[], Some(file));
+    request.headers_mut().insert(header::CONTENT_TYPE, "application/toml".parse().unwrap());
+    fixture.send(request).await
+}
+
+#[tokio::test]
+async fn a_file_of_rules_is_tried_taken_and_given_back() {
+    let fixture = Fixture::new().await;
+    let tried = send(&fixture, "/api/v1/rules/import?dry_run=true", FILE).await.ok().json();
+    assert_eq!((&tried["applied"], &tried["rules"][0]["outcome"]), (&false.into(), &"created".into()), "{tried}");
+    fixture.get("/api/v1/rules/queue_length").await.refused("not_found");
+    let taken = send(&fixture, "/api/v1/rules/import", FILE).await.ok().json();
+    assert_eq!((&taken["applied"], &taken["rules"][0]["tests"]), (&true.into(), &1.into()), "{taken}");
+    let rule = fixture.get("/api/v1/rules/queue_length").await.ok().json();
+    assert!(rule["overrides"][0]["set_by"].is_string(), "{rule}");
+    let text = fixture.get("/api/v1/rules/export").await.ok().text();
+    let again = send(&fixture, "/api/v1/rules/import", &text).await.ok().json();
+    assert!(again["rules"].as_array().unwrap().iter().all(|rule| rule["outcome"] == "unchanged"), "{again}");
+}
+
+#[tokio::test]
+async fn a_failing_test_refuses_the_file_and_says_what_was_found_when() {
+    let fixture = Fixture::new().await;
+    let failing = FILE.replace("at_ms = 200_000", "at_ms = 70_000");
+    let report = send(&fixture, "/api/v1/rules/test", &failing).await.ok().json();
+    assert_eq!(report["rules"][0]["outcome"], "refused");
+    assert_eq!(report["rules"][0]["field"], "tests[0].expect[1]");
+    let reason = report["rules"][0]["reason"].as_str().unwrap();
+    assert!(reason.contains("failed at 70000 ms: expected firing (warning), found"), "{reason}");
+    send(&fixture, "/api/v1/rules/import", &failing).await.refused("invalid_parameter");
+    fixture.get("/api/v1/rules/queue_length").await.refused("not_found");
+}
+
+#[tokio::test]
+async fn a_wrong_file_is_refused_with_its_place() {
+    let fixture = Fixture::new().await;
+    let broken = send(&fixture, "/api/v1/rules/import", "[[rule]]\nid = \"x\"\ntitle = \n").await;
+    broken.refused("invalid_parameter");
+    assert!(broken.json()["detail"].as_str().unwrap().contains("line 3"), "{}", broken.text());
+    let wrong = send(&fixture, "/api/v1/rules/import", &FILE.replace("/ workers", "/ ")).await;
+    wrong.refused("invalid_parameter");
+    assert_eq!(wrong.json()["field"], "rule[0].condition.value");
+    assert!(wrong.json()["detail"].as_str().unwrap().contains("at character"), "{}", wrong.text());
+    fixture.post("/api/v1/rules/import", "{}").await.refused("unsupported_media_type");
+}
+
+#[tokio::test]
+async fn every_version_of_a_rule_is_shown_with_who_made_it() {
+    let fixture = Fixture::new().await;
+    fixture.post("/api/v1/rules/oom_kill/disable", "").await.ok();
+    let versions = fixture.get("/api/v1/rules/oom_kill/versions").await.ok().items();
+    let told: Vec<_> = versions.iter().map(|version| (version["version"].clone(), version["rule"]["enabled"].clone())).collect();
+    assert_eq!(told, [(1.into(), true.into()), (2.into(), false.into())]);
+    assert_eq!(versions[1]["actor"]["kind"], "token");
+    let second = fixture.get("/api/v1/rules/oom_kill/versions?limit=1").await.ok().json();
+    let next = format!("/api/v1/rules/oom_kill/versions?cursor={}", second["next_cursor"].as_str().unwrap());
+    assert_eq!(fixture.get(&next).await.ok().items()[0]["version"], 2);
+}
+
+#[tokio::test]
+async fn a_back_test_says_what_cannot_be_replayed_and_what_has_no_samples() {
+    let fixture = Fixture::new().await;
+    let empty = fixture.post("/api/v1/rules/backtest", r#"{"id": "cpu_utilization", "from": "-14d"}"#).await.ok().json();
+    assert_eq!((&empty["incidents"], &empty["hosts_judged"]), (&0.into(), &0.into()), "{empty}");
+    for body in [
+        r#"{"from": "-1d"}"#,
+        r#"{"id": "os_support_end", "from": "-1d"}"#,
+        r#"{"id": "cpu_utilization", "from": "-32d"}"#,
+        r#"{"id": "cpu_utilization", "from": "-1d", "hosts": ["fridge"]}"#,
+    ] {
+        fixture.post("/api/v1/rules/backtest", body).await.refused("invalid_parameter");
+    }
+    fixture.post("/api/v1/rules/backtest", r#"{"id": "nothing", "from": "-1d"}"#).await.refused("not_found");
+}
+
+#[tokio::test]
+async fn maintenance_windows_and_silences_are_made_shown_and_ended() {
+    let fixture = Fixture::new().await;
+    let window = r#"{"reason": "Patch Sunday", "selector": {"tags": ["web"]}, "schedule": {"repeats": "weekly", "weekdays": ["sunday"],
+        "start": "02:00", "duration_ms": 7200000, "time_zone": "Europe/Berlin"}}"#;
+    let made = fixture.post("/api/v1/maintenance_windows", window).await;
+    assert_eq!(made.status, StatusCode::CREATED);
+    let place = made.header("location").to_owned();
+    assert_eq!(fixture.get(&place).await.ok().json()["schedule"]["time_zone"], "Europe/Berlin");
+    let silence = r#"{"reason": "Known", "rules": ["filesystem_space"], "expires_at": "2099-01-01T00:00:00Z"}"#;
+    fixture.post("/api/v1/silences", silence).await.refused("invalid_parameter");
+    assert_eq!(fixture.get("/api/v1/silences").await.ok().items().len(), 0);
+    assert_eq!(fixture.get("/api/v1/maintenance_windows").await.ok().items().len(), 1);
+    fixture.get(&place.replace("maintenance_windows", "silences")).await.refused("not_found");
+    assert_eq!(fixture.put("DELETE", &place, &[], "").await.status, StatusCode::NO_CONTENT);
+    fixture.get(&place).await.refused("not_found");
+    fixture.post("/api/v1/maintenance_windows", &window.replace("{\"tags\": [\"web\"]}", "{}")).await.refused("invalid_parameter");
+}

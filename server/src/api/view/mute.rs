@@ -1,0 +1,204 @@
+//! Maintenance windows and silences, as they are shown and as people write them.
+
+use super::Time;
+use super::rule::Selector;
+use crate::answer::ApiError;
+use rollcall_domain::alert::mute as domain;
+use rollcall_domain::rule as rules;
+use rollcall_shared::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// When a maintenance window holds.
+#[derive(ToSchema)]
+#[serde(tag = "repeats", rename_all = "snake_case")]
+#[expect(dead_code, reason = "described here; read and written in the domain's form")]
+pub enum Schedule {
+    /// From one moment to another.
+    Once {
+        /// Begin.
+        #[schema(value_type = Time)]
+        from: Timestamp,
+        /// End, not included.
+        #[schema(value_type = Time)]
+        to: Timestamp,
+    },
+    /// On days of the week, by the wall clock of a time zone.
+    Weekly {
+        /// Days.
+        #[schema(example = json!(["saturday", "sunday"]))]
+        weekdays: Vec<String>,
+        /// Begin, `HH:MM`.
+        #[schema(example = "02:30")]
+        start: String,
+        /// How long, ms.
+        duration_ms: u64,
+        /// IANA name.
+        #[schema(example = "Europe/Berlin")]
+        time_zone: String,
+        /// Not before.
+        #[schema(value_type = Option<Time>)]
+        from: Option<Timestamp>,
+        /// Not after.
+        #[schema(value_type = Option<Time>)]
+        to: Option<Timestamp>,
+    },
+}
+
+/// A maintenance window as people write it.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"reason": "Patch Sunday", "selector": {"tags": ["web"]},
+    "schedule": {"repeats": "weekly", "weekdays": ["sunday"], "start": "02:00", "duration_ms": 7_200_000, "time_zone": "Europe/Berlin"}}))]
+pub struct MaintenanceWindowInput {
+    /// Why.
+    reason: String,
+    /// Alerts of which configuration items.
+    #[serde(default)]
+    #[schema(value_type = Option<Selector>)]
+    selector: rules::Selector,
+    /// Of which rules; all when empty.
+    #[serde(default)]
+    rules: Vec<String>,
+    /// When.
+    #[schema(value_type = Schedule)]
+    schedule: domain::Schedule,
+}
+
+/// A silence as people write it.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"reason": "Known, fixed tomorrow", "rules": ["filesystem_space"], "expires_at": "2026-11-26T08:00:00Z"}))]
+pub struct SilenceInput {
+    /// Why.
+    reason: String,
+    /// Alerts of which configuration items.
+    #[serde(default)]
+    #[schema(value_type = Option<Selector>)]
+    selector: rules::Selector,
+    /// Of which rules; all when empty.
+    #[serde(default)]
+    rules: Vec<String>,
+    /// Begin; now unless given.
+    #[serde(default)]
+    #[schema(value_type = Option<Time>)]
+    starts_at: Option<Timestamp>,
+    /// End.
+    #[schema(value_type = Time)]
+    expires_at: Timestamp,
+}
+
+/// A maintenance window.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct MaintenanceWindow {
+    /// Its id.
+    #[schema(example = "mute_00000000000000000000000001")]
+    pub id: String,
+    /// Why.
+    pub reason: String,
+    /// Whether it holds now.
+    pub active: bool,
+    /// Alerts of which configuration items.
+    #[schema(value_type = Selector)]
+    pub selector: rules::Selector,
+    /// Of which rules; all when empty.
+    pub rules: Vec<String>,
+    /// When.
+    #[schema(value_type = Schedule)]
+    pub schedule: domain::Schedule,
+    /// Who made it.
+    pub created_by: String,
+    /// When it was made.
+    pub created_at: Time,
+    /// Revision of the last change; also its entity tag.
+    pub revision: u64,
+}
+
+/// A silence.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Silence {
+    /// Its id.
+    #[schema(example = "mute_00000000000000000000000001")]
+    pub id: String,
+    /// Why.
+    pub reason: String,
+    /// Whether it holds now.
+    pub active: bool,
+    /// Alerts of which configuration items.
+    #[schema(value_type = Selector)]
+    pub selector: rules::Selector,
+    /// Of which rules; all when empty.
+    pub rules: Vec<String>,
+    /// Begin.
+    pub starts_at: Option<Time>,
+    /// End.
+    pub expires_at: Option<Time>,
+    /// Who made it.
+    pub created_by: String,
+    /// When it was made.
+    pub created_at: Time,
+    /// Revision of the last change; also its entity tag.
+    pub revision: u64,
+}
+
+impl MaintenanceWindowInput {
+    /// The domain's form.
+    pub fn into_domain(self) -> Result<domain::NewMute, ApiError> {
+        let rules = ids(&self.rules)?;
+        let kind = domain::MuteKind::Maintenance;
+        Ok(domain::NewMute { kind, reason: self.reason, selector: self.selector, rules, schedule: self.schedule })
+    }
+}
+
+impl SilenceInput {
+    /// The domain's form.
+    pub fn into_domain(self, now: Timestamp) -> Result<domain::NewMute, ApiError> {
+        let rules = ids(&self.rules)?;
+        let schedule = domain::Schedule::Once { from: self.starts_at.unwrap_or(now), to: self.expires_at };
+        Ok(domain::NewMute { kind: domain::MuteKind::Silence, reason: self.reason, selector: self.selector, rules, schedule })
+    }
+}
+
+impl MaintenanceWindow {
+    /// As it is now.
+    pub fn new(mute: &domain::Mute, now: Timestamp) -> Self {
+        Self {
+            id: mute.id.to_string(),
+            reason: mute.reason.clone(),
+            active: mute.schedule.covers(now),
+            selector: mute.selector.clone(),
+            rules: mute.rules.iter().map(ToString::to_string).collect(),
+            schedule: mute.schedule.clone(),
+            created_by: mute.created_by.clone(),
+            created_at: Time(mute.created_at),
+            revision: mute.revision,
+        }
+    }
+}
+
+impl Silence {
+    /// As it is now.
+    pub fn new(mute: &domain::Mute, now: Timestamp) -> Self {
+        let starts_at = match &mute.schedule {
+            domain::Schedule::Once { from, .. } => Some(Time(*from)),
+            domain::Schedule::Weekly { from, .. } => from.map(Time),
+        };
+        Self {
+            id: mute.id.to_string(),
+            reason: mute.reason.clone(),
+            active: mute.schedule.covers(now),
+            selector: mute.selector.clone(),
+            rules: mute.rules.iter().map(ToString::to_string).collect(),
+            starts_at,
+            expires_at: mute.schedule.ends_at().map(Time),
+            created_by: mute.created_by.clone(),
+            created_at: Time(mute.created_at),
+            revision: mute.revision,
+        }
+    }
+}
+
+fn ids(names: &[String]) -> Result<Vec<rollcall_domain::id::RuleId>, ApiError> {
+    let id = |(position, name): (usize, &String)| name.parse().map_err(|_| ApiError::invalid(format!("rules[{position}]"), "is no rule"));
+    names.iter().enumerate().map(id).collect()
+}
