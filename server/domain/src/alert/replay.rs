@@ -116,3 +116,36 @@ impl<'a> Replay<'a> {
         self.done
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alert::scenario::{Scenario, host, rule as load};
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn a_replay_opens_and_closes_what_was_opened_and_closed_live(
+            values in prop::collection::vec(prop_oneof![Just(10.0), Just(82.0), Just(86.0), Just(97.0)], 1..60), for_ms in 0_u64..30_000,
+        ) {
+            let flapping = crate::rule::Flapping { start_percent: 100.0, stop_percent: 100.0 };
+            let rule = Rule { for_ms, keep_firing_for_ms: 20_000, flapping, ..load("load") };
+            let mut scenario = Scenario::new(vec![rule.clone()]);
+            let mut sets = Vec::new();
+            for (n, value) in (1..).zip(values) {
+                scenario.value(n * 10, value);
+                sets.push(scenario.set(n * 10, &[("", Some(value))]));
+            }
+            let ci = scenario.world.cmdb.cis[&host(1)].clone();
+            let mut replay = Replay::new(&rule, Some(&ci));
+            sets.iter().for_each(|set| replay.take(set, &scenario.tables));
+            let replayed: Vec<_> = replay.episodes().iter().map(|one| (one.opened_at, one.resolved_at)).collect();
+            let mut live: Vec<_> =
+                scenario.world.incidents.incidents.values().map(|one| (one.opened_at, one.resolved.as_ref().map(|stamp| stamp.0))).collect();
+            live.sort();
+            prop_assert_eq!(replayed, live);
+        }
+    }
+}

@@ -68,6 +68,9 @@ pub struct Expectation {
 
 struct Table(ContentHash, Arc<Section>);
 
+/// A series and its values, one a moment.
+type Column = (Series, Vec<Option<f64>>);
+
 impl Content for Table {
     fn section(&self, hash: &ContentHash) -> Option<Arc<Section>> {
         (*hash == self.0).then(|| Arc::clone(&self.1))
@@ -135,7 +138,7 @@ fn held(replay: &Replay<'_>, due: &Expectation, path: &str, name: &str) -> Resul
 }
 
 /// The table, and the values of each of its series in its order.
-fn tracks(case: &Case, path: &str) -> Result<(Table, Vec<(Series, Vec<Option<f64>>)>), Rejection> {
+fn tracks(case: &Case, path: &str) -> Result<(Table, Vec<Column>), Rejection> {
     if !(1..=SERIES).contains(&case.series.len()) {
         return Err(Rejection::invalid(format!("{path}.series"), format!("must be 1 to {SERIES}")));
     }

@@ -107,7 +107,6 @@ pub async fn import_rules(
     let rules = read(&file)?;
     let mut report = report(&api, &rules).await?;
     if !query.dry_run {
-        let rules = rules.into_iter().map(|rule| *rule).collect();
         caller.execute(&api.engine, Command::Rule(RuleCommand::Import(rules))).await?;
         report.applied = true;
     }
@@ -121,7 +120,7 @@ pub async fn test_rules(State(api): State<Api>, file: Toml) -> Result<Response, 
     Ok(answer::json(&report(&api, &read(&file)?).await?))
 }
 
-fn read(file: &Toml) -> Result<Vec<Box<Rule>>, ApiError> {
+fn read(file: &Toml) -> Result<Vec<Rule>, ApiError> {
     let file: RuleFile = toml::from_str(&file.0).map_err(|error| {
         let text: String = error.to_string().chars().take(500).collect();
         ApiError::invalid("body", text)
@@ -129,14 +128,14 @@ fn read(file: &Toml) -> Result<Vec<Box<Rule>>, ApiError> {
     let rule = |(position, input): (usize, RuleInput)| {
         let wrong = |reason: &str| ApiError::invalid(format!("rule[{position}].id"), reason);
         let id = input.name().map_err(|_| wrong("must be 1 to 64 lower-case letters, digits and underscores"))?;
-        Ok(input.into_domain(id.ok_or_else(|| wrong("is needed"))?))
+        Ok(*input.into_domain(id.ok_or_else(|| wrong("is needed"))?))
     };
     file.rule.into_iter().enumerate().map(rule).collect()
 }
 
-async fn report(api: &Api, rules: &[Box<Rule>]) -> Result<ImportReport, ApiError> {
+async fn report(api: &Api, rules: &[Rule]) -> Result<ImportReport, ApiError> {
     let known = api.engine.read(|world| world.rules.clone());
-    let (rules, now): (Vec<Rule>, _) = (rules.iter().map(|rule| (**rule).clone()).collect(), api.engine.now());
+    let (rules, now): (Vec<Rule>, _) = (rules.to_vec(), api.engine.now());
     let examined = tokio::task::spawn_blocking(move || {
         let mut ids = CountingIds::default();
         let context = Context { now, actor: Actor::System, ids: &mut ids, content: &NoContent };

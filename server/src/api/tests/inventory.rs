@@ -89,7 +89,7 @@ impl Host {
     }
 
     /// One value for each series, measured now.
-    async fn measure(&mut self, series: &[(&str, &str)], values: Vec<Option<f64>>) {
+    pub(super) async fn measure(&mut self, series: &[(&str, &str)], values: Vec<Option<f64>>) {
         let row =
             |(metric, mount): &(&str, &str)| Series { metric: (*metric).into(), attributes: vec![("mountpoint".into(), (*mount).into())] };
         let table = self.upload(Section::Series(series.iter().map(row).collect())).await;

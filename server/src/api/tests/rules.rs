@@ -1,6 +1,8 @@
 //! Rules as code, their versions, back-tests, and what keeps alerts quiet.
 
+use super::inventory::Host;
 use super::*;
+use std::time::Duration;
 
 const FILE: &str = r#"
 [[rule]]
@@ -120,4 +122,30 @@ async fn maintenance_windows_and_silences_are_made_shown_and_ended() {
     assert_eq!(fixture.put("DELETE", &place, &[], "").await.status, StatusCode::NO_CONTENT);
     fixture.get(&place).await.refused("not_found");
     fixture.post("/api/v1/maintenance_windows", &window.replace("{\"tags\": [\"web\"]}", "{}")).await.refused("invalid_parameter");
+}
+
+#[tokio::test]
+async fn a_back_test_finds_the_incidents_that_were_opened_live_and_those_of_another_line() {
+    let mut host = Host::reported().await;
+    let series = [("system.filesystem.inodes.utilization", "/"), ("system.filesystem.inodes.utilization", "/var")];
+    for value in [0.5, 0.95, 0.95, 0.5, 0.7, 0.99, 0.99] {
+        host.fixture.clock.advance(Duration::from_secs(300));
+        host.measure(&series, vec![Some(value), Some(0.1)]).await;
+    }
+    let live = host.fixture.get("/api/v1/incidents").await.ok().items();
+    let live: Vec<&Value> = live.iter().filter(|one| one["title"].as_str().unwrap().starts_with("Filesystem inodes")).collect();
+    assert_eq!(live.len(), 2, "{live:#?}");
+    let known = host.fixture.post("/api/v1/rules/backtest", r#"{"id": "filesystem_inodes", "from": "-1d", "to": "now"}"#).await.ok().json();
+    let figures = |found: &Value| (found["incidents"].clone(), found["cleared_within_10_minutes"].clone(), found["hosts_judged"].clone());
+    assert_eq!(figures(&known), (2.into(), 1.into(), 1.into()), "{known:#}");
+    assert_eq!(known["items"][0]["attributes"]["mountpoint"], "/");
+    assert_eq!(known["summary"], "would have opened 2 incidents in 1 d on 1 hosts; 1 cleared within 10 minutes");
+    let mut rule = host.fixture.get("/api/v1/rules/filesystem_inodes").await.ok().json();
+    for shown_only in ["stock", "updated_at", "revision"] {
+        rule.as_object_mut().unwrap().remove(shown_only);
+    }
+    rule["levels"]["warning"] = serde_json::json!({"raise": 0.05, "clear": 0.05});
+    let body = serde_json::json!({"rule": rule, "from": "-1d"}).to_string();
+    let strict = host.fixture.post("/api/v1/rules/backtest", &body).await.ok().json();
+    assert_eq!(figures(&strict), (2.into(), 0.into(), 1.into()), "{strict:#}");
 }
