@@ -35,10 +35,10 @@ pub struct RuleInput {
     #[serde(default)]
     pub warning_tier: Option<Tier>,
     /// Classes of hosts it applies to, descendants included; empty for all hosts.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub classes: Vec<Class>,
     /// Which of these it applies to; all unless given.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "domain::Selector::is_empty")]
     #[schema(value_type = Option<Selector>)]
     pub selector: domain::Selector,
     /// When it is breached.
@@ -70,15 +70,15 @@ pub struct RuleInput {
     #[serde(default)]
     pub threshold_source: Option<String>,
     /// When its alerts count as flapping.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "domain::Flapping::is_default")]
     #[schema(value_type = Option<Flapping>)]
     pub flapping: domain::Flapping,
     /// What is different for some configuration items; the first that fits counts.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Option<Vec<Override>>)]
     pub overrides: Vec<domain::Override>,
     /// What must hold of it; run whenever it is written.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Option<Vec<Case>>)]
     pub tests: Vec<domain::case::Case>,
 }
