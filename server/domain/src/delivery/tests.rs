@@ -323,7 +323,7 @@ fn a_channel_gets_what_it_wants_and_never_deliveries() {
     let all = passing(&Wanted::default());
     assert!(all.contains("agent_enrolled") && all.contains("ci_created") && !all.contains("channel_set"), "{all:?}");
     let agents = passing(&Wanted { subjects: ["trust".to_owned()].into(), ..Wanted::default() });
-    assert_eq!(agents, ["agent_enrolled".to_owned()].into());
+    assert_eq!(agents, ["agent_enrolled".to_owned(), "session_began".to_owned()].into());
     let changed = passing(&Wanted { types: ["attributes_changed".to_owned()].into(), ..Wanted::default() });
     assert_eq!(changed, ["attributes_changed".to_owned()].into());
     let hosts = passing(&Wanted { classes: [Class::Host].into(), ..Wanted::default() });

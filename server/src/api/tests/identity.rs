@@ -70,7 +70,7 @@ async fn a_doubt_is_listed_until_somebody_settles_it() {
         vec![Section::System(vec![row])]
     };
     host.deliver("a", machine(None, "db-a")).await;
-    host.deliver("b", machine(Some("SRVB00017"), "db-b")).await;
+    host.deliver_as("ocs", "b", machine(Some("SRVB00017"), "db-b")).await;
     assert!(host.fixture.get("/api/v1/reviews?open=true").await.ok().items().is_empty());
     host.deliver("a", machine(Some("SRVB00017"), "db-a")).await;
     let open = host.fixture.get("/api/v1/reviews?open=true").await.ok().items();

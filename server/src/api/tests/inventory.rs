@@ -73,8 +73,13 @@ impl Host {
 
     /// Another system delivers an inventory.
     pub(super) async fn deliver(&self, key: &str, sections: Vec<Section>) {
+        self.deliver_as("glpi", key, sections).await;
+    }
+
+    /// This system delivers an inventory.
+    pub(super) async fn deliver_as(&self, feed: &str, key: &str, sections: Vec<Section>) {
         let report = Box::new(self.prepare(sections).await);
-        run(&self.fixture.engine, Command::Ci(CiCommand::Deliver { feed: "glpi".into(), key: key.into(), former: None, report })).await;
+        run(&self.fixture.engine, Command::Ci(CiCommand::Deliver { feed: feed.into(), key: key.into(), former: None, report })).await;
     }
 
     async fn prepare(&self, sections: Vec<Section>) -> Report {
