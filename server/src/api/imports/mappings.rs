@@ -30,7 +30,7 @@ pub struct MappingInput {
     class: Option<Class>,
     /// Where new things are in their life whose row does not say.
     status: Option<Lifecycle>,
-    /// What each column means: name, class, status, tags, parent, owner, attribute:<name>, relation:<kind>, relation:<kind>:<class> or
+    /// What each column means: name, class, status, tags, parent, owner, `attribute:<name>`, `relation:<kind>`, `relation:<kind>:<class>` or
     /// ignore. Columns that are not here are ignored.
     columns: BTreeMap<String, String>,
 }
