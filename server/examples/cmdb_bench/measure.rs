@@ -3,6 +3,7 @@
 use anyhow::Result;
 use rollcall_domain::World;
 use rollcall_domain::ci::Class;
+use rollcall_domain::query::{Query, Scope};
 use rollcall_server::engine::Engine;
 use serde::Serialize;
 use std::path::Path;
@@ -48,9 +49,40 @@ pub fn directory_bytes(dir: &Path) -> u64 {
     sizes.sum()
 }
 
-/// Milliseconds that each query takes for its first page.
-pub fn queries(_engine: &Engine) -> Result<serde_json::Value> {
-    Ok(serde_json::Value::Null)
+/// What is asked, from the everyday to the unusual.
+const QUERIES: [&str; 10] = [
+    "class:server",
+    "class:server os.id:debian",
+    "hostname:srv1*",
+    "serial:SRV000017",
+    "package:package-with-a-name-3<1.5-1 class:server",
+    "listener:443/tcp os.version:12",
+    "service:unit-7.service not status:retired",
+    "memory>=32GiB kernel:6.1.0-2* last_seen<1d",
+    "class:disk size>500GB model~samsung",
+    "(os.id:ubuntu or os.version:11) -user:user3 has:serial",
+];
+
+/// Milliseconds that each query takes, from its text to its first page of a hundred, with how many it found.
+pub fn queries(engine: &Engine) -> Result<serde_json::Value> {
+    let mut result = serde_json::Map::new();
+    for text in QUERIES {
+        let mut found = 0;
+        let mut times = Vec::with_capacity(ROUNDS);
+        for _ in 0..ROUNDS {
+            let began = Instant::now();
+            let now = engine.now();
+            let page = engine.read(|world| {
+                let query = Query::parse(text)?;
+                let matches = Scope { world, groups: &world.groups, now }.find(&query)?;
+                Ok::<_, anyhow::Error>((matches.len(), matches.page(None, 100)))
+            })?;
+            times.push(began.elapsed().as_secs_f64() * 1e3);
+            found = std::hint::black_box(page).0;
+        }
+        result.insert(text.to_owned(), serde_json::json!({"found": found, "time": Distribution::of(times)}));
+    }
+    Ok(result.into())
 }
 
 /// Milliseconds to find the hosts that have one version of a product.

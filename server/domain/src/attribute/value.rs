@@ -45,7 +45,7 @@ pub fn fit(world: &World, kind: &Kind, value: &AttributeValue) -> Result<Attribu
     Ok(kept)
 }
 
-/// The text of a cell as a value of this type; what is no such value stays a text, for [`fit`] to refuse.
+/// The text of a cell as a value of this type; what is no such value stays a text, for `fit` to refuse.
 #[must_use]
 pub fn read_text(kind: &Kind, text: &str) -> AttributeValue {
     let folded = normalise::folded(text);

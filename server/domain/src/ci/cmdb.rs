@@ -89,7 +89,7 @@ pub struct Cmdb {
     pub reverts: BTreeMap<Source, Revert>,
     /// Work for people: open, and settled lately.
     pub reviews: BTreeMap<TaskId, ReviewTask>,
-    /// Refused inputs that people should know of, oldest first; at most [`dead_letter::DEAD_LETTERS`].
+    /// Refused inputs that people should know of, oldest first; at most [`super::dead_letter::DEAD_LETTERS`].
     #[serde(default)]
     pub dead_letters: BTreeMap<DeadLetterId, DeadLetter>,
     /// Declared losses, latest last, at most 100 an agent.

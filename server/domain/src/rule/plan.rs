@@ -3,19 +3,26 @@
 //! Agents with the same table and class to which the same variants of the rules apply share one plan, so that taking in a sample set
 //! compares numbers and nothing else. A plan is a pure function of (rules, table, host); it is a cache and never stored.
 
+mod program;
+mod tag;
+
+pub use tag::{scope, tag};
+
 use super::baseline::{self, Baseline};
-use super::expression::{self, Expression, Function, Operator, Read};
+use super::expression::{self, Function, Read};
 use super::select::{self, Variant};
 use super::window::{Reading, Shape, Window};
 use super::{Condition, Guard, Level, NoData, Reduce, Rule, Rules, Severity};
 use crate::alert::machine::{Judged, Timing};
 use crate::ci::{Ci, Class};
 use crate::id::RuleId;
+use program::{Step, lower, run};
 use rollcall_shared::message::Side;
 use rollcall_shared::sample::Series;
 use rollcall_shared::{ContentHash, Section, Timestamp, limits};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use tag::memory_tag;
 
 /// Judgements of one plan: every series of the largest table under four rules each. Rules beyond that, in order of their
 /// ids, are not judged for this host: the bound protects the server from a table made to match a thousand rules.
@@ -77,17 +84,6 @@ enum Kind {
     Check { read: Read },
     /// Nothing has come.
     Absent { metric: String, attributes: BTreeMap<String, String>, after_ms: u64 },
-}
-
-/// Arithmetic in postfix order.
-#[derive(Clone, Copy, Debug)]
-enum Step {
-    Number(f64),
-    Read(usize),
-    Negate,
-    Absolute,
-    Binary(Operator),
-    Ratio(f64),
 }
 
 /// One series under one rule.
@@ -460,73 +456,6 @@ impl Entry {
     }
 }
 
-fn run(program: &[Step], readings: &[Option<Reading>]) -> Option<f64> {
-    if let [Step::Read(only)] = program {
-        return readings[*only].map(|reading| reading.value);
-    }
-    let mut stack = [0.0_f64; 2 * expression::LEAVES];
-    let mut depth = 0_usize;
-    for step in program {
-        let value = match *step {
-            Step::Number(number) => number,
-            Step::Read(position) => readings.get(position).copied().flatten()?.value,
-            Step::Negate | Step::Absolute => {
-                depth -= 1;
-                if matches!(step, Step::Negate) { -stack[depth] } else { stack[depth].abs() }
-            }
-            Step::Binary(_) | Step::Ratio(_) => {
-                depth -= 2;
-                combine(*step, stack[depth], stack[depth + 1])
-            }
-        };
-        if !value.is_finite() {
-            return None;
-        }
-        *stack.get_mut(depth)? = value;
-        depth += 1;
-    }
-    Some(stack[0])
-}
-
-fn combine(step: Step, left: f64, right: f64) -> f64 {
-    match step {
-        Step::Binary(Operator::Add) => left + right,
-        Step::Binary(Operator::Subtract) => left - right,
-        Step::Binary(Operator::Multiply) => left * right,
-        Step::Ratio(floor) if right < floor => 0.0,
-        Step::Binary(Operator::Divide) | Step::Ratio(_) => left / right,
-        Step::Number(_) | Step::Read(_) | Step::Negate | Step::Absolute => f64::NAN,
-    }
-}
-
-fn lower(expression: &Expression, program: &mut Vec<Step>, reads: &mut usize) {
-    match expression {
-        Expression::Number(number) => program.push(Step::Number(*number)),
-        Expression::Read(_) => {
-            program.push(Step::Read(*reads));
-            *reads += 1;
-        }
-        Expression::Negate(inner) => {
-            lower(inner, program, reads);
-            program.push(Step::Negate);
-        }
-        Expression::Absolute(inner) => {
-            lower(inner, program, reads);
-            program.push(Step::Absolute);
-        }
-        Expression::Binary(operator, left, right) => {
-            lower(left, program, reads);
-            lower(right, program, reads);
-            program.push(Step::Binary(*operator));
-        }
-        Expression::Ratio(part, whole, floor) => {
-            lower(part, program, reads);
-            lower(whole, program, reads);
-            program.push(Step::Ratio(*floor));
-        }
-    }
-}
-
 fn value_at(moment: Moment<'_>, series: usize) -> Option<f64> {
     moment.values.get(series).copied().flatten()
 }
@@ -545,60 +474,4 @@ fn of<'a>(series: &'a Series, name: &str) -> &'a str {
 fn belongs(series: &Series, read: &Read, first: &Series) -> bool {
     has(series, &read.metric, &read.attributes)
         && series.attributes.iter().all(|pair| read.attributes.contains_key(&pair.0) || first.attributes.contains(pair))
-}
-
-/// A short name for (rule, attributes).
-pub fn tag<'a>(rule: &RuleId, attributes: impl Iterator<Item = (&'a str, &'a str)>) -> u64 {
-    let mut hasher = blake3::Hasher::new();
-    feed(&mut hasher, rule.as_str());
-    for (name, value) in attributes {
-        feed(&mut hasher, name);
-        feed(&mut hasher, value);
-    }
-    short(&hasher)
-}
-
-/// A short name for what applies to a host beyond its class.
-#[must_use]
-pub fn scope(rules: &Rules, ci: Option<&Ci>) -> u64 {
-    let mut hasher = blake3::Hasher::new();
-    let mut particular = false;
-    for (position, known) in rules.rules.values().enumerate() {
-        let variant = if select::is_particular(&known.rule) { select::variant(&known.rule, ci) } else { continue };
-        particular = true;
-        let number = match variant {
-            None => 0,
-            Some(Variant::Plain) => 1,
-            Some(Variant::Overridden(one)) => 2 + one as u64,
-        };
-        hasher.update(&(position as u64).to_be_bytes()).update(&number.to_be_bytes());
-    }
-    if particular { short(&hasher) } else { 0 }
-}
-
-fn memory_tag(rule: &RuleId, series: &Series, read: &Read) -> u64 {
-    let mut hasher = blake3::Hasher::new();
-    feed(&mut hasher, rule.as_str());
-    feed(&mut hasher, &series.metric);
-    let (kind, target): (u8, f64) = match read.function {
-        Function::Reduce(reduce) => (reduce as u8, 0.0),
-        Function::Forecast { target, .. } => (100, target),
-        Function::Baseline => (101, 0.0),
-    };
-    hasher.update(&[kind]).update(&target.to_bits().to_be_bytes()).update(&read.window_ms.to_be_bytes());
-    for (name, value) in &series.attributes {
-        feed(&mut hasher, name);
-        feed(&mut hasher, value);
-    }
-    short(&hasher)
-}
-
-fn feed(hasher: &mut blake3::Hasher, text: &str) {
-    hasher.update(&(text.len() as u64).to_be_bytes()).update(text.as_bytes());
-}
-
-fn short(hasher: &blake3::Hasher) -> u64 {
-    let mut bytes = [0; 8];
-    bytes.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
-    u64::from_be_bytes(bytes)
 }
