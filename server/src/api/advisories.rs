@@ -16,7 +16,6 @@ use rollcall_domain::advisory::{self as domain, AdvisoryCommand, AdvisoryEvent, 
 use rollcall_domain::id::CiId;
 use rollcall_domain::{Command, Event, World};
 use serde::Deserialize;
-use std::collections::BTreeMap;
 use std::ops::Bound;
 use utoipa::IntoParams;
 
@@ -134,31 +133,16 @@ pub async fn import_advisories(State(api): State<Api>, caller: Caller, table: Ta
     if table.kind == Kind::Csv {
         return Err(ApiError::new(Code::UnsupportedMediaType, "advisories come as application/json or application/x-ndjson"));
     }
-    let mut report = ImportReport { rows: table.rows.len() as u64, ..ImportReport::default() };
-    let mut advisories: BTreeMap<AdvisoryId, domain::Advisory> = BTreeMap::new();
-    for row in table.rows {
-        let value = match row.content {
-            Ok(value) => value,
-            Err(reason) => {
-                report.refuse(row.number, None, None, reason);
-                continue;
-            }
-        };
-        match osv::read(&value) {
-            // Of records with one id the last counts.
-            Ok(advisory) => drop(advisories.insert(advisory.id.clone(), advisory)),
-            Err(rejection) => report.reject(row.number, value["id"].as_str(), rejection),
-        }
-    }
+    // Of records with one id the last counts.
+    let keyed = |value: &serde_json::Value| osv::read(value).map(|advisory| (advisory.id.clone(), advisory));
+    let (report, advisories) = table.read("id", keyed);
     let command = AdvisoryCommand::Import { advisories: advisories.into_values().collect() };
     let executed = caller.execute(&api.engine, Command::Advisory(command)).await?;
     let accepted = executed.records.iter().map(|record| match &record.event {
         Event::Advisory(AdvisoryEvent::AdvisoriesImported { advisories }) => advisories.len() as u64,
         _ => 0,
     });
-    report.accepted = accepted.sum();
-    report.unchanged = report.rows.saturating_sub(report.refused + report.accepted);
-    Ok(answer::json(&report))
+    Ok(answer::json(&report.settled(accepted.sum())))
 }
 
 fn find<'a>(world: &'a World, id: &AdvisoryId) -> Result<&'a KnownAdvisory, ApiError> {

@@ -7,6 +7,7 @@ use axum::http::header;
 use rollcall_domain::Rejection;
 use serde::Serialize;
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 /// The largest body of an import. All advisories of a distribution are sent in some pieces of this size.
@@ -50,6 +51,25 @@ pub struct Table {
     pub rows: Vec<Row>,
 }
 
+impl Table {
+    /// Reads each row into something under a key; of rows with one key the last counts. A row that cannot be read is refused under
+    /// what its field `named` says.
+    pub fn read<K: Ord, T>(self, named: &str, read: impl Fn(&Value) -> Result<(K, T), Rejection>) -> (ImportReport, BTreeMap<K, T>) {
+        let mut report = ImportReport { rows: self.rows.len() as u64, ..ImportReport::default() };
+        let mut found = BTreeMap::new();
+        for row in self.rows {
+            match row.content {
+                Err(reason) => report.refuse(row.number, None, None, reason),
+                Ok(value) => match read(&value) {
+                    Ok((key, one)) => drop(found.insert(key, one)),
+                    Err(rejection) => report.reject(row.number, value[named].as_str(), rejection),
+                },
+            }
+        }
+        (report, found)
+    }
+}
+
 /// A row that was not taken in.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct RefusedRow {
@@ -79,6 +99,11 @@ pub struct ImportReport {
 }
 
 impl ImportReport {
+    /// With so many rows that said something new; the rest was known.
+    pub fn settled(self, accepted: u64) -> Self {
+        Self { accepted, unchanged: self.rows.saturating_sub(self.refused + accepted), ..self }
+    }
+
     /// Notes a row that was not taken in.
     pub fn refuse(&mut self, row: u64, subject: Option<&str>, field: Option<String>, reason: String) {
         self.refused += 1;

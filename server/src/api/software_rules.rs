@@ -129,31 +129,15 @@ pub async fn list_end_of_life(
     request_body(content = String, content_type = "text/csv", description = "The table; also application/x-ndjson and application/json."),
     responses((status = 200, description = "What became of each row.", body = ImportReport)))]
 pub async fn import_end_of_life(State(api): State<Api>, caller: Caller, table: Table) -> Result<Response, ApiError> {
-    let mut report = ImportReport { rows: table.rows.len() as u64, ..ImportReport::default() };
-    let mut cycles: BTreeMap<(String, String), catalogue::Cycle> = BTreeMap::new();
-    for row in table.rows {
-        let value = match row.content {
-            Ok(value) => value,
-            Err(reason) => {
-                report.refuse(row.number, None, None, reason);
-                continue;
-            }
-        };
-        match read_cycle(&value) {
-            // Of rows about one cycle the last counts.
-            Ok(cycle) => drop(cycles.insert(cycle.key(), cycle)),
-            Err(rejection) => report.reject(row.number, value["product"].as_str(), rejection),
-        }
-    }
+    // Of rows about one cycle the last counts.
+    let (report, cycles) = table.read("product", |value| read_cycle(value).map(|cycle| (cycle.key(), cycle)));
     let command = CatalogueCommand::ImportEndOfLife { cycles: cycles.into_values().collect() };
     let executed = caller.execute(&api.engine, Command::Catalogue(command)).await?;
     let accepted = executed.records.iter().map(|record| match &record.event {
         Event::Catalogue(CatalogueEvent::EndOfLifeImported { cycles }) => cycles.len() as u64,
         _ => 0,
     });
-    report.accepted = accepted.sum();
-    report.unchanged = report.rows.saturating_sub(report.refused + report.accepted);
-    Ok(answer::json(&report))
+    Ok(answer::json(&report.settled(accepted.sum())))
 }
 
 fn read_cycle(row: &Value) -> Result<catalogue::Cycle, rollcall_domain::Rejection> {

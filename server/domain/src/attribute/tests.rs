@@ -16,7 +16,7 @@ fn words(words: &[&str]) -> Kind {
 }
 
 fn define(fleet: &mut Fleet, definition: Definition) -> Result<Vec<Event>, Rejection> {
-    let done = fleet.order("ada", Command::Attribute(AttributeCommand::Define(Box::new(definition))));
+    let done = fleet.decide("ada", &Command::Attribute(AttributeCommand::Define(Box::new(definition))));
     fleet.check();
     done
 }
@@ -103,11 +103,11 @@ fn a_definition_does_not_contradict_what_is_there() {
         let definition = Box::new(Definition { label: "What it costs".into(), ..definition("cost", kind) });
         Command::Attribute(AttributeCommand::Change { definition, expected: None })
     };
-    assert_eq!(why(fleet.order("ada", change(Kind::Integer))).as_deref(), Some("type"));
-    assert_eq!(why(fleet.order("ada", change(words(&["cheap"])))).as_deref(), Some("values"));
-    assert_eq!(fleet.order("ada", change(words(&["cheap", "dear", "free"]))).map(|events| events.len()), Ok(1));
-    assert_eq!(fleet.order("ada", change(words(&["cheap", "dear", "free"]))).map(|events| events.len()), Ok(0));
-    fleet.order("ada", Command::Attribute(AttributeCommand::Withdraw { name: "cost".into(), expected: None })).expect("withdrawn");
+    assert_eq!(why(fleet.decide("ada", &change(Kind::Integer))).as_deref(), Some("type"));
+    assert_eq!(why(fleet.decide("ada", &change(words(&["cheap"])))).as_deref(), Some("values"));
+    assert_eq!(fleet.decide("ada", &change(words(&["cheap", "dear", "free"]))).map(|events| events.len()), Ok(1));
+    assert_eq!(fleet.decide("ada", &change(words(&["cheap", "dear", "free"]))).map(|events| events.len()), Ok(0));
+    fleet.decide("ada", &Command::Attribute(AttributeCommand::Withdraw { name: "cost".into(), expected: None })).expect("withdrawn");
     assert_eq!(fleet.world.cmdb.cis[&cluster].attributes["cost"].value(), &text("dear"), "values stay");
     assert_value(&mut fleet, cluster, "cost", Some(AttributeValue::Integer(5))).expect("of no type any more");
     fleet.check();
@@ -130,7 +130,7 @@ fn owners_are_known_as_soon_as_anybody_is() {
     let mut fleet = Fleet::with_agents([]);
     let cluster = make(&mut fleet, Class::Cluster, "k8s", &[("owner", text("whoever"))]).expect("made");
     let add = ContactCommand::Add { name: "Web team".into(), kind: ContactKind::Team, mail: None };
-    fleet.order("ada", Command::Contact(add)).expect("added");
+    fleet.decide("ada", &Command::Contact(add)).expect("added");
     assert_eq!(why(assert_value(&mut fleet, cluster, "owner", Some(text("somebody")))).as_deref(), Some("attributes.owner"));
     assert_value(&mut fleet, cluster, "owner", Some(text("WEB team"))).expect("known");
     assert_eq!(fleet.world.cmdb.cis[&cluster].attributes["owner"].value(), &text("Web team"));

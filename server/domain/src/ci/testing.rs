@@ -164,11 +164,7 @@ impl Fleet {
         self.decide(person, &Command::Ci(command)).map(ci_events)
     }
 
-    /// Carries out any command.
-    pub fn order(&mut self, person: &str, command: Command) -> Result<Vec<Event>, Rejection> {
-        self.decide(person, &command)
-    }
-
+    /// Carries out any command, a minute after what was before.
     pub fn decide(&mut self, person: &str, command: &Command) -> Result<Vec<Event>, Rejection> {
         self.now = Timestamp(self.now.0 + 60_000);
         let actor = Actor::Token { id: TokenId(1), name: person.to_owned() };

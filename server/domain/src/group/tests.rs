@@ -10,7 +10,7 @@ fn new(name: &str) -> NewGroup {
 }
 
 fn order(fleet: &mut Fleet, command: GroupCommand) -> Result<usize, String> {
-    let done = fleet.order("ada", Command::Group(command));
+    let done = fleet.decide("ada", &Command::Group(command));
     fleet.check();
     done.map(|events| events.len()).map_err(|error| match error {
         Rejection::Invalid { field, .. } => field,
@@ -98,7 +98,7 @@ fn members_come_and_go() {
 fn a_group_is_said_anew_and_ended() {
     let (mut fleet, one, _) = fleet();
     let add = ContactCommand::Add { name: "Web team".into(), kind: ContactKind::Team, mail: None };
-    fleet.order("ada", Command::Contact(add)).expect("added");
+    fleet.decide("ada", &Command::Contact(add)).expect("added");
     assert_eq!(order(&mut fleet, create(new("Web servers"), [one])), Ok(2));
     let id = *fleet.world.groups.groups.keys().next().expect("there");
     let group = NewGroup { owner: Some("web team".into()), support_group: true, ..new("Front end") };

@@ -40,7 +40,7 @@ impl Loading<'_> {
             ignored: plan.ignored(),
         };
         let numbers: Vec<u32> = rows.iter().map(|row| row.number).collect();
-        let started = self.fleet.order("ada", Command::Import(ImportCommand::Start(order.clone()))).expect("started");
+        let started = self.fleet.decide("ada", &Command::Import(ImportCommand::Start(order.clone()))).expect("started");
         let Event::Import(ImportEvent::ImportStarted { import, .. }) = started[0] else { panic!("{started:?}") };
         let mut run = Run::new(import, &order, plan);
         let mut queue = Queue::new(rows, self.mirror);
@@ -50,7 +50,7 @@ impl Loading<'_> {
             queue.note(&mut taken);
             events.append(&mut taken.events);
         }
-        self.fleet.order("ada", Command::Import(ImportCommand::End { import, reason: None })).expect("ended");
+        self.fleet.decide("ada", &Command::Import(ImportCommand::End { import, reason: None })).expect("ended");
         self.fleet.check();
         (told(&numbers, &events), events)
     }
@@ -299,8 +299,8 @@ fn a_run_remembers_its_counts_and_its_first_refusals() {
 fn a_run_that_was_cut_off_is_ended() {
     let mut fleet = Fleet::with_agents([]);
     let order = Order { name: "racks".into(), dry_run: false, mirror: false, rows: 1, ignored: Vec::new() };
-    fleet.order("ada", Command::Import(ImportCommand::Start(order.clone()))).expect("started");
-    let again = fleet.order("ada", Command::Import(ImportCommand::Start(order.clone())));
+    fleet.decide("ada", &Command::Import(ImportCommand::Start(order.clone()))).expect("started");
+    let again = fleet.decide("ada", &Command::Import(ImportCommand::Start(order.clone())));
     assert!(matches!(again, Err(Rejection::Conflict(_))), "one at a time");
     let begun = fleet.world.imports.runs.values().next().expect("remembered").updated_at;
     let mut context =
@@ -313,7 +313,7 @@ fn a_run_that_was_cut_off_is_ended() {
     assert_eq!(fleet.world.imports.runs.values().next().map(|run| run.state), Some(State::Interrupted));
     for name in ["", "Racks", "a b", &"x".repeat(65)] {
         let order = Order { name: name.into(), ..order.clone() };
-        assert!(fleet.order("ada", Command::Import(ImportCommand::Start(order))).is_err(), "{name}");
+        assert!(fleet.decide("ada", &Command::Import(ImportCommand::Start(order))).is_err(), "{name}");
     }
 }
 

@@ -18,9 +18,6 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Records that one request merges: more than two of one thing are rare, more than this are a mistake.
 pub const MERGED_AT_ONCE: usize = 16;
 
-/// Characters of a reason.
-const REASON_CHARACTERS: usize = 1000;
-
 /// Merges records into one that stays.
 ///
 /// # Errors
@@ -34,7 +31,7 @@ pub fn merge(
     context: &Context<'_>,
 ) -> Result<Vec<CiEvent>, Rejection> {
     let kept = assert::editable(world, into, expected)?;
-    let reason = checked_reason(reason)?;
+    let reason = assert::checked_reason(reason)?;
     if from.is_empty() || from.len() > MERGED_AT_ONCE {
         return Err(Rejection::invalid("duplicates", format!("1 to {MERGED_AT_ONCE} records can be merged at once")));
     }
@@ -97,14 +94,6 @@ fn check_pair(kept: &Ci, lost: &Ci) -> Result<(), String> {
         (Some(kept), Some(lost)) if kept != lost => Err(format!("their serial numbers differ: {kept} and {lost}")),
         _ => Ok(()),
     }
-}
-
-fn checked_reason(reason: &str) -> Result<String, Rejection> {
-    let reason = reason.trim();
-    if reason.is_empty() || reason.chars().count() > REASON_CHARACTERS {
-        return Err(Rejection::invalid("reason", format!("must have 1 to {REASON_CHARACTERS} characters")));
-    }
-    Ok(reason.to_owned())
 }
 
 /// One record being merged into another.
@@ -250,7 +239,7 @@ fn removed(relation: &Relation) -> Change {
 /// [`Rejection::NotFound`], [`Rejection::Stale`], [`Rejection::WrongState`] for a record that is not merged, [`Rejection::Invalid`].
 pub fn unmerge(world: &World, from: CiId, reason: &str, expected: Option<u64>) -> Result<Vec<CiEvent>, Rejection> {
     let lost = assert::editable(world, from, expected)?;
-    let reason = checked_reason(reason)?;
+    let reason = assert::checked_reason(reason)?;
     let wrong = || Rejection::WrongState { subject: from.to_string(), state: "not merged".into(), action: "taken apart" };
     let merge = world.cmdb.merges.get(&from).ok_or_else(wrong)?;
     let kept = world.cmdb.cis.get(&merge.into).ok_or_else(wrong)?;

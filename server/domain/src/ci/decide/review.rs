@@ -1,6 +1,6 @@
 //! Work that people settle: what a machine must not decide.
 
-use super::merge;
+use super::{assert, merge};
 use crate::ci::CiEvent;
 use crate::ci::review::{Resolution, ReviewTask, Settled};
 use crate::id::{CiId, TaskId};
@@ -24,11 +24,8 @@ pub fn resolve(world: &World, id: TaskId, resolution: &Resolution, reason: &str,
         Resolution::Distinct => unmarked(world, task, reason),
         Resolution::Dismissed => Vec::new(),
     };
-    let reason = reason.trim();
-    if reason.is_empty() || reason.chars().count() > 1000 {
-        return Err(Rejection::invalid("reason", "must have 1 to 1000 characters"));
-    }
-    let settled = Settled { resolution: resolution.clone(), reason: reason.to_owned(), at: context.now, by: context.actor.clone() };
+    let reason = assert::checked_reason(reason)?;
+    let settled = Settled { resolution: resolution.clone(), reason, at: context.now, by: context.actor.clone() };
     events.push(CiEvent::ReviewSettled { task: id, settled });
     Ok(events)
 }

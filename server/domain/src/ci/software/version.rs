@@ -105,6 +105,25 @@ impl<'a> Number<'a> {
     }
 }
 
+/// Epoch, then version, then release, each of the latter two in an order of its own.
+fn by_parts(a: &str, b: &str, order: impl Fn(&str, &str) -> Ordering) -> Ordering {
+    let ((epoch_a, a), (epoch_b, b)) = (epoch(a.trim()), epoch(b.trim()));
+    let ((version_a, release_a), (version_b, release_b)) = (revision(a), revision(b));
+    epoch_a.cmp(&epoch_b).then_with(|| order(version_a, version_b)).then_with(|| order(release_a, release_b))
+}
+
+/// Segment by segment, as `next` takes them off, up to `end` on both sides.
+fn by_segments<'a, S: Ord>(mut a: &'a str, mut b: &'a str, next: impl Fn(&'a str) -> (S, &'a str), end: &S) -> Ordering {
+    loop {
+        let ((one, rest_a), (other, rest_b)) = (next(a), next(b));
+        match one.cmp(&other) {
+            Ordering::Equal if one == *end => return Ordering::Equal,
+            Ordering::Equal => (a, b) = (rest_a, rest_b),
+            found => return found,
+        }
+    }
+}
+
 /// Splits after the longest start whose characters all fit.
 fn split_while(text: &str, fits: impl Fn(char) -> bool) -> (&str, &str) {
     text.split_at(text.find(|character| !fits(character)).unwrap_or(text.len()))
