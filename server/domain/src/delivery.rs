@@ -11,6 +11,7 @@
 pub mod decide;
 pub mod feed;
 pub mod fold;
+pub mod message;
 pub mod retry;
 
 use crate::id::{ChannelId, DeliveryId};
@@ -20,6 +21,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub use feed::Wanted;
+pub use message::{Message, MessageIncident, MessageStatus};
 pub use retry::Outcome;
 
 /// Channels at most: each is a connection that may hang for as long as a request may take.
@@ -187,6 +189,11 @@ pub enum Content {
     Records {
         /// Their revisions, ascending; at most [`BATCH`].
         revisions: Vec<u64>,
+    },
+    /// What people are to know of incidents.
+    Notification {
+        /// Frozen when it was made.
+        message: Box<Message>,
     },
 }
 

@@ -173,6 +173,10 @@ pub struct Incident {
     pub dedup_key: Option<String>,
     /// The breach.
     pub breach: Option<Breach>,
+    /// Alert instances that it stands for: the one that opened it, and those that were attached to it because what they depend
+    /// on is what this is about.
+    #[serde(default)]
+    pub alerts: Vec<AlertId>,
     /// What changed on the CI in the 72 hours before.
     pub recent_changes: Vec<RecentChange>,
     /// Open incidents on the same CI when it opened.
@@ -261,6 +265,17 @@ pub enum IncidentEvent {
         text: String,
         /// Whether the caller may read it.
         public: bool,
+    },
+    /// An alert of its own item or of one behind it is told about here, and opens nothing.
+    AlertAttached {
+        /// To which.
+        incident: IncidentId,
+        /// Which.
+        alert: AlertId,
+        /// Of which item, now among the affected ones.
+        ci: CiId,
+        /// Why, in words.
+        reason: String,
     },
     /// It belongs to a problem.
     IncidentLinked {

@@ -237,6 +237,9 @@ impl Run {
                 let data = json!({"channel": self.channel, "text": text});
                 json!({"type": "rollcall.test", "timestamp": message.created_at, "data": data}).to_string()
             }
+            Content::Notification { message: told } => {
+                json!({"type": "rollcall.notification", "timestamp": message.created_at, "data": told}).to_string()
+            }
             Content::Records { revisions } => {
                 let records = self.courier.engine.records_at(revisions.clone()).await?;
                 let shown = records.iter().filter_map(|record| Some((record.revision, (self.courier.show)(record)?.to_string())));

@@ -4,7 +4,7 @@ use super::react::{NOT_JUDGED, RECOVERED};
 use super::{Incident, IncidentEvent, IncidentState, Incidents, Note, RecentChange};
 use crate::actor::Actor;
 use crate::ci::{AttributeChange, AttributeValue, CiEvent, Cmdb, PackageChange, PackageChangeKind};
-use crate::id::{CiId, IncidentId};
+use crate::id::{AlertId, CiId, IncidentId};
 use crate::{Record, World};
 use rollcall_shared::SectionName;
 
@@ -91,6 +91,7 @@ pub fn id(event: &IncidentEvent) -> IncidentId {
         | IncidentEvent::IncidentPrioritised { incident, .. }
         | IncidentEvent::IncidentUpdated { incident, .. }
         | IncidentEvent::IncidentNoted { incident, .. }
+        | IncidentEvent::AlertAttached { incident, .. }
         | IncidentEvent::IncidentLinked { incident, .. } => *incident,
     }
 }
@@ -125,7 +126,18 @@ fn change(incident: &mut Incident, record: &Record, event: &IncidentEvent) {
             }
         }
         IncidentEvent::IncidentNoted { text, public, .. } => note(incident, record, text, *public),
+        IncidentEvent::AlertAttached { alert, ci, .. } => attach(incident, *alert, *ci),
         IncidentEvent::IncidentLinked { problem, .. } => incident.problem = Some(*problem),
+    }
+}
+
+/// What is attached needs no note each: a switch may have hundreds of hosts behind it.
+fn attach(incident: &mut Incident, alert: AlertId, ci: CiId) {
+    if !incident.alerts.contains(&alert) {
+        incident.alerts.push(alert);
+    }
+    if incident.primary_ci != Some(ci) && !incident.affected_cis.contains(&ci) {
+        incident.affected_cis.push(ci);
     }
 }
 

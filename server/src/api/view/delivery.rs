@@ -92,7 +92,7 @@ pub struct Delivery {
     pub id: String,
     /// Through which channel.
     pub channel: String,
-    /// `test` or `records`.
+    /// `test`, `records` or `notification`.
     pub content: &'static str,
     /// Revisions of the records; empty for a test.
     pub revisions: Vec<u64>,
@@ -162,6 +162,7 @@ impl From<&domain::Delivery> for Delivery {
         let (content, revisions) = match &delivery.content {
             domain::Content::Test => ("test", Vec::new()),
             domain::Content::Records { revisions } => ("records", revisions.clone()),
+            domain::Content::Notification { .. } => ("notification", Vec::new()),
         };
         Self {
             id: delivery.id.to_string(),
