@@ -4,4 +4,5 @@
 //! Nothing here is a stand-in for Rollcall's own code: what is started is what is shipped, what is sent is what agents send.
 
 pub mod fleet;
+pub mod fortnight;
 pub mod harness;
