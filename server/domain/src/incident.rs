@@ -277,6 +277,13 @@ pub enum IncidentEvent {
         /// Why, in words.
         reason: String,
     },
+    /// It does not belong to a problem after all.
+    IncidentUnlinked {
+        /// Which.
+        incident: IncidentId,
+        /// From what.
+        problem: ProblemId,
+    },
     /// It belongs to a problem.
     IncidentLinked {
         /// Which.

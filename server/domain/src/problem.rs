@@ -5,8 +5,10 @@ pub mod decide;
 pub mod exposure;
 pub mod fisher;
 pub mod fold;
+pub mod precision;
 pub mod recurrence;
 pub mod suspect;
+pub mod topology;
 
 use crate::actor::Actor;
 use crate::id::{CiId, IncidentId, ProblemId, RuleId};
@@ -59,6 +61,11 @@ pub enum Origin {
         /// What they share, such as `package dpkg/openssl 3.0.13`.
         factor: String,
     },
+    /// Items with incidents that stand behind one thing.
+    Topology {
+        /// The thing.
+        ci: CiId,
+    },
     /// A person.
     Person,
 }
@@ -96,6 +103,12 @@ pub struct Hypothesis {
     pub q_value: f64,
     /// How much more often affected with it than on average.
     pub lift: f64,
+    /// Affected CIs that came to have it within the last month, before their trouble began.
+    #[serde(default)]
+    pub arrived: u64,
+    /// Median time from that to the trouble, ms.
+    #[serde(default)]
+    pub lag_ms: Option<u64>,
     /// CIs that have it and are healthy, at most 20.
     pub counter_examples: Vec<CiId>,
     /// Judged by people.
@@ -154,6 +167,12 @@ pub struct Problem {
     pub workaround: Option<String>,
     /// The cause, as people found it.
     pub root_cause: Option<String>,
+    /// Why people live with it.
+    #[serde(default)]
+    pub risk_accepted: Option<String>,
+    /// The problem that this one turned out to be.
+    #[serde(default)]
+    pub duplicate_of: Option<ProblemId>,
     /// Suspected causes, most likely first.
     pub hypotheses: Vec<Hypothesis>,
     /// Why the machine thinks so.
@@ -229,6 +248,27 @@ pub enum ProblemEvent {
         /// Hypotheses tested again with it; empty leaves them.
         hypotheses: Vec<Hypothesis>,
     },
+    /// People decided to live with it, or no longer to.
+    ProblemRiskAccepted {
+        /// Which.
+        problem: ProblemId,
+        /// Why; `None` for no longer.
+        reason: Option<String>,
+    },
+    /// It is another problem, which has its incidents now.
+    ProblemDuplicated {
+        /// Which.
+        problem: ProblemId,
+        /// What it is.
+        of: ProblemId,
+    },
+    /// An incident does not belong to it.
+    ProblemIncidentRemoved {
+        /// Which.
+        problem: ProblemId,
+        /// What.
+        incident: IncidentId,
+    },
     /// A person judged a hypothesis.
     HypothesisJudged {
         /// Which.
@@ -278,10 +318,32 @@ pub enum ProblemAction {
         /// Confirmed or refuted.
         verdict: Verdict,
     },
+    /// Live with it, for a reason; `None` for no longer.
+    AcceptRisk {
+        /// Why.
+        reason: Option<String>,
+    },
+    /// It is another problem: that one gets its incidents.
+    Duplicate {
+        /// Which.
+        of: ProblemId,
+    },
+    /// These incidents belong to it.
+    Link {
+        /// Which.
+        incidents: Vec<IncidentId>,
+    },
+    /// This incident does not.
+    Unlink {
+        /// Which.
+        incident: IncidentId,
+    },
     /// Fixed.
     Resolve {
         /// How.
         notes: String,
+        /// Whether its open incidents are resolved with it.
+        incidents: bool,
     },
     /// Not fixed: back to analysis.
     Reopen {
@@ -302,13 +364,29 @@ pub enum ProblemAction {
 
 /// What people ask about problems.
 #[derive(Clone, Debug, PartialEq)]
-pub struct ProblemCommand {
-    /// Which.
-    pub problem: ProblemId,
-    /// What.
-    pub action: ProblemAction,
-    /// Revision that the person saw.
-    pub expected: Option<u64>,
+pub enum ProblemCommand {
+    /// Open one by hand.
+    Open {
+        /// A line.
+        title: String,
+        /// More.
+        description: String,
+        /// 1 (highest) to 5.
+        priority: u8,
+        /// Group.
+        group: Option<String>,
+        /// Incidents that belong to it.
+        incidents: Vec<IncidentId>,
+    },
+    /// Work on one.
+    Act {
+        /// Which.
+        problem: ProblemId,
+        /// What.
+        action: ProblemAction,
+        /// Revision that the person saw.
+        expected: Option<u64>,
+    },
 }
 
 /// All problems.
@@ -337,4 +415,10 @@ impl ProblemState {
             Self::Cancelled => "cancelled",
         }
     }
+}
+
+/// The number as people say it.
+#[must_use]
+pub fn display_number(number: u64) -> String {
+    format!("PRB{number:07}")
 }

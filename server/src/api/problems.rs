@@ -8,14 +8,14 @@ use super::format::Format;
 use super::incidents::{Assignment, Closing, Reason};
 use super::page::{Page, Paging};
 use super::view::incident::Incident;
-use super::view::problem::{Evidence, Problem};
+use super::view::problem::{Evidence, Precision, Problem};
 use super::view::word::{ProblemState, Verdict};
 use crate::answer::{self, ApiError};
 use axum::extract::State;
 use axum::response::Response;
-use rollcall_domain::id::ProblemId;
-use rollcall_domain::problem::{self, ProblemAction, ProblemCommand};
-use rollcall_domain::{Command, World};
+use rollcall_domain::id::{IncidentId, ProblemId};
+use rollcall_domain::problem::{self, ProblemAction, ProblemCommand, ProblemEvent};
+use rollcall_domain::{Command, Event, World};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -30,6 +30,10 @@ pub struct ProblemQuery {
     open: Option<bool>,
     /// Whether the cause is known though not fixed.
     known_error: Option<bool>,
+    /// Which kind of suspicion opened it: recurrence, common_cause, topology or person.
+    origin: Option<String>,
+    /// This group has it.
+    group: Option<String>,
     /// With this text in their title, whatever the case.
     q: Option<String>,
     /// Items of one page: 1 to 1000, 100 unless given.
@@ -83,10 +87,72 @@ pub struct Judgement {
 /// How it was fixed.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"notes": "Upgraded to 3.0.14"}))]
+#[schema(example = json!({"notes": "Upgraded to 3.0.14", "incidents": true}))]
 pub struct Fix {
     /// In words.
     notes: String,
+    /// Whether its open incidents are resolved with it.
+    #[serde(default)]
+    incidents: bool,
+}
+
+/// A problem as people find it.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"title": "Mail is slow every Monday", "description": "Since the move.", "incidents": []}))]
+pub struct NewProblem {
+    /// A line.
+    title: String,
+    /// More.
+    description: String,
+    /// 1 (highest) to 5; 3 unless given.
+    #[serde(default = "middle")]
+    priority: u8,
+    /// Group that has it.
+    group: Option<String>,
+    /// Incidents that belong to it.
+    #[serde(default)]
+    incidents: Vec<String>,
+}
+
+fn middle() -> u8 {
+    3
+}
+
+/// Incidents that belong to a problem.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"incidents": ["inc_00000000000000000000000001"]}))]
+pub struct Belonging {
+    /// Which.
+    incidents: Vec<String>,
+}
+
+/// An incident that does not belong to a problem.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"incident": "inc_00000000000000000000000001"}))]
+pub struct Stranger {
+    /// Which.
+    incident: String,
+}
+
+/// The problem that another one turned out to be.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"of": "prb_00000000000000000000000001"}))]
+pub struct Original {
+    /// Which.
+    of: String,
+}
+
+/// Why people live with a problem.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"reason": "The machines are replaced in March"}))]
+pub struct RiskAcceptance {
+    /// In words; null for "no longer".
+    reason: Option<String>,
 }
 
 /// Lists problems, newest first.
@@ -99,6 +165,9 @@ pub async fn list_problems(
 ) -> Result<Response, ApiError> {
     let paging = Paging::<u64>::new("problems", query.limit, query.cursor.as_deref())?;
     let text = query.q.map(|text| text.to_lowercase());
+    if query.origin.as_deref().is_some_and(|origin| !ORIGINS.contains(&origin)) {
+        return Err(ApiError::invalid("origin", format!("must be one of {}", ORIGINS.join(", "))));
+    }
     let page = api.engine.read(|world| {
         let problems = world
             .problems
@@ -107,9 +176,46 @@ pub async fn list_problems(
             .filter(|problem| query.state.is_none_or(|state| problem.state == state.0))
             .filter(|problem| query.open.is_none_or(|open| problem.state.is_open() == open))
             .filter(|problem| query.known_error.is_none_or(|known| problem.known_error == known))
+            .filter(|problem| query.origin.as_deref().is_none_or(|origin| origin_of(problem) == origin))
+            .filter(|problem| query.group.is_none() || query.group == problem.group)
             .filter(|problem| text.as_ref().is_none_or(|text| problem.title.to_lowercase().contains(text)));
         paging.newest_first(problems, |problem| problem.number, Problem::from)
     });
+    Ok(format.list(&page))
+}
+
+/// Opens a problem by hand.
+#[utoipa::path(post, path = "/api/v1/problems", tag = "problems", request_body = NewProblem,
+    responses((status = 201, description = "The problem.", body = Problem)))]
+pub async fn create_problem(State(api): State<Api>, caller: Caller, Body(body): Body<NewProblem>) -> Result<Response, ApiError> {
+    let NewProblem { title, description, priority, group, .. } = body;
+    let incidents = ids(&body.incidents)?;
+    let command = ProblemCommand::Open { title, description, priority, group, incidents };
+    let executed = caller.execute(&api.engine, Command::Problem(command)).await?;
+    let opened = executed.records.iter().find_map(|record| match &record.event {
+        Event::Problem(ProblemEvent::ProblemOpened { problem }) => Some(problem.id),
+        _ => None,
+    });
+    let id = opened.ok_or_else(|| ApiError::internal("a problem was opened and no record says so"))?;
+    api.engine.read(|world| {
+        let problem = find(world, id)?;
+        Ok(answer::created(&format!("/api/v1/problems/{id}"), &Problem::from(problem), Some(problem.revision)))
+    })
+}
+
+/// Shows how often the machine suspected rightly: problems that it opened, by kind of suspicion and rule, and what people made of them.
+#[utoipa::path(get, path = "/api/v1/problem_precision", tag = "problems", params(PageQuery),
+    responses((status = 200, description = "A page.", body = Page<Precision>)))]
+pub async fn list_problem_precision(
+    State(api): State<Api>,
+    Parameters(query): Parameters<PageQuery>,
+    format: Format,
+) -> Result<Response, ApiError> {
+    let paging = Paging::<String>::new("problem_precision", query.limit, query.cursor.as_deref())?;
+    let rows = api.engine.read(problem::precision::precision);
+    let keyed = rows.into_iter().map(|((kind, rule), row)| (format!("{} {rule}", kind.as_str()), Precision::new(kind, rule, &row)));
+    let keyed: std::collections::BTreeMap<String, Precision> = keyed.collect();
+    let page = paging.page(keyed.into_iter().filter(|(key, _)| paging.after.as_ref().is_none_or(|after| key > after)));
     Ok(format.list(&page))
 }
 
@@ -222,7 +328,57 @@ pub async fn judge_problem(
     act(&api, id, &caller, ProblemAction::Judge { factor: body.factor, verdict: body.verdict.0 }).await
 }
 
-/// Resolves a problem.
+/// Says that incidents belong to a problem.
+#[utoipa::path(post, path = "/api/v1/problems/{id}/link", tag = "problems", request_body = Belonging,
+    responses((status = 200, description = "The problem as it is now.", body = Problem)))]
+pub async fn link_problem(
+    State(api): State<Api>,
+    Named(id): Named<ProblemId>,
+    caller: Caller,
+    Body(body): Body<Belonging>,
+) -> Result<Response, ApiError> {
+    act(&api, id, &caller, ProblemAction::Link { incidents: ids(&body.incidents)? }).await
+}
+
+/// Says that an incident does not belong to a problem.
+#[utoipa::path(post, path = "/api/v1/problems/{id}/unlink", tag = "problems", request_body = Stranger,
+    responses((status = 200, description = "The problem as it is now.", body = Problem)))]
+pub async fn unlink_problem(
+    State(api): State<Api>,
+    Named(id): Named<ProblemId>,
+    caller: Caller,
+    Body(body): Body<Stranger>,
+) -> Result<Response, ApiError> {
+    let incident = body.incident.parse().map_err(|_| ApiError::invalid("incident", "must be the id of an incident"))?;
+    act(&api, id, &caller, ProblemAction::Unlink { incident }).await
+}
+
+/// Says that a problem is another one, which gets its incidents.
+#[utoipa::path(post, path = "/api/v1/problems/{id}/duplicate", tag = "problems", request_body = Original,
+    responses((status = 200, description = "The problem as it is now.", body = Problem)))]
+pub async fn duplicate_problem(
+    State(api): State<Api>,
+    Named(id): Named<ProblemId>,
+    caller: Caller,
+    Body(body): Body<Original>,
+) -> Result<Response, ApiError> {
+    let of = body.of.parse().map_err(|_| ApiError::invalid("of", "must be the id of a problem"))?;
+    act(&api, id, &caller, ProblemAction::Duplicate { of }).await
+}
+
+/// Says that people live with a problem, and why.
+#[utoipa::path(post, path = "/api/v1/problems/{id}/accept_risk", tag = "problems", request_body = RiskAcceptance,
+    responses((status = 200, description = "The problem as it is now.", body = Problem)))]
+pub async fn accept_problem_risk(
+    State(api): State<Api>,
+    Named(id): Named<ProblemId>,
+    caller: Caller,
+    Body(body): Body<RiskAcceptance>,
+) -> Result<Response, ApiError> {
+    act(&api, id, &caller, ProblemAction::AcceptRisk { reason: body.reason }).await
+}
+
+/// Resolves a problem, and its open incidents with it when that is wanted.
 #[utoipa::path(post, path = "/api/v1/problems/{id}/resolve", tag = "problems", request_body = Fix,
     responses((status = 200, description = "The problem as it is now.", body = Problem)))]
 pub async fn resolve_problem(
@@ -231,7 +387,7 @@ pub async fn resolve_problem(
     caller: Caller,
     Body(body): Body<Fix>,
 ) -> Result<Response, ApiError> {
-    act(&api, id, &caller, ProblemAction::Resolve { notes: body.notes }).await
+    act(&api, id, &caller, ProblemAction::Resolve { notes: body.notes, incidents: body.incidents }).await
 }
 
 /// Takes a problem back to analysis.
@@ -271,7 +427,7 @@ pub async fn cancel_problem(
 }
 
 async fn act(api: &Api, id: ProblemId, caller: &Caller, action: ProblemAction) -> Result<Response, ApiError> {
-    let command = ProblemCommand { problem: id, action, expected: caller.expected };
+    let command = ProblemCommand::Act { problem: id, action, expected: caller.expected };
     caller.execute(&api.engine, Command::Problem(command)).await?;
     show(api, id)
 }
@@ -282,4 +438,23 @@ fn find(world: &World, id: ProblemId) -> Result<&problem::Problem, ApiError> {
 
 fn show(api: &Api, id: ProblemId) -> Result<Response, ApiError> {
     api.engine.read(|world| find(world, id).map(|problem| answer::resource(&Problem::from(problem), problem.revision)))
+}
+
+/// Kinds of suspicion, as `origin` names them.
+const ORIGINS: [&str; 4] = ["recurrence", "common_cause", "topology", "person"];
+
+fn origin_of(problem: &problem::Problem) -> &'static str {
+    match problem.origin {
+        problem::Origin::Recurrence { .. } => "recurrence",
+        problem::Origin::CommonCause { .. } => "common_cause",
+        problem::Origin::Topology { .. } => "topology",
+        problem::Origin::Person => "person",
+    }
+}
+
+fn ids(texts: &[String]) -> Result<Vec<IncidentId>, ApiError> {
+    let read = |(place, text): (usize, &String)| {
+        text.parse().map_err(|_| ApiError::invalid(&format!("incidents[{place}]"), "must be the id of an incident"))
+    };
+    texts.iter().enumerate().map(read).collect()
 }

@@ -230,6 +230,8 @@ route_list! {
     POST   "/api/v1/incidents/{id}/close"          Act    Operate    incidents::close_incident;
     POST   "/api/v1/incidents/{id}/cancel"         Act    Operate    incidents::cancel_incident;
     GET    "/api/v1/problems"                      List   Read       problems::list_problems;
+    POST   "/api/v1/problems"                      Create Operate    problems::create_problem;
+    GET    "/api/v1/problem_precision"             List   Read       problems::list_problem_precision;
     GET    "/api/v1/problems/{id}"                 One    Read       problems::get_problem;
     GET    "/api/v1/problems/{id}/incidents"       List   Read       problems::list_problem_incidents;
     GET    "/api/v1/problems/{id}/evidence"        List   Read       problems::list_problem_evidence;
@@ -239,6 +241,10 @@ route_list! {
     POST   "/api/v1/problems/{id}/advance"         Act    Operate    problems::advance_problem;
     POST   "/api/v1/problems/{id}/describe"        Act    Operate    problems::describe_problem;
     POST   "/api/v1/problems/{id}/judge"           Act    Operate    problems::judge_problem;
+    POST   "/api/v1/problems/{id}/link"            Act    Operate    problems::link_problem;
+    POST   "/api/v1/problems/{id}/unlink"          Act    Operate    problems::unlink_problem;
+    POST   "/api/v1/problems/{id}/duplicate"       Act    Operate    problems::duplicate_problem;
+    POST   "/api/v1/problems/{id}/accept_risk"     Act    Operate    problems::accept_problem_risk;
     POST   "/api/v1/problems/{id}/resolve"         Act    Operate    problems::resolve_problem;
     POST   "/api/v1/problems/{id}/reopen"          Act    Operate    problems::reopen_problem;
     POST   "/api/v1/problems/{id}/close"           Act    Operate    problems::close_problem;

@@ -50,7 +50,7 @@ pub const AGENTS_PER_TOKEN: u64 = 1_000;
 
 /// What one agent has to tell.
 #[derive(Default)]
-struct Tally {
+pub struct Tally {
     pushes: u64,
     duplicates: u64,
     latencies: Latencies,
@@ -93,7 +93,11 @@ pub async fn drive(plan: Plan, target: &Target, progress: impl Fn(&str)) -> Resu
     Ok((report, agents))
 }
 
-async fn enrol(plan: Plan, target: &Target) -> Result<Vec<SimulatedAgent>> {
+/// Every agent joins.
+///
+/// # Errors
+/// When the server refuses one.
+pub async fn enrol(plan: Plan, target: &Target) -> Result<Vec<SimulatedAgent>> {
     let target = target.clone();
     in_parallel((0..plan.agents).collect(), move |number| {
         let target = target.clone();
@@ -106,7 +110,11 @@ async fn enrol(plan: Plan, target: &Target) -> Result<Vec<SimulatedAgent>> {
     .await
 }
 
-async fn introduce(agents: Vec<SimulatedAgent>) -> Result<Vec<SimulatedAgent>> {
+/// Every agent reports for the first time.
+///
+/// # Errors
+/// When the server refuses one.
+pub async fn introduce(agents: Vec<SimulatedAgent>) -> Result<Vec<SimulatedAgent>> {
     in_parallel(agents, |mut agent| async move {
         agent.introduce().await.with_context(|| agent.host.hostname.clone())?;
         Ok(agent)
@@ -136,7 +144,11 @@ where
     Ok(done)
 }
 
-async fn push(plan: Plan, agents: Vec<SimulatedAgent>, began: Instant) -> Result<(Tally, Vec<SimulatedAgent>)> {
+/// Every agent pushes until the time is over.
+///
+/// # Errors
+/// When a task of the generator fails.
+pub async fn push(plan: Plan, agents: Vec<SimulatedAgent>, began: Instant) -> Result<(Tally, Vec<SimulatedAgent>)> {
     let mut tasks = JoinSet::new();
     for (place, agent) in (0_u32..).zip(agents) {
         // Phases are spread evenly, as those of a real fleet are.
@@ -196,6 +208,12 @@ async fn one_push(agent: &mut SimulatedAgent, at: Timestamp, due: Instant, end: 
 }
 
 impl Tally {
+    /// Pushes that were acknowledged.
+    #[must_use]
+    pub fn pushes(&self) -> u64 {
+        self.pushes
+    }
+
     fn fail(&mut self, why: String) {
         *self.errors.entry(why.chars().take(120).collect()).or_default() += 1;
     }

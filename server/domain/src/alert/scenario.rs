@@ -186,7 +186,7 @@ impl Scenario {
 
     pub(crate) fn work(&mut self, at: i64, number: u64, action: ProblemAction) -> Result<(), Rejection> {
         let problem = self.problem(number);
-        self.command(at, &Command::Problem(ProblemCommand { problem, action, expected: None }))
+        self.command(at, &Command::Problem(ProblemCommand::Act { problem, action, expected: None }))
     }
 
     pub(crate) fn incident(&self, number: u64) -> IncidentId {
@@ -291,6 +291,7 @@ impl Scenario {
             }
             IncidentEvent::IncidentNoted { incident, .. } => format!("INC{} noted", number(incident)),
             IncidentEvent::AlertAttached { incident, .. } => format!("INC{} attached", number(incident)),
+            IncidentEvent::IncidentUnlinked { incident, .. } => format!("INC{} unlinked", number(incident)),
             IncidentEvent::IncidentLinked { incident, .. } => format!("INC{} linked", number(incident)),
         }
     }
@@ -307,6 +308,9 @@ impl Scenario {
             ProblemEvent::ProblemNoted { problem, .. } => format!("PRB{} noted", number(problem)),
             ProblemEvent::ProblemDescribed { problem, .. } => format!("PRB{} described", number(problem)),
             ProblemEvent::ProblemEvidenceAdded { problem, .. } => format!("PRB{} evidence", number(problem)),
+            ProblemEvent::ProblemRiskAccepted { problem, .. } => format!("PRB{} risk", number(problem)),
+            ProblemEvent::ProblemDuplicated { problem, of } => format!("PRB{} is PRB{}", number(problem), number(of)),
+            ProblemEvent::ProblemIncidentRemoved { problem, .. } => format!("PRB{} without an incident", number(problem)),
             ProblemEvent::HypothesisJudged { problem, verdict, .. } => format!("PRB{} {verdict:?}", number(problem)),
         }
     }

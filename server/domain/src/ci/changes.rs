@@ -9,7 +9,7 @@ use crate::Record;
 use crate::id::{CiId, Family};
 use rollcall_shared::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Days that are kept, today included.
 pub const DAYS: i64 = 31;
@@ -118,6 +118,15 @@ pub struct Bundle {
     /// When the first of them happened to the first CI.
     pub first_at: Timestamp,
     /// When the last of them happened to the last CI.
+    pub last_at: Timestamp,
+}
+
+/// That an item came to a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    /// Not before.
+    pub first_at: Timestamp,
+    /// Not after.
     pub last_at: Timestamp,
 }
 
@@ -235,6 +244,54 @@ impl Changes {
         }
         found.sort_by_key(|bundle| std::cmp::Reverse(bundle.number));
         found
+    }
+
+    /// When an item came to a version of a product, within the span of the first and the last item that did so on one day; the latest
+    /// time. `None` when that was before the summary begins, or with its first inventory.
+    #[must_use]
+    pub fn came_to_version(&self, ci: CiId, product: CiId, version: &str) -> Option<Arrival> {
+        let from = Change::Package { product, name: String::new(), before: None, after: None };
+        self.latest(ci, &from, |change| match change {
+            Change::Package { product: of, after, .. } if *of == product => Some(after.as_deref() == Some(version)),
+            _ => None,
+        })
+    }
+
+    /// The same for a value of an attribute.
+    #[must_use]
+    pub fn came_to_value(&self, ci: CiId, attribute: &str, value: &str) -> Option<Arrival> {
+        let from = Change::Attribute { name: attribute.to_owned(), before: None, after: None };
+        self.latest(ci, &from, |change| match change {
+            Change::Attribute { name, after, .. } if name == attribute => {
+                Some(after.as_deref() == Some(normalise::cut(value, VALUE_BYTES)))
+            }
+            _ => None,
+        })
+    }
+
+    /// Versions of products that some of `hosts` got without having had the product before, with how many of them did.
+    #[must_use]
+    pub fn newly_installed(&self, hosts: &BTreeSet<CiId>) -> BTreeMap<(CiId, &str), u64> {
+        let mut found = BTreeMap::new();
+        for (change, seen) in self.days.values().flat_map(|day| &day.changes) {
+            let Change::Package { product, before: None, after: Some(version), .. } = change else { continue };
+            let among = seen.cis.iter().filter(|ci| hosts.contains(ci)).count() as u64;
+            if among > 0 {
+                *found.entry((*product, version.as_str())).or_default() += among;
+            }
+        }
+        found
+    }
+
+    /// The latest change of an item, from `from` on, that `reads` takes for an arrival; the walk of a day ends where it says `None`.
+    fn latest(&self, ci: CiId, from: &Change, reads: impl Fn(&Change) -> Option<bool>) -> Option<Arrival> {
+        self.days.values().rev().find_map(|day| {
+            let of_thing = day.changes.range(from..).map_while(|(change, seen)| Some((reads(change)?, seen)));
+            let arrivals = of_thing.filter(|(_, seen)| seen.cis.binary_search(&ci).is_ok());
+            let arrivals =
+                arrivals.filter(|(arrives, _)| *arrives).map(|(_, seen)| Arrival { first_at: seen.first_at, last_at: seen.last_at });
+            arrivals.max_by_key(|one| one.last_at)
+        })
     }
 
     /// Changes that were not kept because their day had too many different ones.

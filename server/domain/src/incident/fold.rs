@@ -92,6 +92,7 @@ pub fn id(event: &IncidentEvent) -> IncidentId {
         | IncidentEvent::IncidentUpdated { incident, .. }
         | IncidentEvent::IncidentNoted { incident, .. }
         | IncidentEvent::AlertAttached { incident, .. }
+        | IncidentEvent::IncidentUnlinked { incident, .. }
         | IncidentEvent::IncidentLinked { incident, .. } => *incident,
     }
 }
@@ -127,6 +128,7 @@ fn change(incident: &mut Incident, record: &Record, event: &IncidentEvent) {
         }
         IncidentEvent::IncidentNoted { text, public, .. } => note(incident, record, text, *public),
         IncidentEvent::AlertAttached { alert, ci, .. } => attach(incident, *alert, *ci),
+        IncidentEvent::IncidentUnlinked { problem, .. } => incident.problem = incident.problem.filter(|known| known != problem),
         IncidentEvent::IncidentLinked { problem, .. } => incident.problem = Some(*problem),
     }
 }

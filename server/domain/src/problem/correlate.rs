@@ -11,13 +11,14 @@
 use super::exposure::{self, Software};
 use super::recurrence::{self, blank, evidence, joined, lines, opened, statement};
 use super::suspect::{Comparison, hypotheses};
+use super::topology;
 use super::{Hypothesis, Origin, Problem};
 use crate::ci::{Ci, Class, Lifecycle};
 use crate::id::{CiId, IncidentId, ProblemId, RuleId};
 use crate::incident::{Incident, IncidentEvent, compose};
 use crate::{Context, Event, World};
 use rollcall_shared::Timestamp;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// How far back incidents of the rule count.
@@ -52,7 +53,24 @@ pub fn react(world: &World, event: &Event, context: &mut Context<'_>) -> Vec<Eve
     let mut cause = common_cause(world, &world.cmdb.software, incident, u64::from(opened_one), context);
     cause.retain(|event| !matches!(event, Event::Incident(IncidentEvent::IncidentLinked { incident, .. }) if taken.contains(incident)));
     events.extend(cause);
+    if events.is_empty() {
+        events = topology::react(world, incident, 0, is_telling, context);
+    }
+    events.extend(workaround(world, &events));
     events
+}
+
+/// What helps, when the problem that an incident belongs to knows it: whoever opens the incident reads it there.
+fn workaround(world: &World, events: &[Event]) -> Vec<Event> {
+    let told = |event: &Event| {
+        let Event::Incident(IncidentEvent::IncidentLinked { incident, problem }) = event else { return None };
+        let problem = world.problems.problems.get(problem)?;
+        let workaround = problem.workaround.as_ref()?;
+        let word = if problem.known_error { "Known error" } else { "Problem" };
+        let text = format!("{word} {}: {}\nWorkaround: {workaround}", super::display_number(problem.number), problem.title);
+        Some(Event::Incident(IncidentEvent::IncidentNoted { incident: *incident, text, public: false }))
+    };
+    events.iter().filter_map(told).collect()
 }
 
 /// Looks for a common cause, or joins the problem that suspects one already.
@@ -63,7 +81,7 @@ fn common_cause(world: &World, software: &dyn Software, incident: &Incident, ahe
     let recent = recent(world, rule, ci, context.now);
     if let Some(problem) = suspected(world, software, rule, host) {
         let affected: BTreeSet<CiId> = recent.iter().filter_map(|incident| incident.primary_ci).collect();
-        let again = if is_telling(affected.len()) { tested(world, software, ci, affected) } else { Vec::new() };
+        let again = if is_telling(affected.len()) { tested(world, software, ci, &recent) } else { Vec::new() };
         let Origin::CommonCause { factor, .. } = &problem.origin else { return Vec::new() };
         return joined(problem.id, incident, format!("the host has {factor}; {}", statement(incident)), again);
     }
@@ -72,8 +90,7 @@ fn common_cause(world: &World, software: &dyn Software, incident: &Incident, ahe
     if !is_telling(unexplained.len()) {
         return Vec::new();
     }
-    let affected: BTreeSet<CiId> = unexplained.iter().filter_map(|incident| incident.primary_ci).collect();
-    let found = tested(world, software, ci, affected);
+    let found = tested(world, software, ci, &unexplained);
     let Some(first) = found.first() else { return Vec::new() };
     let origin = Origin::CommonCause { rule: rule.clone(), factor: first.factor.clone() };
     if world.problems.live.contains_key(&origin) {
@@ -140,14 +157,23 @@ fn is_telling(affected: usize) -> bool {
     affected <= FEW || affected.is_power_of_two()
 }
 
-fn tested(world: &World, software: &dyn Software, like: &Ci, affected: BTreeSet<CiId>) -> Vec<Hypothesis> {
+fn tested(world: &World, software: &dyn Software, like: &Ci, incidents: &[&Incident]) -> Vec<Hypothesis> {
+    let onsets: BTreeMap<CiId, Timestamp> =
+        incidents.iter().filter_map(|incident| Some((incident.primary_ci?, onset(world, incident)))).collect();
+    let affected: BTreeSet<CiId> = onsets.keys().copied().collect();
     if affected.len() < 2 {
         return Vec::new();
     }
     let comparable: Vec<CiId> = world.cmdb.cis.values().filter(|ci| is_like(ci, like)).map(|ci| ci.id).collect();
     let stride = comparable.len().div_ceil(COMPARED).max(1);
     let population = comparable.into_iter().step_by(stride).chain(affected.iter().copied()).collect();
-    hypotheses(&world.cmdb, software, &Comparison { affected, population })
+    hypotheses(&world.cmdb, software, &Comparison { affected, population, onsets })
+}
+
+/// About when the first bad value was measured: the incident opened after the time that the rule lets pass.
+fn onset(world: &World, incident: &Incident) -> Timestamp {
+    let rule = incident.breach.as_ref().and_then(|breach| world.rules.rules.get(&breach.key.rule));
+    incident.opened_at.minus(Duration::from_millis(rule.map_or(0, |known| known.rule.for_ms)))
 }
 
 /// The open problem that suspects something which this host has.

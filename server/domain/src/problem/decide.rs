@@ -1,7 +1,9 @@
 //! Decisions on problems: what people may do, in one table.
 
-use super::{Problem, ProblemAction, ProblemCommand, ProblemEvent, ProblemState, Verdict};
+use super::{Problem, ProblemAction, ProblemCommand, ProblemEvent, ProblemState, Verdict, recurrence};
+use crate::id::{IncidentId, ProblemId};
 use crate::incident::decide::{optional, text};
+use crate::incident::{Incident, IncidentEvent, IncidentState};
 use crate::{Context, Event, Rejection, World};
 
 /// Bytes of a text.
@@ -13,32 +15,113 @@ const NAME_BYTES: usize = 200;
 /// Notes of one problem.
 const NOTES: usize = 10_000;
 
+/// Incidents that one command links, or that are resolved with a problem.
+const INCIDENTS: usize = 10_000;
+
+/// How an incident is closed that is resolved with its problem.
+const FIXED: &str = "problem_resolved";
+
 /// Decides a command.
 ///
 /// # Errors
 /// [`Rejection::NotFound`], [`Rejection::Stale`], [`Rejection::WrongState`], [`Rejection::Invalid`], and
 /// [`Rejection::Conflict`] when reopening would make two open problems of one origin.
-pub fn command(world: &World, command: &ProblemCommand, _context: &mut Context<'_>) -> Result<Vec<Event>, Rejection> {
-    let id = command.problem;
-    let problem = world.problems.problems.get(&id).ok_or_else(|| Rejection::not_found("problem", id))?;
-    if let Some(expected) = command.expected.filter(|expected| *expected != problem.revision) {
+pub fn command(world: &World, command: &ProblemCommand, context: &mut Context<'_>) -> Result<Vec<Event>, Rejection> {
+    let ProblemCommand::Act { problem: id, action, expected } = command else { return open(world, command, context) };
+    let problem = world.problems.problems.get(id).ok_or_else(|| Rejection::not_found("problem", id))?;
+    if let Some(expected) = expected.filter(|expected| *expected != problem.revision) {
         return Err(Rejection::Stale { subject: id.to_string(), current: problem.revision, expected });
     }
-    validate(&command.action)?;
-    let after = after(problem.state, &command.action).ok_or_else(|| wrong_state(problem, &command.action))?;
-    conditions(world, problem, &command.action)?;
-    Ok(events(problem, &command.action, after).into_iter().map(Event::Problem).collect())
+    validate(action)?;
+    let after = after(problem.state, action).ok_or_else(|| wrong_state(problem, action))?;
+    conditions(world, problem, action)?;
+    let mut all: Vec<Event> = events(problem, action, after).into_iter().map(Event::Problem).collect();
+    all.extend(incidents(world, problem, action, context)?);
+    Ok(all)
+}
+
+fn open(world: &World, command: &ProblemCommand, context: &mut Context<'_>) -> Result<Vec<Event>, Rejection> {
+    let ProblemCommand::Open { title, description, priority, group, incidents } = command else { return Ok(Vec::new()) };
+    text("title", title, NAME_BYTES)?;
+    text("description", description, TEXT_BYTES)?;
+    optional("group", group.as_deref(), NAME_BYTES)?;
+    if !(1..=5).contains(priority) {
+        return Err(Rejection::invalid("priority", "must be 1 (highest) to 5"));
+    }
+    let members = known(world, incidents)?;
+    let (id, actor) = (ProblemId(context.ids.next_bits()), context.actor.clone());
+    let by = crate::rule::decide::who(&actor);
+    let problem = Problem {
+        title: title.trim().to_owned(),
+        description: description.clone(),
+        priority: *priority,
+        group: group.clone(),
+        opened_by: actor,
+        evidence: members.iter().map(|incident| recurrence::evidence(incident, format!("linked by {by}"))).collect(),
+        incidents: incidents.clone(),
+        ..Problem::blank(id, world.problems.count + 1, super::Origin::Person, context.now)
+    };
+    Ok(recurrence::opened(problem, members.iter().filter(|incident| incident.problem.is_none()).map(|incident| incident.id)))
+}
+
+fn known<'a>(world: &'a World, ids: &[IncidentId]) -> Result<Vec<&'a Incident>, Rejection> {
+    if ids.len() > INCIDENTS {
+        return Err(Rejection::invalid("incidents", format!("must be at most {INCIDENTS}")));
+    }
+    let find = |id: &IncidentId| world.incidents.incidents.get(id).ok_or_else(|| Rejection::not_found("incident", id));
+    ids.iter().map(find).collect()
+}
+
+/// What an action on a problem means for incidents.
+fn incidents(world: &World, problem: &Problem, action: &ProblemAction, context: &Context<'_>) -> Result<Vec<Event>, Rejection> {
+    let own = || problem.incidents.iter().filter_map(|id| world.incidents.incidents.get(id));
+    Ok(match action {
+        ProblemAction::Resolve { notes, incidents: true } => {
+            own().filter(|incident| incident.state.is_open()).take(INCIDENTS).map(|incident| resolved(problem, incident, notes)).collect()
+        }
+        ProblemAction::Duplicate { of } => {
+            let moved = own().flat_map(|incident| recurrence::joined(*of, incident, format!("from PRB{:07}", problem.number), Vec::new()));
+            let links = own().filter(|incident| incident.problem == Some(problem.id));
+            let links = links.map(|incident| Event::Incident(IncidentEvent::IncidentLinked { incident: incident.id, problem: *of }));
+            moved.chain(links).collect()
+        }
+        ProblemAction::Link { incidents } => {
+            let by = crate::rule::decide::who(&context.actor);
+            let new = known(world, incidents)?.into_iter().filter(|incident| !problem.incidents.contains(&incident.id));
+            new.flat_map(|incident| recurrence::joined(problem.id, incident, format!("linked by {by}"), Vec::new())).collect()
+        }
+        ProblemAction::Unlink { incident } if problem.incidents.contains(incident) => vec![
+            Event::Problem(ProblemEvent::ProblemIncidentRemoved { problem: problem.id, incident: *incident }),
+            Event::Incident(IncidentEvent::IncidentUnlinked { incident: *incident, problem: problem.id }),
+        ],
+        ProblemAction::Unlink { incident } => return Err(Rejection::not_found("incident of this problem", incident)),
+        _ => Vec::new(),
+    })
+}
+
+fn resolved(problem: &Problem, incident: &Incident, notes: &str) -> Event {
+    Event::Incident(IncidentEvent::IncidentStateChanged {
+        incident: incident.id,
+        before: incident.state,
+        after: IncidentState::Resolved,
+        hold_reason: None,
+        close_code: Some(FIXED.to_owned()),
+        notes: Some(format!("Resolved with {}: {notes}", super::display_number(problem.number))),
+    })
 }
 
 /// The state that an action leads to; `None` where it is not allowed. Work may skip states forward, and go back one at a time
 /// when an idea proves wrong.
 fn after(state: ProblemState, action: &ProblemAction) -> Option<ProblemState> {
-    use ProblemAction::{Acknowledge, Advance, Assign, Cancel, Close, Describe, Judge, Note, Reopen, Resolve};
+    use ProblemAction::{
+        AcceptRisk, Acknowledge, Advance, Assign, Cancel, Close, Describe, Duplicate, Judge, Link, Note, Reopen, Resolve, Unlink,
+    };
     use ProblemState::{Assess, Cancelled, Closed, FixInProgress, New, Resolved, RootCauseAnalysis};
     match (state, action) {
         (New, Acknowledge) => Some(Assess),
         (Assess | RootCauseAnalysis | FixInProgress, Acknowledge) => Some(state),
-        (New | Assess | RootCauseAnalysis | FixInProgress, Assign { .. }) => Some(state),
+        (New | Assess | RootCauseAnalysis | FixInProgress, Assign { .. } | AcceptRisk { .. } | Link { .. } | Unlink { .. }) => Some(state),
+        (New | Assess | RootCauseAnalysis | FixInProgress, Duplicate { .. }) => Some(Cancelled),
         (New | Assess | RootCauseAnalysis | FixInProgress | Resolved | Closed, Note { .. } | Describe { .. } | Judge { .. }) => Some(state),
         (New | RootCauseAnalysis, Advance { state: Assess }) => Some(Assess),
         (New | Assess | FixInProgress, Advance { state: RootCauseAnalysis }) => Some(RootCauseAnalysis),
@@ -49,7 +132,8 @@ fn after(state: ProblemState, action: &ProblemAction) -> Option<ProblemState> {
         (New | Assess | RootCauseAnalysis | FixInProgress, Cancel { .. }) => Some(Cancelled),
         (_, Advance { .. }) => None,
         (New | Assess | RootCauseAnalysis | FixInProgress, Reopen { .. } | Close { .. }) => None,
-        (Resolved | Closed, Acknowledge | Assign { .. } | Resolve { .. } | Cancel { .. }) => None,
+        (Resolved | Closed, Acknowledge | Assign { .. } | Resolve { .. } | Cancel { .. } | Duplicate { .. }) => None,
+        (Resolved | Closed, AcceptRisk { .. } | Link { .. } | Unlink { .. }) => None,
         (Closed, Close { .. }) | (Cancelled, _) => None,
     }
 }
@@ -71,18 +155,21 @@ fn events(problem: &Problem, action: &ProblemAction, after: ProblemState) -> Vec
             workaround: workaround.clone(),
             root_cause: root_cause.clone(),
         }],
+        ProblemAction::AcceptRisk { reason } => vec![ProblemEvent::ProblemRiskAccepted { problem: id, reason: reason.clone() }],
+        ProblemAction::Duplicate { of } => vec![ProblemEvent::ProblemDuplicated { problem: id, of: *of }],
         ProblemAction::Judge { factor, verdict } => {
             vec![ProblemEvent::HypothesisJudged { problem: id, factor: factor.clone(), verdict: *verdict }]
         }
         _ => Vec::new(),
     };
     let notes = match action {
-        ProblemAction::Resolve { notes } => Some(notes.clone()),
+        ProblemAction::Resolve { notes, .. } => Some(notes.clone()),
         ProblemAction::Reopen { reason } | ProblemAction::Cancel { reason } => Some(reason.clone()),
         ProblemAction::Close { notes } => notes.clone(),
         _ => None,
     };
-    if after != problem.state {
+    // What it turned out to be says its state as well.
+    if after != problem.state && !matches!(action, ProblemAction::Duplicate { .. }) {
         events.push(ProblemEvent::ProblemStateChanged { problem: id, before: problem.state, after, notes });
     }
     events
@@ -96,6 +183,12 @@ fn conditions(world: &World, problem: &Problem, action: &ProblemAction) -> Resul
         ProblemAction::Judge { factor, .. } if !problem.hypotheses.iter().any(|hypothesis| hypothesis.factor == *factor) => {
             Err(Rejection::not_found("hypothesis", factor))
         }
+        ProblemAction::Duplicate { of } if *of == problem.id => Err(Rejection::invalid("of", "must be another problem")),
+        ProblemAction::Duplicate { of } => match world.problems.problems.get(of) {
+            None => Err(Rejection::not_found("problem", of)),
+            Some(other) if !other.state.is_open() => Err(Rejection::Conflict(format!("{of} is {}", other.state.as_str()))),
+            Some(_) => Ok(()),
+        },
         ProblemAction::Reopen { .. } => match world.problems.live.get(&problem.origin) {
             Some(live) => Err(Rejection::Conflict(format!("{live} is open for the same cause"))),
             None => Ok(()),
@@ -107,6 +200,9 @@ fn conditions(world: &World, problem: &Problem, action: &ProblemAction) -> Resul
 fn validate(action: &ProblemAction) -> Result<(), Rejection> {
     match action {
         ProblemAction::Acknowledge | ProblemAction::Advance { .. } => Ok(()),
+        ProblemAction::AcceptRisk { reason } => optional("reason", reason.as_deref(), TEXT_BYTES),
+        ProblemAction::Link { incidents } if incidents.is_empty() => Err(Rejection::invalid("incidents", "must name at least one")),
+        ProblemAction::Duplicate { .. } | ProblemAction::Link { .. } | ProblemAction::Unlink { .. } => Ok(()),
         ProblemAction::Assign { group: None, assignee: None } => Err(Rejection::invalid("assignee", "give a group, an assignee or both")),
         ProblemAction::Assign { group, assignee } => {
             optional("group", group.as_deref(), NAME_BYTES)?;
@@ -122,7 +218,7 @@ fn validate(action: &ProblemAction) -> Result<(), Rejection> {
         }
         ProblemAction::Judge { verdict: Verdict::Suspected, .. } => Err(Rejection::invalid("verdict", "must be confirmed or refuted")),
         ProblemAction::Judge { .. } => Ok(()),
-        ProblemAction::Resolve { notes } => text("notes", notes, TEXT_BYTES),
+        ProblemAction::Resolve { notes, .. } => text("notes", notes, TEXT_BYTES),
         ProblemAction::Reopen { reason } | ProblemAction::Cancel { reason } => text("reason", reason, TEXT_BYTES),
         ProblemAction::Close { notes } => optional("notes", notes.as_deref(), TEXT_BYTES),
     }
@@ -136,6 +232,9 @@ fn wrong_state(problem: &Problem, action: &ProblemAction) -> Rejection {
         ProblemAction::Advance { .. } => "moved to that state",
         ProblemAction::Describe { .. } => "described",
         ProblemAction::Judge { .. } => "judged",
+        ProblemAction::AcceptRisk { .. } => "accepted as a risk",
+        ProblemAction::Duplicate { .. } => "declared a duplicate",
+        ProblemAction::Link { .. } | ProblemAction::Unlink { .. } => "given other incidents",
         ProblemAction::Resolve { .. } => "resolved",
         ProblemAction::Reopen { .. } => "reopened",
         ProblemAction::Close { .. } => "closed",

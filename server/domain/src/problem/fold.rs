@@ -47,6 +47,9 @@ fn id(event: &ProblemEvent) -> ProblemId {
         | ProblemEvent::ProblemNoted { problem, .. }
         | ProblemEvent::ProblemDescribed { problem, .. }
         | ProblemEvent::ProblemEvidenceAdded { problem, .. }
+        | ProblemEvent::ProblemRiskAccepted { problem, .. }
+        | ProblemEvent::ProblemDuplicated { problem, .. }
+        | ProblemEvent::ProblemIncidentRemoved { problem, .. }
         | ProblemEvent::HypothesisJudged { problem, .. } => *problem,
     }
 }
@@ -65,6 +68,15 @@ fn change(problem: &mut Problem, record: &Record, event: &ProblemEvent) {
             problem.known_error = known_error.unwrap_or(problem.known_error);
             problem.workaround = workaround.clone().or_else(|| problem.workaround.take());
             problem.root_cause = root_cause.clone().or_else(|| problem.root_cause.take());
+        }
+        ProblemEvent::ProblemRiskAccepted { reason, .. } => problem.risk_accepted.clone_from(reason),
+        ProblemEvent::ProblemDuplicated { of, .. } => {
+            problem.duplicate_of = Some(*of);
+            change_state(problem, record, ProblemState::Cancelled, None);
+        }
+        ProblemEvent::ProblemIncidentRemoved { incident, .. } => {
+            problem.incidents.retain(|id| id != incident);
+            problem.evidence.retain(|row| row.incident != *incident);
         }
         ProblemEvent::ProblemEvidenceAdded { evidence, hypotheses, .. } => add(problem, evidence, hypotheses),
         ProblemEvent::HypothesisJudged { factor, verdict, .. } => {

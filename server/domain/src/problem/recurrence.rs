@@ -54,30 +54,44 @@ pub fn react(world: &World, incident: &Incident, context: &mut Context<'_>) -> V
 /// A problem with nothing filled in but its origin and what the incident that led to it says.
 pub(super) fn blank(world: &World, origin: Origin, incident: &Incident, context: &mut Context<'_>) -> Problem {
     Problem {
-        id: ProblemId(context.ids.next_bits()),
-        number: world.problems.count + 1,
-        title: String::new(),
-        description: String::new(),
-        state: ProblemState::New,
-        origin,
         priority: incident.priority,
         group: incident.group.clone(),
-        assignee: None,
-        opened_at: context.now,
         opened_by: incident.breach.as_ref().map_or(Actor::System, |breach| Actor::Rule { id: breach.key.rule.clone() }),
-        acknowledged: None,
-        resolved: None,
-        closed: None,
-        updated_at: context.now,
-        known_error: false,
-        workaround: None,
-        root_cause: None,
-        hypotheses: Vec::new(),
-        evidence: Vec::new(),
-        incidents: Vec::new(),
-        notes: Vec::new(),
-        revision: 0,
-        history: Vec::new(),
+        ..Problem::blank(ProblemId(context.ids.next_bits()), world.problems.count + 1, origin, context.now)
+    }
+}
+
+impl Problem {
+    /// A problem with nothing filled in.
+    pub(super) fn blank(id: ProblemId, number: u64, origin: Origin, now: Timestamp) -> Self {
+        Self {
+            id,
+            number,
+            title: String::new(),
+            description: String::new(),
+            state: ProblemState::New,
+            origin,
+            priority: 5,
+            group: None,
+            assignee: None,
+            opened_at: now,
+            opened_by: Actor::System,
+            acknowledged: None,
+            resolved: None,
+            closed: None,
+            updated_at: now,
+            known_error: false,
+            workaround: None,
+            root_cause: None,
+            risk_accepted: None,
+            duplicate_of: None,
+            hypotheses: Vec::new(),
+            evidence: Vec::new(),
+            incidents: Vec::new(),
+            notes: Vec::new(),
+            revision: 0,
+            history: Vec::new(),
+        }
     }
 }
 

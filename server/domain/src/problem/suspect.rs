@@ -1,5 +1,9 @@
 //! Which shared fact is suspect: affected hosts against comparable ones, each fact tested, and the many tests paid for.
 //!
+//! Comparable means of the same role too. What tells roles apart is what is installed at all, so a version is compared among the
+//! hosts that have the product; that a product is there is suspect only where it arrived lately. A fact that a host came to have
+//! after its trouble began is none of its causes.
+//!
 //! Invariants: nothing is suspected without contrast (somebody comparable does not have it); facts that the same hosts have are
 //! one hypothesis; the same input gives the same answer in the same order.
 
@@ -8,10 +12,11 @@ use super::fisher::{Table, q_values};
 use super::{Hypothesis, Verdict};
 use crate::ci::Cmdb;
 use crate::id::CiId;
+use rollcall_shared::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Largest share of false discoveries that is accepted.
-const Q: f64 = 0.01;
+pub(super) const Q: f64 = 0.01;
 
 /// Affected hosts that must share a fact.
 const AFFECTED: u64 = 2;
@@ -32,12 +37,26 @@ pub struct Comparison {
     pub affected: BTreeSet<CiId>,
     /// Comparable hosts, with and without it.
     pub population: BTreeSet<CiId>,
+    /// When the trouble of an affected host began, where that is known.
+    pub onsets: BTreeMap<CiId, Timestamp>,
 }
 
 /// A bundle: facts with one set of hosts.
 struct Bundle {
     table: Table,
     factors: Vec<Factor>,
+    timing: Timing,
+}
+
+/// How a fact's arrival on the affected hosts lies to their trouble.
+#[derive(Clone, Copy, Debug, Default)]
+struct Timing {
+    /// Affected hosts that came to have it before.
+    before: u64,
+    /// And only afterwards.
+    after: u64,
+    /// Median time from the one to the other, ms.
+    lag_ms: Option<u64>,
 }
 
 /// The suspected causes, most likely first. Work is bounded by the caller's sets: one pass over the facts of both.
@@ -48,7 +67,9 @@ pub fn hypotheses(cmdb: &Cmdb, software: &dyn Software, comparison: &Comparison)
     let q_values = q_values(&p_values, bundles.len());
     let mut found: Vec<(f64, f64, &Bundle)> =
         bundles.iter().zip(p_values.iter().zip(&q_values)).map(|(bundle, (p, q))| (*p, *q, bundle)).filter(|(_, q, _)| *q <= Q).collect();
-    found.sort_by(|a, b| a.0.total_cmp(&b.0).then_with(|| a.2.factors.cmp(&b.2.factors)));
+    // Of two equally unlikely ones, that which changed on more of them shortly before.
+    let haste = |bundle: &Bundle| (std::cmp::Reverse(bundle.timing.before), bundle.timing.lag_ms);
+    found.sort_by(|a, b| a.0.total_cmp(&b.0).then_with(|| haste(a.2).cmp(&haste(b.2))).then_with(|| a.2.factors.cmp(&b.2.factors)));
     found.truncate(TOLD);
     found.into_iter().map(|(p, q, bundle)| hypothesis(cmdb, software, comparison, bundle, (p, q))).collect()
 }
@@ -67,59 +88,94 @@ fn hypothesis(cmdb: &Cmdb, software: &dyn Software, comparison: &Comparison, bun
         p_value: p,
         q_value: q,
         lift: bundle.table.lift().unwrap_or(1.0),
+        arrived: bundle.timing.before,
+        lag_ms: bundle.timing.lag_ms,
         counter_examples: counter_examples.collect(),
         verdict: Verdict::Suspected,
     }
 }
 
-/// Every fact with contrast, by the hosts that have it.
+/// Every fact with contrast, by the hosts that have it, without the hosts that came to have it too late.
 fn bundles(cmdb: &Cmdb, software: &dyn Software, comparison: &Comparison) -> Vec<Bundle> {
     let mut bundles: BTreeMap<(u64, u64), Bundle> = BTreeMap::new();
-    let mut add = |factor: Factor, tally: Tally, table: Table| {
-        let most = table.affected_exposed >= AFFECTED && table.affected_exposed * 2 >= table.affected;
-        if most && table.exposed < table.population {
-            let new = || Bundle { table, factors: Vec::new() };
+    for (factor, tally, table) in packages(cmdb, software, comparison).into_iter().chain(others(cmdb, comparison)) {
+        if has_contrast(&table) {
+            let new = || Bundle { table, factors: Vec::new(), timing: Timing::default() };
             bundles.entry((table.population, tally.signature)).or_insert_with(new).factors.push(factor);
         }
-    };
-    for (factor, tally, table) in packages(cmdb, software, comparison).into_iter().chain(attributes(cmdb, comparison)) {
-        add(factor, tally, table);
     }
     let mut bundles: Vec<Bundle> = bundles.into_values().collect();
-    bundles.iter_mut().for_each(|bundle| bundle.factors.sort());
+    for bundle in &mut bundles {
+        bundle.factors.sort();
+        bundle.timing = timing(cmdb, software, comparison, &bundle.factors[0]);
+        bundle.table.affected_exposed -= bundle.timing.after.min(bundle.table.affected_exposed);
+    }
+    bundles.retain(|bundle| has_contrast(&bundle.table));
     bundles
+}
+
+fn has_contrast(table: &Table) -> bool {
+    let most = table.affected_exposed >= AFFECTED && table.affected_exposed * 2 >= table.affected;
+    most && table.exposed < table.population
+}
+
+fn timing(cmdb: &Cmdb, software: &dyn Software, comparison: &Comparison, factor: &Factor) -> Timing {
+    let (mut after, mut lags) = (0, Vec::new());
+    for (host, onset) in &comparison.onsets {
+        if !comparison.affected.contains(host) || !exposure::has(cmdb, software, *host, factor) {
+            continue;
+        }
+        match exposure::arrival(cmdb, *host, factor) {
+            Some(came) if came > *onset => after += 1,
+            Some(came) => lags.push(u64::try_from(onset.since(came).as_millis()).unwrap_or(u64::MAX)),
+            None => {}
+        }
+    }
+    lags.sort_unstable();
+    Timing { before: lags.len() as u64, after, lag_ms: lags.get(lags.len() / 2).copied() }
 }
 
 fn packages(cmdb: &Cmdb, software: &dyn Software, comparison: &Comparison) -> Vec<(Factor, Tally, Table)> {
     let known = |hosts: &BTreeSet<CiId>| hosts.iter().copied().filter(|host| software.knows(*host)).collect::<BTreeSet<_>>();
     let (affected, population) = (known(&comparison.affected), known(&comparison.population));
     let shared = software.tally(&affected);
-    let mut everywhere = software.tally(&population);
-    let rows = shared.into_iter().filter(|(_, among_affected)| among_affected.hosts >= AFFECTED);
-    rows.filter_map(|(key, among_affected)| {
-        let tally = everywhere.remove(&key)?;
-        let table = table(among_affected.hosts, &affected, tally, &population);
-        let (product, version) = key;
-        Some((exposure::package(cmdb, product, version), tally, table))
+    let everywhere = software.tally(&population);
+    let (of_affected, of_all) = (by_product(&shared), by_product(&everywhere));
+    let installed = cmdb.changes.newly_installed(&affected);
+    let rows = shared.iter().filter(|(_, among_affected)| among_affected.hosts >= AFFECTED);
+    rows.filter_map(|((product, version), among_affected)| {
+        let tally = *everywhere.get(&(*product, version.clone()))?;
+        let factor = exposure::package(cmdb, *product, version.clone());
+        // A host may have two versions at once: it is one host all the same.
+        let count = |of: &BTreeMap<CiId, u64>, most: u64| of.get(product).copied().unwrap_or(0).min(most);
+        let (suffering, all) = (affected.len() as u64, population.len() as u64);
+        let is_new = installed.get(&(*product, version.as_str())).is_some_and(|hosts| hosts * 2 >= suffering);
+        // An affected host without the product speaks against it in any case.
+        let of_role = count(&of_all, all) + (suffering - count(&of_affected, suffering));
+        let compared = if is_new { all } else { of_role };
+        let table = Table { affected_exposed: among_affected.hosts, affected: suffering, exposed: tally.hosts, population: compared };
+        Some((factor, tally, table))
     })
     .collect()
 }
 
-fn attributes(cmdb: &Cmdb, comparison: &Comparison) -> Vec<(Factor, Tally, Table)> {
+fn by_product(tallies: &BTreeMap<(CiId, String), Tally>) -> BTreeMap<CiId, u64> {
+    let mut found = BTreeMap::new();
+    tallies.iter().for_each(|((product, _), tally)| *found.entry(*product).or_default() += tally.hosts);
+    found
+}
+
+fn others(cmdb: &Cmdb, comparison: &Comparison) -> Vec<(Factor, Tally, Table)> {
     let mut rows = Vec::new();
-    for (name, population, tallies) in exposure::attributes(cmdb, &comparison.population) {
-        let affected: BTreeSet<CiId> = comparison.affected.intersection(&population).copied().collect();
-        for (value, tally) in tallies {
-            let exposed = affected.iter().filter(|host| cmdb.cis.get(host).and_then(|ci| exposure::attribute(ci, name)) == Some(&value));
-            let table = table(exposed.count() as u64, &affected, tally, &population);
-            rows.push((Factor::Attribute { name, value }, tally, table));
+    for facts in exposure::tallied(cmdb, &comparison.population, &comparison.affected).into_values() {
+        let affected = comparison.affected.intersection(&facts.known).count() as u64;
+        let population = facts.known.len() as u64;
+        for (factor, tally) in facts.tallies {
+            let affected_exposed = facts.affected.get(&factor).copied().unwrap_or(0);
+            rows.push((factor, tally, Table { affected_exposed, affected, exposed: tally.hosts, population }));
         }
     }
     rows
-}
-
-fn table(affected_exposed: u64, affected: &BTreeSet<CiId>, tally: Tally, population: &BTreeSet<CiId>) -> Table {
-    Table { affected_exposed, affected: affected.len() as u64, exposed: tally.hosts, population: population.len() as u64 }
 }
 
 #[cfg(test)]

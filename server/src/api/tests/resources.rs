@@ -165,3 +165,26 @@ async fn the_probes_tell_how_the_server_is() {
     assert!(!refused.header("retry-after").is_empty());
     fixture.get("/api/v1/incidents").await.ok();
 }
+
+#[tokio::test]
+async fn problems_are_opened_by_hand_given_incidents_merged_and_resolved_with_them() {
+    let fixture = Fixture::new().await;
+    let incident = fixture.post("/api/v1/incidents", OPEN).await.ok().json();
+    let first = fixture.post("/api/v1/problems", r#"{"title": "Fires", "description": "Again.", "priority": 2}"#).await.ok().json();
+    let second = fixture.post("/api/v1/problems", r#"{"title": "Smoke", "description": "Again."}"#).await.ok().json();
+    let at = |problem: &Value, action: &str| format!("/api/v1/problems/{}/{action}", problem["id"].as_str().unwrap());
+
+    let linked = fixture.post(&at(&first, "link"), &format!(r#"{{"incidents": [{}]}}"#, incident["id"])).await.ok().json();
+    assert_eq!(linked["incident_count"], 1);
+    fixture.post(&at(&first, "accept_risk"), r#"{"reason": "Replaced in March."}"#).await.ok();
+    fixture.post(&at(&first, "duplicate"), &format!(r#"{{"of": {}}}"#, first["id"])).await.refused("invalid");
+    let merged = fixture.post(&at(&first, "duplicate"), &format!(r#"{{"of": {}}}"#, second["id"])).await.ok().json();
+    assert_eq!((&merged["state"], &merged["duplicate_of"]), (&"cancelled".into(), &second["id"]));
+    let resolved = fixture.post(&at(&second, "resolve"), r#"{"notes": "New printer.", "incidents": true}"#).await.ok().json();
+    assert_eq!((&resolved["state"], &resolved["incident_count"]), (&"resolved".into(), &1.into()));
+    let after = fixture.get(&format!("/api/v1/incidents/{}", incident["id"].as_str().unwrap())).await.ok().json();
+    assert_eq!((&after["state"], &after["problem"]), (&"resolved".into(), &second["id"]));
+    assert_eq!(fixture.get("/api/v1/problems?origin=person").await.items().len(), 2);
+    fixture.get("/api/v1/problems?origin=nobody").await.refused("invalid");
+    assert!(fixture.get("/api/v1/problem_precision").await.items().is_empty());
+}

@@ -23,6 +23,11 @@ pub enum Origin {
         /// What they share, such as `package dpkg/openssl 3.0.13`.
         factor: String,
     },
+    /// Configuration items with incidents that stand behind one thing.
+    Topology {
+        /// The thing.
+        ci: String,
+    },
     /// A person.
     Person,
 }
@@ -32,6 +37,7 @@ impl From<&domain::Origin> for Origin {
         match origin {
             domain::Origin::Recurrence { dedup_key } => Self::Recurrence { dedup_key: dedup_key.clone() },
             domain::Origin::CommonCause { rule, factor } => Self::CommonCause { rule: rule.to_string(), factor: factor.clone() },
+            domain::Origin::Topology { ci } => Self::Topology { ci: ci.to_string() },
             domain::Origin::Person => Self::Person,
         }
     }
@@ -58,6 +64,10 @@ pub struct Hypothesis {
     pub q_value: f64,
     /// How much more often affected with it than on average.
     pub lift: f64,
+    /// Affected ones that came to have it within the last month, before their trouble began.
+    pub arrived: u64,
+    /// Median time from that to the trouble, ms.
+    pub lag_ms: Option<u64>,
     /// Configuration items that have it and are healthy.
     pub counter_examples: Vec<String>,
     /// Judged by people.
@@ -76,6 +86,8 @@ impl From<&domain::Hypothesis> for Hypothesis {
             p_value: hypothesis.p_value,
             q_value: hypothesis.q_value,
             lift: hypothesis.lift,
+            arrived: hypothesis.arrived,
+            lag_ms: hypothesis.lag_ms,
             counter_examples: texts(&hypothesis.counter_examples),
             verdict: hypothesis.verdict.into(),
         }
@@ -147,6 +159,10 @@ pub struct Problem {
     pub workaround: Option<String>,
     /// The cause, as people found it.
     pub root_cause: Option<String>,
+    /// Why people live with it.
+    pub risk_accepted: Option<String>,
+    /// The problem that this one turned out to be.
+    pub duplicate_of: Option<String>,
     /// Suspected causes, most likely first.
     pub hypotheses: Vec<Hypothesis>,
     /// Number of its incidents; see `/problems/{id}/incidents`.
@@ -163,7 +179,7 @@ impl From<&domain::Problem> for Problem {
     fn from(problem: &domain::Problem) -> Self {
         Self {
             id: problem.id.to_string(),
-            number: format!("PRB{:07}", problem.number),
+            number: domain::display_number(problem.number),
             title: problem.title.clone(),
             description: problem.description.clone(),
             state: problem.state.into(),
@@ -180,11 +196,48 @@ impl From<&domain::Problem> for Problem {
             known_error: problem.known_error,
             workaround: problem.workaround.clone(),
             root_cause: problem.root_cause.clone(),
+            risk_accepted: problem.risk_accepted.clone(),
+            duplicate_of: problem.duplicate_of.map(|id| id.to_string()),
             hypotheses: problem.hypotheses.iter().map(Into::into).collect(),
             incident_count: problem.incidents.len() as u64,
             evidence_count: problem.evidence.len() as u64,
             notes: problem.notes.iter().map(Into::into).collect(),
             revision: problem.revision,
+        }
+    }
+}
+
+/// How problems of one kind and one rule ended.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Precision {
+    /// Kind of suspicion: recurrence, common_cause or topology.
+    pub origin: &'static str,
+    /// Rule of the first incident; null when people opened that.
+    pub rule: Option<String>,
+    /// Opened by the machine.
+    pub opened: u64,
+    /// Nobody has said yet whether it was right.
+    pub undecided: u64,
+    /// People confirmed the first cause, or fixed what came back.
+    pub confirmed: u64,
+    /// People refuted the first cause, or cancelled the problem.
+    pub refuted: u64,
+    /// Share of those decided that were right; null while nothing is decided.
+    pub precision: Option<f64>,
+}
+
+impl Precision {
+    /// A row.
+    #[must_use]
+    pub fn new(kind: domain::precision::Suspicion, rule: String, row: &domain::precision::Precision) -> Self {
+        Self {
+            origin: kind.as_str(),
+            rule: (!rule.is_empty()).then_some(rule),
+            opened: row.opened,
+            undecided: row.undecided,
+            confirmed: row.confirmed,
+            refuted: row.refuted,
+            precision: row.share(),
         }
     }
 }

@@ -53,7 +53,7 @@ fn incidents_of_a_finished_problem_do_not_count_again() {
         &[(1, 1), (2, 1), (3, 1)],
         &["10800 PRB1 opened P2: Load keeps coming back on web-1", "10800 INC1 linked", "10800 INC2 linked", "10800 INC3 linked"],
     );
-    scenario.work(4 * HOUR, 1, ProblemAction::Resolve { notes: "New disk.".into() }).unwrap();
+    scenario.work(4 * HOUR, 1, ProblemAction::Resolve { notes: "New disk.".into(), incidents: false }).unwrap();
     scenario.story();
     check(&mut scenario, &[(5, 1), (6, 1)], &[]);
     check(

@@ -17,7 +17,7 @@ fn advance(state: ProblemState) -> ProblemAction {
 }
 
 fn resolve() -> ProblemAction {
-    ProblemAction::Resolve { notes: "Replaced.".into() }
+    ProblemAction::Resolve { notes: "Replaced.".into(), incidents: false }
 }
 
 fn reopen() -> ProblemAction {
@@ -103,7 +103,7 @@ fn wrong_texts_hypotheses_and_revisions_are_refused() {
     let judge = ProblemAction::Judge { factor: "moon".into(), verdict: Verdict::Confirmed };
     assert!(matches!(scenario.work(20_000, 1, judge), Err(Rejection::NotFound { .. })));
     let problem = scenario.problem(1);
-    let stale = ProblemCommand { problem, action: ProblemAction::Acknowledge, expected: Some(1) };
+    let stale = ProblemCommand::Act { problem, action: ProblemAction::Acknowledge, expected: Some(1) };
     assert!(matches!(scenario.command(20_000, &Command::Problem(stale)), Err(Rejection::Stale { .. })));
 }
 

@@ -1,0 +1,236 @@
+//! Topology: incidents on things that stand behind one thing.
+//!
+//! Incidents of the last hour, of whatever rules, are looked at together: for each thing that the newest one's item depends on, how
+//! many items with incidents stand behind it, against how many stand behind it at all. Three, and more than chance explains (one-sided
+//! Fisher test, paid for each thing tested), open a problem that names it with the path of each incident. Later incidents behind it
+//! join while it is open.
+//!
+//! Bounds: the newest 500 incidents, three relations deep, fifty things tested.
+
+use super::fisher::{Table, q_values};
+use super::recurrence::{blank, evidence, joined, lines, opened, statement};
+use super::suspect::Q;
+use super::{Evidence, Hypothesis, Origin, Problem, Verdict};
+use crate::ci::impact::{self, Direction, Hit};
+use crate::ci::{Class, Cmdb, Lifecycle};
+use crate::id::CiId;
+use crate::incident::{Incident, compose};
+use crate::{Context, Event, World};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// How far back incidents count.
+const WITHIN: Duration = Duration::from_secs(3_600);
+
+/// Incidents looked at, newest first.
+const SCANNED: usize = 500;
+
+/// Relations between an item and what it depends on.
+const DEPTH: usize = 3;
+
+/// Things tested: what an item depends on, nearest first.
+const TESTED: usize = 50;
+
+/// Items with incidents behind one thing that are worth a problem.
+const BEHIND: usize = 3;
+
+/// Healthy items behind it that are named.
+const COUNTER_EXAMPLES: usize = 20;
+
+/// What follows from an incident that has just opened. `is_telling` says whether so many items are worth a test.
+pub(super) fn react(
+    world: &World,
+    incident: &Incident,
+    ahead: u64,
+    is_telling: fn(usize) -> bool,
+    context: &mut Context<'_>,
+) -> Vec<Event> {
+    let Some(ci) = incident.primary_ci else { return Vec::new() };
+    let mut above = impact::walk(&world.cmdb, ci, Direction::Down, DEPTH).hits;
+    above.truncate(TESTED);
+    if above.is_empty() {
+        return Vec::new();
+    }
+    let live = above.iter().find_map(|hit| Some((hit, *world.problems.live.get(&Origin::Topology { ci: hit.ci })?)));
+    if let Some((hit, problem)) = live {
+        return joined(problem, incident, format!("{}; {}", path(&world.cmdb, ci, hit), statement(incident)), Vec::new());
+    }
+    let recent = recent(world, context);
+    if recent.len() < BEHIND || !is_telling(recent.len()) {
+        return Vec::new();
+    }
+    let Some(found) = found(&world.cmdb, &above, &recent) else { return Vec::new() };
+    let problem = problem(world, incident, &found, &recent, ahead, context);
+    let linked: Vec<_> = recent.values().filter(|other| problem.incidents.contains(&other.id) && other.problem.is_none()).collect();
+    opened(problem, linked.into_iter().map(|other| other.id))
+}
+
+/// Something that more incidents stand behind than chance explains.
+struct Found {
+    ci: CiId,
+    behind: BTreeSet<CiId>,
+    table: Table,
+    p_value: f64,
+    q_value: f64,
+}
+
+/// The newest incident of each item within the time that no problem has explained.
+fn recent<'a>(world: &'a World, context: &Context<'_>) -> BTreeMap<CiId, &'a Incident> {
+    let since = context.now.minus(WITHIN);
+    let newest = world.incidents.incidents.values().rev().take(SCANNED).filter(|incident| incident.opened_at >= since);
+    let mut recent = BTreeMap::new();
+    for incident in newest.filter(|incident| incident.problem.is_none()) {
+        if let Some(ci) = incident.primary_ci {
+            recent.entry(ci).or_insert(incident);
+        }
+    }
+    recent
+}
+
+fn found(cmdb: &Cmdb, above: &[Hit], recent: &BTreeMap<CiId, &Incident>) -> Option<Found> {
+    let mut tested: Vec<(CiId, BTreeSet<CiId>)> = Vec::new();
+    for hit in above {
+        let behind: BTreeSet<CiId> = impact::upstream(cmdb, hit.ci).hits.into_iter().map(|hit| hit.ci).collect();
+        if behind.iter().filter(|ci| recent.contains_key(ci)).count() >= BEHIND {
+            tested.push((hit.ci, behind));
+        }
+    }
+    if tested.is_empty() {
+        return None;
+    }
+    let of_concern = |ci: &CiId| cmdb.cis.get(ci).is_some_and(|ci| ci.class.is_a(Class::Host) && ci.status != Lifecycle::Retired);
+    let population = cmdb.cis.keys().filter(|ci| of_concern(ci)).count() as u64;
+    let affected = recent.keys().filter(|ci| of_concern(ci)).count() as u64;
+    let table = |behind: &BTreeSet<CiId>| {
+        let hosts: BTreeSet<&CiId> = behind.iter().filter(|ci| of_concern(ci)).collect();
+        let affected_exposed = hosts.iter().filter(|ci| recent.contains_key(**ci)).count() as u64;
+        Table { affected_exposed, affected, exposed: hosts.len() as u64, population }
+    };
+    let tables: Vec<Table> = tested.iter().map(|(_, behind)| table(behind)).collect();
+    let p_values: Vec<f64> = tables.iter().map(Table::p_value).collect();
+    let q_values = q_values(&p_values, above.len());
+    let rows = tested.into_iter().zip(tables).zip(p_values.into_iter().zip(q_values));
+    let found = rows.map(|(((ci, behind), table), (p_value, q_value))| Found { ci, behind, table, p_value, q_value });
+    // The nearest of those that are equally unlikely: nearer ones come first.
+    found.filter(|found| found.q_value <= Q && found.table.exposed < found.table.population).min_by(|a, b| a.p_value.total_cmp(&b.p_value))
+}
+
+fn problem(
+    world: &World,
+    incident: &Incident,
+    found: &Found,
+    recent: &BTreeMap<CiId, &Incident>,
+    ahead: u64,
+    context: &mut Context<'_>,
+) -> Problem {
+    let members: Vec<&Incident> = recent.iter().filter(|(ci, _)| found.behind.contains(ci)).map(|(_, incident)| *incident).collect();
+    let above = world.cmdb.cis.get(&found.ci);
+    let name = above.map_or_else(|| found.ci.to_string(), |ci| ci.name.clone());
+    let class = above.map_or("item", |ci| ci.class.as_str()).replace('_', " ");
+    let own = world.incidents.by_ci.get(&found.ci).into_iter().flatten().rev().filter_map(|id| world.incidents.incidents.get(id));
+    let own = own.filter(|own| own.state.is_open()).map(|own| format!(" It has an open incident itself: {}.", own.title)).next();
+    let mut problem = blank(world, Origin::Topology { ci: found.ci }, incident, context);
+    problem.number += ahead;
+    problem.title = compose::cut(&format!("{} incidents behind {name}", members.len()), 200);
+    problem.description = format!(
+        "{} of {} items with incidents within an hour stand behind the {class} {name}; {} of {} hosts do. By chance this happens with \
+         probability {:.1e}. It is suspected, not proven.{}\n\n{}",
+        found.table.affected_exposed,
+        found.table.affected,
+        found.table.exposed,
+        found.table.population,
+        found.p_value,
+        own.unwrap_or_default(),
+        lines(&members)
+    );
+    problem.evidence = members.iter().map(|member| row(&world.cmdb, member, found.ci)).collect();
+    problem.incidents = members.iter().map(|member| member.id).collect();
+    problem.priority = members.iter().map(|member| member.priority).min().unwrap_or(problem.priority);
+    let healthy = found.behind.iter().filter(|ci| !recent.contains_key(ci)).take(COUNTER_EXAMPLES).copied();
+    problem.hypotheses = vec![Hypothesis {
+        factor: format!("{class} {name}"),
+        bundle: vec![format!("{class} {name}")],
+        affected_exposed: found.table.affected_exposed,
+        affected: found.table.affected,
+        exposed: found.table.exposed,
+        population: found.table.population,
+        p_value: found.p_value,
+        q_value: found.q_value,
+        lift: found.table.lift().unwrap_or(1.0),
+        arrived: 0,
+        lag_ms: None,
+        counter_examples: healthy.collect(),
+        verdict: Verdict::Suspected,
+    }];
+    problem
+}
+
+fn row(cmdb: &Cmdb, incident: &Incident, above: CiId) -> Evidence {
+    let way = incident.primary_ci.and_then(|ci| {
+        let hits = impact::walk(cmdb, ci, Direction::Down, DEPTH).hits;
+        hits.iter().find(|hit| hit.ci == above).map(|hit| path(cmdb, ci, hit))
+    });
+    evidence(incident, way.into_iter().chain([statement(incident)]).collect::<Vec<_>>().join("; "))
+}
+
+/// Such as `web-1 connects to switch-4`.
+fn path(cmdb: &Cmdb, from: CiId, hit: &Hit) -> String {
+    let name = |id: CiId| cmdb.cis.get(&id).map_or_else(|| id.to_string(), |ci| ci.name.clone());
+    let mut at = from;
+    let mut words = vec![name(from)];
+    for step in &hit.path {
+        let (next, word) = if step.from == at {
+            (step.to, step.kind.as_str().replace('_', " "))
+        } else {
+            (step.from, format!("is one that {}", step.kind.as_str()))
+        };
+        words.push(format!("{word} {}", name(next)));
+        at = next;
+    }
+    words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::alert::scenario::{Scenario, host, rule, seconds};
+    use crate::ci::{Ci, Class, Relation, RelationKind, Source};
+    use crate::id::{CiId, Family};
+    use crate::problem::Origin;
+
+    /// Sixty hosts, ten of them behind a switch.
+    fn fleet() -> (Scenario, CiId) {
+        let mut scenario = Scenario::new(vec![rule("load"), crate::rule::Rule { id: "other".parse().unwrap(), ..rule("load") }]);
+        (1..=60).for_each(|n| scenario.add_host(n, &[("os_id", "debian")]));
+        let switch = CiId { family: Family::Host, bits: 900 };
+        scenario.seed(move |world| {
+            world.cmdb.cis.insert(switch, Ci::new(switch, Class::NetworkDevice, "switch-1", seconds(0), 0));
+            for n in 1..=10 {
+                let (source, first_seen, last_seen) = (Source::Person { name: "ada".into() }, seconds(0), seconds(0));
+                let relation = Relation { from: host(n), kind: RelationKind::ConnectsTo, to: switch, source, first_seen, last_seen };
+                world.cmdb.links.apply(&crate::ci::relation::Change::Set { relation });
+            }
+        });
+        (scenario, switch)
+    }
+
+    #[track_caller]
+    fn check(hosts: &[u128], expected: Option<u64>) {
+        let (mut scenario, switch) = fleet();
+        for (second, &n) in (100..).zip(hosts) {
+            scenario.values(second, n, &[("", Some(97.0))]);
+        }
+        scenario.replay();
+        let problem = scenario.world.problems.live.get(&Origin::Topology { ci: switch }).map(|id| &scenario.world.problems.problems[id]);
+        assert_eq!(problem.map(|problem| problem.incidents.len() as u64), expected, "{:?}", scenario.world.problems.live);
+        if let Some(problem) = problem {
+            assert!(problem.evidence[0].statement.contains("connects to switch-1"), "{:?}", problem.evidence[0]);
+        }
+    }
+
+    #[test]
+    fn incidents_behind_one_thing_are_a_problem_that_names_it_and_those_elsewhere_are_none() {
+        check(&[1, 2], None);
+        check(&[1, 20, 30], None);
+        check(&[40, 41, 42, 43], None);
+    }
+}

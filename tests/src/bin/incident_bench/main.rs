@@ -1,0 +1,223 @@
+//! `incident_bench`: how long it takes from a breach to an incident that people can read and a message that has left. Prints JSON.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the result goes to standard output, progress to standard error")]
+
+mod receiver;
+
+use anyhow::{Context, Result, ensure};
+use clap::Parser;
+use receiver::Receiver;
+use rollcall_tests::fleet::drive::{AGENTS_PER_TOKEN, enrol, introduce, push};
+use rollcall_tests::fleet::{Plan, Target};
+use rollcall_tests::harness::{Api, Server, SimulatedAgent, clock};
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::io::Write;
+use std::time::{Duration, Instant};
+use tokio::task::JoinSet;
+
+/// The rule that the breaches are of: it judges the newest value at once and is loud.
+const RULE: &str = "memory_utilization";
+
+/// Its metric.
+const METRIC: &str = "system.memory.utilization";
+
+/// How long anything may take before it counts as lost.
+const LOST: Duration = Duration::from_secs(60);
+
+/// How long after the last incident of a storm messages are counted.
+const LISTEN: Duration = Duration::from_secs(20);
+
+/// Starts a server with a webhook channel and a route to it, lets agents breach a threshold over mutual TLS, and measures until the
+/// incident is readable over REST and the notification has arrived: idle, beside other pushes, and all hosts in one moment.
+#[derive(Debug, Parser)]
+#[command(
+    name = "incident_bench",
+    version,
+    after_help = "\
+Examples:
+  The whole of it, some minutes:
+    cargo run --release -p rollcall-tests --bin incident_bench
+  A quick look:
+    cargo run --release -p rollcall-tests --bin incident_bench -- --breaches 20 --load-seconds 5 --storm 500"
+)]
+struct Line {
+    /// Breaches measured on an idle server, and again beside other pushes.
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..=2_000))]
+    breaches: u64,
+    /// Other pushes a second.
+    #[arg(long, value_name = "R", default_value_t = 5_000.0)]
+    load_rate: f64,
+    /// How long there are other pushes, seconds.
+    #[arg(long, value_name = "S", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=600))]
+    load_seconds: u64,
+    /// Hosts that breach in the same moment.
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=15_000))]
+    storm: u64,
+}
+
+/// Milliseconds from the moment a push is sent.
+#[derive(Debug, Serialize)]
+struct Spread {
+    count: usize,
+    p50_ms: f64,
+    p99_ms: f64,
+    max_ms: f64,
+}
+
+/// What one kind of breach took.
+#[derive(Debug, Serialize)]
+struct Breaches {
+    /// Until the push was acknowledged.
+    acknowledged: Spread,
+    /// Until the incident was read over REST.
+    readable: Spread,
+    /// Until the notification arrived.
+    notified: Spread,
+    /// Incidents of which no notification arrived.
+    unnotified: usize,
+}
+
+/// What a storm took.
+#[derive(Debug, Serialize)]
+struct Storm {
+    hosts: u64,
+    /// From the first push until all were acknowledged.
+    acknowledged_s: f64,
+    /// From the first push until all incidents were read over REST.
+    readable_s: f64,
+    /// Notifications that arrived.
+    notifications: usize,
+    /// From the first push until the first of them arrived.
+    notified_s: Option<f64>,
+}
+
+#[derive(Debug, Serialize)]
+struct Outcome {
+    idle: Breaches,
+    load_pushes_per_second: f64,
+    under_load: Breaches,
+    storm: Storm,
+}
+
+#[tokio::main(flavor = "multi_thread")]
+async fn main() -> Result<()> {
+    let line = Line::parse();
+    let temporary = tempfile::tempdir()?;
+    eprintln!("building the server, when it is not fresh");
+    let mut server = Server::init(temporary.path())?;
+    let mut configuration = std::fs::File::options().append(true).open(server.data().join("rollcall.toml"))?;
+    configuration.write_all(b"\n[delivery]\nallowed_networks = [\"127.0.0.0/8\"]\n")?;
+    server.run()?;
+    let api = server.api()?;
+    let receiver = Receiver::start().await?;
+    notify(&api, &receiver).await?;
+
+    eprintln!("{} agents on an idle server", line.breaches);
+    let first = fleet(&server, line.breaches, 1).await?;
+    let idle = breaches(&api, first, &receiver).await?;
+
+    let interval = Duration::from_secs_f64(1_000.0 / line.load_rate);
+    eprintln!("{} agents beside {} pushes a second", line.breaches, line.load_rate);
+    let plan = Plan { agents: 1_000, duration: Duration::from_secs(line.load_seconds), interval: Some(interval), seed: 2 };
+    let (others, second) = (fleet(&server, 1_000, 2).await?, fleet(&server, line.breaches, 3).await?);
+    let load = tokio::spawn(push(plan, others, clock::instant()));
+    let under_load = breaches(&api, second, &receiver).await?;
+    let pushes = load.await??.0.pushes();
+
+    eprintln!("{} agents for the storm", line.storm);
+    let all = fleet(&server, line.storm, 4).await?;
+    let storm = storm(&api, all, &receiver).await?;
+    let load_pushes_per_second = pushes as f64 / plan.duration.as_secs_f64();
+    println!("{}", serde_json::to_string_pretty(&Outcome { idle, load_pushes_per_second, under_load, storm })?);
+    Ok(())
+}
+
+/// A channel to the receiver, and a route that pages through it.
+async fn notify(api: &Api, receiver: &Receiver) -> Result<()> {
+    let url = format!("http://{}/", receiver.address());
+    let channel = json!({"kind": "webhook", "name": "bench", "url": url, "types": ["incident_opened"]});
+    api.post("/api/v1/channels", channel).await.map(drop)
+}
+
+async fn fleet(server: &Server, agents: u64, seed: u64) -> Result<Vec<SimulatedAgent>> {
+    let plan = Plan { agents, duration: Duration::ZERO, interval: None, seed };
+    let tokens = (0..agents.div_ceil(AGENTS_PER_TOKEN)).map(|_| server.join_token(u32::try_from(AGENTS_PER_TOKEN)?));
+    let target = Target { api: server.api()?, tokens: tokens.collect::<Result<_>>()?, proc: None, data: None };
+    introduce(enrol(plan, &target).await?).await
+}
+
+/// One breach after the other, each of a host of its own.
+async fn breaches(api: &Api, agents: Vec<SimulatedAgent>, receiver: &Receiver) -> Result<Breaches> {
+    let (mut acknowledged, mut readable, mut sent) = (Vec::new(), Vec::new(), Vec::new());
+    for mut agent in agents {
+        let host = host(api, &agent).await?;
+        agent.sample_with(clock::now(), METRIC, 0.2).await?;
+        let began = clock::instant();
+        agent.sample_with(clock::now(), METRIC, 0.99).await?;
+        acknowledged.push(began.elapsed());
+        let path = format!("/api/v1/incidents?ci={host}&limit=5");
+        loop {
+            if api.get(&path).await?["items"].as_array().is_some_and(|items| !items.is_empty()) {
+                break;
+            }
+            ensure!(began.elapsed() < LOST, "no incident on {host}");
+        }
+        readable.push(began.elapsed());
+        sent.push((host, began));
+    }
+    let mut notified = Vec::new();
+    for (host, began) in &sent {
+        if let Some(arrived) = receiver.first_about(host, LOST).await {
+            notified.push(arrived.saturating_duration_since(*began));
+        }
+    }
+    let unnotified = sent.len() - notified.len();
+    Ok(Breaches { acknowledged: spread(acknowledged), readable: spread(readable), notified: spread(notified), unnotified })
+}
+
+async fn storm(api: &Api, agents: Vec<SimulatedAgent>, receiver: &Receiver) -> Result<Storm> {
+    let hosts = agents.len() as u64;
+    let before = count(api).await?;
+    let heard = receiver.count();
+    let began = clock::instant();
+    let mut tasks = JoinSet::new();
+    for mut agent in agents {
+        tasks.spawn(async move { agent.sample_with(clock::now(), METRIC, 0.99).await.map(|_| agent) });
+    }
+    let mut alive = Vec::new();
+    while let Some(done) = tasks.join_next().await {
+        alive.push(done??);
+    }
+    let acknowledged_s = began.elapsed().as_secs_f64();
+    while count(api).await? < before + hosts {
+        ensure!(began.elapsed() < LOST, "not all incidents opened");
+    }
+    let readable_s = began.elapsed().as_secs_f64();
+    eprintln!("listening for {} s", LISTEN.as_secs());
+    tokio::time::sleep(LISTEN).await;
+    let notified_s = receiver.arrival(heard).map(|arrived| arrived.saturating_duration_since(began).as_secs_f64());
+    Ok(Storm { hosts, acknowledged_s, readable_s, notifications: receiver.count() - heard, notified_s })
+}
+
+/// Incidents of the rule, read page by page as a client would.
+async fn count(api: &Api) -> Result<u64> {
+    let incidents = api.list(&format!("/api/v1/incidents?rule={RULE}&limit=500")).await?;
+    Ok(incidents.iter().filter(|incident| !incident["primary_ci"].is_null()).count() as u64)
+}
+
+async fn host(api: &Api, agent: &SimulatedAgent) -> Result<String> {
+    let known: Value = api.get(&format!("/api/v1/agents/{}", agent.id())).await?;
+    Ok(known["ci"].as_str().context("an agent that reported is a host")?.to_owned())
+}
+
+fn spread(mut times: Vec<Duration>) -> Spread {
+    times.sort_unstable();
+    let at = |share: f64| {
+        let place = (share * (times.len().saturating_sub(1)) as f64).round() as usize;
+        times.get(place).map_or(f64::NAN, |time| time.as_secs_f64() * 1_000.0)
+    };
+    Spread { count: times.len(), p50_ms: at(0.5), p99_ms: at(0.99), max_ms: at(1.0) }
+}
+
+/// When something arrived.
+type Arrival = (Instant, String);
