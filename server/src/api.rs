@@ -44,6 +44,7 @@ mod problems;
 mod queries;
 mod relate;
 mod relations;
+mod retirement;
 mod reviews;
 mod routes;
 mod rules;

@@ -14,6 +14,7 @@ pub mod fold;
 pub mod identify;
 pub mod impact;
 pub mod ledger;
+pub mod lifecycle;
 pub mod merge;
 pub mod natural;
 pub mod normalise;

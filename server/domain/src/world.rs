@@ -148,6 +148,7 @@ impl World {
     /// What the passing of time means: silence, missing series.
     pub fn tick(&mut self, context: &mut Context<'_>) -> Vec<Event> {
         let mut events = ci::upkeep::tick(self, context);
+        events.extend(ci::lifecycle::tick(self, context));
         events.extend(import::tick(self, context));
         events.extend(observe::tick(self, context));
         events.extend(delivery::decide::tick(self, context));
@@ -232,6 +233,10 @@ impl World {
     pub(crate) fn index_agent(&mut self, agent: AgentId) {
         if let Some(last_seen) = self.telemetry.last_seen(agent) {
             self.cmdb.index.hear(agent, last_seen, self.telemetry.is_silent(agent));
+        }
+        let host = self.trust.agents.get(&agent).and_then(|agent| self.cmdb.cis.get(&agent.ci?));
+        if let Some(host) = host.filter(|host| matches!(host.status, ci::Lifecycle::Stale | ci::Lifecycle::Missing)) {
+            self.cmdb.round.returns(host.id);
         }
     }
 

@@ -165,7 +165,7 @@ pub async fn get_ci(
         Some(moment) => {
             let then = past::ci_at(&api, id, moment).await?;
             // The reasons are those of the policy as it is now; as it was it is in the log.
-            api.engine.read(|world| Ok(answer::resource(&Ci::new(world, &then), then.revision)))
+            api.engine.read(|world| Ok(answer::resource(&Ci::new(world, &then, api.engine.now()), then.revision)))
         }
     }
 }
@@ -223,7 +223,7 @@ pub fn find(world: &World, id: CiId) -> Result<&ci::Ci, ApiError> {
 
 /// The configuration item as it is.
 pub fn show(api: &Api, id: CiId) -> Result<Response, ApiError> {
-    api.engine.read(|world| find(world, id).map(|ci| answer::resource(&Ci::new(world, ci), ci.revision)))
+    api.engine.read(|world| find(world, id).map(|ci| answer::resource(&Ci::new(world, ci, api.engine.now()), ci.revision)))
 }
 
 impl CiPatch {

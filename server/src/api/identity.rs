@@ -95,7 +95,7 @@ fn reporter(agent: Option<String>, feed: Option<Feed>) -> Result<Reporter, ApiEr
 pub async fn explain_ci(State(api): State<Api>, Named(id): Named<CiId>) -> Result<Response, ApiError> {
     api.engine.read(|world| {
         let ci = cis::find(world, id)?;
-        Ok(answer::resource(&Explained::new(world, ci, &explain::explain(world, ci)), ci.revision))
+        Ok(answer::resource(&Explained::new(world, ci, &explain::explain(world, ci, api.engine.now())), ci.revision))
     })
 }
 

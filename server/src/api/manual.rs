@@ -75,7 +75,7 @@ pub async fn create_ci(State(api): State<Api>, caller: Caller, Body(new): Body<N
     let id = made(&executed.records).ok_or_else(|| ApiError::internal("a configuration item was made and no record says so"))?;
     api.engine.read(|world| {
         let ci = find(world, id)?;
-        Ok(answer::created(&format!("/api/v1/cis/{id}"), &Ci::new(world, ci), Some(ci.revision)))
+        Ok(answer::created(&format!("/api/v1/cis/{id}"), &Ci::new(world, ci, api.engine.now()), Some(ci.revision)))
     })
 }
 

@@ -3,9 +3,10 @@
 //! A handler that is not in this list is not reachable, and a route in it cannot be without an access rule.
 
 use super::{
-    Api, advisories, agents, alerts, attributes, audit, bills, changes, channels, cis, classes, contacts, dead_letters, deliveries, events,
-    export, feeds, gate, groups, identity, imports, incidents, inventory, locks, manual, metrics, mutes, parked, policy, probes, problems,
-    queries, relate, relations, reviews, rules, samples, sections, services, software, software_rules, sources, tokens,
+    Api, advisories, agents, alerts, attributes, audit, bills, changes, channels, cis, classes, contacts, dead_letters, deliveries,
+    events, export, feeds, gate, groups, identity, imports, incidents, inventory, locks, manual, metrics, mutes, parked, policy,
+    probes, problems, queries, relate, relations, retirement, reviews, rules, samples, sections, services, software, software_rules,
+    sources, tokens,
 };
 use rollcall_domain::actor::Role;
 use utoipa_axum::router::OpenApiRouter;
@@ -123,6 +124,8 @@ route_list! {
     GET    "/api/v1/reviews"                       List   Read       reviews::list_reviews;
     GET    "/api/v1/reviews/{id}"                  One    Read       reviews::get_review;
     POST   "/api/v1/reviews/{id}/resolve"          Act    Edit       reviews::resolve_review;
+    GET    "/api/v1/retirement-candidates"         List   Read       retirement::list_retirement_candidates;
+    POST   "/api/v1/retirement-candidates/retire"  Act    Edit       retirement::retire_candidates;
     GET    "/api/v1/cis/{id}/samples"              List   Read       samples::list_samples;
     GET    "/api/v1/classes"                       List   Read       classes::list_classes;
     GET    "/api/v1/classes/{name}"                One    Read       classes::get_class;

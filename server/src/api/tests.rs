@@ -10,6 +10,7 @@ mod foreign;
 mod identity;
 mod imports;
 mod inventory;
+mod lifecycle;
 mod past;
 mod people;
 mod provenance;

@@ -14,6 +14,7 @@ pub mod drift;
 pub mod feed;
 pub mod import;
 pub mod incident;
+pub mod lifecycle;
 pub mod mute;
 pub mod parked;
 pub mod people;

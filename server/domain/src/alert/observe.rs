@@ -7,7 +7,8 @@
 use super::machine::{self, Position};
 use super::telemetry::{Finding, Transition};
 use super::{Alert, AlertEvent, AlertKey, flapping, inventory, mute, silence, wording};
-use crate::ci::Ci;
+use crate::ci::lifecycle::is_out_of_use;
+use crate::ci::{Ci, CiEvent};
 use crate::id::{AlertId, CiId};
 use crate::incident;
 use crate::journal::JournalEntry;
@@ -26,6 +27,8 @@ pub fn observe(world: &mut World, entry: &JournalEntry, context: &mut Context<'_
     world.telemetry.hear(entry, ci);
     let mut events = ci.map(|ci| silence::ended(world, ci, entry.received_at)).unwrap_or_default();
     let mut first = true;
+    // What is out of use may still run; nobody is to be called for it.
+    let is_judged = ci.is_some_and(|ci| world.cmdb.cis.get(&ci).is_none_or(|ci| !is_out_of_use(ci.status)));
     for set in &entry.sets {
         let World { telemetry, rules, alerts, cmdb, .. } = &mut *world;
         let host = ci.and_then(|ci| cmdb.cis.get(&ci));
@@ -33,7 +36,7 @@ pub fn observe(world: &mut World, entry: &JournalEntry, context: &mut Context<'_
         if let Some(ci) = ci {
             state.reconcile(alerts, ci, std::mem::take(&mut first));
         }
-        let findings = state.fold(set, entry.received_at, ci.is_some());
+        let findings = state.fold(set, entry.received_at, is_judged);
         if let Some(ci) = ci {
             let at = set.at.min(entry.received_at);
             events.extend(findings.iter().filter_map(|finding| match finding {
@@ -74,6 +77,9 @@ pub fn tick(world: &mut World, context: &mut Context<'_>) -> Vec<Event> {
 /// applies to their CI, are dropped. It is people who did that: nothing is claimed to have recovered.
 #[must_use]
 pub fn react(world: &World, event: &Event, context: &Context<'_>) -> Vec<Event> {
+    if let Event::Ci(CiEvent::CiStatusChanged { ci, after, .. }) = event {
+        return if is_out_of_use(*after) { out_of_use(world, *ci, context.now) } else { Vec::new() };
+    }
     let Event::Rule(RuleEvent::RuleSet { rule }) = event else { return Vec::new() };
     let live = world.alerts.live.iter().filter_map(|id| world.alerts.alerts.get(id)).filter(|alert| alert.key.rule == rule.id);
     let dropped = live.filter(|alert| !still_covers(world, rule, alert));
@@ -83,6 +89,13 @@ pub fn react(world: &World, event: &Event, context: &Context<'_>) -> Vec<Event> 
         alert.flaps().then(|| flapping::ends(alert, context.now)).into_iter().chain(dropped)
     };
     dropped.flat_map(drop).collect()
+}
+
+/// All live alerts of an item that is out of use from now on.
+fn out_of_use(world: &World, ci: CiId, now: Timestamp) -> Vec<Event> {
+    let alerts = world.alerts.by_ci.get(&ci).into_iter().flat_map(|host| &host.alerts);
+    let live = alerts.filter(|id| world.alerts.live.contains(id)).filter_map(|id| world.alerts.alerts.get(id));
+    live.filter_map(|alert| moved(alert, machine::drop_it(alert.position(), now), now, None, "its item is out of use".into())).collect()
 }
 
 /// The host that an agent is.

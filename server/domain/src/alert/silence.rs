@@ -9,6 +9,7 @@ use super::observe::{moved, transitioned};
 use super::telemetry::AgentState;
 use super::{Alert, AlertKey, AlertState, wording};
 use crate::ci::Lifecycle;
+use crate::ci::lifecycle::is_out_of_use;
 use crate::id::{AlertId, CiId};
 use crate::rule::select::effective;
 use crate::rule::{Condition, Rule, Severity};
@@ -139,7 +140,7 @@ fn quiet_ms(world: &World, agent: AgentId, now: Timestamp) -> Option<u64> {
 
 fn is_expected(world: &World, agent: AgentId, ci: CiId) -> bool {
     let approved = world.trust.agents.get(&agent).is_some_and(|agent| agent.status == AgentStatus::Approved && agent.ci == Some(ci));
-    approved && world.cmdb.cis.get(&ci).is_none_or(|ci| ci.status != Lifecycle::Retired)
+    approved && world.cmdb.cis.get(&ci).is_none_or(|ci| ci.status != Lifecycle::InStock && !is_out_of_use(ci.status))
 }
 
 fn after_ms(condition: &Condition) -> Option<u64> {

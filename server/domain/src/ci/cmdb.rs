@@ -1,7 +1,8 @@
 //! Everything that is known of configuration items: the fold of their events, with the projections beside it.
 
 use super::{
-    Attempt, Ci, Class, DeadLetter, Merge, Operation, ReviewTask, Source, changes, ledger, parking, policy, relation, software, topology,
+    Attempt, Ci, Class, DeadLetter, Merge, Operation, ReviewTask, Source, changes, ledger, lifecycle, parking, policy, relation, software,
+    topology,
 };
 use crate::actor::Actor;
 use crate::id::{CiId, DeadLetterId, TaskId};
@@ -54,6 +55,12 @@ pub struct Cmdb {
     /// When the newest inventory of each key of a feed was collected.
     #[serde(default, with = "crate::world::pairs")]
     pub deliveries: BTreeMap<(String, String), Timestamp>,
+    /// When each system last delivered an inventory of an item that it knows, by item and name of the feed.
+    #[serde(default)]
+    pub delivered: BTreeMap<CiId, BTreeMap<String, Timestamp>>,
+    /// Items that have been silent for so long that they may be retired.
+    #[serde(default)]
+    pub candidates: BTreeMap<CiId, lifecycle::Candidate>,
     /// Relations that are stored.
     #[serde(default)]
     pub links: relation::Links,
@@ -106,6 +113,9 @@ pub struct Cmdb {
     /// Who has which address and who calls whom: a projection as well.
     #[serde(skip)]
     pub topology: topology::Topology,
+    /// Whose freshness is looked at next, and since when the server listens: never stored.
+    #[serde(skip)]
+    pub round: lifecycle::Round,
     /// Which records have what, for queries: a projection, rebuilt and never stored.
     #[serde(skip)]
     pub index: crate::query::Index,

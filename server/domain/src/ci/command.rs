@@ -29,6 +29,13 @@ pub enum CiCommand {
         /// Revision that the person saw.
         expected: Option<u64>,
     },
+    /// Move those of these CIs out of use that nothing speaks of any more.
+    Retire {
+        /// Which; those that are alive or out of use already stay as they are.
+        cis: Vec<CiId>,
+        /// Why.
+        reason: String,
+    },
     /// Decide that an attribute has a value for now, whatever anybody says.
     Lock {
         /// Of which CI.

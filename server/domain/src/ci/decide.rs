@@ -39,7 +39,7 @@ pub use report::{refused, report};
 #[cfg(test)]
 pub(crate) use attributes::of_section as observations_of;
 
-use super::{CiCommand, CiEvent, normalise};
+use super::{CiCommand, CiEvent, lifecycle, normalise};
 use crate::{Context, Event, Rejection, World, attribute};
 use rollcall_shared::message::Loss;
 use rollcall_shared::{AgentId, Timestamp};
@@ -59,8 +59,9 @@ pub fn command(world: &World, command: &CiCommand, context: &mut Context<'_>) ->
         }
         CiCommand::SetStatus { ci, status, reason, expected } => {
             let ci = assert::editable(world, *ci, *expected)?;
-            assert::status(ci, *status, reason)?
+            assert::status(world, ci, *status, reason, context.now)?
         }
+        CiCommand::Retire { cis, reason } => lifecycle::retire(world, cis, reason, context.now)?,
         CiCommand::Lock { ci, attribute, value, reason, expires_at, expected } => {
             let ci = assert::editable(world, *ci, *expected)?;
             let wanted = lock::Wanted { attribute, value: value.as_ref(), reason, expires_at: *expires_at };

@@ -119,6 +119,20 @@ pub enum CiEvent {
         /// Why.
         reason: String,
     },
+    /// A CI has been silent for so long that it may be retired. Its next change of status ends that.
+    RetirementSuggested {
+        /// Which.
+        ci: CiId,
+        /// The source that spoke of it last.
+        source: Source,
+        /// When that was.
+        last_seen: Timestamp,
+    },
+    /// A CI may not be retired for silence any more, though nothing moved it.
+    RetirementWithdrawn {
+        /// Which.
+        ci: CiId,
+    },
     /// A component is contained in another host than before.
     CiMoved {
         /// Which.

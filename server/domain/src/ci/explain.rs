@@ -4,10 +4,10 @@
 //! conclude.
 
 use super::identify::Fingerprint;
-use super::{Ci, Operation};
+use super::{Ci, Operation, lifecycle};
 use crate::World;
 use crate::id::{CiId, Family, TaskId};
-use rollcall_shared::AgentId;
+use rollcall_shared::{AgentId, Timestamp};
 
 /// What the state says of a record's identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub struct Explanation {
 
 /// Explains a record.
 #[must_use]
-pub fn explain(world: &World, ci: &Ci) -> Explanation {
+pub fn explain(world: &World, ci: &Ci, now: Timestamp) -> Explanation {
     let cmdb = &world.cmdb;
     let agents = world.trust.agents.values().filter(|agent| agent.ci == Some(ci.id)).map(|agent| agent.id).collect();
     let feeds = cmdb.natives.iter().filter(|&(_, &known)| known == ci.id).map(|(key, _)| key.clone()).collect();
@@ -37,7 +37,7 @@ pub fn explain(world: &World, ci: &Ci) -> Explanation {
     let doubts = open.map(|task| task.id).collect();
     let facts = if ci.id.family == Family::Host { facts(world, ci) } else { Vec::new() };
     let mut explanation = Explanation { agents, feeds, facts, merged, doubts, reasons: Vec::new() };
-    explanation.reasons = reasons(world, ci, &explanation);
+    explanation.reasons = reasons(world, ci, &explanation, now);
     explanation
 }
 
@@ -49,7 +49,7 @@ fn facts(world: &World, ci: &Ci) -> Vec<(String, Vec<CiId>)> {
     Fingerprint::of_host(ci).facts().into_iter().map(|fact| (fact.clone(), others(&fact))).collect()
 }
 
-fn reasons(world: &World, ci: &Ci, found: &Explanation) -> Vec<String> {
+fn reasons(world: &World, ci: &Ci, found: &Explanation, now: Timestamp) -> Vec<String> {
     let mut reasons = Vec::new();
     if let Some(main) = ci.duplicate_of {
         reasons.push(format!("it is a duplicate: {main} is the record that counts"));
@@ -80,6 +80,7 @@ fn reasons(world: &World, ci: &Ci, found: &Explanation) -> Vec<String> {
             reasons.push(format!("{id} was merged into it: {}", merge.reason));
         }
     }
+    reasons.extend(lifecycle::explained(world, ci, now));
     reasons.extend(found.doubts.iter().filter_map(|id| Some(format!("in doubt ({id}): {}", world.cmdb.reviews.get(id)?.reason))));
     reasons
 }
@@ -99,7 +100,7 @@ mod tests {
     fn a_record_tells_who_reports_it_and_what_tells_it_apart() {
         let mut fleet = Fleet::with_agents([1]);
         fleet.report(1, [system(server(1))]);
-        let found = explain(&fleet.world, fleet.host_of(1));
+        let found = explain(&fleet.world, fleet.host_of(1), fleet.now);
         assert_eq!(found.agents, [AgentId(1)]);
         let sentences = found.reasons.join("\n");
         for expected in ["none of", "proven by its certificate", "serial srv00001: no other record has it"] {
@@ -114,10 +115,10 @@ mod tests {
         fleet.report(2, [system(server(2))]);
         let (into, from) = (fleet.id_of(1), fleet.id_of(2));
         fleet.command("ann", CiCommand::Merge { into, from: vec![from], reason: "same slot".into(), expected: None }).expect("merged");
-        let found = explain(&fleet.world, &fleet.world.cmdb.cis[&into]);
+        let found = explain(&fleet.world, &fleet.world.cmdb.cis[&into], fleet.now);
         assert_eq!((found.merged.as_slice(), found.agents.len()), ([from].as_slice(), 2));
         assert!(found.reasons.iter().any(|reason| reason.contains("same slot")), "{:#?}", found.reasons);
-        let lost = explain(&fleet.world, &fleet.world.cmdb.cis[&from]);
+        let lost = explain(&fleet.world, &fleet.world.cmdb.cis[&from], fleet.now);
         assert!(lost.reasons[0].contains("duplicate"), "{:#?}", lost.reasons);
     }
 }

@@ -13,6 +13,7 @@ use super::attribute::{Attribute, Method, Proposal};
 use super::decide::components::dependent_of;
 use super::identify::{Fingerprint, is_unreported};
 use super::ledger::Ledger;
+use super::lifecycle::Candidate;
 use super::{AttributeChange, AttributeValue, Ci, CiEvent, Class, Cmdb, Lifecycle, Reporter, SectionState, Source};
 use super::{changes, merge, review};
 use crate::id::{CiId, Family};
@@ -59,7 +60,8 @@ fn remember(cmdb: &mut Cmdb, record: &Record, event: &CiEvent, content: &dyn Con
         CiEvent::IdentityExplained { ci, .. } => drop(touch(cmdb, record, *ci).map(|_| ())),
         CiEvent::DuplicateFound { ci, duplicate_of } => mark_duplicate(cmdb, record, *ci, *duplicate_of),
         CiEvent::DeadLettered { letter } => cmdb.set_aside(letter),
-        CiEvent::FeedDelivered { feed, key, collected_at, .. } => {
+        CiEvent::FeedDelivered { feed, key, ci, collected_at } => {
+            provenance::delivered(cmdb, record, *ci, feed);
             let newest = cmdb.deliveries.entry((feed.clone(), key.clone())).or_insert(*collected_at);
             *newest = (*newest).max(*collected_at);
         }
@@ -73,7 +75,11 @@ fn remember(cmdb: &mut Cmdb, record: &Record, event: &CiEvent, content: &dyn Con
             if let Some(ci) = touch(cmdb, record, *ci) {
                 ci.status = *after;
             }
+            if !matches!(after, Lifecycle::Stale | Lifecycle::Missing) {
+                cmdb.candidates.remove(ci);
+            }
         }
+        CiEvent::RetirementSuggested { ci, .. } | CiEvent::RetirementWithdrawn { ci } => suggest(cmdb, record, *ci, event),
         CiEvent::CiMoved { ci, after, .. } => relocate(cmdb, record, *ci, *after),
         CiEvent::CiRenamed { .. } | CiEvent::CiRekeyed { .. } | CiEvent::TagsChanged { .. } => look_after(cmdb, record, event),
         CiEvent::AttributesChanged { ci, changes } => change_attributes(cmdb, record, *ci, changes),
@@ -120,6 +126,20 @@ fn remember(cmdb: &mut Cmdb, record: &Record, event: &CiEvent, content: &dyn Con
             losses.push((record.at, loss.clone()));
             trim(losses, LOSSES);
         }
+    }
+}
+
+/// Whether an item may be retired for its silence.
+fn suggest(cmdb: &mut Cmdb, record: &Record, id: CiId, event: &CiEvent) {
+    if touch(cmdb, record, id).is_none() {
+        return;
+    }
+    match event {
+        CiEvent::RetirementSuggested { source, last_seen, .. } => {
+            let candidate = Candidate { since: record.at, source: source.clone(), last_seen: *last_seen };
+            cmdb.candidates.insert(id, candidate);
+        }
+        _ => drop(cmdb.candidates.remove(&id)),
     }
 }
 
@@ -231,6 +251,7 @@ fn mark_duplicate(cmdb: &mut Cmdb, record: &Record, id: CiId, of: CiId) {
         return;
     }
     touch(cmdb, record, main);
+    cmdb.candidates.remove(&id);
     for ci in cmdb.cis.values_mut().filter(|ci| ci.id == id || ci.duplicate_of == Some(id)) {
         ci.duplicate_of = Some(main);
     }
@@ -436,7 +457,7 @@ fn confirm_components(cmdb: &mut Cmdb, record: &Record, host: CiId, section: Sec
     let Some(parts) = cmdb.components.get(&host) else { return };
     for part in parts.iter().filter_map(|id| cmdb.cis.get(id)) {
         if part.class == class
-            && part.status == Lifecycle::Operational
+            && matches!(part.status, Lifecycle::Operational | Lifecycle::Stale)
             && let Some((_, last_seen)) = cmdb.contained.get_mut(&part.id)
         {
             *last_seen = record.at;

@@ -72,6 +72,7 @@ pub(super) fn merged(cmdb: &mut Cmdb, record: &Record, from: CiId, merge: &Merge
     {
         cmdb.reporters.insert(merge.into, agent);
     }
+    cmdb.candidates.remove(&from);
     cmdb.software.remove(from);
     cmdb.index_software(merge.into, content);
     cmdb.merges.insert(from, merge.clone());

@@ -4,10 +4,12 @@
 //! state, so that a replay judges nothing anew.
 
 pub mod identification;
+mod lifecycle;
 mod reconciliation;
 mod selector;
 
 pub use identification::Identification;
+pub use lifecycle::{Candidates, Lifecycle, Patience, StalenessRule};
 pub use reconciliation::{AttributeRule, ClassRule, InsertRight, InsertRule, Order, Reconciliation, RefreshRule};
 pub use selector::{NotASelector, SOURCE_NAME_BYTES, Selector};
 
@@ -37,11 +39,6 @@ impl Policy {
     }
 }
 
-/// When something counts as gone.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Lifecycle {}
-
 impl Policy {
     /// Checks all parts.
     ///
@@ -51,16 +48,6 @@ impl Policy {
         self.identification.checked()?;
         self.reconciliation.validate()?;
         self.lifecycle.validate()
-    }
-}
-
-impl Lifecycle {
-    /// Checks this part.
-    ///
-    /// # Errors
-    /// [`Rejection::Invalid`] names the field.
-    pub fn validate(&self) -> Result<(), Rejection> {
-        Ok(())
     }
 }
 

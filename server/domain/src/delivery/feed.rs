@@ -94,6 +94,8 @@ fn items_of(event: &CiEvent) -> Vec<CiId> {
         | CiEvent::FeedIdentified { ci, .. }
         | CiEvent::CiReclassified { ci, .. }
         | CiEvent::CiStatusChanged { ci, .. }
+        | CiEvent::RetirementSuggested { ci, .. }
+        | CiEvent::RetirementWithdrawn { ci }
         | CiEvent::CiMoved { ci, .. }
         | CiEvent::CiRenamed { ci, .. }
         | CiEvent::CiRekeyed { ci, .. }

@@ -74,6 +74,7 @@ impl Builder<'_> {
                 Term::Agent(self.each("online, silent or none", |value| word(&AgentState::ALL, value, |state| state.as_str()))?)
             }
             Field::Drift => return self.booleans(Term::Drift),
+            Field::RetirementCandidate => return self.booleans(Term::RetirementCandidate),
             Field::Incident => {
                 let states = self.each("open, any or none", |value| word(&IncidentTest::ALL, value, |state| state.as_str()))?;
                 return self.any_of(states.into_iter().map(Term::Incident));

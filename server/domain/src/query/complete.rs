@@ -222,7 +222,7 @@ fn values(scope: &Scope<'_>, name: &str, operator: Operator, written: &str) -> V
         Some(Field::Status) => words(&mut LIFECYCLES.iter().map(|status| lifecycle_name(*status))),
         Some(Field::Agent) => words(&mut AgentState::ALL.iter().map(|state| state.as_str())),
         Some(Field::Incident) => words(&mut IncidentTest::ALL.iter().map(|test| test.as_str())),
-        Some(Field::Drift | Field::Attribute(_, Kind::Boolean)) => words(&mut ["true", "false"].into_iter()),
+        Some(Field::Drift | Field::RetirementCandidate | Field::Attribute(_, Kind::Boolean)) => words(&mut ["true", "false"].into_iter()),
         Some(Field::Moment(_) | Field::Attribute(_, Kind::Moment)) => ages(operator, written),
         Some(Field::Text(TextField::Name) | Field::Parent | Field::Related(_)) => names(None),
         Some(Field::Text(TextField::Tag)) => texts(index.field(TAG), written, None),

@@ -144,6 +144,7 @@ impl Scope<'_> {
             }
             Term::Agent(states) => states.contains(&self.agent_state(ci.id)),
             Term::Drift(drift) => ci.attributes.values().any(crate::ci::Attribute::drifts) == *drift,
+            Term::RetirementCandidate(candidate) => self.world.cmdb.candidates.contains_key(&ci.id) == *candidate,
             Term::Incident(test) => self.has_incidents(ci.id, *test),
             Term::Moment(field, comparison, moment) => {
                 let (first, last) = moment.range(*comparison, self.now);
@@ -234,7 +235,10 @@ impl Scope<'_> {
             let spoke = agent.and_then(|&agent| self.world.telemetry.last_seen(agent));
             spoke.or_else(|| Some(Timestamp(index::observed_of(ci))).filter(|at| at.0 > i64::MIN))
         };
-        let host = ci.parent.filter(|_| ci.status == Lifecycle::Operational).and_then(|host| self.world.cmdb.cis.get(&host));
+        let host = ci
+            .parent
+            .filter(|_| matches!(ci.status, Lifecycle::Operational | Lifecycle::Stale))
+            .and_then(|host| self.world.cmdb.cis.get(&host));
         host.map_or_else(|| own(ci), own)
     }
 

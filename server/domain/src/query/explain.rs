@@ -48,6 +48,8 @@ fn term(term: &Term) -> String {
         Term::Agent(states) => list(states, |state| agent(*state).into()),
         Term::Drift(true) => "what people say of it and what is measured differ".into(),
         Term::Drift(false) => "what people say of it and what is measured agree".into(),
+        Term::RetirementCandidate(true) => "it has been silent for so long that it may be retired".into(),
+        Term::RetirementCandidate(false) => "it has not been silent for so long that it may be retired".into(),
         Term::Incident(IncidentTest::Open) => "it has an open incident".into(),
         Term::Incident(IncidentTest::Any) => "it has or had an incident".into(),
         Term::Incident(IncidentTest::None) => "it has no open incident".into(),

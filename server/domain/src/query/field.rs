@@ -31,6 +31,8 @@ pub enum Field {
     Agent,
     /// Drift.
     Drift,
+    /// Candidate for retirement.
+    RetirementCandidate,
     /// Incidents.
     Incident,
     /// A moment of the record.
@@ -92,6 +94,7 @@ fields! {
     "agent" Field::Agent, "whether its agent reports", "agent:silent";
     "source" Field::Text(TextField::Source), "where a value comes from: agent, person, or a feed", "source:glpi";
     "drift" Field::Drift, "whether a person's word and a measured value differ", "drift:true";
+    "retirement_candidate" Field::RetirementCandidate, "whether it has been silent for so long that it may be retired", "retirement_candidate:true";
     "incident" Field::Incident, "whether it has incidents", "incident:open";
     "last_seen" Field::Moment(MomentField::LastSeen), "when it was last heard of", "last_seen>7d";
     "created" Field::Moment(MomentField::Created), "when the record was made", "created>2026-01-01";

@@ -169,6 +169,8 @@ impl<'a> Scope<'a> {
             Term::Agent(states) => self.agents(states),
             Term::Drift(true) => index.drift.clone(),
             Term::Drift(false) => index.all() - &index.drift,
+            Term::RetirementCandidate(true) => self.candidates(),
+            Term::RetirementCandidate(false) => index.all() - self.candidates(),
             Term::Incident(test) => self.incidents(*test),
             Term::Moment(field, comparison, moment) => self.between(*field, moment.range(*comparison, self.now), None),
             Term::Parent(targets) => self.parts_of(targets),
@@ -247,6 +249,10 @@ impl<'a> Scope<'a> {
         states.iter().map(in_state).fold(RoaringBitmap::new(), |found, some| found | some)
     }
 
+    fn candidates(&self) -> RoaringBitmap {
+        self.index().numbers_of(&self.world.cmdb.candidates.keys().copied().collect::<Vec<_>>())
+    }
+
     fn incidents(&self, test: IncidentTest) -> RoaringBitmap {
         let incidents = &self.world.incidents;
         let is_open = |id| incidents.incidents.get(id).is_some_and(|incident| incident.state.is_open());
@@ -270,10 +276,10 @@ impl<'a> Scope<'a> {
             MomentField::Created => dense(&index.created, fits),
             MomentField::Updated => dense(&index.updated, fits),
             MomentField::LastSeen => {
-                let there = index.statuses.get(&Lifecycle::Operational);
+                let there = [Lifecycle::Operational, Lifecycle::Stale].map(|status| index.statuses.get(&status));
                 let seen = |number: u32| {
                     let host = index.parents[number as usize];
-                    let is_there = host != NOBODY && there.is_some_and(|there| there.contains(number));
+                    let is_there = host != NOBODY && there.iter().flatten().any(|there| there.contains(number));
                     index.own_last_seen(if is_there { host } else { number })
                 };
                 let fitting = |number: &u32| fits(seen(*number));
@@ -343,7 +349,7 @@ fn effort(expression: &Expression) -> u8 {
             | Term::Listed(..) => 1,
             Term::Text(TextField::Name, _) | Term::Word(_) | Term::Parent(_) => 2,
             Term::Package(_) | Term::Related(..) | Term::Group(_) => 3,
-            Term::Moment(..) | Term::Agent(_) | Term::Incident(_) => 4,
+            Term::Moment(..) | Term::Agent(_) | Term::Incident(_) | Term::RetirementCandidate(_) => 4,
         },
         Expression::Not(inner) => effort(inner).max(1),
         Expression::All(parts) | Expression::Any(parts) => parts.iter().map(effort).max().unwrap_or_default().max(1),

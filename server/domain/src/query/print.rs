@@ -48,6 +48,7 @@ impl Display for Term {
             Self::Listed(listing, patterns) => list(f, listing_prefix(*listing), patterns, show_pattern),
             Self::Agent(states) => list(f, "agent:", states, |state| state.as_str().into()),
             Self::Drift(drift) => write!(f, "drift:{drift}"),
+            Self::RetirementCandidate(candidate) => write!(f, "retirement_candidate:{candidate}"),
             Self::Incident(test) => write!(f, "incident:{}", test.as_str()),
             Self::Moment(field, comparison, moment) => write!(f, "{}{}{moment}", field.as_str(), comparison.as_str()),
             Self::Parent(targets) => list(f, "parent:", targets, show_target),

@@ -89,6 +89,8 @@ pub enum Term {
     Agent(Vec<AgentState>),
     /// Whether a person's word and a measured value differ.
     Drift(bool),
+    /// Whether it has been silent for so long that it may be retired.
+    RetirementCandidate(bool),
     /// Whether it has incidents.
     Incident(IncidentTest),
     /// A moment in the life of the record.

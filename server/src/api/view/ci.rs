@@ -1,10 +1,12 @@
 //! Configuration items and what belongs to them.
 
+use super::lifecycle::{RetirementCandidate, Staleness, candidate, staleness};
 use super::word::{AttemptResult, Class, Lifecycle, Operation, Outcome, SectionName};
 use super::{Time, texts};
 use rollcall_domain::World;
 use rollcall_domain::ci as domain;
 use rollcall_domain::ci::decide::reconcile;
+use rollcall_shared::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -183,11 +185,15 @@ pub struct Ci {
     pub tags: Vec<String>,
     /// The other record of the same thing, when this one is a duplicate.
     pub duplicate_of: Option<String>,
+    /// How fresh each of its own sources is, now; empty for what is known from its host alone.
+    pub staleness: Vec<Staleness>,
+    /// Why it may be retired; null when it may not.
+    pub retirement_candidate: Option<RetirementCandidate>,
 }
 
 impl Ci {
     /// The view of a configuration item with a reason for every value.
-    pub fn new(world: &World, ci: &domain::Ci) -> Self {
+    pub fn new(world: &World, ci: &domain::Ci, now: Timestamp) -> Self {
         let attribute = |(name, attribute): (&str, &domain::Attribute)| (name.to_owned(), Attribute::new(world, ci, name, attribute));
         Self {
             id: ci.id.to_string(),
@@ -202,6 +208,8 @@ impl Ci {
             revision: ci.revision,
             tags: ci.tags.iter().cloned().collect(),
             duplicate_of: ci.duplicate_of.map(|id| id.to_string()),
+            staleness: staleness(world, ci, now),
+            retirement_candidate: candidate(world, ci.id),
         }
     }
 }

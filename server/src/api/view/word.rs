@@ -54,6 +54,8 @@ words! {
            "database_instance" "web_server" "application_service" "cluster" "certificate" "business_service" "location" "network"];
     Lifecycle(ci::Lifecycle) "Where a configuration item is in its life."
         = ["planned" "in_stock" "operational" "maintenance" "stale" "missing" "retired" "disposed"];
+    Stage(ci::lifecycle::Stage) "How fresh the word of a source is: stale after two intervals and a grace, then missing, then a candidate for retirement."
+        = ["fresh" "stale" "warning" "candidate"];
     RelationKind(ci::RelationKind) "How two configuration items belong together, read from `from` to `to`."
         = ["contains" "installed_on" "runs_on" "hosted_on" "depends_on" "connects_to" "member_of" "managed_by"];
     AttemptResult(ci::AttemptResult) "What came of one try to identify a machine."

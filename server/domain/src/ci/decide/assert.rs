@@ -3,9 +3,10 @@
 use super::reconcile::Weighing;
 use crate::ci::attribute::{Method, Proposal};
 use crate::ci::policy::Reconciliation;
-use crate::ci::{AttributeChange, AttributeValue, Ci, CiEvent, Lifecycle, Source};
+use crate::ci::{AttributeChange, AttributeValue, Ci, CiEvent, Lifecycle, Source, lifecycle};
 use crate::id::CiId;
 use crate::{Context, Rejection, World};
+use rollcall_shared::Timestamp;
 use std::collections::BTreeMap;
 
 /// Bytes of one asserted value: a paragraph, not a document.
@@ -82,14 +83,15 @@ pub fn attributes(
 ///
 /// # Errors
 /// [`Rejection::Invalid`] without a reason, or for a status that only inventories conclude.
-pub fn status(ci: &Ci, after: Lifecycle, reason: &str) -> Result<Vec<CiEvent>, Rejection> {
-    if after == Lifecycle::Missing {
-        return Err(Rejection::invalid("status", "missing is what a complete inventory concludes; people retire"));
+pub fn status(world: &World, ci: &Ci, after: Lifecycle, reason: &str, now: Timestamp) -> Result<Vec<CiEvent>, Rejection> {
+    if matches!(after, Lifecycle::Missing | Lifecycle::Stale) {
+        return Err(Rejection::invalid("status", "missing and stale are what the server concludes from silence; people retire"));
     }
     let reason = checked_reason(reason)?;
     if ci.status == after {
         return Ok(Vec::new());
     }
+    lifecycle::check_transition(world, ci, after, now)?;
     Ok(vec![CiEvent::CiStatusChanged { ci: ci.id, before: ci.status, after, reason }])
 }
 

@@ -162,7 +162,7 @@ impl Parts<'_> {
     /// What is there is no longer missing.
     #[must_use]
     pub fn found_again(&self, known: &Ci, section: SectionName) -> Option<CiEvent> {
-        let was_absent = matches!(known.status, Lifecycle::Missing | Lifecycle::Retired | Lifecycle::Planned);
+        let was_absent = matches!(known.status, Lifecycle::Stale | Lifecycle::Missing | Lifecycle::Retired | Lifecycle::Planned);
         let reason = format!("found in {} (section {section})", self.host_name);
         was_absent.then_some(CiEvent::CiStatusChanged { ci: known.id, before: known.status, after: Lifecycle::Operational, reason })
     }
@@ -170,7 +170,7 @@ impl Parts<'_> {
     /// What is not there any more is missing.
     #[must_use]
     pub fn miss(&self, part: &Ci, section: SectionName) -> Option<CiEvent> {
-        let was_there = matches!(part.status, Lifecycle::Operational | Lifecycle::Maintenance);
+        let was_there = matches!(part.status, Lifecycle::Operational | Lifecycle::Maintenance | Lifecycle::Stale);
         let reason = format!("no longer in the complete section {section} of {}", self.host_name);
         was_there.then_some(CiEvent::CiStatusChanged { ci: part.id, before: part.status, after: Lifecycle::Missing, reason })
     }

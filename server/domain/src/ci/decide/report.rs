@@ -14,7 +14,7 @@ use crate::ci::dead_letter::{self, Refused};
 use crate::ci::identify::{Doubt, EVIDENCE, Explanation, Identification, Refusal, bound, identify};
 use crate::ci::{
     AttributeChange, AttributeValue, Ci, CiEvent, Class, DeadLetterCode, Lifecycle, Operation, Reporter, ReviewTask, SectionState, Source,
-    normalise,
+    lifecycle, normalise,
 };
 use crate::id::{CiId, Family, TaskId};
 use crate::trust::decide::authorise;
@@ -47,7 +47,8 @@ pub fn report(world: &World, reporter: &Reporter, report: &Report, context: &mut
         && report.sections.iter().all(|entry| says_nothing_new(host, reporter, entry))
     {
         let confirmed = confirm::confirm(world, host, &reporter.source(), report, context.now);
-        return Ok(confirmed.into_iter().map(Event::Ci).collect());
+        let returned = lifecycle::disposed_returns(world, host, context);
+        return Ok(returned.into_iter().chain(confirmed).map(Event::Ci).collect());
     }
     let identified = identified(world, reporter, known, report, context)?;
     if let Some(refusal) = &identified.refused {
@@ -130,7 +131,7 @@ fn check(report: &Report) -> Result<(), Rejection> {
 
 /// Whether a report from this host ends its absence.
 fn comes_back(host: &Ci) -> bool {
-    matches!(host.status, Lifecycle::Planned | Lifecycle::Missing | Lifecycle::Retired)
+    matches!(host.status, Lifecycle::Planned | Lifecycle::Stale | Lifecycle::Missing | Lifecycle::Retired)
 }
 
 fn says_nothing_new(host: &Ci, reporter: &Reporter, entry: &SectionEntry) -> bool {
@@ -274,6 +275,7 @@ impl<'a> Taking<'a> {
         let tasks: Vec<CiEvent> = tasks.map(|task| CiEvent::ReviewOpened { task }).collect();
         self.events.extend(tasks);
         let Some(known) = self.known else { return };
+        self.events.extend(lifecycle::disposed_returns(self.world, known, context));
         if known.class != self.class {
             self.events.push(CiEvent::CiReclassified { ci, before: known.class, after: self.class });
         }

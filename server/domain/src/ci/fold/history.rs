@@ -47,6 +47,8 @@ pub fn concerns(event: &CiEvent, id: CiId) -> bool {
         | CiEvent::FeedIdentified { ci, .. }
         | CiEvent::CiReclassified { ci, .. }
         | CiEvent::CiStatusChanged { ci, .. }
+        | CiEvent::RetirementSuggested { ci, .. }
+        | CiEvent::RetirementWithdrawn { ci }
         | CiEvent::AttributesChanged { ci, .. }
         | CiEvent::SoftwareChanged { ci, .. } => *ci == id,
         _ => creates(event, id),

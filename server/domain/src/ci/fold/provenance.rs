@@ -54,6 +54,18 @@ pub fn apply(cmdb: &mut Cmdb, record: &Record, event: &CiEvent, content: &dyn Co
     }
 }
 
+/// A feed delivered an inventory of an item.
+pub fn delivered(cmdb: &mut Cmdb, record: &Record, id: CiId, feed: &str) {
+    if !cmdb.cis.contains_key(&id) {
+        return;
+    }
+    let of_item = cmdb.delivered.entry(id).or_default();
+    match of_item.get_mut(feed) {
+        Some(at) => *at = record.at.max(*at),
+        None => drop(of_item.insert(feed.to_owned(), record.at)),
+    }
+}
+
 /// A person or feed says something new.
 pub fn hear(cmdb: &mut Cmdb, record: &Record, source: &Source) {
     if matches!(source, Source::Agent { .. }) {
@@ -146,6 +158,9 @@ fn forget_inventory(cmdb: &mut Cmdb, record: &Record, id: CiId, source: &Source,
     match source {
         Source::Agent { id: agent } if reporter == Some(*agent) => ci.sections.values_mut().for_each(|state| state.reverted = true),
         Source::Feed { name } if ci.feeds.remove(name).is_some() => {
+            if let Some(delivered) = cmdb.delivered.get_mut(&id) {
+                delivered.remove(name);
+            }
             cmdb.ledger.undeliver(id, source);
             cmdb.index_software(id, content);
         }

@@ -250,7 +250,7 @@ fn distance(of_rule: Option<Class>, class: Class) -> Option<usize> {
 }
 
 /// The rule that fits closest; of equals the first.
-fn closest<'a, R: 'a>(
+pub(super) fn closest<'a, R: 'a>(
     rules: impl Iterator<Item = &'a R>,
     scope: impl Fn(&'a R) -> (Option<&'a Selector>, Option<Class>),
     source: &Source,

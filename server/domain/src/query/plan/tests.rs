@@ -129,6 +129,9 @@ fn world() -> &'static (Fleet, Named) {
         hear(&mut fleet);
         open_incidents(&mut fleet);
         tag(&mut fleet);
+        // Nobody was silent for so long: it is said so last.
+        let (ci, source) = (id(&fleet, 3), Source::Person { name: "ann".into() });
+        fleet.ci_events([crate::ci::CiEvent::RetirementSuggested { ci, source, last_seen: rollcall_shared::Timestamp(0) }]);
         let named = groups(&fleet);
         (fleet, named)
     })
@@ -266,6 +269,8 @@ const TERMS: &[&str] = &[
     "source~gen",
     "drift:true",
     "drift:false",
+    "retirement_candidate:true",
+    "retirement_candidate:false",
     "incident:open",
     "incident:any",
     "incident:none",
