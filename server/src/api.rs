@@ -18,6 +18,7 @@ mod classes;
 mod contacts;
 mod dead_letters;
 mod deliveries;
+mod erasure;
 mod events;
 mod export;
 mod extract;

@@ -13,6 +13,7 @@ mod check;
 mod committer;
 mod content;
 mod deliver;
+mod erase;
 mod recovery;
 mod terms;
 #[cfg(test)]
@@ -23,7 +24,7 @@ mod writer;
 pub use content::{SectionCache, StoredContent};
 pub use deliver::{DeliveredSection, Delivery};
 pub use recovery::StartError;
-pub use terms::{Counters, EngineConfig, EngineError, Executed, Health, ImportStep, ImportTaken, Request};
+pub use terms::{Counters, EngineConfig, EngineError, Erased, Erasure, Executed, Health, ImportStep, ImportTaken, Request};
 
 use crate::clock::Clock;
 use crate::entropy::Entropy;
@@ -112,6 +113,8 @@ enum Job {
     Push(Box<IncomingPush>, oneshot::Sender<Result<PushReply, EngineError>>),
     /// Content to store.
     Store(Vec<(ContentHash, Vec<u8>)>, oneshot::Sender<Result<UploadReply, EngineError>>),
+    /// Erase an item out of state, log and store.
+    Erase(Box<Erasure>, oneshot::Sender<Result<Erased, EngineError>>),
     /// Freeze the state now; the sender learns when that is durable.
     Snapshot(SyncSender<()>),
     /// Freeze the state and end.
@@ -201,6 +204,15 @@ impl Engine {
         };
         let revision = records.last().map_or(0, |record| record.revision);
         Ok(Executed { revision, records, replayed: false })
+    }
+
+    /// Erases an item with all that was ever known of it, out of the log as well. The whole log is read twice: reads go on, whatever
+    /// writes waits. Cut short, it is to be repeated.
+    ///
+    /// # Errors
+    /// See [`EngineError`]; a rejection changes nothing.
+    pub async fn erase(&self, erasure: Erasure) -> Result<Erased, EngineError> {
+        self.submit(|reply| Job::Erase(Box::new(erasure), reply)).await
     }
 
     /// Takes a step of a file in; durable on return. Others wait for no longer than one step takes.

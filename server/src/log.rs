@@ -3,9 +3,15 @@
 //! A stored record is 32 bytes of chain and the record as JSON. The chain is BLAKE3 over the chain before it and the JSON, so
 //! that an edited, reordered, inserted or removed record breaks every later one. The snapshot remembers a head: a log that is
 //! cut short behind it is noticed too.
+//!
+//! What the law wants to be erased is erased here as well. A redacted record keeps its chain, so that the ones behind it hold as
+//! before, and is marked; that nobody else put it there is proven by the youngest erasure in the log, whose own record is chained
+//! and names the hash over all records that are redacted ([`Proof`]).
 
 use crate::store::{Snapshot, Store, StoreError};
-use rollcall_domain::{Record, World};
+use rollcall_domain::ci::CiEvent;
+use rollcall_domain::{Event, Record, World};
+use rollcall_shared::ContentHash;
 use serde::{Deserialize, Serialize};
 
 /// What the whole log up to a record hashes to. Text form: 64 hexadecimal digits.
@@ -68,6 +74,55 @@ pub fn encode(head: Head, record: &Record) -> Result<(Head, Vec<u8>), serde_json
     Ok((head, bytes))
 }
 
+/// What stands between the chain and the JSON of a record that was redacted; JSON begins otherwise.
+const REDACTED: u8 = b'R';
+
+/// Whether a stored record was redacted.
+#[must_use]
+pub fn is_redacted(bytes: &[u8]) -> bool {
+    bytes.get(32) == Some(&REDACTED)
+}
+
+/// The bytes to store in the place of `stored`, of which `record` is left.
+///
+/// # Errors
+/// When the record has no JSON form, which is a bug in its type.
+pub fn redact(stored: &[u8], record: &Record) -> Result<Vec<u8>, serde_json::Error> {
+    let chain = stored.get(..32).unwrap_or_default();
+    Ok([chain, &[REDACTED], &serde_json::to_vec(record)?].concat())
+}
+
+/// A hash over all redacted records of a log, in order: each with its revision and all its bytes.
+#[derive(Default)]
+pub struct Proof(blake3::Hasher);
+
+impl Proof {
+    /// Takes in the next redacted record.
+    pub fn add(&mut self, revision: u64, bytes: &[u8]) {
+        self.0.update(&revision.to_be_bytes()).update(&(bytes.len() as u64).to_be_bytes()).update(bytes);
+    }
+
+    /// What an erasure says.
+    #[must_use]
+    pub fn hash(&self) -> ContentHash {
+        ContentHash(*self.0.finalize().as_bytes())
+    }
+}
+
+/// Holds a record against the head before it; the head after it.
+///
+/// # Errors
+/// [`LogError::Broken`] when it does not follow. A redacted record is taken at its word: see [`Proof`].
+pub fn continued(head: Head, revision: u64, bytes: &[u8]) -> Result<Head, LogError> {
+    let broken = |cause: &str| LogError::Broken { revision, cause: cause.into() };
+    let chain = bytes.first_chunk::<32>().ok_or_else(|| broken("shorter than its chain"))?;
+    if is_redacted(bytes) || *chain == head.after(&bytes[32..]).0 {
+        Ok(Head(*chain))
+    } else {
+        Err(broken("does not continue the chain: it or a record before it was changed"))
+    }
+}
+
 /// Decodes a stored record without checking the chain.
 ///
 /// # Errors
@@ -75,6 +130,7 @@ pub fn encode(head: Head, record: &Record) -> Result<(Head, Vec<u8>), serde_json
 pub fn decode(revision: u64, bytes: &[u8]) -> Result<(Head, Record), LogError> {
     let broken = |cause: String| LogError::Broken { revision, cause };
     let (chain, json) = bytes.split_first_chunk::<32>().ok_or_else(|| broken("shorter than its chain".into()))?;
+    let json = json.strip_prefix(&[REDACTED]).unwrap_or(json);
     let record: Record = serde_json::from_slice(json).map_err(|error| broken(format!("not a record: {error}")))?;
     if record.revision != revision {
         return Err(broken(format!("is record {} of the log", record.revision)));
@@ -126,13 +182,16 @@ pub fn verify(store: &dyn Store) -> Result<Report, LogError> {
     let frozen = store.load_snapshot()?.and_then(|snapshot| thaw(&snapshot));
     let mut world = World::default();
     let mut head = Head::default();
+    let mut redactions = Redactions::default();
     loop {
         let page = store.read_log(world.revision, PAGE)?;
         if page.is_empty() {
             break;
         }
         for (revision, bytes) in page {
-            head = follow(head, &mut world, revision, &bytes, &content)?;
+            let record;
+            (head, record) = follow(head, &mut world, revision, &bytes, &content)?;
+            redactions.note(&record, &bytes);
             if let Some((known, snapshot)) = &frozen
                 && snapshot.revision == revision
             {
@@ -140,6 +199,7 @@ pub fn verify(store: &dyn Store) -> Result<Report, LogError> {
             }
         }
     }
+    redactions.check()?;
     if let Some((_, snapshot)) = frozen
         && snapshot.revision > world.revision
     {
@@ -149,17 +209,51 @@ pub fn verify(store: &dyn Store) -> Result<Report, LogError> {
     Ok(Report { records: world.revision, sections, head })
 }
 
-fn follow(head: Head, world: &mut World, revision: u64, bytes: &[u8], content: &dyn rollcall_domain::Content) -> Result<Head, LogError> {
+fn follow(
+    head: Head,
+    world: &mut World,
+    revision: u64,
+    bytes: &[u8],
+    content: &dyn rollcall_domain::Content,
+) -> Result<(Head, Record), LogError> {
     if revision != world.revision + 1 {
         return Err(LogError::Broken { revision: world.revision + 1, cause: "is missing".into() });
     }
-    let (chain, record) = decode(revision, bytes)?;
-    let expected = head.after(&bytes[32..]);
-    if chain != expected {
-        return Err(LogError::Broken { revision, cause: "does not continue the chain: it or a record before it was changed".into() });
-    }
+    let (_, record) = decode(revision, bytes)?;
+    let head = continued(head, revision, bytes)?;
     world.apply(&record, content);
-    Ok(expected)
+    Ok((head, record))
+}
+
+/// Redacted records, and what the last erasure says of them.
+#[derive(Default)]
+struct Redactions {
+    proof: Proof,
+    last: Option<u64>,
+    said: Option<ContentHash>,
+}
+
+impl Redactions {
+    fn note(&mut self, record: &Record, bytes: &[u8]) {
+        if is_redacted(bytes) {
+            self.proof.add(record.revision, bytes);
+            self.last = Some(record.revision);
+        } else if let Event::Ci(CiEvent::CiErased { proof, .. }) = &record.event {
+            self.said = Some(*proof);
+        }
+    }
+
+    fn check(&self) -> Result<(), LogError> {
+        let Some(revision) = self.last else { return Ok(()) };
+        let cause = match self.said {
+            Some(said) if said == self.proof.hash() => return Ok(()),
+            Some(_) => {
+                "redacted records are not those of the last erasure: one was changed, or an erasure was cut short and has to be repeated"
+            }
+            None => "it is redacted and no erasure says so: it was changed, or an erasure was cut short and has to be repeated",
+        };
+        Err(LogError::Broken { revision, cause: cause.into() })
+    }
 }
 
 fn compare_with_snapshot(world: &World, head: Head, snapshot: &World, known: Head) -> Result<(), LogError> {

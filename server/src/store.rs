@@ -12,6 +12,7 @@ pub mod sled;
 
 use rollcall_domain::journal::JournalEntry;
 use rollcall_shared::{AgentId, ContentHash, Timestamp, sample::SampleSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What one group commit writes, all or nothing.
 #[derive(Clone, Debug, Default)]
@@ -124,6 +125,25 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// Io or corruption.
     fn expire(&self, before: Timestamp) -> Result<u64, StoreError>;
+
+    /// Puts other bytes in the place of log records, by revision. Each pack of records is replaced atomically, not all of them
+    /// together: done again it is the same. Nothing but the erasure of what the law wants to be erased may call it.
+    ///
+    /// # Errors
+    /// Io or corruption, and a revision that is not there.
+    fn redact(&self, records: &BTreeMap<u64, Vec<u8>>) -> Result<(), StoreError>;
+
+    /// Forgets contents, for ever. What is not there is no error.
+    ///
+    /// # Errors
+    /// Io.
+    fn forget_sections(&self, hashes: &BTreeSet<ContentHash>) -> Result<(), StoreError>;
+
+    /// Forgets the compacted samples of agents, for ever; what is still in the journal stays.
+    ///
+    /// # Errors
+    /// Io or corruption.
+    fn forget_samples(&self, agents: &BTreeSet<AgentId>) -> Result<(), StoreError>;
 
     /// Replaces the snapshot, atomically.
     ///

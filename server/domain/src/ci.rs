@@ -8,6 +8,7 @@ mod command;
 pub mod compare;
 pub mod dead_letter;
 pub mod decide;
+pub mod erase;
 mod event;
 pub mod explain;
 pub mod fold;

@@ -223,6 +223,17 @@ impl World {
         self.cmdb.rebuild_topology(content);
         self.advisories.rebuild(&mut self.cmdb);
         self.cmdb.rebuild_index(content);
+        self.rebuild_telemetry(content);
+    }
+
+    /// Takes over what was heard before the log was folded anew, save for agents and hosts that are no more.
+    pub fn adopt_telemetry(&mut self, mut telemetry: Telemetry, content: &dyn Content) {
+        telemetry.keep(|agent| self.trust.agents.contains_key(&agent), |host| self.cmdb.cis.contains_key(&host));
+        self.telemetry = telemetry;
+        self.rebuild_telemetry(content);
+    }
+
+    fn rebuild_telemetry(&mut self, content: &dyn Content) {
         let Self { telemetry, rules, trust, cmdb, .. } = self;
         let ci = |agent| trust.agents.get(&agent).and_then(|agent: &trust::Agent| agent.ci);
         telemetry.rebuild(rules, |agent| ci(agent).and_then(|ci| cmdb.cis.get(&ci)), content);

@@ -39,6 +39,11 @@ impl Caller {
         Ok(engine.execute(request).await?)
     }
 
+    /// Id of the request, when it has one.
+    pub fn request_id(&self) -> Option<&str> {
+        self.request_id.as_deref()
+    }
+
     /// Holds the precondition against a subject whose commands carry none.
     pub fn check_precondition(&self, subject: &str, current: u64) -> Result<(), ApiError> {
         match self.expected {

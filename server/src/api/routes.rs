@@ -4,7 +4,7 @@
 
 use super::{
     Api, advisories, agents, alerts, attributes, audit, bills, changes, channels, cis, classes, contacts, dead_letters, deliveries,
-    events, export, feeds, gate, groups, identity, imports, incidents, inventory, locks, manual, metrics, mutes, parked, policy,
+    erasure, events, export, feeds, gate, groups, identity, imports, incidents, inventory, locks, manual, metrics, mutes, parked, policy,
     probes, problems, queries, relate, relations, retirement, reviews, rules, samples, sections, services, software, software_rules,
     sources, tokens,
 };
@@ -119,6 +119,7 @@ route_list! {
     GET    "/api/v1/cis/{id}/identification"       One    Read       cis::get_ci_identification;
     GET    "/api/v1/cis/{id}/explain"              One    Read       identity::explain_ci;
     POST   "/api/v1/cis/{id}/merge"                Act    Edit       identity::merge_cis;
+    POST   "/api/v1/cis/{id}/erase"                Act    Administer erasure::erase_ci;
     POST   "/api/v1/cis/{id}/unmerge"              Act    Edit       identity::unmerge_ci;
     POST   "/api/v1/identify"                      Ask    Read       identity::identify_machine;
     GET    "/api/v1/reviews"                       List   Read       reviews::list_reviews;

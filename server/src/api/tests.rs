@@ -4,6 +4,7 @@ mod access;
 mod channels;
 mod conventions;
 mod description;
+mod erasure;
 mod export;
 mod feed;
 mod foreign;

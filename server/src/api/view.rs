@@ -11,6 +11,7 @@ pub mod class;
 pub mod dead_letter;
 pub mod delivery;
 pub mod drift;
+pub mod erasure;
 pub mod feed;
 pub mod import;
 pub mod incident;

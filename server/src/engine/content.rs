@@ -3,7 +3,7 @@
 use crate::store::{Store, StoreError};
 use rollcall_domain::Content;
 use rollcall_shared::{ContentHash, Section};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Decoded sections, at most so many bytes of canonical form; the one that came first goes first. Clones share it.
@@ -39,6 +39,17 @@ impl SectionCache {
             let Some(oldest) = held.order.pop_front() else { break };
             if let Some((_, size)) = held.sections.remove(&oldest) {
                 held.bytes -= size;
+            }
+        }
+    }
+
+    /// Forgets sections.
+    pub fn forget(&self, hashes: &BTreeSet<ContentHash>) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        for hash in hashes {
+            if let Some((_, size)) = held.sections.remove(hash) {
+                held.bytes -= size;
+                held.order.retain(|known| known != hash);
             }
         }
     }

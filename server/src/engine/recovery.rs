@@ -2,7 +2,8 @@
 
 use crate::log::{self, Head, LogError};
 use crate::store::{Store, StoreError};
-use rollcall_domain::{Content, World};
+use rollcall_domain::ci::CiEvent;
+use rollcall_domain::{Content, Event, World};
 use rollcall_shared::Timestamp;
 
 /// Journal entries read at once.
@@ -45,7 +46,13 @@ pub fn recover(store: &dyn Store, content: &dyn Content, now: Timestamp) -> Resu
     }
     let ((head, mut world), position) = thawed.unwrap_or_default();
     world.rebuild_projections(content);
-    let head = replay_log(store, content, &mut world, head)?;
+    let (mut head, was_erased) = replay_log(store, content, &mut world, head)?;
+    if was_erased && known > 0 {
+        tracing::info!("something was erased after the snapshot was made: replaying the whole log");
+        let telemetry = std::mem::take(&mut world.telemetry);
+        (head, world) = replay_whole(store, content)?;
+        world.adopt_telemetry(telemetry, content);
+    }
     if world.revision < known {
         return Err(LogError::CutShort { found: world.revision, known }.into());
     }
@@ -54,22 +61,32 @@ pub fn recover(store: &dyn Store, content: &dyn Content, now: Timestamp) -> Resu
     Ok(Recovered { world, head, journal_position })
 }
 
-fn replay_log(store: &dyn Store, content: &dyn Content, world: &mut World, mut head: Head) -> Result<Head, StartError> {
+/// The fold of the whole log; what came from the journal is not in it.
+///
+/// # Errors
+/// When the log cannot be read, or a record is broken.
+pub fn replay_whole(store: &dyn Store, content: &dyn Content) -> Result<(Head, World), StartError> {
+    let mut world = World::default();
+    let (head, _) = replay_log(store, content, &mut world, Head::default())?;
+    Ok((head, world))
+}
+
+/// The head behind the last record, and whether one of them tells of an erasure.
+fn replay_log(store: &dyn Store, content: &dyn Content, world: &mut World, mut head: Head) -> Result<(Head, bool), StartError> {
+    let mut was_erased = false;
     loop {
         let page = store.read_log(world.revision, log::PAGE)?;
         if page.is_empty() {
-            return Ok(head);
+            return Ok((head, was_erased));
         }
         for (revision, bytes) in page {
             if revision != world.revision + 1 {
                 return Err(LogError::Broken { revision: world.revision + 1, cause: "is missing".into() }.into());
             }
-            let (chain, record) = log::decode(revision, &bytes)?;
-            if chain != head.after(&bytes[32..]) {
-                return Err(LogError::Broken { revision, cause: "does not continue the chain".into() }.into());
-            }
+            let (_, record) = log::decode(revision, &bytes)?;
+            head = log::continued(head, revision, &bytes)?;
+            was_erased |= matches!(record.event, Event::Ci(CiEvent::CiErased { .. }));
             world.apply(&record, content);
-            head = chain;
         }
     }
 }

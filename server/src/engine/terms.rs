@@ -2,6 +2,7 @@
 
 use crate::log::LogError;
 use crate::store::StoreError;
+use rollcall_domain::ci::erase::Wanted;
 use rollcall_domain::import::{Run, Taken, Work};
 use rollcall_domain::{Actor, Command, Record, Rejection};
 use std::time::Duration;
@@ -34,6 +35,30 @@ pub struct Request {
     pub idempotency_key: Option<String>,
     /// What.
     pub command: Command,
+}
+
+/// An item that is to be erased with all that was ever known of it.
+#[derive(Clone, Debug)]
+pub struct Erasure {
+    /// Who wants it, proven.
+    pub actor: Actor,
+    /// Id of the HTTP request.
+    pub request_id: Option<String>,
+    /// What, why and on which legal basis.
+    pub wanted: Wanted,
+}
+
+/// What an erasure did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Erased {
+    /// The record that says so.
+    pub revision: u64,
+    /// Records that spoke of the item and are empty now.
+    pub erased: u64,
+    /// Records that spoke of it among others and do so no more.
+    pub rewritten: u64,
+    /// Section contents that nobody else had.
+    pub contents: u64,
 }
 
 /// One step of taking a file in. The run travels with it.

@@ -13,6 +13,7 @@ use rollcall_shared::enrol::AgentStatus;
 use rollcall_shared::message::{Content, Message, SectionEntry, root_hash};
 use rollcall_shared::sample::Series;
 use rollcall_shared::section::{Outcome, SectionName, System};
+use std::collections::BTreeMap;
 
 /// A store that does what it is told to: fail.
 #[derive(Default)]
@@ -22,6 +23,18 @@ struct BrokenStore {
 }
 
 impl Store for BrokenStore {
+    fn redact(&self, records: &BTreeMap<u64, Vec<u8>>) -> Result<(), StoreError> {
+        self.sound.redact(records)
+    }
+
+    fn forget_sections(&self, hashes: &BTreeSet<ContentHash>) -> Result<(), StoreError> {
+        self.sound.forget_sections(hashes)
+    }
+
+    fn forget_samples(&self, agents: &BTreeSet<AgentId>) -> Result<(), StoreError> {
+        self.sound.forget_samples(agents)
+    }
+
     fn commit(&self, commit: &Commit) -> Result<(u64, u64), StoreError> {
         if self.broken.load(Ordering::SeqCst) {
             return Err(StoreError::Io { subject: "db".into(), cause: "no space left on device".into() });

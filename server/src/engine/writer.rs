@@ -60,10 +60,10 @@ impl IdSource for Ids<'_> {
 }
 
 /// On whose behalf records are written.
-struct Cause {
-    actor: Actor,
-    request_id: Option<String>,
-    idempotency_key: Option<String>,
+pub(super) struct Cause {
+    pub actor: Actor,
+    pub request_id: Option<String>,
+    pub idempotency_key: Option<String>,
 }
 
 impl Cause {
@@ -74,7 +74,7 @@ impl Cause {
 
 /// The writing thread's state.
 pub struct Writer {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     head: Head,
     batches: SyncSender<Batch>,
     batch: Batch,
@@ -159,11 +159,16 @@ impl Writer {
         }
     }
 
-    fn rebuild(&mut self) {
+    /// Waits until everything decided so far is durable.
+    pub(super) fn settle(&mut self) {
         let (done, finished) = sync_channel(1);
         self.batch.barrier = Some(done);
         self.hand_over();
         let _ = finished.recv();
+    }
+
+    fn rebuild(&mut self) {
+        self.settle();
         match recovery::recover(self.shared.store.as_ref(), &self.shared.content, self.shared.clock.now()) {
             Ok(recovered) => {
                 self.head = recovered.head;
@@ -191,6 +196,10 @@ impl Writer {
                 let stored: Vec<ContentHash> = sections.iter().map(|(hash, _)| *hash).collect();
                 self.batch.commit.sections.extend(sections);
                 self.reply(Ok(UploadReply { stored }), reply);
+            }
+            Job::Erase(erasure, reply) => {
+                let outcome = self.erase(&erasure);
+                self.reply(outcome, reply);
             }
             Job::Snapshot(done) => self.freeze(Some(done)),
             Job::Stop => {}
@@ -352,7 +361,7 @@ impl Writer {
 
     /// Seals, applies and stages events and whatever follows from them. What follows from an event comes before the next event:
     /// a second breach in one push must find the incident that the first one opened.
-    fn record(&mut self, world: &mut World, events: Vec<Event>, cause: &Cause, now: Timestamp) {
+    pub(super) fn record(&mut self, world: &mut World, events: Vec<Event>, cause: &Cause, now: Timestamp) {
         let mut queue: VecDeque<(u32, Actor, Event)> =
             events.into_iter().map(|event| (0, stands_behind(&event, &cause.actor), event)).collect();
         while let Some((depth, actor, event)) = queue.pop_front() {
@@ -390,7 +399,7 @@ impl Writer {
         }
     }
 
-    fn freeze(&mut self, done: Option<SyncSender<()>>) {
+    pub(super) fn freeze(&mut self, done: Option<SyncSender<()>>) {
         if self.shared.failure().is_some() {
             return;
         }
@@ -417,12 +426,12 @@ impl Writer {
         let _ = self.batches.send(batch);
     }
 
-    fn world(&self) -> RwLockWriteGuard<'_, World> {
+    pub(super) fn world(&self) -> RwLockWriteGuard<'_, World> {
         lock(&self.shared)
     }
 }
 
-fn lock(shared: &Shared) -> RwLockWriteGuard<'_, World> {
+pub(super) fn lock(shared: &Shared) -> RwLockWriteGuard<'_, World> {
     shared.world.write().unwrap_or_else(PoisonError::into_inner)
 }
 

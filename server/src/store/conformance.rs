@@ -4,6 +4,7 @@ use super::{Commit, Snapshot, Store, StoreError};
 use rollcall_domain::journal::{JournalEntry, Sign};
 use rollcall_shared::sample::SampleSet;
 use rollcall_shared::{AgentId, ContentHash, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A promise, checked on a store that is empty.
 type Law = fn(&dyn Store);
@@ -23,6 +24,8 @@ const LAWS: &[Law] = &[
     old_hours_expire_and_the_journal_does_not,
     a_snapshot_replaces_the_one_before,
     large_things_come_back_whole,
+    a_redacted_record_is_another_and_the_others_are_the_same,
+    what_is_forgotten_is_gone_and_the_rest_is_not,
 ];
 
 /// Checks every promise, each on a store of its own that `open` makes.
@@ -75,6 +78,48 @@ pub fn noise(count: usize, seed: u64) -> Vec<u8> {
         state.to_le_bytes()[3]
     };
     (0..count).map(|_| next()).collect()
+}
+
+fn a_redacted_record_is_another_and_the_others_are_the_same(store: &dyn Store) {
+    let large = noise(60_000, 5);
+    commit(store, &[b"one", b"two", &large], Vec::new());
+    commit(store, &[b"four"], Vec::new());
+    let longer = noise(90_000, 6);
+    for _ in 0..2 {
+        ok(store.redact(&BTreeMap::from([(2, longer.clone()), (4, b"4".to_vec())])));
+        let records: Vec<Vec<u8>> = ok(store.read_log(0, usize::MAX)).into_iter().map(|(_, bytes)| bytes).collect();
+        assert!(records == [b"one".to_vec(), longer.clone(), large.clone(), b"4".to_vec()]);
+        assert_eq!(ok(store.read_log(3, 1)), [(4, b"4".to_vec())]);
+    }
+    ok(store.redact(&BTreeMap::from([(2, b"2".to_vec())])));
+    assert_eq!(ok(store.read_log(1, 1)), [(2, b"2".to_vec())]);
+    assert!(store.redact(&BTreeMap::from([(9, Vec::new())])).is_err());
+    commit(store, &[b"five"], Vec::new());
+    assert_eq!(ok(store.read_log(4, 9)), [(5, b"five".to_vec())]);
+}
+
+fn what_is_forgotten_is_gone_and_the_rest_is_not(store: &dyn Store) {
+    let named = |bytes: Vec<u8>| (ContentHash::of(&bytes), bytes);
+    let (kept, small, large) = (named(b"kept".to_vec()), named(b"small".to_vec()), named(noise(100_000, 7)));
+    let sections = vec![kept.clone(), small.clone(), large.clone()];
+    ok(store.commit(&Commit { sections, ..Commit::default() }));
+    for _ in 0..2 {
+        ok(store.forget_sections(&BTreeSet::from([small.0, large.0])));
+        assert_eq!(
+            (ok(store.section(&small.0)), ok(store.section(&large.0)), ok(store.section(&kept.0))),
+            (None, None, Some(kept.1.clone()))
+        );
+    }
+    ok(store.commit(&Commit { sections: vec![large.clone()], ..Commit::default() }));
+    assert!(ok(store.section(&large.0)) == Some(large.1));
+    let sets = |at| vec![set(at, &[Some(1.0)]), set(at + 3 * HOUR_MS, &[Some(2.0)])];
+    let (_, position) = commit(store, &[], vec![entry(1, 1, sets(0)), entry(2, 1, sets(0))]);
+    ok(store.compact(position));
+    for _ in 0..2 {
+        ok(store.forget_samples(&BTreeSet::from([AgentId(1)])));
+        let count = |agent| ok(store.samples(AgentId(agent), EVER.0, EVER.1)).len();
+        assert_eq!((count(1), count(2)), (0, 2));
+    }
 }
 
 fn a_new_store_is_empty(store: &dyn Store) {

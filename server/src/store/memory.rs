@@ -4,7 +4,7 @@ use super::{Commit, Snapshot, Store, StoreError, Usage};
 use rollcall_domain::journal::JournalEntry;
 use rollcall_shared::sample::SampleSet;
 use rollcall_shared::{AgentId, ContentHash, Timestamp};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Milliseconds of one block.
@@ -97,6 +97,26 @@ impl Store for MemoryStore {
         let mut contents = self.contents();
         let kept = contents.blocks.split_off(&(before.0.div_euclid(HOUR_MS), AgentId(0)));
         Ok(std::mem::replace(&mut contents.blocks, kept).len() as u64)
+    }
+
+    fn redact(&self, records: &BTreeMap<u64, Vec<u8>>) -> Result<(), StoreError> {
+        let mut contents = self.contents();
+        for (revision, bytes) in records {
+            let place = usize::try_from(revision.saturating_sub(1)).unwrap_or(usize::MAX);
+            let missing = || StoreError::Corrupt { subject: "log".into(), cause: format!("record {revision} is missing") };
+            contents.log.get_mut(place).ok_or_else(missing)?.clone_from(bytes);
+        }
+        Ok(())
+    }
+
+    fn forget_sections(&self, hashes: &BTreeSet<ContentHash>) -> Result<(), StoreError> {
+        self.contents().sections.retain(|hash, _| !hashes.contains(hash));
+        Ok(())
+    }
+
+    fn forget_samples(&self, agents: &BTreeSet<AgentId>) -> Result<(), StoreError> {
+        self.contents().blocks.retain(|(_, agent), _| !agents.contains(agent));
+        Ok(())
     }
 
     fn save_snapshot(&self, snapshot: &Snapshot) -> Result<(), StoreError> {

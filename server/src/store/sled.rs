@@ -20,6 +20,7 @@ mod disk;
 mod files;
 mod mark;
 mod pack;
+mod redact;
 mod tail;
 mod upkeep;
 mod value;
@@ -32,6 +33,7 @@ use mark::{Mark, Reached};
 use rollcall_domain::journal::JournalEntry;
 use rollcall_shared::sample::SampleSet;
 use rollcall_shared::{AgentId, ContentHash, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -190,7 +192,7 @@ impl Store for SledStore {
             if number != expected {
                 return Err(log_gap(expected, number - 1));
             }
-            let events = unpack_log(&self.disk, number, &head)?;
+            let events = read_log_pack(&self.disk, number, &head)?;
             expected = number + events.len() as u64;
             records.extend((number..).zip(events).filter(|(number, _)| *number > revision).take(limit - records.len()));
             if records.len() == limit {
@@ -243,6 +245,20 @@ impl Store for SledStore {
     fn expire(&self, before: Timestamp) -> Result<u64, StoreError> {
         let _turn = turn(&self.upkeep);
         upkeep::expire(&self.disk, before)
+    }
+
+    fn redact(&self, records: &BTreeMap<u64, Vec<u8>>) -> Result<(), StoreError> {
+        let _turn = turn(&self.committing);
+        redact::records(&self.disk, records)
+    }
+
+    fn forget_sections(&self, hashes: &BTreeSet<ContentHash>) -> Result<(), StoreError> {
+        redact::sections(&self.disk, hashes)
+    }
+
+    fn forget_samples(&self, agents: &BTreeSet<AgentId>) -> Result<(), StoreError> {
+        let _turn = turn(&self.upkeep);
+        upkeep::forget(&self.disk, agents)
     }
 
     fn save_snapshot(&self, snapshot: &Snapshot) -> Result<(), StoreError> {
@@ -325,6 +341,14 @@ fn unpack_log(disk: &Disk, first: u64, head: &[u8]) -> Result<Vec<Vec<u8>>, Stor
     let records = pack::unpack(&found.plain).filter(|records| !records.is_empty());
     let malformed = || StoreError::Corrupt { subject: format!("log pack {first}"), cause: "it is malformed".into() };
     Ok(records.ok_or_else(malformed)?.into_iter().map(<[u8]>::to_vec).collect())
+}
+
+/// As [`unpack_log`], for readers who may meet a redaction: a pack that is replaced under them is read anew.
+fn read_log_pack(disk: &Disk, first: u64, head: &[u8]) -> Result<Vec<Vec<u8>>, StoreError> {
+    unpack_log(disk, first, head).or_else(|error| match value::get(disk, Kind::Log, &first.to_be_bytes())? {
+        Some(found) => Ok(pack::unpack(&found.plain).ok_or(error)?.into_iter().map(<[u8]>::to_vec).collect()),
+        None => Err(error),
+    })
 }
 
 fn last_revision(disk: &Disk) -> Result<u64, StoreError> {

@@ -185,6 +185,12 @@ impl Telemetry {
         self.agents.get(&agent).is_some_and(|state| state.silent)
     }
 
+    /// Forgets agents and hosts that are no more.
+    pub fn keep(&mut self, is_agent: impl Fn(AgentId) -> bool, is_host: impl Fn(CiId) -> bool) {
+        self.agents.retain(|&agent, _| is_agent(agent));
+        self.hosts.retain(|&host, &mut agent| is_host(host) && is_agent(agent));
+    }
+
     /// The server begins to listen: silence counts from now at the earliest, for it was the server that was away.
     pub fn resume(&mut self, now: Timestamp) {
         self.resumed_at = Some(now);

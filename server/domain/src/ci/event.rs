@@ -324,6 +324,30 @@ pub enum CiEvent {
         /// Why.
         reason: String,
     },
+    /// A CI was erased for legal reasons, with all that was known of it: nothing but this is left. The records that spoke of
+    /// it were redacted before.
+    CiErased {
+        /// Which.
+        ci: CiId,
+        /// Why.
+        reason: String,
+        /// On which legal basis.
+        legal_basis: String,
+        /// Whether it was in use when it was erased.
+        forced: bool,
+        /// Records that spoke of it and are empty now.
+        erased: u64,
+        /// Records that spoke of it among others and do so no more.
+        rewritten: u64,
+        /// Over all records of the log that were ever redacted, as they are now: whoever changes one of them afterwards is
+        /// found out.
+        proof: ContentHash,
+    },
+    /// What this record said was erased.
+    RecordErased {
+        /// The record of the erasure.
+        by: u64,
+    },
     /// An agent declared a loss of messages.
     DataLost {
         /// Which agent.

@@ -10,7 +10,7 @@ use super::value::{self, Kind, Packed};
 use crate::store::StoreError;
 use rollcall_shared::sample::SampleSet;
 use rollcall_shared::{AgentId, Timestamp};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{PoisonError, RwLock};
 
 /// Milliseconds of one block.
@@ -246,6 +246,19 @@ pub fn expire(disk: &Disk, before: Timestamp) -> Result<u64, StoreError> {
         }
         remove_all(disk, keys)?;
     }
+}
+
+/// Removes all blocks of some agents; see [`crate::store::Store::forget_samples`]. Callers take turns.
+pub fn forget(disk: &Disk, agents: &BTreeSet<AgentId>) -> Result<(), StoreError> {
+    disk.check_not_failed()?;
+    let mut keys = Vec::new();
+    for entry in disk.scan_prefix(&Kind::Block.head_key(&[])) {
+        let (key, _) = entry?;
+        let Some(id) = BlockId::from_key(&key).filter(|id| agents.contains(&id.agent)) else { continue };
+        keys.push(key.to_vec());
+        keys.extend(value::stale_chunks(disk, Kind::Block, &id.bytes(), u64::MAX)?);
+    }
+    remove_all(disk, keys)
 }
 
 fn first_keys(disk: &Disk, range: std::ops::Range<Vec<u8>>) -> Result<Vec<Vec<u8>>, StoreError> {
