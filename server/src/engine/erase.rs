@@ -1,12 +1,12 @@
 //! Erasing an item out of log, store and state, for whoever has the right to be forgotten.
 //!
 //! ```text
-//! state ─► what goes ─► snapshot ─► log: learn, redact ─► record of the erasure ─► state folded anew ─► snapshot ─► contents, samples
+//! state ─► what goes ─► snapshot ─► log: learn, redact ─► contents, samples ─► record of the erasure ─► state folded anew ─► snapshot
 //! ```
 //!
-//! Invariants: the record of the erasure is written when nothing of the item is left in the log, never before. Until then the
-//! snapshot still knows the item: an erasure that was cut short is repeated and finds what is left to do. The state is not purged
-//! but folded anew, so that it knows nothing that the log does not.
+//! Invariants: the record of the erasure is written when nothing of the item is left in log and store, never before. Until then
+//! the snapshot still knows the item: an erasure that was cut short is repeated and finds what is left to do. The state is not
+//! purged but folded anew, so that it knows nothing that the log does not.
 
 use super::terms::{Erased, Erasure};
 use super::writer::{Cause, Writer};
@@ -39,10 +39,15 @@ impl Writer {
             Ok(())
         })?;
         let redacted = self.redact(&target)?;
-        let revision = self.note(erasure, &redacted);
-        let contents = self.fold_anew(&target)?;
-        self.freeze_and_wait();
+        let contents = self.alone(&target)?;
         self.forget(&target, &contents)?;
+        let revision = self.note(erasure, &redacted);
+        // From here on the log knows the item no more: a state that still does must not be gone on with.
+        if let Err(error) = self.fold_anew() {
+            self.shared.fail(error.to_string());
+            return Err(error);
+        }
+        self.freeze_and_wait();
         tracing::warn!(ci = %erasure.wanted.ci, revision, erased = redacted.erased, rewritten = redacted.rewritten, "erased for legal reasons");
         Ok(Erased { revision, erased: redacted.erased, rewritten: redacted.rewritten, contents: contents.len() as u64 })
     }
@@ -120,8 +125,8 @@ impl Writer {
         revision
     }
 
-    /// Replaces the state by the fold of the log as it is; contents that only the item had.
-    fn fold_anew(&mut self, target: &Target) -> Result<BTreeSet<ContentHash>, EngineError> {
+    /// Replaces the state by the fold of the log as it is.
+    fn fold_anew(&mut self) -> Result<(), EngineError> {
         let (_, mut fresh) = recovery::replay_whole(self.shared.store.as_ref(), &self.shared.content)
             .map_err(|error| EngineError::Unavailable(format!("the log cannot be folded anew: {error}")))?;
         let (telemetry, round) = {
@@ -131,6 +136,11 @@ impl Writer {
         fresh.adopt_telemetry(telemetry, &self.shared.content);
         fresh.cmdb.round = round;
         *self.world() = fresh;
+        Ok(())
+    }
+
+    /// Contents that only the item had.
+    fn alone(&self, target: &Target) -> Result<BTreeSet<ContentHash>, EngineError> {
         let mut alone = target.contents.clone();
         self.each_record(|record, _| {
             for hash in named(record) {
