@@ -419,6 +419,17 @@ pub fn readiness<T: Serialize>(ready: bool, view: &T) -> Response {
     response
 }
 
+/// Marks a refusal that is told in the words of somebody else's protocol, and stays as it is.
+#[derive(Clone, Copy, Debug)]
+struct InTheirWords;
+
+/// A refusal in the words of another protocol, under the status of its code.
+pub fn in_their_words(mut response: Response, code: Code) -> Response {
+    *response.status_mut() = code.status();
+    response.extensions_mut().insert(InTheirWords);
+    response
+}
+
 /// Last touch on every answer: errors get the request id and the one media type, known entities become 304, failures are logged.
 pub async fn finish(request: Request, next: Next) -> Response {
     let request_id = text_of(request.headers(), REQUEST_ID);
@@ -427,6 +438,9 @@ pub async fn finish(request: Request, next: Next) -> Response {
     let response = next.run(request).await;
     if let Some(error) = response.extensions().get::<ApiError>().cloned() {
         return finish_error(&error, request_id.as_deref(), response);
+    }
+    if response.extensions().get::<InTheirWords>().is_some() {
+        return response;
     }
     if response.status().is_client_error() || (response.status().is_server_error() && !is_json(&response)) {
         let error = ApiError::new(Code::of(response.status()), response.status().canonical_reason().unwrap_or("refused"));

@@ -9,6 +9,7 @@
 
 mod access;
 mod body;
+mod refusal;
 
 use crate::answer::{self, ApiError, Code};
 use crate::clock::Clock;
@@ -26,6 +27,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Router, middleware};
 use body::{Form, Intake, Packing};
+use rollcall_domain::ci::Reporter;
 use rollcall_domain::trust::decide::TrustCommand;
 use rollcall_domain::trust::feed::{FeedKind, authenticate};
 use rollcall_domain::{Actor, Command, Rejection};
@@ -189,12 +191,18 @@ impl ForeignService {
             (Form::Xml, "prolog") if speaks_glpi => Ok(answer::json(&welcome())),
             (Form::Xml, "prolog") => packing.answer(&format!("<REPLY><PROLOG_FREQ>{HOURS}</PROLOG_FREQ><RESPONSE>SEND</RESPONSE></REPLY>")),
             (Form::Json, "inventory") => {
-                self.deliver(speaker, message).await?;
-                Ok(answer::json(&object!({ "status": "ok", "expiration": HOURS })))
+                let refused = self.deliver(speaker, message).await?;
+                refused.map_or_else(
+                    || Ok(answer::json(&object!({ "status": "ok", "expiration": HOURS }))),
+                    |reason| Ok(refusal::json(&reason)),
+                )
             }
             (Form::Xml, "inventory") => {
-                self.deliver(speaker, message).await?;
-                packing.answer("<REPLY><RESPONSE>NO_ACCOUNT_UPDATE</RESPONSE></REPLY>")
+                let refused = self.deliver(speaker, message).await?;
+                refused.map_or_else(
+                    || packing.answer("<REPLY><RESPONSE>NO_ACCOUNT_UPDATE</RESPONSE></REPLY>"),
+                    |reason| refusal::xml(&reason, packing),
+                )
             }
             (_, action) => {
                 let action: String = action.chars().take(64).collect();
@@ -206,7 +214,8 @@ impl ForeignService {
         }
     }
 
-    async fn deliver(&self, speaker: &Speaker, message: Message) -> Result<(), ApiError> {
+    /// Takes an inventory in; why it was set aside when nothing of it counts.
+    async fn deliver(&self, speaker: &Speaker, message: Message) -> Result<Option<String>, ApiError> {
         let (Some(key), Some(content)) = (message.device, message.content) else {
             return Err(ApiError::new(Code::MalformedInventory, "an inventory names its device and has content"));
         };
@@ -225,10 +234,18 @@ impl ForeignService {
             outcome: collected.outcome,
             reason: collected.reason,
         });
+        let reporter = Reporter::Feed { name: speaker.name.clone(), key: key.clone() };
         let delivery =
             Delivery { feed: speaker.name.clone(), key, former: message.former_device, collected_at, sections: sections.collect() };
         match self.engine.deliver(delivery, speaker.request_id.clone()).await {
-            Ok(_) => Ok(()),
+            Ok(_) => {
+                let refused =
+                    self.engine.read(|world| world.cmdb.refusal_of(&reporter).map(|letter| (letter.code, refusal::reason(letter))));
+                Ok(refused.map(|(code, reason)| {
+                    self.refusals.count(code.as_str());
+                    reason
+                }))
+            }
             Err(error) => {
                 if let EngineError::Rejected(rejection) = &error {
                     let detail = format!("an inventory of feed {}: {rejection}", speaker.name);

@@ -1,17 +1,18 @@
 //! Other people's agents against a whole server.
 
 use crate::admin::Ask;
+use crate::engine::Request;
 use crate::testing::{Reply, TestServer, post};
 use crate::token;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
-use rollcall_domain::ci::{CiEvent, Source};
+use rollcall_domain::ci::{AttributeValue, CiCommand, CiEvent, Class, NewCi, Source};
 use rollcall_domain::trust::TrustEvent;
 use rollcall_domain::trust::decide::TrustCommand;
 use rollcall_domain::trust::feed::FeedKind;
-use rollcall_domain::{Event, Record};
+use rollcall_domain::{Actor, Command, Event, Record};
 use std::io::Write;
 
 struct Scene {
@@ -237,6 +238,45 @@ async fn an_older_inventory_is_refused_aloud_and_changes_nothing() {
     let names: Vec<String> = scene.server.server.engine.read(|world| world.cmdb.cis.values().map(|ci| ci.name.clone()).collect());
     assert_eq!(names, ["newer"]);
     assert!(scene.refusals().await.iter().any(|told| told.contains("collected at 2020-06-11")));
+}
+
+#[tokio::test]
+async fn an_inventory_that_is_set_aside_is_refused_in_the_words_of_the_agent() {
+    let scene = Scene::start().await;
+    let engine = &scene.server.server.engine;
+    let actor = Actor::Token { id: rollcall_domain::id::TokenId(1), name: "ada".into() };
+    let run = async |command| {
+        let request = Request { actor: actor.clone(), request_id: None, idempotency_key: None, command: Command::Ci(command) };
+        engine.execute(request).await.unwrap()
+    };
+    let mut policy = rollcall_domain::ci::policy::Policy::default();
+    policy.identification.reject_ambiguous.insert(Class::Host);
+    run(CiCommand::SetPolicy { policy: Box::new(policy), expected: None }).await;
+    for name in ["one", "two"] {
+        let (attributes, tags) = (std::collections::BTreeMap::new(), Vec::new());
+        let new = NewCi { class: Class::Server, name: name.into(), status: None, parent: None, attributes, tags };
+        let made = run(CiCommand::Create(Box::new(new))).await;
+        let Event::Ci(CiEvent::CiCreated { ci, .. }) = made.records[0].event else { panic!("{made:?}") };
+        let said = [("serial", "640HP72"), ("manufacturer", "Dell Inc.")];
+        let attributes = said.map(|(name, value)| (name.to_owned(), Some(AttributeValue::Text(value.into())))).into();
+        run(CiCommand::AssertAttributes { ci, attributes, expected: None }).await;
+    }
+    let content =
+        "<CONTENT><HARDWARE><NAME>srv1</NAME></HARDWARE><BIOS><SSN>640HP72</SSN><SMANUFACTURER>Dell Inc.</SMANUFACTURER></BIOS></CONTENT>";
+    for _ in 0..2 {
+        let refused = scene.inventory(DEVICE, MACHINE).await;
+        let said = refused.json();
+        assert_eq!((refused.status, &said["status"], &said["expiration"]), (409, &"error".into(), &24.into()), "{said}");
+        assert!(said["message"].as_str().unwrap().starts_with("ambiguous_identity: "), "{said}");
+        let packed = scene.xml(&zlib(query("INVENTORY", content).as_bytes())).await;
+        let text = inflate(&packed.body);
+        assert!(packed.status == 409 && text.starts_with("<REPLY><ERROR>ambiguous_identity: "), "{text}");
+    }
+    let letters = engine.read(|world| world.cmdb.dead_letters.len());
+    assert_eq!((letters, scene.hosts()), (1, 0));
+    run(CiCommand::SetPolicy { policy: Box::default(), expected: None }).await;
+    assert_eq!(scene.inventory(DEVICE, MACHINE).await.status, 200);
+    assert!(engine.read(|world| world.cmdb.dead_letters.is_empty()));
 }
 
 #[tokio::test]

@@ -114,6 +114,12 @@ impl Cmdb {
         }
     }
 
+    /// The latest letter of a reporter: why its last inventory was refused, when it was.
+    #[must_use]
+    pub fn refusal_of(&self, reporter: &Reporter) -> Option<&DeadLetter> {
+        self.dead_letters.values().filter(|letter| letter.reporter == *reporter).max_by_key(|letter| (letter.at, letter.id))
+    }
+
     /// Forgets the letters of a reporter that was identified after all.
     pub(super) fn answer_letters(&mut self, reporter: &Reporter) {
         self.dead_letters.retain(|_, letter| letter.reporter != *reporter);

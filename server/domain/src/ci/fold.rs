@@ -64,6 +64,7 @@ fn remember(cmdb: &mut Cmdb, record: &Record, event: &CiEvent, content: &dyn Con
             provenance::delivered(cmdb, record, *ci, feed);
             let newest = cmdb.deliveries.entry((feed.clone(), key.clone())).or_insert(*collected_at);
             *newest = (*newest).max(*collected_at);
+            cmdb.answer_letters(&Reporter::Feed { name: feed.clone(), key: key.clone() });
         }
         CiEvent::CiReclassified { ci: id, after, .. } => {
             if let Some(ci) = touch(cmdb, record, *id) {

@@ -3,8 +3,11 @@
 //! They go the way of an agent's report, under the feed's own key for the machine. What is judged here is what an agent's epochs
 //! and sequences do for its own messages: an inventory that is older than the newest one known under its key takes no effect,
 //! and a key that replaces another one finds the host of that one, unless the hardware says otherwise.
+//!
+//! Invariant: as long as there is a dead letter of a key, the last inventory under it was set aside: one that counts is written
+//! down then, whatever it says.
 
-use super::report::report;
+use super::report::{Judged, judge};
 use crate::ci::{Attempt, AttemptResult, CiEvent, Operation, Reporter};
 use crate::id::CiId;
 use crate::{Context, Event, Rejection, World};
@@ -50,15 +53,18 @@ pub fn deliver(world: &World, delivery: &Delivery<'_>, context: &mut Context<'_>
     if known.is_none() && machines(world, feed) >= FEED_MACHINES {
         return Err(Rejection::Conflict(format!("feed {feed} names {FEED_MACHINES} machines already")));
     }
+    let reporter = reporter(feed, key);
     let (events, host) = match former_host(world, delivery, known) {
         Some((former, host)) => renamed(world, delivery, former, host, context)?,
-        None => {
-            let events = report(world, &reporter(feed, key), inventory, context)?;
-            let host = identified(&events).or(known);
-            (events, host)
-        }
+        None => match judge(world, &reporter, inventory, context)? {
+            Judged::Refused(events) => return Ok(events),
+            Judged::Taken(events) => {
+                let host = identified(&events).or(known);
+                (events, host)
+            }
+        },
     };
-    let is_new = newest.is_none_or(|newest| collected_at.since(newest) >= SEEN_EVERY);
+    let is_new = world.cmdb.refusal_of(&reporter).is_some() || newest.is_none_or(|newest| collected_at.since(newest) >= SEEN_EVERY);
     let note = host.filter(|_| is_new || (!events.is_empty() && Some(collected_at) != newest));
     let note = note.map(|ci| CiEvent::FeedDelivered { feed: feed.to_owned(), key: key.to_owned(), ci, collected_at });
     Ok(events.into_iter().chain(note.map(Event::Ci)).collect())
@@ -91,21 +97,36 @@ fn renamed(
     context: &mut Context<'_>,
 ) -> Result<(Vec<Event>, Option<CiId>), Rejection> {
     let Delivery { feed, key, report: inventory, .. } = *delivery;
-    let mut events = report(world, &reporter(feed, former), inventory, context)?;
+    let mut events = match judge(world, &reporter(feed, former), inventory, context)? {
+        Judged::Refused(events) => return Ok((called_anew(events, key), None)),
+        Judged::Taken(events) => events,
+    };
     for event in &mut events {
         if let Event::Ci(CiEvent::FeedIdentified { key: called, .. }) = event {
             key.clone_into(called);
         }
     }
     let found = identified(&events);
-    // What was refused or waits is nobody's host.
-    let is_aside = |event: &Event| matches!(event, Event::Ci(CiEvent::DeadLettered { .. } | CiEvent::ReportParked { .. }));
+    // What waits is nobody's host.
+    let is_aside = |event: &Event| matches!(event, Event::Ci(CiEvent::ReportParked { .. }));
     if found.is_none() && !events.iter().any(is_aside) {
         let attempts = vec![by_former_key(feed, key, former, host)];
         let (feed, key) = (feed.to_owned(), key.to_owned());
         events.push(Event::Ci(CiEvent::FeedIdentified { feed, key, ci: host, operation: Operation::Update, attempts }));
     }
     Ok((events, found.or(Some(host))))
+}
+
+/// What is set aside is so under the key that the machine has now: that is the one that it will report with.
+fn called_anew(mut events: Vec<Event>, key: &str) -> Vec<Event> {
+    for event in &mut events {
+        if let Event::Ci(CiEvent::DeadLettered { letter }) = event
+            && let Reporter::Feed { key: called, .. } = &mut letter.reporter
+        {
+            key.clone_into(called);
+        }
+    }
+    events
 }
 
 fn by_former_key(feed: &str, key: &str, former: &str, host: CiId) -> Attempt {

@@ -36,6 +36,24 @@ const REASON_BYTES: usize = 1024;
 /// The agent may not report, the report contradicts itself, or content is missing. A machine that cannot be told from others is no error:
 /// its refusal is the one thing that is written.
 pub fn report(world: &World, reporter: &Reporter, report: &Report, context: &mut Context<'_>) -> Result<Vec<Event>, Rejection> {
+    judge(world, reporter, report, context).map(|judged| match judged {
+        Judged::Taken(events) | Judged::Refused(events) => events,
+    })
+}
+
+/// What became of an inventory.
+pub enum Judged {
+    /// It counts; no event when it says nothing new.
+    Taken(Vec<Event>),
+    /// It was set aside: nothing of it counts. No event when that was written down within the hour.
+    Refused(Vec<Event>),
+}
+
+/// Decides an inventory, and tells whether it counts.
+///
+/// # Errors
+/// As [`report`].
+pub fn judge(world: &World, reporter: &Reporter, report: &Report, context: &mut Context<'_>) -> Result<Judged, Rejection> {
     if let Reporter::Agent(agent) = reporter {
         authorise(world, *agent)?;
     }
@@ -48,11 +66,11 @@ pub fn report(world: &World, reporter: &Reporter, report: &Report, context: &mut
     {
         let confirmed = confirm::confirm(world, host, &reporter.source(), report, context.now);
         let returned = lifecycle::disposed_returns(world, host, context);
-        return Ok(returned.into_iter().chain(confirmed).map(Event::Ci).collect());
+        return Ok(Judged::Taken(returned.into_iter().chain(confirmed).map(Event::Ci).collect()));
     }
     let identified = identified(world, reporter, known, report, context)?;
     if let Some(refusal) = &identified.refused {
-        return Ok(refuse(world, reporter, refusal, &identified.doubts, context));
+        return Ok(Judged::Refused(refuse(world, reporter, refusal, &identified.doubts, context)));
     }
     let known = identified.ci.and_then(|id| world.cmdb.cis.get(&id));
     let id = known.map_or_else(|| CiId { family: Family::Host, bits: context.ids.next_bits() }, |known| known.id);
@@ -62,7 +80,7 @@ pub fn report(world: &World, reporter: &Reporter, report: &Report, context: &mut
         let (class, name, system) = (identified.class, taking.first_name(&news), system_of(&news));
         let newcomer = Newcomer { reporter, class, name, system, report };
         if let Some(instead) = park::instead_of_inserting(world, &newcomer, context)? {
-            return Ok(instead.into_iter().map(Event::Ci).collect());
+            return Ok(Judged::Taken(instead.into_iter().map(Event::Ci).collect()));
         }
     }
     taking.events.extend(park::ended(world, reporter, id, known.is_none()));
@@ -72,7 +90,7 @@ pub fn report(world: &World, reporter: &Reporter, report: &Report, context: &mut
     for (entry, section) in &news {
         taking.take(entry, section.as_deref(), context);
     }
-    Ok(taking.finish())
+    Ok(Judged::Taken(taking.finish()))
 }
 
 /// Sets a report aside that was refused before it was known what it is of.
@@ -100,7 +118,7 @@ fn refuse(world: &World, reporter: &Reporter, refusal: &Refusal, doubts: &[Doubt
 }
 
 /// The review of a doubt, unless it is open; one review for one doubt, however often it comes up.
-fn review(world: &World, doubt: &Doubt, of: Option<CiId>, context: &mut Context<'_>) -> Option<ReviewTask> {
+pub(super) fn review(world: &World, doubt: &Doubt, of: Option<CiId>, context: &mut Context<'_>) -> Option<ReviewTask> {
     let cis: BTreeSet<CiId> = doubt.cis.iter().copied().chain(of).collect();
     let cis: Vec<CiId> = cis.into_iter().collect();
     if world.cmdb.reviews.values().any(|task| task.cis == cis && task.reason == doubt.reason) {

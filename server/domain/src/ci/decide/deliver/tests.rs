@@ -185,3 +185,32 @@ fn a_feed_may_not_name_machines_without_end() {
     let other = Foreign { feed: "ocs", ..GLPI };
     other.send(&mut fleet, [system(server(3))]).expect("and so do other feeds");
 }
+
+#[test]
+fn a_refused_inventory_has_a_letter_until_one_under_its_key_counts() {
+    let mut fleet = fleet(&[]);
+    let mut policy = crate::ci::policy::Policy::default();
+    policy.identification.reject_ambiguous.insert(Class::Host);
+    fleet.command("ada", CiCommand::SetPolicy { policy: Box::new(policy), expected: None }).expect("set");
+    for name in ["one", "two"] {
+        let ci = fleet.register(Class::Server, name);
+        let text = |text: &str| Some(crate::ci::AttributeValue::Text(text.into()));
+        let attributes = [("serial".to_owned(), text("SRV00001")), ("manufacturer".to_owned(), text("Dell Inc."))].into();
+        fleet.command("ada", CiCommand::AssertAttributes { ci, attributes, expected: None }).expect("taken");
+    }
+    let reporter = crate::ci::Reporter::Feed { name: GLPI.feed.into(), key: GLPI.key.into() };
+    let refused = |fleet: &Fleet| fleet.world.cmdb.refusal_of(&reporter).map(|letter| letter.code.as_str());
+    GLPI.send(&mut fleet, [system(server(2))]).expect("taken");
+    assert_eq!(refused(&fleet), None);
+    // The same key tells of another machine: of which, nobody can tell.
+    let events = GLPI.send(&mut fleet, [system(server(1))]).expect("set aside");
+    assert!(events.iter().any(|event| matches!(event, CiEvent::DeadLettered { .. })), "{events:?}");
+    assert!(!events.iter().any(|event| matches!(event, CiEvent::FeedDelivered { .. })), "{events:?}");
+    assert_eq!(refused(&fleet), Some("ambiguous_identity"));
+    assert!(GLPI.send(&mut fleet, [system(server(1))]).expect("set aside").is_empty(), "the same within the hour");
+    assert_eq!(refused(&fleet), Some("ambiguous_identity"));
+    let events = GLPI.send(&mut fleet, [system(server(2))]).expect("taken");
+    assert!(matches!(events[..], [CiEvent::FeedDelivered { .. }]), "{events:?}");
+    assert_eq!(refused(&fleet), None, "it counts, though it says nothing new");
+    fleet.check();
+}
