@@ -24,6 +24,12 @@ pub struct Revert {
     pub after: Option<CiId>,
     /// CIs that are done.
     pub cis: u64,
+    /// The last CI whose relations are done; they go before anything else.
+    #[serde(default)]
+    pub relations_after: Option<CiId>,
+    /// Whether all relations are done.
+    #[serde(default)]
+    pub relations_done: bool,
 }
 
 /// Everything known of configuration items.

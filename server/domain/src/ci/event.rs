@@ -262,6 +262,15 @@ pub enum CiEvent {
         /// Why.
         reason: String,
     },
+    /// The relations that a source had told, and that begin at CIs up to one, were withdrawn; the changes came before.
+    RelationsReverted {
+        /// Which source.
+        source: Source,
+        /// The last CI whose relations were looked at.
+        through: Option<CiId>,
+        /// Whether that was all.
+        complete: bool,
+    },
     /// All that a source had said of these CIs was withdrawn; what that changed came before.
     SourceReverted {
         /// Which source.

@@ -112,6 +112,7 @@ fn remember(cmdb: &mut Cmdb, record: &Record, event: &CiEvent, content: &dyn Con
         | CiEvent::ReportParked { .. }
         | CiEvent::ParkedExamined { .. }
         | CiEvent::ParkedEnded { .. }
+        | CiEvent::RelationsReverted { .. }
         | CiEvent::SourceReverted { .. } => provenance::apply(cmdb, record, event, content),
         CiEvent::ReviewOpened { task } => drop(cmdb.reviews.insert(task.id, task.clone())),
         CiEvent::ReviewSettled { task, settled } => {

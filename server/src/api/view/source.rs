@@ -95,6 +95,8 @@ pub struct RevertOutcome {
     pub changed: u64,
     /// Attributes that have no value any more.
     pub lost: u64,
+    /// Relations that it told; those that no other source tells are there no more.
+    pub relations: u64,
     /// The first hundred of both.
     pub sample: Vec<RevertedValue>,
 }
@@ -129,6 +131,7 @@ impl RevertOutcome {
             examined: forecast.examined as u64,
             changed: forecast.changed,
             lost: forecast.lost,
+            relations: forecast.relations,
             sample: changes.collect(),
         }
     }

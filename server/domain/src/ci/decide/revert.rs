@@ -3,10 +3,12 @@
 //!
 //! It goes on in portions, by the clock, so that a source with a million words neither blocks the server nor makes one
 //! enormous record. What the source says afterwards counts: whoever must be kept out is revoked or gets no right to insert.
-//! Items that it brought stay, without what it said of them.
+//! Items that it brought stay, without what it said of them. Relations that it told go first: what an item is related to by nobody
+//! else's word must not be followed while its attributes go.
 
-use super::lock;
 use super::reconcile::Weighing;
+use super::{links, lock};
+use crate::ci::relation::Change;
 use crate::ci::{AttributeChange, AttributeValue, Ci, CiEvent, Revert, Source, UnlockCause};
 use crate::id::CiId;
 use crate::{Rejection, World};
@@ -15,6 +17,9 @@ use std::ops::Bound;
 
 /// Items of one portion: a second's worth, and a record of 31 kB.
 pub const PORTION: usize = 1_000;
+
+/// Stored relations looked at in one portion: a millisecond's worth.
+pub const RELATIONS_EXAMINED: usize = 20_000;
 
 /// Items that a dry run looks at.
 pub const DRY_RUN: usize = 10_000;
@@ -28,15 +33,48 @@ pub fn begin(world: &World, source: &Source, reason: &str) -> Result<Vec<CiEvent
     if world.cmdb.reverts.contains_key(source) {
         return Ok(Vec::new());
     }
-    if !world.cmdb.ledger.knows(source) {
+    if !has_spoken(world, source) {
         return Err(Rejection::not_found("source", source));
     }
     Ok(vec![CiEvent::RevertStarted { source: source.clone(), reason }])
 }
 
+/// Whether a source has said something of an item, or of how two belong together.
+fn has_spoken(world: &World, source: &Source) -> bool {
+    world.cmdb.ledger.knows(source) || world.cmdb.links.iter().any(|relation| relation.source == *source)
+}
+
 /// The next portion of a source that is being reverted, up to the first item in `touched`: those have changed in this tick already.
 #[must_use]
 pub fn portion(world: &World, source: &Source, revert: &Revert, touched: &mut BTreeSet<CiId>) -> Vec<CiEvent> {
+    relations(world, source, revert).unwrap_or_else(|| attributes(world, source, revert, touched))
+}
+
+/// The next portion of the relations that the source told before it was reverted; `None` when there are no more.
+fn relations(world: &World, source: &Source, revert: &Revert) -> Option<Vec<CiEvent>> {
+    if revert.relations_done {
+        return None;
+    }
+    let links = &world.cmdb.links;
+    let mut left =
+        links.beginning_at(revert.relations_after).flatten().skip_while(|one| Some(one.from) == revert.relations_after).peekable();
+    let (mut changes, mut through, mut examined): (Vec<Change>, Option<CiId>, usize) = (Vec::new(), None, 0);
+    // All that begins at one item is of one portion.
+    while let Some(told) = left.next_if(|one| through == Some(one.from) || (examined < RELATIONS_EXAMINED && changes.len() < PORTION)) {
+        (examined, through) = (examined + 1, Some(told.from));
+        if told.source == *source && told.first_seen <= revert.started_at {
+            changes.push(links::removed(told));
+        }
+    }
+    let complete = left.peek().is_none();
+    if complete && changes.is_empty() {
+        return None;
+    }
+    let done = CiEvent::RelationsReverted { source: source.clone(), through, complete };
+    Some(links::events(changes).chain([done]).collect())
+}
+
+fn attributes(world: &World, source: &Source, revert: &Revert, touched: &mut BTreeSet<CiId>) -> Vec<CiEvent> {
     let after = revert.after.map_or(Bound::Unbounded, Bound::Excluded);
     let known = world.cmdb.ledger.cis_of(source, (after, Bound::Unbounded)).filter_map(|id| world.cmdb.cis.get(&id));
     let mut left = known.filter(|ci| ci.created_at <= revert.started_at).peekable();
@@ -87,6 +125,8 @@ pub struct Forecast {
     pub changed: u64,
     /// Attributes that would have no value any more.
     pub lost: u64,
+    /// Relations that it told, and that go unless another source tells them too.
+    pub relations: u64,
     /// The first of both: item, attribute, value now, value then.
     pub sample: Vec<(CiId, String, AttributeValue, Option<AttributeValue>)>,
 }
@@ -100,10 +140,11 @@ const SAMPLE: usize = 100;
 /// [`Rejection::NotFound`] for a source that has said nothing.
 pub fn forecast(world: &World, source: &Source) -> Result<Forecast, Rejection> {
     let ledger = &world.cmdb.ledger;
-    if !ledger.knows(source) {
+    if !has_spoken(world, source) {
         return Err(Rejection::not_found("source", source));
     }
-    let mut forecast = Forecast { cis: ledger.ci_count(source), proposals: ledger.proposals_of(source), ..Forecast::default() };
+    let relations = world.cmdb.links.iter().filter(|relation| relation.source == *source).count() as u64;
+    let mut forecast = Forecast { cis: ledger.ci_count(source), proposals: ledger.proposals_of(source), relations, ..Forecast::default() };
     for ci in ledger.cis_of(source, ..).take(DRY_RUN).filter_map(|id| world.cmdb.cis.get(&id)) {
         forecast.examined += 1;
         for (name, attribute) in ci.attributes.iter().filter(|(_, attribute)| attribute.source() == source) {

@@ -33,8 +33,16 @@ pub fn apply(cmdb: &mut Cmdb, record: &Record, event: &CiEvent, content: &dyn Co
         }
         CiEvent::CisWeighed { cis } => cmdb.unsettled.retain(|id| !cis.contains(id)),
         CiEvent::RevertStarted { source, reason } => {
-            let revert = Revert { reason: reason.clone(), by: record.actor.clone(), started_at: record.at, after: None, cis: 0 };
+            let (reason, by) = (reason.clone(), record.actor.clone());
+            let (after, relations_after) = (None, None);
+            let revert = Revert { reason, by, started_at: record.at, after, cis: 0, relations_after, relations_done: false };
             cmdb.reverts.insert(source.clone(), revert);
+        }
+        CiEvent::RelationsReverted { source, through, complete } => {
+            if let Some(revert) = cmdb.reverts.get_mut(source) {
+                revert.relations_after = through.or(revert.relations_after);
+                revert.relations_done = *complete;
+            }
         }
         CiEvent::SourceReverted { source, cis, complete } => {
             cis.iter().for_each(|id| forget_inventory(cmdb, record, *id, source, content));

@@ -3,11 +3,12 @@
 use crate::Rejection;
 use crate::ci::policy::Policy;
 use crate::ci::testing::*;
-use crate::ci::{Attribute, AttributeValue, CiCommand, CiEvent, Source, UnlockCause};
+use crate::ci::{Attribute, AttributeValue, CiCommand, CiEvent, RelationKind, Source, UnlockCause};
 use crate::id::CiId;
 use proptest::prelude::*;
 use rollcall_shared::section::System;
 use rollcall_shared::{Outcome, SectionName, Timestamp};
+use std::time::Duration;
 
 const DAY: i64 = 86_400;
 
@@ -274,6 +275,34 @@ fn a_reverted_person_loses_locks_and_assertions_alike() {
     assert_eq!(kinds(&fleet.wait(1)), ["attribute_unlocked", "attributes_changed", "source_reverted"]);
     check(&fleet, "PowerEdge R650", AGENT_1);
     assert!(!fleet.world.cmdb.ledger.knows(&source("person:eve")));
+}
+
+#[test]
+fn relations_go_with_the_source_that_told_them_and_stay_when_another_tells_them_too() {
+    let mut fleet = Fleet::with_agents([1, 2, 3]);
+    for agent in [1, 2, 3] {
+        fleet.report(agent, [system(server(u32::try_from(agent).unwrap()))]);
+    }
+    let relate = |from: u128, to: u128, fleet: &Fleet| CiCommand::Relate {
+        from: fleet.id_of(from),
+        kind: RelationKind::DependsOn,
+        to: fleet.id_of(to),
+    };
+    for (person, from, to) in [("eve", 1, 2), ("eve", 2, 3), ("bob", 2, 3)] {
+        let command = relate(from, to, &fleet);
+        fleet.command(person, command).unwrap();
+    }
+    let forecast = crate::ci::decide::revert::forecast(&fleet.world, &source("person:eve")).unwrap();
+    assert_eq!((forecast.cis, forecast.relations), (0, 2), "eve has said nothing else");
+    fleet.command("ada", CiCommand::RevertSource { source: source("person:eve"), reason: "left".into() }).unwrap();
+    fleet.pass(Duration::from_secs(1));
+    let command = relate(1, 3, &fleet);
+    fleet.command("eve", command).unwrap();
+    assert_eq!(kinds(&fleet.wait(1)), ["relations_changed", "relations_reverted"]);
+    assert_eq!(kinds(&fleet.wait(1)), ["source_reverted"]);
+    assert_eq!(fleet.links(RelationKind::DependsOn), ["srv1 -> srv3", "srv2 -> srv3"], "bob's, and what came meanwhile");
+    assert!(fleet.world.cmdb.reverts.is_empty() && fleet.wait(1).is_empty());
+    fleet.check();
 }
 
 #[test]
