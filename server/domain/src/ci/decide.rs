@@ -27,6 +27,7 @@ pub mod revert;
 mod review;
 mod services;
 mod shared;
+mod twins;
 
 pub use assert::{ASSERTED_ATTRIBUTES, VALUE_BYTES, check_attribute_name};
 pub use components::COMPONENTS_PER_HOST;
@@ -54,7 +55,9 @@ pub fn command(world: &World, command: &CiCommand, context: &mut Context<'_>) ->
             let ci = assert::editable(world, *ci, *expected)?;
             let typed = attribute::typed_change(world, ci, attributes)?;
             let mut events = assert::attributes(&world.cmdb.policy.reconciliation, ci, &typed, context)?;
-            events.extend(manual::rekeyed(world, &manual::with_changes(ci, &events))?);
+            let after = manual::with_changes(ci, &events);
+            events.extend(manual::rekeyed(world, &after)?);
+            events.extend(twins::doubt(world, Some(ci), &after, context));
             events
         }
         CiCommand::SetStatus { ci, status, reason, expected } => {

@@ -12,7 +12,7 @@ mod veto;
 
 pub use fingerprint::{Fingerprint, chassis_serial, is_unreported, kind as fingerprint_kind};
 
-use super::{Attempt, Class, DeadLetterCode, Operation, Reporter};
+use super::{Attempt, Ci, Class, DeadLetterCode, Lifecycle, Operation, Reporter};
 use crate::World;
 use crate::id::CiId;
 use rollcall_shared::{AgentId, Section, SectionName, Timestamp};
@@ -119,6 +119,24 @@ pub fn bound(world: &World, reporter: &Reporter) -> Option<CiId> {
         Reporter::Agent(agent) => world.trust.agents.get(agent)?.ci,
         Reporter::Feed { name, key } => world.cmdb.natives.get(&(name.clone(), key.clone())).copied(),
     }
+}
+
+/// Other records in use that have an identifier of this one, and that nothing speaks against being the same machine. Only those
+/// facts count that are wanted; names never do, nor what too many records have.
+pub fn twins(world: &World, ci: &Ci, is_wanted: impl Fn(&str) -> bool) -> BTreeSet<CiId> {
+    let policy = &world.cmdb.policy.identification;
+    let mine = Fingerprint::of_host(ci).without_junk(policy);
+    let identifying = mine.facts().into_iter().filter(|fact| !fact.starts_with("name:") && is_wanted(fact));
+    let holders = identifying.filter_map(|fact| world.cmdb.facts.get(&fact)).filter(|holders| holders.len() < TOO_MANY_CANDIDATES);
+    let others: BTreeSet<CiId> = holders.flatten().copied().filter(|id| *id != ci.id).collect();
+    let others = others.into_iter().filter_map(|id| world.cmdb.cis.get(&id));
+    let in_use = others.filter(|other| other.duplicate_of.is_none() && !matches!(other.status, Lifecycle::Retired | Lifecycle::Disposed));
+    let fits = |other: &&Ci| {
+        let theirs = Fingerprint::of_host(other).without_junk(policy);
+        let other_maker = mine.manufacturer.is_some() && theirs.manufacturer.is_some() && mine.manufacturer != theirs.manufacturer;
+        !other_maker && mine.contradiction(&theirs).is_none() && mine.other_kind(&theirs).is_none()
+    };
+    in_use.filter(fits).map(|other| other.id).collect()
 }
 
 #[cfg(test)]

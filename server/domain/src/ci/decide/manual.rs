@@ -3,6 +3,7 @@
 //! Invariant: a natural key is never given twice, and what machines report is never renamed or moved from here.
 
 use super::assert::{self, editable};
+use super::twins;
 use crate::attribute;
 use crate::ci::identify::identify;
 use crate::ci::natural::Described;
@@ -67,6 +68,7 @@ pub fn create(world: &World, new: &NewCi, context: &mut Context<'_>) -> Result<V
     }
     events.extend(assert::attributes(&world.cmdb.policy.reconciliation, &blank, &attributes, context)?);
     events.extend(tags(&blank, &new.tags, &[])?);
+    events.extend(twins::doubt(world, None, &with_changes(&blank, &events), context));
     Ok(events)
 }
 

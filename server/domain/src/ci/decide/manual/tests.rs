@@ -81,6 +81,47 @@ fn a_host_that_reports_already_is_not_made_again() {
     assert_eq!(why(make(&mut fleet, same_name)), None, "a name identifies nothing");
 }
 
+#[track_caller]
+fn check_doubt(first: NewCi, second: NewCi, expected: bool) {
+    let mut fleet = Fleet::with_agents([]);
+    let ids = [make(&mut fleet, first).expect("made"), make(&mut fleet, second).expect("made")];
+    let open: Vec<Vec<CiId>> = fleet.world.cmdb.reviews.values().map(|task| task.cis.clone()).collect();
+    assert_eq!(open, if expected { vec![ids.to_vec()] } else { vec![] });
+}
+
+#[test]
+fn two_planned_hosts_with_one_number_are_a_doubt() {
+    let serial = [("serial", "SRV00001")];
+    let uuid = ("uuid", "4c4c4544-0042-3510-8056-b9c04f4d3133");
+    check_doubt(new(Class::Server, "web-1", &serial), new(Class::Server, "web-2", &serial), true);
+    check_doubt(new(Class::Server, "web-1", &[uuid]), new(Class::Server, "web-2", &[uuid]), true);
+    check_doubt(new(Class::Server, "web-1", &[]), new(Class::Server, "web-1", &[]), false);
+    check_doubt(new(Class::Server, "web-1", &serial), new(Class::Server, "web-2", &[("serial", "SRV00002")]), false);
+    let of = |maker| [("serial", "SRV00001"), ("manufacturer", maker)];
+    check_doubt(new(Class::Server, "web-1", &of("Dell Inc.")), new(Class::Server, "web-2", &of("Lenovo")), false);
+    let other = [serial[0], ("uuid", "4c4c4544-0042-3510-8056-b9c04f4d3134")];
+    check_doubt(new(Class::Server, "web-1", &[serial[0], uuid]), new(Class::Server, "web-2", &other), false);
+    check_doubt(new(Class::Printer, "lp-1", &serial), new(Class::Printer, "lp-2", &serial), false);
+}
+
+#[test]
+fn a_planned_host_that_is_given_anothers_number_is_a_doubt_once() {
+    let mut fleet = Fleet::with_agents([]);
+    let first = make(&mut fleet, new(Class::Server, "web-1", &[("serial", "SRV00001")])).expect("made");
+    let second = make(&mut fleet, new(Class::Server, "web-2", &[])).expect("made");
+    let assert = |name: &str, value: &str| {
+        let attributes = [(name.to_owned(), Some(text(value)))].into();
+        CiCommand::AssertAttributes { ci: second, attributes, expected: None }
+    };
+    fleet.command("ada", assert("serial", "SRV00001")).expect("taken");
+    fleet.command("ada", assert("model", "R650")).expect("taken");
+    fleet.command("ada", assert("serial", "SRV00002")).expect("taken");
+    fleet.command("ada", assert("serial", "SRV00001")).expect("taken");
+    let open: Vec<&Vec<CiId>> = fleet.world.cmdb.reviews.values().map(|task| &task.cis).collect();
+    assert_eq!(open, [&vec![first, second]]);
+    fleet.check();
+}
+
 #[test]
 fn no_two_things_have_one_key() {
     let mut fleet = Fleet::with_agents([]);
