@@ -15,6 +15,7 @@ mod changes;
 mod channels;
 mod cis;
 mod classes;
+mod cmdb_health;
 mod contacts;
 mod dead_letters;
 mod deliveries;

@@ -9,7 +9,7 @@ mod value;
 
 pub use built_in::{BUILT_IN, BuiltIn};
 pub use decide::{check_required, typed, typed_change};
-pub use value::read_text;
+pub use value::{fit, read_text};
 
 use crate::Record;
 use crate::ci::Class;

@@ -12,6 +12,7 @@ pub mod erase;
 mod event;
 pub mod explain;
 pub mod fold;
+pub mod health;
 pub mod identify;
 pub mod impact;
 pub mod ledger;

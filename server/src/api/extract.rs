@@ -75,6 +75,11 @@ impl PathName for AttributeName {
     const KIND: &'static str = "attribute";
 }
 
+impl PathName for ci::health::Metric {
+    const PARAMETER: &'static str = "name";
+    const KIND: &'static str = "metric";
+}
+
 impl PathName for ci::Class {
     const PARAMETER: &'static str = "name";
     const KIND: &'static str = "class";

@@ -2,12 +2,7 @@
 //!
 //! A handler that is not in this list is not reachable, and a route in it cannot be without an access rule.
 
-use super::{
-    Api, advisories, agents, alerts, attributes, audit, bills, changes, channels, cis, classes, contacts, dead_letters, deliveries,
-    erasure, events, export, feeds, gate, groups, identity, imports, incidents, inventory, locks, manual, metrics, mutes, parked, policy,
-    probes, problems, queries, relate, relations, retirement, reviews, rules, samples, sections, services, software, software_rules,
-    sources, tokens,
-};
+use super::{Api, advisories, agents, alerts, attributes, audit, bills, changes, channels, cis, classes, cmdb_health, contacts, dead_letters, deliveries, erasure, events, export, feeds, gate, groups, identity, imports, incidents, inventory, locks, manual, metrics, mutes, parked, policy, probes, problems, queries, relate, relations, retirement, reviews, rules, samples, sections, services, software, software_rules, sources, tokens};
 use rollcall_domain::actor::Role;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -163,6 +158,9 @@ route_list! {
     POST   "/api/v1/sources/{id}/revert"           Act    Administer sources::revert_source;
     GET    "/api/v1/parked"                        List   Read       parked::list_parked;
     DELETE "/api/v1/parked/{id}"                   Delete Administer parked::delete_parked;
+    GET    "/api/v1/cmdb-health"                   List   Read       cmdb_health::list_cmdb_health;
+    GET    "/api/v1/cmdb-health/history"           List   Read       cmdb_health::list_cmdb_health_history;
+    GET    "/api/v1/cmdb-health/{name}/cis"        List   Read       cmdb_health::list_cmdb_health_cis;
     GET    "/api/v1/policy"                        One    Read       policy::get_policy;
     PUT    "/api/v1/policy"                        Update Administer policy::put_policy;
     GET    "/api/v1/imports"                       List   Read       imports::list_imports;

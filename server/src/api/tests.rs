@@ -2,6 +2,7 @@
 
 mod access;
 mod channels;
+mod cmdb_health;
 mod conventions;
 mod description;
 mod erasure;

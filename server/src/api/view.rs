@@ -8,6 +8,7 @@ pub mod alert;
 pub mod change;
 pub mod ci;
 pub mod class;
+pub mod cmdb_health;
 pub mod dead_letter;
 pub mod delivery;
 pub mod drift;

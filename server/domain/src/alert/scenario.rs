@@ -3,7 +3,7 @@
 
 use crate::actor::Actor;
 use crate::alert::{AlertEvent, AlertState};
-use crate::ci::{Attribute, AttributeValue, Ci, Class, Method, Proposal, Source};
+use crate::ci::{Attribute, AttributeValue, Ci, CiEvent, Class, Method, Proposal, Source};
 use crate::command::Command;
 use crate::context::{Content, Context, CountingIds};
 use crate::id::{CiId, Family, IncidentId, ProblemId, TokenId};
@@ -227,7 +227,9 @@ impl Scenario {
     #[track_caller]
     pub(crate) fn story(&mut self) -> Vec<String> {
         self.replay();
-        let lines = self.log[self.told..].iter().map(|record| self.line(record)).collect();
+        // The daily measurement of the CMDB is no part of any story.
+        let is_measured = |record: &&Record| matches!(record.event, Event::Ci(CiEvent::HealthMeasured { .. }));
+        let lines = self.log[self.told..].iter().filter(|record| !is_measured(record)).map(|record| self.line(record)).collect();
         self.told = self.log.len();
         lines
     }

@@ -107,6 +107,9 @@ pub struct Cmdb {
     pub dead_letters: BTreeMap<DeadLetterId, DeadLetter>,
     /// Declared losses, latest last, at most 100 an agent.
     pub losses: BTreeMap<AgentId, Vec<(Timestamp, Loss)>>,
+    /// How good all of it was, day by day.
+    #[serde(default)]
+    pub health: super::health::Health,
     /// How many CIs have each tag: a projection, rebuilt and never stored.
     #[serde(skip)]
     pub tags: BTreeMap<String, u64>,

@@ -2,12 +2,13 @@
 
 use super::{
     Attempt, AttributeChange, AttributeValue, Class, DeadLetter, Lifecycle, Lock, Merge, Operation, PackageChange, ReviewTask, Source,
-    identify, parking, policy, relation, review,
+    health, identify, parking, policy, relation, review,
 };
 use crate::id::{CiId, ParkedId, TaskId};
 use rollcall_shared::message::Loss;
 use rollcall_shared::{AgentId, ContentHash, Outcome, SectionName, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// What happened to configuration items.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -356,6 +357,18 @@ pub enum CiEvent {
     RecordErased {
         /// The record of the erasure.
         by: u64,
+    },
+    /// A portion of the CMDB was looked at for today's measurement of its health.
+    HealthExamined {
+        /// The last CI that was looked at.
+        through: CiId,
+        /// What was counted, by class.
+        classes: BTreeMap<Class, health::Tally>,
+    },
+    /// The health of the CMDB was measured; once a day.
+    HealthMeasured {
+        /// All of it.
+        measurement: Box<health::Measurement>,
     },
     /// An agent declared a loss of messages.
     DataLost {

@@ -123,6 +123,7 @@ fn remember(cmdb: &mut Cmdb, record: &Record, event: &CiEvent, content: &dyn Con
         }
         // Nothing is left to remember: the state is that of a log that never spoke of it.
         CiEvent::CiErased { .. } | CiEvent::RecordErased { .. } => {}
+        CiEvent::HealthExamined { .. } | CiEvent::HealthMeasured { .. } => cmdb.health.apply(event),
         CiEvent::CiMerged { ci, merge } => merge::merged(cmdb, record, *ci, merge, content),
         CiEvent::CiUnmerged { ci, .. } => merge::unmerged(cmdb, record, *ci, content),
         CiEvent::DataLost { agent, loss } => {

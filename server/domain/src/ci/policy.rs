@@ -3,11 +3,13 @@
 //! Everything has a default that is right for most; a policy that was never set is the default. Decisions read it from the
 //! state, so that a replay judges nothing anew.
 
+mod health;
 pub mod identification;
 mod lifecycle;
 mod reconciliation;
 mod selector;
 
+pub use health::{Expectation, Health};
 pub use identification::Identification;
 pub use lifecycle::{Candidates, Lifecycle, Patience, StalenessRule};
 pub use reconciliation::{AttributeRule, ClassRule, InsertRight, InsertRule, Order, Reconciliation, RefreshRule};
@@ -27,6 +29,8 @@ pub struct Policy {
     pub reconciliation: Reconciliation,
     /// When something counts as gone.
     pub lifecycle: Lifecycle,
+    /// When an item counts as well known.
+    pub health: Health,
 }
 
 impl Policy {
@@ -47,7 +51,8 @@ impl Policy {
     pub fn validate(&self) -> Result<(), Rejection> {
         self.identification.checked()?;
         self.reconciliation.validate()?;
-        self.lifecycle.validate()
+        self.lifecycle.validate()?;
+        self.health.validate()
     }
 }
 

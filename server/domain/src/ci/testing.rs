@@ -194,8 +194,10 @@ impl Fleet {
     pub fn wait(&mut self, seconds: i64) -> Vec<CiEvent> {
         self.now = Timestamp(self.now.0 + seconds * 1000);
         let mut context = Context { now: self.now, actor: Actor::System, ids: &mut self.ids, content: &self.content };
-        let events = crate::ci::upkeep::tick(&self.world, &mut context);
+        let mut events = crate::ci::upkeep::tick(&self.world, &mut context);
         self.append(Actor::System, events.clone());
+        // Measured whenever a day has gone by: news to those who look for it alone.
+        events.retain(|event| !matches!(event, Event::Ci(CiEvent::HealthExamined { .. } | CiEvent::HealthMeasured { .. })));
         ci_events(events)
     }
 

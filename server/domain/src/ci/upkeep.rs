@@ -3,6 +3,7 @@
 use super::attribute::Proposal;
 use super::decide::reconcile::Weighing;
 use super::decide::{lock_ended, park, revert};
+use super::health;
 use super::ledger::Clockwork;
 use super::{AttributeChange, Ci, CiEvent, Cmdb, UnlockCause};
 use crate::id::CiId;
@@ -22,6 +23,7 @@ pub fn tick(world: &World, context: &mut Context<'_>) -> Vec<Event> {
     events.extend(unsettled(&world.cmdb, &mut touched));
     let going = world.cmdb.reverts.iter().next();
     events.extend(going.into_iter().flat_map(|(source, going)| revert::portion(world, source, going, &mut touched)));
+    events.extend(health::due(world, context.now));
     let mut events: Vec<Event> = events.into_iter().map(Event::Ci).collect();
     events.extend(park::tick(world, &mut touched, context));
     events

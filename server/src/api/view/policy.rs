@@ -23,6 +23,9 @@ pub struct Policy {
     /// When something counts as gone.
     #[schema(value_type = Object)]
     pub lifecycle: domain::Lifecycle,
+    /// When an item counts as well known.
+    #[schema(value_type = Object)]
+    pub health: domain::Health,
 }
 
 /// The policy that is wanted; a part that is left out gets its default.
@@ -43,6 +46,9 @@ pub struct PolicyInput {
     /// When something counts as gone.
     #[schema(value_type = Object)]
     lifecycle: domain::Lifecycle,
+    /// When an item counts as well known: `expectations` by class with `required`, `recommended` and `ignored` attributes.
+    #[schema(value_type = Object)]
+    health: domain::Health,
 }
 
 /// Whose value counts. First a person's lock, then these rules, then people over agents over other systems, then the newest.
@@ -125,6 +131,7 @@ impl Policy {
             identification: policy.identification.clone(),
             reconciliation: Reconciliation::new(&policy.reconciliation),
             lifecycle: policy.lifecycle.clone(),
+            health: policy.health.clone(),
         }
     }
 }
@@ -135,8 +142,8 @@ impl PolicyInput {
     /// # Errors
     /// Names the source that is none by its path.
     pub fn into_domain(self) -> Result<domain::Policy, ApiError> {
-        let Self { identification, reconciliation, lifecycle } = self;
-        Ok(domain::Policy { identification, reconciliation: reconciliation.into_domain()?, lifecycle })
+        let Self { identification, reconciliation, lifecycle, health } = self;
+        Ok(domain::Policy { identification, reconciliation: reconciliation.into_domain()?, lifecycle, health })
     }
 }
 

@@ -62,6 +62,12 @@ words! {
         = ["MATCHED" "MULTI_MATCH" "NO_MATCH" "SKIPPED"];
     Operation(ci::Operation) "What identification led to."
         = ["INSERT" "UPDATE" "NO_CHANGE" "UPDATE_WITH_RECLASSIFICATION"];
+    HealthMetric(ci::health::Metric) "What is measured of how good the CMDB is."
+        = ["completeness" "correctness" "staleness" "duplicates" "orphans"];
+    HealthReason(ci::health::ReasonCode) "Why a configuration item counts against a metric of health."
+        = ["lacks_required" "lacks_recommended" "drifts" "wrong_type" "junk_identifier" "contradicted" "open_review" "not_seen" "absent"
+           "may_be_duplicate" "is_duplicate" "no_host" "host_out_of_use" "not_installed" "related_to_out_of_use" "unrelated"
+           "nobody_responsible"];
     DeadLetterCode(ci::DeadLetterCode) "Why an input was refused and set aside."
         = ["too_many_candidates" "ambiguous_identity" "duplicate_identity" "report_refused"];
     Outcome(section::Outcome) "How a collection went. Only complete ones make something disappear."
