@@ -19,6 +19,7 @@ pub mod ledger;
 pub mod lifecycle;
 pub mod merge;
 pub mod natural;
+pub mod network;
 pub mod normalise;
 pub mod parking;
 pub mod past;

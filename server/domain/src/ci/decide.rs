@@ -18,6 +18,7 @@ mod lock;
 pub mod manual;
 mod merge;
 mod neighbours;
+mod networks;
 mod packages;
 pub mod park;
 pub mod reconcile;

@@ -287,6 +287,12 @@ const NETWORK_DEVICE: &[Expected] = &[
     text("management_address", "As it says of itself."),
 ];
 
+const NETWORK: &[Expected] = &[
+    text("gateway", "Address of the way out of it."),
+    text("gateway_mac", "Hardware address that tells it from others with its prefix."),
+    text("prefix", "Address and length, such as 192.0.2.0/24."),
+];
+
 const NONE: &[Expected] = &[];
 
 use Dependence::{Component, Independent, Runs};
@@ -343,7 +349,9 @@ pub const MODELS: [Model; 26] = models! {
     Certificate "Certificate", Independent, "cmdb_ci_certificate", CERTIFICATE, "SHA-256 fingerprint", "A certificate found on hosts.";
     BusinessService "Business service", Independent, "cmdb_ci_service_business", NONE, BY_NAME, "What people outside pay for or depend on.";
     Location "Location", Independent, "cmn_location", NONE, BY_NAME, "A site, building, room or rack.";
-    Network "Network", Independent, "cmdb_ci_ip_network", NONE, BY_NAME, "A network by its prefix.";
+    Network "Network", Independent, "cmdb_ci_ip_network", NETWORK,
+        "prefix; of private ones with the gateway's hardware address or the site, by people with the routing table",
+        "A network by its prefix.";
 };
 
 #[cfg(test)]

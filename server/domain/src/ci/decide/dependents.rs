@@ -8,6 +8,7 @@ use super::certificates;
 use super::components::{Parts, Told, dependent_of};
 use super::links::{self, Key, Teller};
 use super::neighbours::{self, Peer};
+use super::networks::{self, Joined};
 use super::services::{Rows, runs};
 use crate::ci::identify::Doubt;
 use crate::ci::relation::Change;
@@ -21,6 +22,9 @@ use std::sync::Arc;
 
 /// Sections that services are told by.
 const OF_SERVICES: [SectionName; 4] = [SectionName::Listeners, SectionName::Containers, SectionName::Databases, SectionName::WebServers];
+
+/// Sections that networks are told by.
+const OF_NETWORKS: [SectionName; 3] = [SectionName::NetworkInterfaces, SectionName::Routes, SectionName::Neighbours];
 
 /// A report with the host that it is of.
 pub struct Dependents<'a> {
@@ -66,6 +70,9 @@ impl Dependents<'_> {
         }
         if let Some((section, outcome)) = self.fresh(SectionName::Neighbours) {
             self.take_neighbours(&section, outcome, &mut taken, context);
+        }
+        if OF_NETWORKS.into_iter().any(|name| self.fresh(name).is_some()) {
+            self.take_networks(&mut taken, context);
         }
         if taken.class != self.class {
             taken.events.push(CiEvent::CiReclassified { ci: self.parts.host, before: self.class, after: taken.class });
@@ -160,6 +167,41 @@ impl Dependents<'_> {
         let ids = self.parts.share(SectionName::Neighbours, &devices, context.ids, &mut taken.events);
         wanted.extend(ids.into_iter().map(|id| (host, RelationKind::ConnectsTo, id)));
         let known: Vec<&Relation> = self.parts.cmdb.links.from(host).filter(|relation| relation.kind == RelationKind::ConnectsTo).collect();
+        taken.events.extend(links::events(self.settle(&known, &wanted, outcome, context)));
+    }
+
+    fn take_networks(&self, taken: &mut Taken, context: &mut Context<'_>) {
+        // What a container sees of networks is made up by its host.
+        let Some((interfaces, outcome)) =
+            self.current(SectionName::NetworkInterfaces, context.content).filter(|_| self.class != Class::Container)
+        else {
+            return;
+        };
+        let others: Vec<Collected> =
+            OF_NETWORKS[1..].iter().filter_map(|name| self.current(*name, context.content)).chain([(interfaces, outcome)]).collect();
+        let mut sections = networks::Sections::default();
+        for (section, _) in &others {
+            match &**section {
+                Section::NetworkInterfaces(rows) => sections.interfaces = rows,
+                Section::Routes(rows) => sections.routes = rows,
+                Section::Neighbours(rows) => sections.neighbours = rows,
+                _ => {}
+            }
+        }
+        let host = self.parts.host;
+        let (mut wanted, mut found) = (BTreeSet::new(), Vec::new());
+        for joined in networks::joined(self.parts.cmdb, self.known, &sections) {
+            match joined {
+                Joined::Still(network) => drop(wanted.insert((host, RelationKind::MemberOf, network))),
+                Joined::Network(network) => found.push(network),
+            }
+        }
+        let ids = self.parts.share(SectionName::NetworkInterfaces, &found, context.ids, &mut taken.events);
+        wanted.extend(ids.into_iter().map(|id| (host, RelationKind::MemberOf, id)));
+        let is_network = |relation: &&Relation| {
+            relation.kind == RelationKind::MemberOf && self.parts.cmdb.cis.get(&relation.to).is_some_and(|to| to.class == Class::Network)
+        };
+        let known: Vec<&Relation> = self.parts.cmdb.links.from(host).filter(is_network).collect();
         taken.events.extend(links::events(self.settle(&known, &wanted, outcome, context)));
     }
 
