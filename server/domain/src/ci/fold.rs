@@ -373,7 +373,9 @@ pub(super) fn alter(cmdb: &mut Cmdb, record: &Record, id: CiId, change: impl FnO
     change(ci, ledger);
     ci.attributes.shrink();
     // A host is called by its host name, whoever's word for it counts.
-    let name = ci.attributes.get("hostname").filter(|_| is_host).and_then(Attribute::text).map(str::to_owned);
+    // A container that its host reports is called as its runtime calls it: its host name is its id, as a rule.
+    let is_named = is_host && !(ci.class == Class::Container && ci.parent.is_some());
+    let name = ci.attributes.get("hostname").filter(|_| is_named).and_then(Attribute::text).map(str::to_owned);
     if let Some(name) = name {
         ci.name = name;
     }

@@ -10,7 +10,7 @@ mod fingerprint;
 mod search;
 mod veto;
 
-pub use fingerprint::{Fingerprint, chassis_serial, is_unreported, kind as fingerprint_kind};
+pub use fingerprint::{Boot, Fingerprint, chassis_serial, container_fact, container_id, is_unreported, kind as fingerprint_kind};
 
 use super::{Attempt, Ci, Class, DeadLetterCode, Lifecycle, Operation, Reporter};
 use crate::World;
@@ -25,8 +25,8 @@ use std::sync::Arc;
 pub const TOO_MANY_CANDIDATES: usize = 5;
 
 /// Sections that say which machine this is.
-pub const EVIDENCE: [SectionName; 4] =
-    [SectionName::System, SectionName::MemoryModules, SectionName::Disks, SectionName::NetworkInterfaces];
+pub const EVIDENCE: [SectionName; 5] =
+    [SectionName::System, SectionName::Os, SectionName::MemoryModules, SectionName::Disks, SectionName::NetworkInterfaces];
 /// Entry of the source and its own key for the machine: an agent's is its id, proven by its certificate.
 pub const BY_NATIVE_KEY: u16 = 5;
 

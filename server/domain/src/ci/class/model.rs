@@ -182,7 +182,11 @@ const GUEST: &[Expected] = &[
     text("power_state", "running, shut_off or paused, as its hypervisor says."),
 ];
 
-const CONTAINER: &[Expected] = &[text("image", "Reference of its image."), text("state", "As its runtime says, such as running.")];
+const CONTAINER: &[Expected] = &[
+    text("container_id", "As its runtime gives it."),
+    text("image", "Reference of its image."),
+    text("state", "As its runtime says, such as running."),
+];
 
 const SERVICE: &[Expected] = &[
     list("endpoints", "Where it listens, as protocol/address:port; * stands for all addresses, 0.0.0.0 for all of IPv4."),
@@ -324,7 +328,7 @@ pub const MODELS: [Model; 26] = models! {
     VirtualMachine "Virtual machine", Independent, "cmdb_ci_vm_instance", GUEST,
         "as a host, or UUID in either byte order, or hardware addresses, as its hypervisor has them",
         "A virtual machine: with an agent of its own, seen by its hypervisor, or both.";
-    Container "Container", Runs, "cmdb_ci_oslv_container", CONTAINER, "host, runtime and name; with an agent of its own as a host",
+    Container "Container", Runs, "cmdb_ci_oslv_container", CONTAINER, "host, runtime and name; its own agent by the container's id, else as a host",
         "A container: with an agent of its own, or seen from its host.";
     Disk "Disk", Component, "cmdb_ci_disk", DISK, BY_NUMBER, "A disk.";
     MemoryModule "Memory module", Component, "cmdb_ci_memory_module", MEMORY_MODULE, BY_NUMBER, "A memory module.";

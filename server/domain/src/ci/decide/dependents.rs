@@ -10,7 +10,7 @@ use super::links::{self, Key, Teller};
 use super::neighbours::{self, Peer};
 use super::networks::{self, Joined};
 use super::services::{Rows, runs};
-use crate::ci::identify::Doubt;
+use crate::ci::identify::{Boot, Doubt};
 use crate::ci::relation::Change;
 use crate::ci::{Ci, CiEvent, Class, Relation, RelationKind, Reporter};
 use crate::id::CiId;
@@ -115,10 +115,25 @@ impl Dependents<'_> {
             })
             .collect();
         let mut wanted = self.parts.services(&rows);
-        wanted.extend(self.parts.containers(rows.containers));
+        let mut containers = self.parts.containers(rows.containers);
+        if let Some(told) = told.iter().find(|told| told.class == Class::Container) {
+            let over = self.parts.take_over(told, &mut containers, &self.boot(context.content));
+            taken.events.extend(over.events);
+            taken.doubts.extend(over.doubts);
+        }
+        wanted.extend(containers);
         taken.events.extend(self.parts.settle(&told, wanted, context.ids));
         if rows.containers.iter().any(runs) && taken.class == Class::Server {
             taken.class = Class::ContainerHost;
+        }
+    }
+
+    /// The run of the host's kernel, as it is known with this report.
+    fn boot(&self, content: &dyn Content) -> Boot {
+        let os = self.current(SectionName::Os, content);
+        match os.as_ref().map(|(section, _)| &**section) {
+            Some(Section::Os(rows)) => rows.first().map(Boot::of_system).unwrap_or_default(),
+            _ => Boot::default(),
         }
     }
 

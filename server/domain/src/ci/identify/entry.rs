@@ -1,6 +1,6 @@
 //! The table of identifiers: what must be equal, in which context, and under which key candidates are found.
 
-use super::fingerprint::{Fingerprint, name_fact};
+use super::fingerprint::{Fingerprint, container_fact, name_fact};
 use std::collections::BTreeMap;
 
 /// Attributes that an entry compares, with their normalised values.
@@ -30,7 +30,7 @@ pub enum Agreement {
 }
 
 /// The table. Entry 5 is the reporter's own key.
-pub const ENTRIES: [Entry; 11] = [
+pub const ENTRIES: [Entry; 12] = [
     Entry { number: 10, identifiers: cloud, facts: |found| found.cloud_fact().into_iter().collect(), agreement: Agreement::Equal },
     Entry { number: 20, identifiers: serial_and_uuid, facts: |found| found.uuid_fact().into_iter().collect(), agreement: Agreement::Equal },
     Entry {
@@ -51,6 +51,12 @@ pub const ENTRIES: [Entry; 11] = [
     },
     Entry { number: 80, identifiers: mac_and_hostname, facts: Fingerprint::mac_facts, agreement: Agreement::OneMac },
     Entry {
+        number: BY_CONTAINER,
+        identifiers: container,
+        facts: |found| found.container.as_deref().map(container_fact).into_iter().collect(),
+        agreement: Agreement::Equal,
+    },
+    Entry {
         number: 90,
         identifiers: machine_id_and_hostname,
         facts: |found| found.machine_id_fact().into_iter().collect(),
@@ -69,6 +75,9 @@ pub const ENTRIES: [Entry; 11] = [
         agreement: Agreement::Name,
     },
 ];
+
+/// The entry of a container's id. Hosts that were copied have containers of the same ids, so several matches are none.
+pub const BY_CONTAINER: u16 = 85;
 
 /// The last entry whose identifiers are those of the whole machine, given by its maker or its cloud.
 pub const LAST_OF_MACHINE: u16 = 20;
@@ -151,6 +160,11 @@ fn mac_and_hostname(found: &Fingerprint) -> Result<Identifiers, &'static str> {
     }
     let hostname = found.hostname.clone().ok_or("no usable host name")?;
     Ok(named([("hostname", hostname), ("permanent_macs", listed(found))]))
+}
+
+fn container(found: &Fingerprint) -> Result<Identifiers, &'static str> {
+    let id = found.container.clone().ok_or("only for containers whose host name is their id")?;
+    Ok(named([("container_id", id)]))
 }
 
 fn machine_id_and_hostname(found: &Fingerprint) -> Result<Identifiers, &'static str> {

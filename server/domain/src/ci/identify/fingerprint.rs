@@ -4,8 +4,8 @@ use crate::ci::normalise::{self, Mac, Uuid, folded};
 use crate::ci::policy::Identification as Policy;
 use crate::ci::{AttributeValue, Ci, Class, Cmdb, Lifecycle};
 use crate::id::CiId;
-use rollcall_shared::Section;
-use rollcall_shared::section::{Disk, MemoryModule, NetworkInterface, System, Virtualisation};
+use rollcall_shared::section::{Disk, MemoryModule, NetworkInterface, Os, System, Virtualisation};
+use rollcall_shared::{Section, Timestamp};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -42,6 +42,66 @@ pub struct Fingerprint {
     pub disks: BTreeSet<String>,
     /// Serial numbers of memory modules, folded.
     pub memory_modules: BTreeSet<String>,
+    /// The beginning of a container's id, as its runtime gives it and as its host name is unless somebody chose another.
+    pub container: Option<String>,
+    /// Of a container: the system that it shares with its host.
+    pub boot: Boot,
+}
+
+/// One run of a kernel: what a container and its host have in common.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Boot {
+    /// Release of the kernel.
+    pub kernel: Option<String>,
+    /// When it was started.
+    pub at: Option<Timestamp>,
+}
+
+impl Boot {
+    /// Clocks that are set right after the start move the moment of the start by so much.
+    const TOLERANCE_MS: i64 = 5_000;
+
+    /// Of the system that a section tells.
+    #[must_use]
+    pub fn of_system(os: &Os) -> Self {
+        Self { kernel: os.kernel_release.clone(), at: os.booted_at }
+    }
+
+    /// Of a host as it is known.
+    #[must_use]
+    pub fn of_host(host: &Ci) -> Self {
+        let text = |name: &str| host.observed_text(name);
+        Self { kernel: text("kernel").map(str::to_owned), at: text("booted_at").and_then(|text| text.parse().ok()) }
+    }
+
+    /// Whether these cannot be one: nothing runs two kernels.
+    #[must_use]
+    pub fn contradicts(&self, other: &Self) -> bool {
+        self.kernel.is_some() && other.kernel.is_some() && self.kernel != other.kernel
+    }
+
+    /// Whether these are one: the same kernel, started at the same moment. That it is another moment proves nothing, as one of
+    /// them may be of before a restart.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        let near = self.at.zip(other.at).is_some_and(|(mine, theirs)| mine.0.abs_diff(theirs.0) <= Self::TOLERANCE_MS as u64);
+        near && self.kernel.is_some() && self.kernel == other.kernel
+    }
+}
+
+/// The beginning of a container's id, when a text is one: 12 hexadecimal digits (as it is shortened for people) or 64.
+#[must_use]
+pub fn container_id(text: &str) -> Option<String> {
+    const SHORT: usize = 12;
+    let text = text.trim();
+    let is_id = matches!(text.len(), SHORT | 64) && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+    is_id.then(|| text[..SHORT].to_owned())
+}
+
+/// Key of a container's id in the index of facts.
+#[must_use]
+pub fn container_fact(id: &str) -> String {
+    format!("container:{id}")
 }
 
 /// SMBIOS chassis types of machines that people sit at.
@@ -116,6 +176,7 @@ impl Fingerprint {
         let mut found = system.map(Self::of_system).unwrap_or_default();
         for section in sections {
             match &**section {
+                Section::Os(rows) => found.boot = rows.first().map(Boot::of_system).unwrap_or_default(),
                 Section::NetworkInterfaces(rows) => found.macs = macs(rows),
                 Section::Disks(rows) => found.disks = disks(rows),
                 Section::MemoryModules(rows) => found.memory_modules = memory_modules(rows),
@@ -147,6 +208,7 @@ impl Fingerprint {
             hostname: system.hostname.as_deref().and_then(normalise::hostname),
             domain: system.domain.as_deref().and_then(normalise::domain),
             fqdn: system.fqdn.as_deref().and_then(normalise::fqdn),
+            container: system.hostname.as_deref().filter(|_| contained).and_then(container_id),
             ..Self::default()
         }
     }
@@ -161,6 +223,8 @@ impl Fingerprint {
             _ => BTreeSet::new(),
         };
         let fqdn = text("fqdn").and_then(normalise::fqdn);
+        // Its host knows better than whoever set its host name.
+        let container = host.observed_text("container_id").or_else(|| host.observed_text("hostname")).and_then(container_id);
         let found = Self {
             class: Some(host.class),
             kind: ["physical", "vm", "container"].into_iter().find(|&kind| text("virtualisation") == Some(kind)),
@@ -177,8 +241,20 @@ impl Fingerprint {
             fqdn: fqdn.or_else(|| normalise::fqdn(&host.name).filter(|_| is_unreported(host))),
             disks: BTreeSet::new(),
             memory_modules: BTreeSet::new(),
+            container: container.filter(|_| host.class == Class::Container),
+            boot: Boot::of_host(host),
         };
         found.only_its_own()
+    }
+
+    /// With the system that a container shares with the host that runs it.
+    #[must_use]
+    pub fn with_host(mut self, cmdb: &Cmdb, ci: &Ci) -> Self {
+        let host = ci.parent.filter(|_| ci.class == Class::Container).and_then(|host| cmdb.record(host));
+        if let Some(host) = host {
+            self.boot = Boot::of_host(host);
+        }
+        self
     }
 
     /// With the numbers of the parts that are known to be in the host.
@@ -223,6 +299,9 @@ impl Fingerprint {
         if self.kind == Some("container") {
             self.macs.clear();
         }
+        if self.container.is_none() {
+            self.boot = Boot::default();
+        }
         self
     }
 
@@ -252,7 +331,14 @@ impl Fingerprint {
     pub fn facts(&self) -> Vec<String> {
         let single =
             [self.cloud_fact(), self.serial_fact(), self.uuid_fact(), self.board_fact(), self.chassis_fact(), self.machine_id_fact()];
-        single.into_iter().flatten().chain(self.mac_facts()).chain(self.names().iter().map(|name| name_fact(name))).collect()
+        let container = self.container.as_deref().map(container_fact);
+        single
+            .into_iter()
+            .chain([container])
+            .flatten()
+            .chain(self.mac_facts())
+            .chain(self.names().iter().map(|name| name_fact(name)))
+            .collect()
     }
 
     pub(super) fn cloud_fact(&self) -> Option<String> {

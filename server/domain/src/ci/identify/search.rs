@@ -1,6 +1,6 @@
 //! One search through the table.
 
-use super::entry::{Agreement, ENTRIES, Entry, LAST_OF_HARDWARE, LAST_OF_MACHINE};
+use super::entry::{Agreement, BY_CONTAINER, ENTRIES, Entry, LAST_OF_HARDWARE, LAST_OF_MACHINE};
 use super::veto::SharedParts;
 use super::{BY_NATIVE_KEY, Doubt, Explained, Explanation, Fingerprint, Refusal, TOO_MANY_CANDIDATES, bound};
 use crate::World;
@@ -184,8 +184,16 @@ impl<'a> Search<'a> {
         }
         self.dispute(&attempt, &disputes);
         attempt.result = result(candidates.len());
+        if entry.number == BY_CONTAINER
+            && candidates.len() > 1
+            && candidates.iter().filter(|one| self.found.boot.is_same(&one.1.boot)).count() == 1
+        {
+            candidates.retain(|one| self.found.boot.is_same(&one.1.boot));
+            notes.push("the one whose host was started at the same moment".into());
+        }
         candidates.sort_by_key(|(host, _)| (is_inactive(host), host.created_at, host.id));
-        let apart = candidates.iter().enumerate().any(|(i, one)| candidates[..i].iter().any(|other| self.are_apart(one, other)));
+        let apart = (entry.number == BY_CONTAINER && candidates.len() > 1)
+            || candidates.iter().enumerate().any(|(i, one)| candidates[..i].iter().any(|other| self.are_apart(one, other)));
         if apart {
             notes.push("the records that match contradict each other: it identifies none of them".into());
         }
@@ -277,7 +285,10 @@ impl<'a> Search<'a> {
     }
 
     fn fingerprint(&self, host: &Ci) -> Fingerprint {
-        Fingerprint::of_host(host).with_parts(&self.world.cmdb, host.id).without_junk(&self.world.cmdb.policy.identification)
+        Fingerprint::of_host(host)
+            .with_host(&self.world.cmdb, host)
+            .with_parts(&self.world.cmdb, host.id)
+            .without_junk(&self.world.cmdb.policy.identification)
     }
 
     /// Records that agree with what was found, each once, by id; how many have the fact when they are too many to look at.
@@ -305,6 +316,8 @@ impl<'a> Search<'a> {
     /// Why this machine is not that host, though the entry's identifiers are equal.
     fn veto_of(&self, entry: &Entry, host: &Ci, known: &Fingerprint) -> Option<Veto> {
         let facts = self.found.contradiction(known).or_else(|| self.found.other_kind(known)).or_else(|| self.other_key(host, known));
+        let other_boot = entry.number == BY_CONTAINER && self.found.boot.contradicts(&known.boot);
+        let facts = facts.or_else(|| other_boot.then(|| "its host runs another kernel".to_owned()));
         facts.map(Veto::Contradicts).or_else(|| self.dispute_with(entry, host, known).map(Veto::Disputed))
     }
 
@@ -330,7 +343,8 @@ impl<'a> Search<'a> {
             return None;
         }
         let parts = SharedParts::of(&self.found, known);
-        if parts.is_none() && self.found.kind != Some("vm") {
+        // Containers have no parts: one that was made anew under its name has another system, and is the same item.
+        if parts.is_none() && !matches!(self.found.kind, Some("vm" | "container")) {
             return Some(format!("{first} reported other disks, memory modules and network adapters than {reporter}"));
         }
         let is_weak = entry.number > LAST_OF_MACHINE && other_name && parts.shared == 0;
