@@ -1,6 +1,6 @@
 //! Who did something.
 
-use crate::id::{RuleId, TokenId};
+use crate::id::{ChannelId, RuleId, TokenId};
 use rollcall_shared::AgentId;
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +33,15 @@ pub enum Actor {
     Feed {
         /// Its name.
         name: String,
+    },
+    /// Whoever holds a link that was sent through a channel to take notice of incidents.
+    Link {
+        /// Through which channel it was sent.
+        channel: ChannelId,
+        /// The channel's name when it was used.
+        name: String,
+        /// To whom it was sent; empty for all that the channel reaches.
+        sent_to: String,
     },
     /// Somebody who could not prove who they are.
     Anonymous,

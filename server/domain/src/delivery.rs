@@ -2,16 +2,20 @@
 //!
 //! The log is the outbox. A channel that follows the change feed keeps one number, the revision up to which its receiver has
 //! confirmed everything; what was not confirmed is read from the log again, after a restart too. Only messages of their own
-//! (tests, dead letters that are sent again) are held here, and their number has a bound. Secrets are not here at all: the edge
-//! derives them from its own key, the channel and a generation.
+//! (notifications, tests, dead letters that are sent again) are held here, and their number has a bound. Secrets that this server
+//! makes are not here at all: the edge derives them from its own key, the channel and a generation. Those that receivers gave are
+//! here as the edge sealed them, or as the name of a file.
 //!
 //! Invariants: a channel's cursor moves only past records that were confirmed, were not wanted, or lie in a dead letter; a
-//! channel is never told of deliveries, for each would lead to another one.
+//! channel is never told of deliveries, for each would lead to another one; of what waits for the same people about the same
+//! group the latest alone is sent.
 
 pub mod decide;
+pub mod endpoint;
 pub mod feed;
 pub mod fold;
 pub mod message;
+pub mod queue;
 pub mod retry;
 
 use crate::id::{ChannelId, DeliveryId};
@@ -20,7 +24,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-pub use feed::Wanted;
+pub use endpoint::{ChannelKind, Credential, PAGERDUTY_URL, Security};
+pub use feed::{Follows, Wanted};
 pub use message::{Message, MessageIncident, MessageStatus};
 pub use retry::Outcome;
 
@@ -44,17 +49,6 @@ pub const KEEP_DELIVERED: Duration = Duration::from_secs(3_600);
 
 /// How long the secret before a rotation signs beside the new one, so that a receiver misses nothing while it is changed there.
 pub const KEEP_SECRET: Duration = Duration::from_secs(86_400);
-
-/// How a channel reaches its receiver.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum ChannelKind {
-    /// HTTP requests, signed as Standard Webhooks says.
-    Webhook {
-        /// Where they go.
-        url: String,
-    },
-}
 
 /// What administrators say of a channel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,6 +97,12 @@ pub struct Health {
     pub failures: u64,
     /// Records and messages that became dead letters.
     pub died: u64,
+    /// Since when messages of their own do not get through; until the next one that does.
+    #[serde(default)]
+    pub messages_failing_since: Option<Timestamp>,
+    /// Until when no notification is tried, since the receiver could not be reached or asked to wait.
+    #[serde(default)]
+    pub paused_until: Option<Timestamp>,
 }
 
 /// A channel with how it is doing.
@@ -131,7 +131,7 @@ pub enum Standing {
     Disabled,
     /// What is sent arrives.
     Healthy,
-    /// It does not get through and is tried again.
+    /// What was sent last did not get through; what waits, and what comes, is tried.
     Retrying,
     /// The receiver said that it is gone; enabling the channel again tries anew.
     Suspended,
@@ -160,7 +160,7 @@ impl KnownChannel {
         match &self.health {
             _ if !self.channel.enabled => Standing::Disabled,
             Health { suspended: Some(_), .. } => Standing::Suspended,
-            Health { failing_since: Some(_), .. } => Standing::Retrying,
+            Health { failing_since: Some(_), .. } | Health { messages_failing_since: Some(_), .. } => Standing::Retrying,
             _ => Standing::Healthy,
         }
     }
@@ -207,11 +207,13 @@ pub enum DeliveryState {
     Delivered,
     /// It was given up; people can send it again.
     Dead,
+    /// It was not sent: while it waited the same people were to be told something newer of the same group.
+    Superseded,
 }
 
 impl DeliveryState {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Waiting, Self::Delivered, Self::Dead];
+    pub const ALL: [Self; 4] = [Self::Waiting, Self::Delivered, Self::Dead, Self::Superseded];
 
     /// The name in JSON.
     #[must_use]
@@ -220,6 +222,7 @@ impl DeliveryState {
             Self::Waiting => "waiting",
             Self::Delivered => "delivered",
             Self::Dead => "dead",
+            Self::Superseded => "superseded",
         }
     }
 }
@@ -301,6 +304,9 @@ pub enum DeliveryEvent {
         reason: String,
         /// When it is tried again.
         next_attempt_at: Timestamp,
+        /// Until when no other notification is tried either: the receiver could not be reached, or asked to wait.
+        #[serde(default)]
+        paused_until: Option<Timestamp>,
     },
     /// A message waits to be sent.
     DeliveryQueued {
@@ -312,6 +318,18 @@ pub enum DeliveryEvent {
         /// Which.
         delivery: DeliveryId,
         /// When it is forgotten.
+        expires_at: Timestamp,
+        /// Whom it did not reach, if it reached others.
+        #[serde(default)]
+        problem: Option<String>,
+    },
+    /// Messages need not be sent any more: a newer one tells the same people of the same group.
+    DeliveriesSuperseded {
+        /// Which.
+        deliveries: Vec<DeliveryId>,
+        /// By which.
+        by: DeliveryId,
+        /// When they are forgotten.
         expires_at: Timestamp,
     },
     /// A message, or a part of the feed, was given up.
@@ -345,6 +363,8 @@ pub enum Told {
 pub enum DeliveryCommand {
     /// Make a channel.
     Create {
+        /// Its id, if the edge drew it already to seal a secret for it.
+        id: Option<ChannelId>,
         /// What it is to be.
         channel: NewChannel,
         /// Only records after this revision; those from now on unless given.
@@ -427,14 +447,8 @@ pub struct Deliveries {
 
 impl Deliveries {
     /// Deliveries of a channel in a state, the oldest first.
-    pub fn of(&self, channel: ChannelId, state: DeliveryState) -> impl Iterator<Item = &Delivery> {
+    pub fn of(&self, channel: ChannelId, state: DeliveryState) -> impl DoubleEndedIterator<Item = &Delivery> {
         self.deliveries.values().filter(move |delivery| delivery.channel == channel && delivery.state == state)
-    }
-
-    /// The message that is sent through a channel next.
-    #[must_use]
-    pub fn next_message(&self, channel: ChannelId) -> Option<&Delivery> {
-        self.of(channel, DeliveryState::Waiting).min_by_key(|delivery| (delivery.next_attempt_at, delivery.id))
     }
 }
 

@@ -105,6 +105,7 @@ impl Source {
             Actor::Agent { id } => Self::Agent { id: *id },
             Actor::Feed { name } => Self::Feed { name: name.clone() },
             Actor::Token { name, .. } => Self::Person { name: name.clone() },
+            Actor::Link { name, .. } => Self::Person { name: format!("acknowledgement link of {name}") },
             Actor::System | Actor::Local | Actor::Rule { .. } | Actor::Anonymous => Self::Person { name: "local operator".into() },
         }
     }

@@ -1,20 +1,18 @@
 //! Decisions on channels and deliveries.
 
-use super::retry::Failure;
+use super::retry::{Failure, LONGEST_NOTIFICATION_WAIT, LONGEST_WAIT};
 use super::{
-    CHANNELS, Channel, ChannelKind, Content, DEAD, Delivery, DeliveryCommand, DeliveryEvent, DeliveryState, KEEP_DEAD, KEEP_DELIVERED,
-    KEEP_SECRET, KnownChannel, NewChannel, Outcome, Secret, Told, WAITING,
+    CHANNELS, Channel, Content, DEAD, Delivery, DeliveryCommand, DeliveryEvent, DeliveryState, KEEP_DEAD, KEEP_DELIVERED, KEEP_SECRET,
+    KnownChannel, NewChannel, Outcome, Secret, Told, WAITING, queue,
 };
 use crate::ci::normalise::{self, folded};
 use crate::id::{ChannelId, DeliveryId};
 use crate::{Context, Event, Rejection, World};
+use rollcall_shared::Timestamp;
 use std::time::Duration;
 
 /// Characters of a name.
 const NAME_CHARACTERS: usize = 100;
-
-/// Bytes of an address: what every server and proxy takes.
-const URL_BYTES: usize = 2_000;
 
 /// Tests of one channel that wait at once: more tell nothing more.
 const TESTS: usize = 10;
@@ -28,7 +26,10 @@ const REASON_CHARACTERS: usize = 500;
 /// The rejection that applies.
 pub fn command(world: &World, command: &DeliveryCommand, context: &mut Context<'_>) -> Result<Vec<Event>, Rejection> {
     let events = match command {
-        DeliveryCommand::Create { channel, after } => create(world, channel, *after, context)?,
+        DeliveryCommand::Create { id, channel, after } => {
+            let id = id.unwrap_or_else(|| ChannelId(context.ids.next_bits()));
+            create(world, id, channel, *after)?
+        }
         DeliveryCommand::Update { id, channel, expected } => update(world, *id, channel, *expected)?,
         DeliveryCommand::Delete { id, expected } => {
             find(world, *id, *expected)?;
@@ -36,6 +37,10 @@ pub fn command(world: &World, command: &DeliveryCommand, context: &mut Context<'
         }
         DeliveryCommand::RotateSecret { id, expected } => {
             let known = find(world, *id, *expected)?;
+            if !known.channel.kind.is_signed() {
+                let kind = known.channel.kind.as_str();
+                return Err(Rejection::Conflict(format!("what a {kind} channel sends is not signed; its credential is changed with PUT")));
+            }
             let generation = known.secret.generation.saturating_add(1);
             let secret = Secret { generation, previous_until: Some(context.now.plus(KEEP_SECRET)) };
             vec![DeliveryEvent::ChannelSecretRotated { channel: *id, secret }]
@@ -48,15 +53,18 @@ pub fn command(world: &World, command: &DeliveryCommand, context: &mut Context<'
     Ok(events.into_iter().map(Event::Delivery).collect())
 }
 
-/// Forgets deliveries whose time is over.
+/// Forgets deliveries whose time is over, and sets aside those that need not be sent or are too many.
 #[must_use]
 pub fn tick(world: &World, context: &Context<'_>) -> Vec<Event> {
+    let mut events = queue::tidy(world, context);
+    events.extend(expire(world, context));
+    events.into_iter().map(Event::Delivery).collect()
+}
+
+fn expire(world: &World, context: &Context<'_>) -> Option<DeliveryEvent> {
     let over = |delivery: &&Delivery| delivery.expires_at.is_some_and(|end| end <= context.now);
     let deliveries: Vec<DeliveryId> = world.delivery.deliveries.values().filter(over).map(|delivery| delivery.id).collect();
-    if deliveries.is_empty() {
-        return Vec::new();
-    }
-    vec![Event::Delivery(DeliveryEvent::DeliveriesExpired { deliveries })]
+    (!deliveries.is_empty()).then_some(DeliveryEvent::DeliveriesExpired { deliveries })
 }
 
 fn find(world: &World, id: ChannelId, expected: Option<u64>) -> Result<&KnownChannel, Rejection> {
@@ -69,25 +77,32 @@ fn find(world: &World, id: ChannelId, expected: Option<u64>) -> Result<&KnownCha
     }
 }
 
-fn create(world: &World, new: &NewChannel, after: Option<u64>, context: &mut Context<'_>) -> Result<Vec<DeliveryEvent>, Rejection> {
+fn create(world: &World, id: ChannelId, new: &NewChannel, after: Option<u64>) -> Result<Vec<DeliveryEvent>, Rejection> {
+    if world.delivery.channels.contains_key(&id) {
+        return Err(Rejection::Conflict(format!("there is a channel {id} already")));
+    }
     if world.delivery.channels.len() >= CHANNELS {
         return Err(Rejection::invalid("name", format!("there are at most {CHANNELS} channels")));
     }
     if after.is_some_and(|after| after > world.revision) {
         return Err(Rejection::invalid("after", format!("the log ends at revision {}", world.revision)));
     }
-    let channel = checked(world, ChannelId(context.ids.next_bits()), new)?;
+    let channel = checked(world, id, new)?;
     Ok(vec![DeliveryEvent::ChannelSet { channel: Box::new(channel), cursor: after.unwrap_or(world.revision) }])
 }
 
-/// A suspended channel is set even if nothing about it changes: that is how people say "try again".
+/// A suspended channel is set even if nothing about it changes: that is how people say "try again". One that begins to follow the
+/// feed begins now.
 fn update(world: &World, id: ChannelId, new: &NewChannel, expected: Option<u64>) -> Result<Vec<DeliveryEvent>, Rejection> {
     let known = find(world, id, expected)?;
-    let channel = checked(world, id, new)?;
+    let kind = new.kind.clone().keeping_credential_of(&known.channel.kind)?;
+    let channel = checked(world, id, &NewChannel { kind, ..new.clone() })?;
     if channel == known.channel && known.health.suspended.is_none() {
         return Ok(Vec::new());
     }
-    Ok(vec![DeliveryEvent::ChannelSet { channel: Box::new(channel), cursor: known.cursor }])
+    let begins = channel.follows_feed() && !known.channel.follows_feed();
+    let cursor = if begins { world.revision } else { known.cursor };
+    Ok(vec![DeliveryEvent::ChannelSet { channel: Box::new(channel), cursor }])
 }
 
 /// Whether the address is one that may be called is for the edge to say: it has the configuration.
@@ -98,10 +113,7 @@ fn checked(world: &World, id: ChannelId, new: &NewChannel) -> Result<Channel, Re
     if let Some(other) = others.find(|other| folded(&other.name) == folded(&name)) {
         return Err(Rejection::Conflict(format!("{} is called {} already", other.id, other.name)));
     }
-    let ChannelKind::Webhook { url } = &new.kind;
-    if !(1..=URL_BYTES).contains(&url.len()) || url.chars().any(|c| c.is_control() || c.is_whitespace()) {
-        return Err(Rejection::invalid("url", format!("must be a URL of at most {URL_BYTES} bytes without spaces")));
-    }
+    new.kind.check()?;
     new.wanted.check()?;
     Ok(Channel { id, name, kind: new.kind.clone(), enabled: new.enabled, wanted: new.wanted.clone() })
 }
@@ -140,7 +152,7 @@ fn inactive(known: &KnownChannel, action: &'static str) -> Rejection {
     Rejection::WrongState { subject: known.channel.id.to_string(), state: known.standing().as_str().to_owned(), action }
 }
 
-fn waiting(id: DeliveryId, channel: ChannelId, content: Content, context: &Context<'_>) -> Delivery {
+pub(super) fn waiting(id: DeliveryId, channel: ChannelId, content: Content, context: &Context<'_>) -> Delivery {
     Delivery {
         id,
         channel,
@@ -170,7 +182,8 @@ fn advance(world: &World, channel: ChannelId, cursor: u64, records: u64) -> Vec<
 fn conclude(world: &World, channel: ChannelId, told: &Told, outcome: &Outcome, context: &mut Context<'_>) -> Vec<DeliveryEvent> {
     let Some(known) = world.delivery.channels.get(&channel) else { return Vec::new() };
     let (reason, refused, retry_after) = match outcome {
-        Outcome::Confirmed => return confirmed(world, told, context),
+        Outcome::Confirmed => return confirmed(world, told, None, context),
+        Outcome::Partly { reason } => return confirmed(world, told, Some(cut(reason)), context),
         Outcome::Gone { reason } => return vec![DeliveryEvent::ChannelSuspended { channel, reason: cut(reason) }],
         Outcome::Failed { reason, retry_after } => (cut(reason), false, *retry_after),
         Outcome::Refused { reason } => (cut(reason), true, None),
@@ -189,47 +202,54 @@ struct Problem {
 }
 
 impl Problem {
-    fn after(&self, attempts: u32, since: Option<rollcall_shared::Timestamp>, now: rollcall_shared::Timestamp) -> Failure {
+    /// With what failed before: how often, and since when.
+    fn after(&self, (attempts, since): (u32, Option<Timestamp>), longest: Duration, now: Timestamp) -> Failure {
         let (attempts, since) = (attempts.saturating_add(1), since.unwrap_or(now));
-        Failure { attempts, since, refused: self.refused, retry_after: self.retry_after }
+        Failure { attempts, since, refused: self.refused, retry_after: self.retry_after, longest }
     }
 }
 
-fn confirmed(world: &World, told: &Told, context: &Context<'_>) -> Vec<DeliveryEvent> {
+/// A message that was set aside while it was on its way arrived all the same.
+fn confirmed(world: &World, told: &Told, problem: Option<String>, context: &Context<'_>) -> Vec<DeliveryEvent> {
     let Told::Message(id) = told else { return Vec::new() };
-    let is_waiting = world.delivery.deliveries.get(id).is_some_and(|delivery| delivery.state == DeliveryState::Waiting);
+    let is_under_way = |delivery: &Delivery| matches!(delivery.state, DeliveryState::Waiting | DeliveryState::Superseded);
     let expires_at = context.now.plus(KEEP_DELIVERED);
-    is_waiting.then_some(DeliveryEvent::DeliveryConfirmed { delivery: *id, expires_at }).into_iter().collect()
+    let confirmed = DeliveryEvent::DeliveryConfirmed { delivery: *id, expires_at, problem };
+    world.delivery.deliveries.get(id).is_some_and(is_under_way).then_some(confirmed).into_iter().collect()
 }
 
 fn feed_failed(world: &World, known: &KnownChannel, revisions: &[u64], problem: &Problem, context: &mut Context<'_>) -> Vec<DeliveryEvent> {
     let channel = known.channel.id;
     let Some(last) = revisions.last().copied().filter(|last| *last > known.cursor) else { return Vec::new() };
-    let failure = problem.after(known.health.attempts, known.health.failing_since, context.now);
+    let failure = problem.after((known.health.attempts, known.health.failing_since), LONGEST_WAIT, context.now);
     if let Some(next_attempt_at) = failure.next(context.now, context.ids.next_bits()) {
-        return vec![DeliveryEvent::DeliveryFailed { channel, delivery: None, reason: problem.reason.clone(), next_attempt_at }];
+        let reason = problem.reason.clone();
+        return vec![DeliveryEvent::DeliveryFailed { channel, delivery: None, reason, next_attempt_at, paused_until: None }];
     }
     let content = Content::Records { revisions: revisions.to_vec() };
     let delivery = Delivery { attempts: failure.attempts, ..waiting(DeliveryId(context.ids.next_bits()), channel, content, context) };
     let died = DeliveryEvent::DeliveryDied { delivery: Box::new(buried(delivery, &problem.reason, context)), cursor: Some(last) };
-    make_room(world, channel).into_iter().chain([died]).collect()
+    make_room(world, channel, 1).into_iter().chain([died]).collect()
 }
 
 fn message_failed(world: &World, id: DeliveryId, problem: &Problem, context: &mut Context<'_>) -> Vec<DeliveryEvent> {
     let Some(delivery) = world.delivery.deliveries.get(&id).filter(|delivery| delivery.state == DeliveryState::Waiting) else {
         return Vec::new();
     };
-    let failure = problem.after(delivery.attempts, delivery.failing_since, context.now);
+    let is_notification = matches!(delivery.content, Content::Notification { .. });
+    let longest = if is_notification { LONGEST_NOTIFICATION_WAIT } else { LONGEST_WAIT };
+    let failure = problem.after((delivery.attempts, delivery.failing_since), longest, context.now);
     if let Some(next_attempt_at) = failure.next(context.now, context.ids.next_bits()) {
-        let (channel, reason) = (delivery.channel, problem.reason.clone());
-        return vec![DeliveryEvent::DeliveryFailed { channel, delivery: Some(id), reason, next_attempt_at }];
+        let (channel, delivery, reason) = (delivery.channel, Some(id), problem.reason.clone());
+        let paused_until = (!problem.refused).then_some(next_attempt_at);
+        return vec![DeliveryEvent::DeliveryFailed { channel, delivery, reason, next_attempt_at, paused_until }];
     }
     let dead = buried(Delivery { attempts: failure.attempts, ..delivery.clone() }, &problem.reason, context);
     let died = DeliveryEvent::DeliveryDied { delivery: Box::new(dead), cursor: None };
-    make_room(world, delivery.channel).into_iter().chain([died]).collect()
+    make_room(world, delivery.channel, 1).into_iter().chain([died]).collect()
 }
 
-fn buried(delivery: Delivery, reason: &str, context: &Context<'_>) -> Delivery {
+pub(super) fn buried(delivery: Delivery, reason: &str, context: &Context<'_>) -> Delivery {
     Delivery {
         state: DeliveryState::Dead,
         next_attempt_at: None,
@@ -239,10 +259,10 @@ fn buried(delivery: Delivery, reason: &str, context: &Context<'_>) -> Delivery {
     }
 }
 
-/// The oldest dead letters go when there is one more than there is room for.
-fn make_room(world: &World, channel: ChannelId) -> Option<DeliveryEvent> {
+/// The oldest dead letters go when there are more than there is room for.
+pub(super) fn make_room(world: &World, channel: ChannelId, more: usize) -> Option<DeliveryEvent> {
     let dead: Vec<DeliveryId> = world.delivery.of(channel, DeliveryState::Dead).map(|delivery| delivery.id).collect();
-    let excess = (dead.len() + 1).saturating_sub(DEAD);
+    let excess = (dead.len() + more).saturating_sub(DEAD).min(dead.len());
     (excess > 0).then(|| DeliveryEvent::DeliveriesExpired { deliveries: dead[..excess].to_vec() })
 }
 

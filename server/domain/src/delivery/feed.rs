@@ -14,9 +14,37 @@ const TYPES: usize = 100;
 /// The longest name of a type has half of that.
 const TYPE_CHARACTERS: usize = 64;
 
+/// What a webhook is told of. The other kinds are told of notifications alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Follows {
+    /// Records of the log, as they come.
+    Feed,
+    /// What routes send to it.
+    Notifications,
+    /// Both.
+    #[default]
+    Both,
+}
+
+impl Follows {
+    /// The name in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Feed => "feed",
+            Self::Notifications => "notifications",
+            Self::Both => "both",
+        }
+    }
+}
+
 /// Which records are wanted. An empty set asks for nothing in particular: all pass.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wanted {
+    /// Records, notifications or both.
+    #[serde(default)]
+    pub follows: Follows,
     /// About these: words of [`SUBJECTS`].
     #[serde(default)]
     pub subjects: BTreeSet<String>,

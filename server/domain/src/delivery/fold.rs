@@ -30,15 +30,23 @@ impl Deliveries {
                     known.health.last_success_at = Some(record.at);
                 }
             }),
-            DeliveryEvent::DeliveryFailed { channel, delivery, reason, next_attempt_at } => {
+            DeliveryEvent::DeliveryFailed { channel, delivery, reason, next_attempt_at, paused_until } => {
                 self.change(*channel, |known| known.health.failed(record.at, reason));
                 match delivery {
                     None => self.change(*channel, |known| known.health.wait(record.at, *next_attempt_at)),
-                    Some(id) => self.wait(*id, record, reason, *next_attempt_at),
+                    Some(id) => {
+                        self.change(*channel, |known| known.health.pause(record.at, *paused_until));
+                        self.wait(*id, record, reason, *next_attempt_at);
+                    }
                 }
             }
             DeliveryEvent::DeliveryQueued { delivery } => self.hold(record, delivery),
-            DeliveryEvent::DeliveryConfirmed { delivery, expires_at } => self.confirm(*delivery, record, *expires_at),
+            DeliveryEvent::DeliveryConfirmed { delivery, expires_at, problem } => {
+                self.confirm(*delivery, record, *expires_at, problem.as_deref());
+            }
+            DeliveryEvent::DeliveriesSuperseded { deliveries, by, expires_at } => {
+                deliveries.iter().for_each(|id| self.supersede(*id, *by, record, *expires_at));
+            }
             DeliveryEvent::DeliveryDied { delivery, cursor } => self.bury(record, delivery, *cursor),
             DeliveryEvent::DeliveriesExpired { deliveries } => self.deliveries.retain(|id, _| !deliveries.contains(id)),
         }
@@ -54,10 +62,14 @@ impl Deliveries {
         match self.channels.get_mut(&channel.id) {
             Some(known) => {
                 known.channel.clone_from(channel);
+                known.cursor = known.cursor.max(cursor);
                 known.health.suspended = None;
                 // Whoever changes a channel wants to see at once whether it works now.
                 known.health.next_attempt_at = known.health.next_attempt_at.map(|_| record.at);
+                known.health.paused_until = None;
                 (known.updated_at, known.revision) = (record.at, record.revision);
+                let ours = self.deliveries.values_mut().filter(|delivery| delivery.channel == channel.id);
+                ours.for_each(|delivery| delivery.next_attempt_at = delivery.next_attempt_at.map(|due| due.min(record.at)));
             }
             None => {
                 let (secret, at) = (Secret { generation: 1, previous_until: None }, record.at);
@@ -83,12 +95,26 @@ impl Deliveries {
         delivery.revision = record.revision;
     }
 
-    fn confirm(&mut self, id: DeliveryId, record: &Record, expires_at: Timestamp) {
+    fn confirm(&mut self, id: DeliveryId, record: &Record, expires_at: Timestamp, problem: Option<&str>) {
         let Some(delivery) = self.deliveries.get_mut(&id) else { return };
         (delivery.state, delivery.next_attempt_at) = (DeliveryState::Delivered, None);
         (delivery.expires_at, delivery.revision) = (Some(expires_at), record.revision);
+        delivery.last_error = problem.map(str::to_owned);
         let channel = delivery.channel;
-        self.change(channel, |known| known.health.last_success_at = Some(record.at));
+        self.change(channel, |known| {
+            known.health.last_success_at = Some(record.at);
+            (known.health.messages_failing_since, known.health.paused_until) = (None, None);
+            if let Some(problem) = problem {
+                known.health.failed(record.at, problem);
+            }
+        });
+    }
+
+    fn supersede(&mut self, id: DeliveryId, by: DeliveryId, record: &Record, expires_at: Timestamp) {
+        let Some(delivery) = self.deliveries.get_mut(&id) else { return };
+        (delivery.state, delivery.next_attempt_at) = (DeliveryState::Superseded, None);
+        (delivery.expires_at, delivery.revision) = (Some(expires_at), record.revision);
+        delivery.last_error = Some(format!("not sent: {by} tells something newer of the same group"));
     }
 
     fn bury(&mut self, record: &Record, delivery: &Delivery, cursor: Option<u64>) {
@@ -96,6 +122,9 @@ impl Deliveries {
         self.change(delivery.channel, |known| {
             known.health.died = known.health.died.saturating_add(1);
             known.health.failed(record.at, delivery.last_error.as_deref().unwrap_or_default());
+            if cursor.is_none() {
+                known.health.pause(record.at, None);
+            }
             if let Some(cursor) = cursor {
                 known.cursor = cursor;
                 known.health.settle();
@@ -116,6 +145,12 @@ impl Health {
         self.attempts = self.attempts.saturating_add(1);
         self.failing_since.get_or_insert(at);
         self.next_attempt_at = Some(next_attempt_at);
+    }
+
+    /// A message of its own did not get through.
+    fn pause(&mut self, at: Timestamp, until: Option<Timestamp>) {
+        self.messages_failing_since.get_or_insert(at);
+        self.paused_until = until;
     }
 
     /// The feed goes on.

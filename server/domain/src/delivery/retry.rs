@@ -9,7 +9,10 @@ use std::time::Duration;
 const FIRST_WAIT: Duration = Duration::from_secs(5);
 
 /// The longest wait between two attempts, unless the receiver asks for more.
-const LONGEST_WAIT: Duration = Duration::from_secs(3_600);
+pub const LONGEST_WAIT: Duration = Duration::from_secs(3_600);
+
+/// The longest wait between two attempts at a notification: a receiver that is back must not leave people untold for an hour.
+pub const LONGEST_NOTIFICATION_WAIT: Duration = Duration::from_secs(300);
 
 /// The longest wait that a receiver may ask for: a quarter of the time after which is given up.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(6 * 3_600);
@@ -25,6 +28,11 @@ pub const REFUSED_ATTEMPTS: u32 = 5;
 pub enum Outcome {
     /// The receiver confirmed it.
     Confirmed,
+    /// It reached some of those whom it is for, and will never reach the others.
+    Partly {
+        /// Whom not, and why.
+        reason: String,
+    },
     /// It did not get through, or the receiver cannot take it now.
     Failed {
         /// How, for people.
@@ -71,6 +79,8 @@ pub struct Failure {
     pub refused: bool,
     /// How long the receiver asks to wait.
     pub retry_after: Option<Duration>,
+    /// The longest wait, unless the receiver asks for more.
+    pub longest: Duration,
 }
 
 impl Failure {
@@ -81,7 +91,7 @@ impl Failure {
             return None;
         }
         let doublings = self.attempts.saturating_sub(1).min(16);
-        let longest = FIRST_WAIT.saturating_mul(1 << doublings).min(LONGEST_WAIT);
+        let longest = FIRST_WAIT.saturating_mul(1 << doublings).min(self.longest);
         let asked = self.retry_after.unwrap_or_default().min(LONGEST_RETRY_AFTER);
         Some(now.plus(spread(longest, random).max(asked)))
     }

@@ -1,4 +1,4 @@
-use super::retry::{Failure, GIVE_UP_AFTER, REFUSED_ATTEMPTS};
+use super::retry::{Failure, GIVE_UP_AFTER, LONGEST_WAIT, REFUSED_ATTEMPTS};
 use super::*;
 use crate::ci::testing::{Fleet, server, system};
 use crate::ci::{CiCommand, Class};
@@ -21,7 +21,7 @@ fn hook(name: &str) -> NewChannel {
 impl Desk {
     fn new() -> Self {
         let mut desk = Self { fleet: Fleet::with_agents([1]), channel: ChannelId(0) };
-        desk.ask(DeliveryCommand::Create { channel: hook("other systems"), after: Some(0) }).expect("accepted");
+        desk.ask(DeliveryCommand::Create { id: None, channel: hook("other systems"), after: Some(0) }).expect("accepted");
         desk.channel = *desk.fleet.world.delivery.channels.keys().next().expect("there");
         for _ in 0..5 {
             desk.fleet.ci_events([]);
@@ -71,7 +71,7 @@ fn failed(reason: &str) -> Outcome {
 #[track_caller]
 fn check(status: u16, expected: &str) {
     let word = match Outcome::of_status(status, None) {
-        Outcome::Confirmed => "confirmed",
+        Outcome::Confirmed | Outcome::Partly { .. } => "confirmed",
         Outcome::Failed { .. } => "failed",
         Outcome::Refused { .. } => "refused",
         Outcome::Gone { .. } => "gone",
@@ -96,7 +96,7 @@ fn a_status_says_whether_to_try_again() {
 #[test]
 fn waits_double_up_to_an_hour_and_are_spread() {
     let wait = |attempts, random| {
-        let failure = Failure { attempts, since: Timestamp(0), refused: false, retry_after: None };
+        let failure = Failure { attempts, since: Timestamp(0), refused: false, retry_after: None, longest: LONGEST_WAIT };
         failure.next(Timestamp(0), random).map(|next| next.0)
     };
     for (attempts, longest) in [(1, 5_000), (2, 10_000), (3, 20_000), (9, 1_280_000), (10, 2_560_000), (11, 3_600_000), (1_000, 3_600_000)]
@@ -109,7 +109,13 @@ fn waits_double_up_to_an_hour_and_are_spread() {
 #[test]
 fn a_receiver_is_waited_for_as_long_as_it_asks_within_bounds() {
     let wait = |asked| {
-        let failure = Failure { attempts: 1, since: Timestamp(0), refused: false, retry_after: Some(Duration::from_secs(asked)) };
+        let failure = Failure {
+            attempts: 1,
+            since: Timestamp(0),
+            refused: false,
+            retry_after: Some(Duration::from_secs(asked)),
+            longest: LONGEST_WAIT,
+        };
         failure.next(Timestamp(0), 500).map(|next| next.0)
     };
     assert_eq!((wait(0), wait(90), wait(u64::MAX)), (Some(5_000), Some(90_000), Some(6 * 3_600_000)));
@@ -187,7 +193,7 @@ fn a_dead_letter_is_sent_again_under_its_own_id() {
     desk.exhaust(&Told::Feed { revisions: vec![2] }, &Outcome::Refused { reason: "no".into() });
     let id = desk.only().id;
     desk.ask(DeliveryCommand::Resend { id }).expect("accepted");
-    assert_eq!(desk.fleet.world.delivery.next_message(desk.channel).map(|next| (next.id, next.attempts)), Some((id, 0)));
+    assert_eq!(desk.fleet.world.delivery.next_message(desk.channel).map(|(next, _)| (next.id, next.attempts)), Some((id, 0)));
     assert!(matches!(desk.ask(DeliveryCommand::Resend { id }), Err(Rejection::WrongState { .. })));
     desk.conclude(Told::Message(id), Outcome::Confirmed);
     assert_eq!((desk.only().id, desk.only().state), (id, DeliveryState::Delivered));
@@ -246,9 +252,9 @@ fn dead_letters_expire_and_have_a_bound() {
 fn a_channel_begins_now_unless_it_is_told_otherwise() {
     let mut desk = Desk::new();
     let end = desk.fleet.world.revision;
-    desk.ask(DeliveryCommand::Create { channel: hook("late"), after: None }).expect("accepted");
+    desk.ask(DeliveryCommand::Create { id: None, channel: hook("late"), after: None }).expect("accepted");
     assert_eq!(desk.fleet.world.delivery.channels.values().next_back().map(|known| known.cursor), Some(end));
-    let beyond = desk.ask(DeliveryCommand::Create { channel: hook("future"), after: Some(end + 2) });
+    let beyond = desk.ask(DeliveryCommand::Create { id: None, channel: hook("future"), after: Some(end + 2) });
     assert!(matches!(beyond, Err(Rejection::Invalid { field, .. }) if field == "after"));
 }
 
@@ -266,7 +272,7 @@ fn a_rotated_secret_signs_beside_the_old_one_for_a_day() {
 fn check_new(change: impl FnOnce(&mut NewChannel), expected: Option<&str>) {
     let mut channel = hook("hook");
     change(&mut channel);
-    let field = match Desk::new().ask(DeliveryCommand::Create { channel, after: None }) {
+    let field = match Desk::new().ask(DeliveryCommand::Create { id: None, channel, after: None }) {
         Err(Rejection::Invalid { field, .. }) => Some(field),
         other => other.err().map(|other| other.to_string()),
     };
@@ -290,7 +296,7 @@ fn a_channel_that_makes_no_sense_is_refused_by_field() {
 #[test]
 fn two_channels_never_have_one_name() {
     let mut desk = Desk::new();
-    let again = desk.ask(DeliveryCommand::Create { channel: hook("Other  SYSTEMS"), after: None });
+    let again = desk.ask(DeliveryCommand::Create { id: None, channel: hook("Other  SYSTEMS"), after: None });
     assert!(matches!(again, Err(Rejection::Conflict(_))), "{again:?}");
 }
 
@@ -313,7 +319,7 @@ fn passing(wanted: &Wanted) -> BTreeSet<String> {
     let host = fleet.id_of(1);
     let attributes = [("rack".to_owned(), Some(crate::ci::AttributeValue::Text("R1".into())))].into();
     fleet.command("ann", CiCommand::AssertAttributes { ci: host, attributes, expected: None }).expect("accepted");
-    fleet.decide("ann", &Command::Delivery(DeliveryCommand::Create { channel: hook("hook"), after: None })).expect("accepted");
+    fleet.decide("ann", &Command::Delivery(DeliveryCommand::Create { id: None, channel: hook("hook"), after: None })).expect("accepted");
     let kind = |record: &Record| serde_json::to_value(&record.event).expect("JSON")["event"]["type"].as_str().expect("a type").to_owned();
     fleet.log.iter().filter(|record| wanted.keeps(&fleet.world, record, &kind(record))).map(kind).collect()
 }
