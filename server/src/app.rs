@@ -3,6 +3,7 @@
 //! Configuration → authority and TLS → store → engine → sockets → routers → listeners. Stopping goes the other way: listeners
 //! accept nothing more, requests in flight finish, then the engine, then the store. One token tells everybody.
 
+use crate::acknowledge::{self, AcknowledgeService};
 use crate::admin::{self, TokenMaker};
 use crate::api;
 use crate::ca::{self, Authority, CaError};
@@ -10,7 +11,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::connections::{self, Connections};
 use crate::data_directory::{self, DataDirectory, DirectoryError, Secrecy};
-use crate::delivery::{Courier, Dispatch, Guard, KeyError, Sender, Signer, SystemNames};
+use crate::delivery::{Courier, Dispatch, Guard, KeyError, MailSender, Sender, Signer, SystemNames};
 use crate::engine::{Engine, EngineConfig, StartError};
 use crate::entropy::Entropy;
 use crate::foreign::{self, ForeignService};
@@ -134,7 +135,9 @@ impl Server {
         let api_tls = tls::api(&identity, environment.clock.clone())?;
         let agent_tls = tls::agents(&identity, &authority, environment.clock.clone())?;
         let signer = Signer::open(&directory, &*environment.entropy)?;
-        let dispatch = Dispatch::new(signer, Guard::new(&config.delivery_networks, Arc::new(SystemNames)));
+        let dispatch = Dispatch::new(signer, Guard::new(&config.delivery_networks, Arc::new(SystemNames)))
+            .with_files(config.credential_files.clone())
+            .with_links(config.public_url.as_deref());
         let engine = start_engine(&config, store, &environment).await?;
         let bound = async { Ok::<_, AppError>((bind("listen", config.listen).await?, bind("agent_listen", config.agent_listen).await?)) };
         let parts = match bound.await {
@@ -234,6 +237,7 @@ impl Parts {
             engine: self.engine.clone(),
             clock: self.environment.clock.clone(),
             sender: Sender::new(self.dispatch.guard.clone()),
+            mails: MailSender::new(self.dispatch.guard.clone()),
             dispatch: self.dispatch.clone(),
             show: api::show_to_outsiders,
         };
@@ -262,6 +266,11 @@ impl Parts {
         };
         let router = api::router(self.engine.clone(), site)
             .merge(ingest::enrol_router(enrolment))
+            .merge(acknowledge::router(AcknowledgeService::new(
+                self.engine.clone(),
+                self.dispatch.links.clone(),
+                self.environment.clock.clone(),
+            )))
             .merge(foreign::router(ForeignService::new(self.engine.clone(), self.environment.clock.clone(), refusals.clone())))
             .layer(Extension(refusals.clone()))
             .layer(CatchPanicLayer::custom(observability::answer_panic))

@@ -11,6 +11,7 @@ use crate::ca;
 use crate::observability::{self, LogFormat};
 use ipnet::IpNet;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use toml::Spanned;
@@ -32,7 +33,7 @@ pub struct Config {
     pub agent_listen: SocketAddr,
     /// Names in the server's certificate besides the machine's own.
     pub names: Vec<String>,
-    /// What join tokens carry; `None` to derive it.
+    /// What join tokens carry, `None` to derive it; without it messages hold no links.
     pub public_url: Option<String>,
     /// What enrolled agents are told; `None` to derive it.
     pub agent_url: Option<String>,
@@ -44,6 +45,8 @@ pub struct Config {
     pub limits: Limits,
     /// Networks that are not public and that channels may call all the same.
     pub delivery_networks: Vec<IpNet>,
+    /// Files of credentials that channels may use, by name.
+    pub credential_files: BTreeMap<String, PathBuf>,
 }
 
 /// Log lines.
@@ -155,6 +158,8 @@ struct RetentionTable {
 struct DeliveryTable {
     #[serde(default)]
     allowed_networks: Vec<Spanned<String>>,
+    #[serde(default)]
+    credential_files: BTreeMap<String, PathBuf>,
 }
 
 #[derive(Default, Deserialize)]
@@ -199,6 +204,7 @@ impl Config {
             // A year of raw samples of one host is about 300 MB; ten years are a mistake.
             raw_samples_days: source.number(days.as_ref(), 14, 1..=3_650)?,
             limits: source.limits(&file.limits)?,
+            credential_files: file.delivery.credential_files.iter().map(|(name, file)| (name.clone(), beside.join(file))).collect(),
             delivery_networks: file.delivery.allowed_networks.iter().map(|network| source.network(network)).collect::<Result<_, _>>()?,
         })
     }

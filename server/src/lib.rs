@@ -4,6 +4,7 @@
 //! and `ingest` never import each other, because operators, other people's agents and ours are different trust domains. Time comes from [`clock`] and randomness from
 //! [`entropy`], nowhere else. HTTP status codes are chosen in `answer` alone.
 
+pub mod acknowledge;
 pub mod admin;
 pub mod answer;
 pub mod api;

@@ -7,17 +7,20 @@ use super::extract::{Body, Named, Parameters};
 use super::format::Format;
 use super::page::{Page, Paging};
 use super::view::delivery::{Channel, ChannelSecret, Delivery};
-use super::view::word::Class;
+use super::view::word::{Class, Follows, Security};
 use crate::answer::{self, ApiError};
+use crate::delivery::Refusal;
 use axum::extract::State;
 use axum::response::Response;
-use rollcall_domain::delivery::{ChannelKind, DeliveryCommand, DeliveryEvent, KnownChannel, NewChannel, Wanted};
+use rollcall_domain::delivery::{
+    self as domain, ChannelKind, Credential, DeliveryCommand, DeliveryEvent, KnownChannel, NewChannel, PAGERDUTY_URL, Wanted,
+};
 use rollcall_domain::id::ChannelId;
 use rollcall_domain::{Command, Event, World};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-/// What a channel is to be.
+/// What a channel is to be. Credentials are given and never shown again; one that is left out when a channel is changed stays.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 #[schema(example = json!({"kind": "webhook", "name": "Ticket bridge", "url": "https://receiver.example/rollcall", "subjects": ["incident", "problem"]}))]
@@ -30,6 +33,8 @@ pub enum ChannelInput {
         url: String,
         /// Whether anything is sent; it is unless said.
         enabled: Option<bool>,
+        /// Whether it is told of records of the log, of notifications, or of both; both unless given.
+        follows: Option<Follows>,
         /// Only records about these, such as `ci` or `incident`; all but deliveries unless given.
         subjects: Option<Vec<String>>,
         /// Only records that tell this, such as `incident_opened`; all unless given.
@@ -38,6 +43,63 @@ pub enum ChannelInput {
         classes: Option<Vec<Class>>,
         /// When it is made: only records after this revision, 0 for all; those from now on unless given.
         after: Option<u64>,
+    },
+    /// Notifications in the form of Alertmanager's webhooks (version 4), signed as Standard Webhooks says.
+    Alertmanager {
+        /// What people call it; no two channels have one name.
+        name: String,
+        /// Where requests go: HTTPS, to a public address, unless the server's configuration allows others.
+        url: String,
+        /// Whether anything is sent; it is unless said.
+        enabled: Option<bool>,
+    },
+    /// Notifications through an incoming webhook of Slack, or of what takes the same.
+    Slack {
+        /// What people call it; no two channels have one name.
+        name: String,
+        /// The address of the webhook: its credential, never shown again.
+        url: Option<String>,
+        /// Or the file that holds it, by its name in the server's configuration (`delivery.credential_files`).
+        credential_file: Option<String>,
+        /// Whether anything is sent; it is unless said.
+        enabled: Option<bool>,
+    },
+    /// Notifications as events of PagerDuty's Events API, version 2.
+    Pagerduty {
+        /// What people call it; no two channels have one name.
+        name: String,
+        /// Where events go: `https://events.pagerduty.com/v2/enqueue` unless given; in Europe
+        /// `https://events.eu.pagerduty.com/v2/enqueue`.
+        url: Option<String>,
+        /// The integration's key: its credential, never shown again.
+        routing_key: Option<String>,
+        /// Or the file that holds it, by its name in the server's configuration (`delivery.credential_files`).
+        credential_file: Option<String>,
+        /// Whether anything is sent; it is unless said.
+        enabled: Option<bool>,
+    },
+    /// Notifications by mail.
+    Mail {
+        /// What people call it; no two channels have one name.
+        name: String,
+        /// The server that takes mail: a name, or an address, that is public unless the server's configuration allows others.
+        host: String,
+        /// Its port: 587 unless given, 465 for `tls`.
+        port: Option<u16>,
+        /// How the connection is protected: `starttls` unless given. `none` is for this machine itself alone.
+        security: Option<Security>,
+        /// As whom this server logs in; not at all unless given.
+        username: Option<String>,
+        /// The password of that user, never shown again.
+        password: Option<String>,
+        /// Or the file that holds it, by its name in the server's configuration (`delivery.credential_files`).
+        credential_file: Option<String>,
+        /// Whom mail comes from.
+        sender: String,
+        /// Whom it goes to, unless a notification names others.
+        recipients: Vec<String>,
+        /// Whether anything is sent; it is unless said.
+        enabled: Option<bool>,
     },
 }
 
@@ -53,12 +115,13 @@ pub async fn list_channels(State(api): State<Api>, Parameters(query): Parameters
     Ok(format.list(&page))
 }
 
-/// Makes a channel. Its secret is in this answer and never shown again.
+/// Makes a channel. The secret that signs its requests, if they are signed, is in this answer and never shown again.
 #[utoipa::path(post, path = "/api/v1/channels", tag = "channels", request_body = ChannelInput,
     responses((status = 201, description = "The channel with its secret.", body = ChannelSecret)))]
 pub async fn create_channel(State(api): State<Api>, caller: Caller, Body(input): Body<ChannelInput>) -> Result<Response, ApiError> {
-    let (channel, after) = input.into_domain(&api)?;
-    let executed = caller.execute(&api.engine, Command::Delivery(DeliveryCommand::Create { channel, after })).await?;
+    let id = ChannelId(api.engine.next_bits());
+    let (channel, after) = input.into_domain(&api, id)?;
+    let executed = caller.execute(&api.engine, Command::Delivery(DeliveryCommand::Create { id: Some(id), channel, after })).await?;
     let made = executed.records.iter().find_map(|record| match &record.event {
         Event::Delivery(DeliveryEvent::ChannelSet { channel, .. }) => Some(channel.id),
         _ => None,
@@ -85,7 +148,7 @@ pub async fn put_channel(
     caller: Caller,
     Body(input): Body<ChannelInput>,
 ) -> Result<Response, ApiError> {
-    let (channel, after) = input.into_domain(&api)?;
+    let (channel, after) = input.into_domain(&api, id)?;
     if after.is_some() {
         return Err(ApiError::invalid("after", "is for a new channel: this one goes on where it was"));
     }
@@ -141,20 +204,76 @@ fn show(api: &Api, id: ChannelId) -> Result<Response, ApiError> {
 fn with_secret(api: &Api, id: ChannelId, replayed: bool) -> Result<ChannelSecret, ApiError> {
     api.engine.read(|world| {
         let known = find(world, id)?;
-        let secret = (!replayed).then(|| api.site.dispatch.signer.secret(id, known.secret.generation));
+        let is_shown = !replayed && known.channel.kind.is_signed();
+        let secret = is_shown.then(|| api.site.dispatch.signer.secret(id, known.secret.generation));
         Ok(ChannelSecret { channel: Channel::new(world, known, &api.site.dispatch), secret })
     })
 }
 
 impl ChannelInput {
-    fn into_domain(self, api: &Api) -> Result<(NewChannel, Option<u64>), ApiError> {
-        let Self::Webhook { name, url, enabled, subjects, types, classes, after } = self;
-        api.site.dispatch.guard.check(&url).map_err(|refusal| ApiError::invalid("url", refusal.to_string()))?;
-        let wanted = Wanted {
-            subjects: subjects.into_iter().flatten().collect(),
-            types: types.into_iter().flatten().collect(),
-            classes: classes.into_iter().flatten().map(|class| class.0).collect(),
+    /// As the domain has it, for the channel with this id; and after which revision it is to begin.
+    fn into_domain(self, api: &Api, id: ChannelId) -> Result<(NewChannel, Option<u64>), ApiError> {
+        let guard = &api.site.dispatch.guard;
+        let refused = |field: &'static str| move |refusal: Refusal| ApiError::invalid(field, refusal.to_string());
+        let credential = |field, given: Option<String>, file| credential(api, id, Given { field, given, file });
+        let mut wanted = Wanted::default();
+        let (name, enabled, kind, begin) = match self {
+            Self::Webhook { name, url, enabled, follows, subjects, types, classes, after } => {
+                guard.check(&url).map_err(refused("url"))?;
+                wanted = Wanted {
+                    follows: follows.map_or_else(Default::default, |follows| follows.0),
+                    subjects: subjects.into_iter().flatten().collect(),
+                    types: types.into_iter().flatten().collect(),
+                    classes: classes.into_iter().flatten().map(|class| class.0).collect(),
+                };
+                (name, enabled, ChannelKind::Webhook { url }, after)
+            }
+            Self::Alertmanager { name, url, enabled } => {
+                guard.check(&url).map_err(refused("url"))?;
+                (name, enabled, ChannelKind::Alertmanager { url }, None)
+            }
+            Self::Slack { name, url, credential_file, enabled } => {
+                url.as_deref().map_or(Ok(()), |url| guard.check(url).map(drop)).map_err(refused("url"))?;
+                (name, enabled, ChannelKind::Slack { credential: credential("url", url, credential_file)? }, None)
+            }
+            Self::Pagerduty { name, url, routing_key, credential_file, enabled } => {
+                let url = url.unwrap_or_else(|| PAGERDUTY_URL.to_owned());
+                guard.check(&url).map_err(refused("url"))?;
+                let credential = credential("routing_key", routing_key, credential_file)?;
+                (name, enabled, ChannelKind::PagerDuty { url, credential }, None)
+            }
+            Self::Mail { name, host, port, security, username, password, credential_file, sender, recipients, enabled } => {
+                guard.check_host(&host).map_err(refused("host"))?;
+                let security = security.map_or(domain::Security::Starttls, |security| security.0);
+                let port = port.unwrap_or(if security == domain::Security::Tls { 465 } else { 587 });
+                let credential = credential("password", password, credential_file)?;
+                (name, enabled, ChannelKind::Mail { host, port, security, username, sender, recipients, credential }, None)
+            }
         };
-        Ok((NewChannel { name, kind: ChannelKind::Webhook { url }, enabled: enabled.unwrap_or(true), wanted }, after))
+        Ok((NewChannel { name, kind, enabled: enabled.unwrap_or(true), wanted }, begin))
+    }
+}
+
+/// A credential as people gave it.
+struct Given {
+    field: &'static str,
+    given: Option<String>,
+    file: Option<String>,
+}
+
+fn credential(api: &Api, id: ChannelId, given: Given) -> Result<Option<Credential>, ApiError> {
+    let vault = &api.site.dispatch.vault;
+    match (given.given, given.file) {
+        (None, None) => Ok(None),
+        (Some(_), Some(_)) => Err(ApiError::invalid("credential_file", format!("must not be given with {}", given.field))),
+        (Some(text), None) => {
+            let sealed = vault.seal(id, &text, api.site.entropy.secret());
+            sealed.map(Some).map_err(|error| ApiError::invalid(given.field, error.to_string()))
+        }
+        (None, Some(name)) => {
+            let file = Credential::File { name };
+            vault.open(id, Some(&file)).map_err(|error| ApiError::invalid("credential_file", error.to_string()))?;
+            Ok(Some(file))
+        }
     }
 }

@@ -31,7 +31,7 @@ pub struct DeliveryQuery {
     cursor: Option<String>,
 }
 
-/// Lists tests and dead letters, by id. What a channel reads of the feed is no delivery of its own: see its `health`.
+/// Lists notifications, tests and dead letters, by id. What a channel reads of the feed is no delivery of its own: see its `health`.
 #[utoipa::path(get, path = "/api/v1/deliveries", tag = "deliveries", params(DeliveryQuery),
     responses((status = 200, description = "A page.", body = Page<Delivery>)))]
 pub async fn list_deliveries(
@@ -59,7 +59,7 @@ pub async fn get_delivery(State(api): State<Api>, Named(id): Named<DeliveryId>) 
     show(&api, id)
 }
 
-/// Sends a dead letter again: the same records under the same `webhook-id`.
+/// Sends a dead letter again: the same content under the same id.
 #[utoipa::path(post, path = "/api/v1/deliveries/{id}/resend", tag = "deliveries",
     responses((status = 200, description = "The delivery on its way.", body = Delivery)))]
 pub async fn resend_delivery(State(api): State<Api>, Named(id): Named<DeliveryId>, caller: Caller) -> Result<Response, ApiError> {

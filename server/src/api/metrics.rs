@@ -93,7 +93,10 @@ impl Exposition {
                 let _ = writeln!(self.0, "{name}{{channel=\"{id}\"}} {}", value(known));
             }
         };
-        let lag = |known: &KnownChannel| world.revision.saturating_sub(position(known.channel.id).unwrap_or(known.cursor));
+        let lag = |known: &KnownChannel| match position(known.channel.id) {
+            _ if !known.channel.follows_feed() => 0,
+            position => world.revision.saturating_sub(position.unwrap_or(known.cursor)),
+        };
         let dead = |known: &KnownChannel| world.delivery.of(known.channel.id, DeliveryState::Dead).count() as u64;
         each("rollcall_channel_lag", "gauge", "Log records that a channel has not come past.", &lag);
         each("rollcall_channel_dead_letters", "gauge", "Deliveries that were given up.", &dead);

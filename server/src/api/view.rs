@@ -97,6 +97,16 @@ pub enum Actor {
         #[schema(example = "branch-office")]
         name: String,
     },
+    /// Whoever holds a link that was sent through a channel to acknowledge incidents.
+    Link {
+        /// Through which channel.
+        #[schema(example = "chan_00000000000000000000000001")]
+        channel: String,
+        /// The channel's name when the link was used.
+        name: String,
+        /// To whom it was sent; empty for all that the channel reaches.
+        sent_to: String,
+    },
     /// Somebody who could not prove who they are.
     Anonymous,
 }
@@ -110,6 +120,9 @@ impl From<&domain::Actor> for Actor {
             domain::Actor::Rule { id } => Self::Rule { id: id.to_string() },
             domain::Actor::Token { id, name } => Self::Token { id: id.to_string(), name: name.clone() },
             domain::Actor::Feed { name } => Self::Feed { name: name.clone() },
+            domain::Actor::Link { channel, name, sent_to } => {
+                Self::Link { channel: channel.to_string(), name: name.clone(), sent_to: sent_to.clone() }
+            }
             domain::Actor::Anonymous => Self::Anonymous,
         }
     }

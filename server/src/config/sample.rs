@@ -31,7 +31,8 @@ pub fn render(listen: Option<&str>, agent_listen: Option<&str>, names: &[String]
 # and the addresses above are always in it.
 {names}
 
-# Base URL of the API that join tokens carry. Default: the first of `names`, else the address above.
+# Base URL of the API that join tokens carry. Default: the first of `names`, else the address above. Notifications hold links
+# to incidents, and to acknowledge them, only if it is given.
 # public_url = "https://rollcall.example:8443"
 
 # Base URL of the agent listener that enrolled agents are told. Default: likewise.
@@ -50,6 +51,8 @@ pub fn render(listen: Option<&str>, agent_listen: Option<&str>, names: &[String]
 [delivery]
 # Channels call public addresses over HTTPS alone. Networks that they may call besides; with "127.0.0.0/8" over HTTP too.
 # allowed_networks = ["10.20.0.0/16"]
+# Credentials of channels in files, by the names that administrators use: replaced files take effect at once.
+# credential_files = {{ pagerduty = "/etc/rollcall/pagerduty.key" }}
 
 [limits]
 # Connections at once; more are closed at once.

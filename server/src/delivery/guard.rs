@@ -93,6 +93,27 @@ impl Guard {
         Ok(url)
     }
 
+    /// Reads the host of a receiver that has no URL. A name is checked when it is called, an address now.
+    ///
+    /// # Errors
+    /// What is wrong with it, for people.
+    pub fn check_host(&self, host: &str) -> Result<(), Refusal> {
+        // An address written in numbers of another base is a name here, which is looked up and checked like any other.
+        host.trim_matches(['[', ']']).parse().map_or(Ok(()), |address| self.admit(host, address))
+    }
+
+    /// Where a host may be called: its address, or all that its name has.
+    ///
+    /// # Errors
+    /// What is wrong with it, for people.
+    pub async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>, Refusal> {
+        if let Ok(address) = host.trim_matches(['[', ']']).parse() {
+            return self.admit(host, address).map(|()| vec![address]);
+        }
+        let found = self.names.look_up(host).await.map_err(|error| Refusal::NoAddress(format!("{host} ({error})")))?;
+        Ok(self.choose(host, &found)?.into_iter().map(|address| address.ip()).collect())
+    }
+
     /// Whether an address may be called.
     fn admit(&self, host: &str, address: IpAddr) -> Result<(), Refusal> {
         let address = unmapped(address);

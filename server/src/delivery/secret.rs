@@ -67,6 +67,11 @@ impl Signer {
         signatures.collect::<Vec<String>>().join(" ")
     }
 
+    /// A key for something else than signing webhooks; its purpose is a phrase of its own.
+    pub(super) fn derived(&self, purpose: &str) -> hmac::Tag {
+        hmac::sign(&self.key, format!("rollcall derived key\n{purpose}").as_bytes())
+    }
+
     fn derive(&self, channel: ChannelId, generation: u32) -> hmac::Tag {
         hmac::sign(&self.key, format!("rollcall webhook secret\n{channel}\n{generation}").as_bytes())
     }

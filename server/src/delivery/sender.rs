@@ -29,8 +29,8 @@ pub struct Outgoing {
     pub id: String,
     /// When it is sent.
     pub at: Timestamp,
-    /// Of id, time and body.
-    pub signatures: String,
+    /// Of id, time and body, for receivers that check them.
+    pub signatures: Option<String>,
     /// JSON.
     pub body: Vec<u8>,
 }
@@ -74,13 +74,12 @@ impl Sender {
             (Err(refusal), _) => return failed(refusal.to_string()),
             (_, Err(reason)) => return failed(reason.clone()),
         };
-        let request = client
-            .post(url)
-            .header(CONTENT_TYPE, "application/json")
-            .header("webhook-id", outgoing.id)
-            .header("webhook-timestamp", seconds(outgoing.at).to_string())
-            .header("webhook-signature", outgoing.signatures)
-            .body(outgoing.body);
+        let mut request = client.post(url).header(CONTENT_TYPE, "application/json").body(outgoing.body);
+        if let Some(signatures) = outgoing.signatures {
+            let timestamp = seconds(outgoing.at).to_string();
+            request = request.header("webhook-id", outgoing.id).header("webhook-timestamp", timestamp);
+            request = request.header("webhook-signature", signatures);
+        }
         match request.send().await {
             Ok(answer) => Outcome::of_status(answer.status().as_u16(), retry_after(answer.headers(), now)),
             Err(error) if error.is_timeout() => failed("the receiver did not answer in time".into()),

@@ -1,3 +1,5 @@
+mod kinds;
+
 use super::*;
 use crate::api::show_to_outsiders;
 use crate::clock::{Clock as _, ManualClock};
@@ -156,11 +158,17 @@ impl Office {
     }
 
     fn with(store: Arc<MemoryStore>, clock: Arc<ManualClock>, guard: Guard) -> Self {
+        Self::of_server(7, store, clock, guard)
+    }
+
+    /// An office of the server with this key.
+    fn of_server(key: u8, store: Arc<MemoryStore>, clock: Arc<ManualClock>, guard: Guard) -> Self {
         let entropy = Arc::new(SeededEntropy::new(1));
         let engine = Engine::start(EngineConfig::default(), store.clone(), clock.clone(), entropy).unwrap();
-        let dispatch = Dispatch::new(Signer::new([7; 32]), guard.clone());
+        let dispatch = Dispatch::new(Signer::new([key; 32]), guard.clone());
         let sender = Sender::with_limit(guard.clone(), LIMIT);
-        let courier = Courier { engine: engine.clone(), clock: clock.clone(), dispatch, sender, show: show_to_outsiders };
+        let mails = MailSender::new(guard.clone()).with_limit(LIMIT);
+        let courier = Courier { engine: engine.clone(), clock: clock.clone(), dispatch, sender, mails, show: show_to_outsiders };
         let stop = CancellationToken::new();
         let task = tokio::spawn(courier.run(stop.clone()));
         Self { store, clock, engine, guard, stop, task }
@@ -180,7 +188,7 @@ impl Office {
     async fn channel(&self, url: String) -> ChannelId {
         let wanted = Wanted { subjects: ["contact".to_owned()].into(), ..Wanted::default() };
         let channel = NewChannel { name: "receiver".into(), kind: ChannelKind::Webhook { url }, enabled: true, wanted };
-        self.ask(Command::Delivery(DeliveryCommand::Create { channel, after: None })).await;
+        self.ask(Command::Delivery(DeliveryCommand::Create { id: None, channel, after: None })).await;
         self.engine.read(|world| *world.delivery.channels.keys().next().unwrap())
     }
 
@@ -344,7 +352,7 @@ async fn one_record_that_is_refused_does_not_take_the_others_with_it() {
     let wanted = Wanted { subjects: ["contact".to_owned()].into(), ..Wanted::default() };
     let kind = ChannelKind::Webhook { url: hook(&receiver) };
     let channel = NewChannel { name: "receiver".into(), kind, enabled: true, wanted };
-    office.ask(Command::Delivery(DeliveryCommand::Create { channel, after: Some(revision) })).await;
+    office.ask(Command::Delivery(DeliveryCommand::Create { id: None, channel, after: Some(revision) })).await;
     let channel = office.engine.read(|world| *world.delivery.channels.keys().next().unwrap());
     while office.known(channel).cursor < *expected.last().unwrap() {
         office.pass(Duration::from_secs(120)).await;

@@ -3,8 +3,10 @@
 //! A channel's task holds one batch and no queue. What it knows is in the state and the log: ended at any moment and begun again
 //! it sends at most a few seconds' records twice, and none never.
 
+use super::parcel::{self, Load, Parcel};
 use super::secret::Message;
 use super::sender::{Outgoing, Sender, seconds};
+use super::smtp::MailSender;
 use super::{Dispatch, batch};
 use crate::clock::Clock;
 use crate::engine::{Engine, EngineError, Request};
@@ -12,7 +14,8 @@ use batch::Batch;
 use rollcall_domain::delivery::{BATCH, ChannelKind, Content, Delivery, DeliveryCommand, KnownChannel, Outcome, Told};
 use rollcall_domain::id::ChannelId;
 use rollcall_domain::{Actor, Command, Record};
-use serde_json::{Value, json};
+use rollcall_shared::Timestamp;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,8 +46,10 @@ pub struct Courier {
     pub clock: Arc<dyn Clock>,
     /// Secrets, and how far channels have come.
     pub dispatch: Dispatch,
-    /// What sends.
+    /// What sends requests.
     pub sender: Sender,
+    /// What sends mails.
+    pub mails: MailSender,
     /// How records look.
     pub show: Show,
 }
@@ -112,7 +117,7 @@ impl Run {
             let durable = *revisions.borrow_and_update();
             let found = self.courier.engine.read(|world| {
                 let known = world.delivery.channels.get(&self.channel)?;
-                Some((known.clone(), world.delivery.next_message(self.channel).cloned()))
+                Some((known.clone(), world.delivery.next_message(self.channel).map(|(next, due)| (next.clone(), due))))
             });
             let Some((known, message)) = found else { break };
             let step = match self.step(&known, message, durable).await {
@@ -136,7 +141,7 @@ impl Run {
         self.courier.dispatch.note(self.channel, None);
     }
 
-    async fn step(&mut self, known: &KnownChannel, message: Option<Delivery>, durable: u64) -> Result<Step, EngineError> {
+    async fn step(&mut self, known: &KnownChannel, message: Option<(Delivery, Timestamp)>, durable: u64) -> Result<Step, EngineError> {
         self.follow(known);
         if !known.is_active() {
             self.save().await?;
@@ -144,11 +149,15 @@ impl Run {
         }
         let now = self.courier.clock.now();
         let mut rest = REST;
-        if let Some((message, due)) = message.and_then(|message| message.next_attempt_at.map(|due| (message, due))) {
+        if let Some((message, due)) = message {
             if due <= now {
                 return self.send_message(known, message).await;
             }
             rest = rest.min(due.since(now));
+        }
+        if !known.channel.follows_feed() {
+            self.save().await?;
+            return Ok(Step::Rest(rest));
         }
         if let Some(due) = known.health.next_attempt_at.filter(|due| *due > now) {
             return Ok(Step::Rest(rest.min(due.since(now))));
@@ -230,37 +239,38 @@ impl Run {
         Ok(Step::Again)
     }
 
-    async fn send_message(&mut self, known: &KnownChannel, message: Delivery) -> Result<Step, EngineError> {
-        let body = match &message.content {
-            Content::Test => {
-                let text = format!("This is a test of the channel {}. Nothing happened.", known.channel.name);
-                let data = json!({"channel": self.channel, "text": text});
-                json!({"type": "rollcall.test", "timestamp": message.created_at, "data": data}).to_string()
-            }
-            Content::Notification { message: told } => {
-                json!({"type": "rollcall.notification", "timestamp": message.created_at, "data": told}).to_string()
-            }
-            Content::Records { revisions } => {
-                let records = self.courier.engine.records_at(revisions.clone()).await?;
-                let shown = records.iter().filter_map(|record| Some((record.revision, (self.courier.show)(record)?.to_string())));
-                let at = records.last().map_or(message.created_at, |last| last.at);
-                records_body(self.channel, &Batch { records: shown.collect(), at })
-            }
+    async fn send_message(&mut self, known: &KnownChannel, delivery: Delivery) -> Result<Step, EngineError> {
+        let records = match &delivery.content {
+            Content::Records { revisions } => Some(self.records(revisions.clone(), delivery.created_at).await?),
+            Content::Test | Content::Notification { .. } => None,
         };
-        let Some(outcome) = self.send(known, message.id.to_string(), body).await else {
+        let now = self.courier.clock.now();
+        let packed = parcel::pack(&self.courier.dispatch, Load { known, delivery: &delivery, records, now });
+        let sent = match packed {
+            Ok(Parcel::Request(outgoing)) => self.stop.run_until_cancelled(self.courier.sender.send(outgoing, now)).await,
+            Ok(Parcel::Mail(mail)) => self.stop.run_until_cancelled(self.courier.mails.send(&mail)).await,
+            Err(outcome) => Some(outcome),
+        };
+        let Some(outcome) = sent else {
             return Ok(Step::Again);
         };
-        let told = Told::Message(message.id);
+        let told = Told::Message(delivery.id);
         self.courier.tell(DeliveryCommand::Conclude { channel: self.channel, told, outcome }).await?;
         Ok(Step::Again)
     }
 
-    /// `None` when the server stops meanwhile: the request is broken off, and sent again after the start.
+    async fn records(&self, revisions: Vec<u64>, made_at: Timestamp) -> Result<Batch, EngineError> {
+        let records = self.courier.engine.records_at(revisions).await?;
+        let shown = records.iter().filter_map(|record| Some((record.revision, (self.courier.show)(record)?.to_string())));
+        Ok(Batch { records: shown.collect(), at: records.last().map_or(made_at, |last| last.at) })
+    }
+
+    /// Sends a part of the feed. `None` when the server stops meanwhile: the request is broken off, and sent again after the start.
     async fn send(&self, known: &KnownChannel, id: String, body: String) -> Option<Outcome> {
-        let ChannelKind::Webhook { url } = &known.channel.kind;
+        let ChannelKind::Webhook { url } = &known.channel.kind else { return None };
         let now = self.courier.clock.now();
         let message = Message { id: &id, timestamp: seconds(now), body: body.as_bytes() };
-        let signatures = self.courier.dispatch.signer.sign(self.channel, known.signing(now), &message);
+        let signatures = Some(self.courier.dispatch.signer.sign(self.channel, known.signing(now), &message));
         let outgoing = Outgoing { url: url.clone(), id, at: now, signatures, body: body.into_bytes() };
         self.stop.run_until_cancelled(self.courier.sender.send(outgoing, now)).await
     }
@@ -268,7 +278,7 @@ impl Run {
 
 /// `{"type": "rollcall.records", "timestamp", "data": {"channel", "records": […]}}`: the same bytes at every attempt. The records
 /// are texts already.
-fn records_body(channel: ChannelId, batch: &Batch) -> String {
+pub fn records_body(channel: ChannelId, batch: &Batch) -> String {
     let records: Vec<&str> = batch.records.iter().map(|(_, text)| text.as_str()).collect();
     let (at, records) = (batch.at, records.join(","));
     format!(r#"{{"type":"rollcall.records","timestamp":"{at}","data":{{"channel":"{channel}","records":[{records}]}}}}"#)

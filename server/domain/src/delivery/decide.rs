@@ -241,7 +241,7 @@ fn message_failed(world: &World, id: DeliveryId, problem: &Problem, context: &mu
     let failure = problem.after((delivery.attempts, delivery.failing_since), longest, context.now);
     if let Some(next_attempt_at) = failure.next(context.now, context.ids.next_bits()) {
         let (channel, delivery, reason) = (delivery.channel, Some(id), problem.reason.clone());
-        let paused_until = (!problem.refused).then_some(next_attempt_at);
+        let paused_until = (is_notification && !problem.refused).then_some(next_attempt_at);
         return vec![DeliveryEvent::DeliveryFailed { channel, delivery, reason, next_attempt_at, paused_until }];
     }
     let dead = buried(Delivery { attempts: failure.attempts, ..delivery.clone() }, &problem.reason, context);

@@ -150,7 +150,7 @@ impl Health {
     /// A message of its own did not get through.
     fn pause(&mut self, at: Timestamp, until: Option<Timestamp>) {
         self.messages_failing_since.get_or_insert(at);
-        self.paused_until = until;
+        self.paused_until = until.or(self.paused_until);
     }
 
     /// The feed goes on.

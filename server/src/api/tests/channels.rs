@@ -111,3 +111,79 @@ async fn the_feed_is_read_page_by_page_as_lines() {
     let after = format!("/api/v1/events?subject=contact&after={}", revisions[5]);
     assert_eq!(fixture.get_as(&after, "application/x-ndjson").await.ok().text().lines().count(), 1);
 }
+
+/// A channel of each kind that needs a credential, with the credential and its field.
+const KINDS: [(&str, &str, &str); 3] = [
+    (r#"{"kind": "slack", "name": "chat", "url": "https://hooks.slack.example/T0/B0/hunter2"}"#, "url", "hunter2"),
+    (r#"{"kind": "pagerduty", "name": "pager", "routing_key": "hunter2"}"#, "routing_key", "hunter2"),
+    (
+        r#"{"kind": "mail", "name": "post", "host": "mail.example", "username": "u", "password": "hunter2",
+            "sender": "rollcall@example.org", "recipients": ["ops@example.org"]}"#,
+        "password",
+        "hunter2",
+    ),
+];
+
+#[tokio::test]
+async fn a_credential_is_given_once_and_shown_nowhere() {
+    let fixture = Fixture::new().await;
+    for (body, field, secret) in KINDS {
+        let made = fixture.post("/api/v1/channels", body).await.ok();
+        let path = made.header("location").to_owned();
+        assert_eq!((&made.json()["secret"], &made.json()["channel"]["credential"]), (&Value::Null, &"sealed".into()));
+        let mut without: Value = serde_json::from_str(body).unwrap();
+        without.as_object_mut().unwrap().remove(field);
+        fixture
+            .post("/api/v1/channels", &without.to_string().replace("\"name\":\"", "\"name\":\"another "))
+            .await
+            .refused("invalid_parameter");
+        without["enabled"] = false.into();
+        let changed = fixture.put("PUT", &path, &[], &without.to_string()).await.ok().json();
+        assert_eq!((&changed["credential"], &changed["enabled"]), (&"sealed".into(), &false.into()), "it stays");
+        fixture.post(&format!("{path}/secret"), "").await.refused("conflict");
+        for path in [path.as_str(), "/api/v1/channels", "/api/v1/events", "/api/v1/audit"] {
+            let text = fixture.get_as(path, "application/json").await.ok().text();
+            assert!(!text.contains(secret) && !text.contains("\"sealed\":"), "{path}: {text}");
+        }
+    }
+    let log = fixture.engine.records(0, 1_000).await.unwrap();
+    assert!(!serde_json::to_string(&log).unwrap().contains("hunter2"));
+}
+
+#[tokio::test]
+async fn a_credential_is_not_shown_to_another_receiver_than_it_was_given_for() {
+    let fixture = Fixture::new().await;
+    let made = fixture.post("/api/v1/channels", KINDS[2].0).await.ok();
+    let moved = KINDS[2].0.replace("\"password\": \"hunter2\",", "").replace("mail.example", "mail.attacker.example");
+    let refused = fixture.put("PUT", made.header("location"), &[], &moved).await;
+    refused.refused("invalid_parameter");
+    assert_eq!(refused.json()["field"], "password");
+}
+
+#[tokio::test]
+async fn a_channel_of_another_kind_that_cannot_be_is_refused_by_field() {
+    let fixture = Fixture::new().await;
+    for (kind, from, to, field) in [
+        (0, "https://hooks.slack.example/T0/B0/hunter2", "https://10.0.0.1/", "url"),
+        (0, "hunter2", "hunter2\", \"credential_file\": \"x", "credential_file"),
+        (1, "\"routing_key\": \"hunter2\"", "\"credential_file\": \"none\"", "credential_file"),
+        (1, "hunter2", "a\\nb", "routing_key"),
+        (2, "mail.example", "127.0.0.1", "host"),
+        (2, "ops@example.org", "ops@example.org\\r\\nBcc: x@y", "recipients"),
+        (2, "\"username\": \"u\", ", "", "username"),
+    ] {
+        let refused = fixture.post("/api/v1/channels", &KINDS[kind].0.replace(from, to)).await;
+        refused.refused("invalid_parameter");
+        assert_eq!(refused.json()["field"], field, "{to}");
+    }
+}
+
+#[tokio::test]
+async fn a_webhook_follows_what_it_is_told_to() {
+    let fixture = Fixture::new().await;
+    let made = fixture.post("/api/v1/channels", CHANNEL).await.ok();
+    assert_eq!(made.json()["channel"]["follows"], "both");
+    let told = CHANNEL.replace("\"kind\"", "\"follows\": \"notifications\", \"kind\"");
+    let changed = fixture.put("PUT", made.header("location"), &[], &told).await.ok().json();
+    assert_eq!((&changed["follows"], &changed["health"]["lag"]), (&"notifications".into(), &0.into()));
+}

@@ -10,7 +10,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 /// Fields that no reader of the log needs and no log may tell.
-const SECRET_FIELDS: [&str; 4] = ["secret_hash", "enrolment_id", "certificate", "public_key"];
+const SECRET_FIELDS: [&str; 5] = ["secret_hash", "enrolment_id", "certificate", "public_key", "credential"];
 
 /// A record of the log.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -40,7 +40,7 @@ impl From<&Stored> for Record {
         let mut whole = serde_json::to_value(&record.event).unwrap_or_default();
         let subject = whole["subject"].as_str().unwrap_or_default().to_owned();
         let mut event = whole["event"].take();
-        if matches!(record.event, Event::Trust(_)) {
+        if matches!(record.event, Event::Trust(_) | Event::Delivery(DeliveryEvent::ChannelSet { .. })) {
             redact(&mut event);
         }
         let kind = event.as_object_mut().and_then(|fields| fields.remove("type"));
@@ -56,7 +56,7 @@ impl From<&Stored> for Record {
     }
 }
 
-/// Events about trust are at most four levels deep, so is this recursion.
+/// Events about trust and channels are at most four levels deep, so is this recursion.
 fn redact(value: &mut Value) {
     match value {
         Value::Object(fields) => {

@@ -124,8 +124,12 @@ words! {
         = ["none" "low" "medium" "high" "critical"];
     BillForm(Form) "A form of software bill of materials: CycloneDX 1.6 or SPDX 2.3."
         = ["cyclonedx" "spdx"];
-    DeliveryState(delivery::DeliveryState) "Where a delivery is: on its way, confirmed by its receiver, or given up."
-        = ["waiting" "delivered" "dead"];
+    DeliveryState(delivery::DeliveryState) "Where a delivery is: on its way, confirmed by its receiver, given up, or not sent since something newer of its group was."
+        = ["waiting" "delivered" "dead" "superseded"];
+    Follows(delivery::Follows) "What a webhook is told of: records of the log, notifications, or both."
+        = ["feed" "notifications" "both"];
+    Security(delivery::Security) "How the connection to a mail server is protected."
+        = ["starttls" "tls" "none"];
     Role(rollcall_domain::actor::Role) "What a principal may do."
         = ["viewer" "operator" "asset_manager" "auditor" "admin"];
 }

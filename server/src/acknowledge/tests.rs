@@ -1,0 +1,122 @@
+use super::*;
+use crate::clock::ManualClock;
+use crate::delivery::Signer;
+use crate::engine::EngineConfig;
+use crate::entropy::SeededEntropy;
+use crate::store::memory::MemoryStore;
+use axum::body::Body;
+use rollcall_domain::delivery::{ChannelKind, DeliveryCommand, NewChannel, Wanted};
+use rollcall_domain::id::{ChannelId, IncidentId};
+use rollcall_domain::rule::Grade;
+use rollcall_shared::Timestamp;
+use tower::ServiceExt as _;
+
+const NOW: Timestamp = Timestamp(1_795_235_460_000);
+
+/// A server with one open incident and one channel.
+struct Fixture {
+    router: Router,
+    engine: Engine,
+    links: Links,
+    clock: Arc<ManualClock>,
+    channel: ChannelId,
+    incident: IncidentId,
+}
+
+impl Fixture {
+    async fn new() -> Self {
+        let clock = Arc::new(ManualClock::at(NOW));
+        let store = Arc::new(MemoryStore::new());
+        let engine = Engine::start(EngineConfig::default(), store, clock.clone(), Arc::new(SeededEntropy::new(1))).unwrap();
+        let links = Links::new(&Signer::new([7; 32]), Some("https://rollcall.example"));
+        let router = router(AcknowledgeService::new(engine.clone(), links.clone(), clock.clone()));
+        let kind = ChannelKind::Webhook { url: "https://receiver.example/".into() };
+        let channel = NewChannel { name: "on call".into(), kind, enabled: true, wanted: Wanted::default() };
+        run(&engine, Command::Delivery(DeliveryCommand::Create { id: None, channel, after: None })).await;
+        let open = IncidentCommand::Open {
+            title: "<b>full</b>".into(),
+            description: String::new(),
+            primary_ci: None,
+            impact: Grade::High,
+            urgency: Grade::High,
+            group: None,
+        };
+        run(&engine, Command::Incident(open)).await;
+        let channel = engine.read(|world| *world.delivery.channels.keys().next().unwrap());
+        let incident = engine.read(|world| *world.incidents.incidents.keys().next().unwrap());
+        Self { router, engine, links, clock, channel, incident }
+    }
+
+    fn token(&self) -> String {
+        let expires_at = NOW.plus(Duration::from_secs(60));
+        let (channel, incidents) = (self.channel, vec![self.incident]);
+        self.links.token(&Invitation { channel, expires_at, incidents, sent_to: "ann@example.org".into() })
+    }
+
+    async fn ask(&self, method: &str, token: &str) -> (u16, String) {
+        let mut request = Request::builder().method(method).uri(format!("{ACKNOWLEDGE}{token}")).body(Body::empty()).unwrap();
+        request.extensions_mut().insert(ClientAddress("192.0.2.1:5".parse().unwrap()));
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let status = response.status().as_u16();
+        if response.headers()[header::CONTENT_TYPE] == "text/html; charset=utf-8" {
+            HARDENING.iter().for_each(|(name, value)| assert_eq!(response.headers()[name], *value));
+        }
+        let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    fn acknowledged(&self) -> Option<Actor> {
+        self.engine.read(|world| world.incidents.incidents[&self.incident].acknowledged.as_ref().map(|(_, by)| by.clone()))
+    }
+}
+
+async fn run(engine: &Engine, command: Command) {
+    engine.execute(EngineRequest { actor: Actor::Local, request_id: None, idempotency_key: None, command }).await.unwrap();
+}
+
+#[tokio::test]
+async fn looking_changes_nothing_and_the_button_acknowledges_once() {
+    let fixture = Fixture::new().await;
+    let token = fixture.token();
+    for method in ["GET", "HEAD", "GET"] {
+        let (status, page) = fixture.ask(method, &token).await;
+        assert_eq!(status, 200);
+        assert!(method == "HEAD" || (page.contains("<button") && page.contains("INC0000001: &lt;b&gt;full&lt;/b&gt; (open)")), "{page}");
+        assert_eq!(fixture.acknowledged(), None);
+    }
+    assert_eq!(fixture.ask("POST", &token).await.0, 200);
+    let link = Actor::Link { channel: fixture.channel, name: "on call".into(), sent_to: "ann@example.org".into() };
+    assert_eq!(fixture.acknowledged(), Some(link));
+    let revision = fixture.engine.read(|world| world.revision);
+    let (status, page) = fixture.ask("POST", &token).await;
+    assert!(status == 200 && page.contains("(acknowledged)"), "{page}");
+    assert_eq!(fixture.engine.read(|world| world.revision), revision);
+    assert!(!fixture.ask("GET", &token).await.1.contains("<button"));
+}
+
+#[tokio::test]
+async fn a_link_that_is_none_does_nothing_and_guessing_is_slowed() {
+    let fixture = Fixture::new().await;
+    let other = Links::new(&Signer::new([8; 32]), None);
+    let invitation = fixture.links.read(&fixture.token(), NOW).unwrap();
+    for token in ["x", &other.token(&invitation)] {
+        assert_eq!(fixture.ask("POST", token).await.0, 404);
+    }
+    for _ in 0..REFUSED_PER_MINUTE {
+        fixture.ask("GET", "x").await;
+    }
+    assert_eq!(fixture.ask("POST", &fixture.token()).await.0, 429);
+    assert_eq!(fixture.acknowledged(), None);
+}
+
+#[tokio::test]
+async fn a_link_ends_with_its_time_and_with_its_channel() {
+    let fixture = Fixture::new().await;
+    let token = fixture.token();
+    run(&fixture.engine, Command::Delivery(DeliveryCommand::Delete { id: fixture.channel, expected: None })).await;
+    assert_eq!(fixture.ask("POST", &token).await.0, 410);
+    let fixture = Fixture::new().await;
+    fixture.clock.advance(Duration::from_secs(61));
+    assert_eq!(fixture.ask("POST", &fixture.token()).await.0, 410);
+    assert_eq!(fixture.acknowledged(), None);
+}
