@@ -35,7 +35,7 @@ impl Fixture {
         run(&engine, Command::Delivery(DeliveryCommand::Create { id: None, channel, after: None })).await;
         let open = IncidentCommand::Open {
             title: "<b>full</b>".into(),
-            description: String::new(),
+            description: "It is full.".into(),
             primary_ci: None,
             impact: Grade::High,
             urgency: Grade::High,

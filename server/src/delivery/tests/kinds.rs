@@ -1,7 +1,8 @@
 //! Channels of each kind, from a press of the test button to what their receivers got.
 
 use super::*;
-use rollcall_domain::delivery::{Delivery, Security};
+use rollcall_domain::Event;
+use rollcall_domain::delivery::{Delivery, DeliveryEvent, Security};
 use rollcall_domain::id::DeliveryId;
 
 const ID: ChannelId = ChannelId(77);
@@ -18,8 +19,12 @@ impl Office {
     }
 
     async fn press(&self, id: ChannelId) -> DeliveryId {
-        self.ask(Command::Delivery(DeliveryCommand::Test { id })).await;
-        self.engine.read(|world| *world.delivery.deliveries.keys().next_back().unwrap())
+        let executed = self.ask(Command::Delivery(DeliveryCommand::Test { id })).await;
+        let queued = executed.records.iter().find_map(|record| match &record.event {
+            Event::Delivery(DeliveryEvent::DeliveryQueued { delivery }) => Some(delivery.id),
+            _ => None,
+        });
+        queued.unwrap()
     }
 
     async fn until_delivery(&self, id: DeliveryId, holds: impl Fn(&Delivery) -> bool) {
