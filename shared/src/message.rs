@@ -133,7 +133,7 @@ pub struct PushReply {
 /// How an agent is to behave. It holds until a newer version arrives, over restarts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
-    /// Grows with each change.
+    /// Names the content: equal settings have equal versions, and none is 0.
     pub version: u64,
     /// Time between two samples; default 10 s.
     pub sample_interval_ms: u64,

@@ -4,6 +4,7 @@
 //! Missing data never resolves.
 
 pub mod decide;
+pub mod dependency;
 pub mod flapping;
 pub mod inventory;
 pub mod machine;
@@ -11,10 +12,12 @@ pub mod machine;
 mod model;
 pub mod mute;
 pub mod observe;
+pub mod outage;
 pub mod replay;
 #[cfg(test)]
 pub(crate) mod scenario;
 pub mod silence;
+pub mod suppress;
 pub mod telemetry;
 pub mod wording;
 
@@ -110,6 +113,9 @@ pub struct Alert {
     /// Why it is not told about, by axis.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub suppressed: BTreeMap<Suppression, String>,
+    /// The incident that tells of it instead, while what it depends on is down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told_by: Option<IncidentId>,
     /// Who looks after it. See [`Alert::acknowledgement`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acknowledged: Option<Acknowledgement>,
@@ -148,6 +154,38 @@ pub enum AlertEvent {
         axis: Suppression,
         /// Why; `None` when it is over.
         reason: Option<String>,
+        /// The incident that tells of it instead.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        incident: Option<IncidentId>,
+        /// When.
+        at: Timestamp,
+    },
+    /// Hosts that share something fell silent together.
+    OutageBegan {
+        /// As it is.
+        outage: Box<outage::Outage>,
+    },
+    /// More of them did, or by a louder rule.
+    OutageGrew {
+        /// Which, by the key of its incident.
+        outage: String,
+        /// Their silence alerts, each with its host.
+        #[serde(with = "crate::world::pairs")]
+        alerts: BTreeMap<AlertId, CiId>,
+    },
+    /// Some of them are back, or silent again.
+    OutageShrank {
+        /// Which, by the key of its incident.
+        outage: String,
+        /// All that are back.
+        returned: BTreeSet<CiId>,
+        /// When.
+        at: Timestamp,
+    },
+    /// None of them is silent any more.
+    OutageEnded {
+        /// Which, by the key of its incident.
+        outage: String,
         /// When.
         at: Timestamp,
     },
@@ -187,7 +225,10 @@ pub struct Alerts {
     /// Those that are suppressed on some axis.
     #[serde(default)]
     pub suppressed: BTreeSet<AlertId>,
-    /// Maintenance windows and silences.
+    /// What hosts share that fell silent together, by the key of its incident.
+    #[serde(default)]
+    pub outages: BTreeMap<String, outage::Outage>,
+    /// Maintenance windows, silences and freezes.
     #[serde(default)]
     pub mutes: BTreeMap<MuteId, mute::Mute>,
 }

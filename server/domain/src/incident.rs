@@ -3,6 +3,7 @@
 pub mod compose;
 pub mod decide;
 pub mod fold;
+mod outage;
 pub mod react;
 
 use crate::actor::Actor;

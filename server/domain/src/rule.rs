@@ -6,8 +6,10 @@ pub mod condition;
 pub mod decide;
 pub mod expression;
 pub mod plan;
+pub mod query;
 pub mod select;
 pub mod stock;
+pub mod thresholds;
 pub mod validate;
 pub mod window;
 
@@ -155,6 +157,9 @@ pub struct Rule {
     /// Where the levels come from, such as a manual or a measurement.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threshold_source: Option<String>,
+    /// Whether its alert means that the item is down, so that alerts of what stands on it need not be told. Silence rules mean that anyway.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub means_down: bool,
     /// When its alerts count as flapping.
     #[serde(default, skip_serializing_if = "Flapping::is_default")]
     pub flapping: Flapping,
@@ -242,7 +247,7 @@ pub struct KnownRule {
     pub history: Vec<u64>,
 }
 
-/// All rules. `revision` is that of the last change to any: the version of agents' settings.
+/// All rules. `revision` is that of the last change to any.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Rules {
     /// By id.

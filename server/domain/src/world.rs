@@ -23,8 +23,8 @@ use crate::problem::{self, Problems};
 use crate::rejection::Rejection;
 use crate::rule::{self, Rules};
 use crate::trust::{self, Trust};
-use rollcall_shared::AgentId;
 use rollcall_shared::message::{Loss, Report, Settings};
+use rollcall_shared::{AgentId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -164,10 +164,20 @@ impl World {
         follow
     }
 
-    /// The settings of an agent under the rules as they are.
+    /// What an agent that works with a version of its settings is to be told: the current ones, when it has others.
+    pub fn answer(&mut self, agent: AgentId, applied: u64, now: Timestamp) -> Option<Settings> {
+        let mut telemetry = std::mem::take(&mut self.telemetry);
+        let settings = telemetry.settings(self, agent, (applied, now));
+        self.telemetry = telemetry;
+        (settings.version != applied).then(|| Settings::clone(&settings))
+    }
+
+    /// Which lines an agent should hurry for, and which it has.
     #[must_use]
-    pub fn settings(&self, agent: AgentId) -> Settings {
-        rule::decide::settings(self, agent)
+    pub fn thresholds(&self, agent: AgentId, now: Timestamp) -> rule::thresholds::Standing {
+        let settings = rule::thresholds::settings(self, agent, now);
+        let applied = self.telemetry.applied(agent);
+        rule::thresholds::Standing { version: settings.version, lines: settings.thresholds.len(), applied }
     }
 
     /// Remembers a record. Total; a record that is older than the state changes nothing.
@@ -234,9 +244,10 @@ impl World {
     }
 
     fn rebuild_telemetry(&mut self, content: &dyn Content) {
-        let Self { telemetry, rules, trust, cmdb, .. } = self;
-        let ci = |agent| trust.agents.get(&agent).and_then(|agent: &trust::Agent| agent.ci);
-        telemetry.rebuild(rules, |agent| ci(agent).and_then(|ci| cmdb.cis.get(&ci)), content);
+        let mut telemetry = std::mem::take(&mut self.telemetry);
+        telemetry.rebuild(self, content);
+        self.telemetry = telemetry;
+        let Self { telemetry, cmdb, .. } = self;
         telemetry.heard().for_each(|(agent, last_seen, silent)| cmdb.index.hear(agent, last_seen, silent));
     }
 

@@ -50,7 +50,7 @@ path_names! {
     GroupId = "group";
     ImportId = "import";
     IncidentId = "incident";
-    MuteId = "maintenance window or silence";
+    MuteId = "maintenance window, freeze or silence";
     ProblemId = "problem";
     TaskId = "review";
     TokenId = "token";

@@ -1,4 +1,4 @@
-//! Maintenance windows and silences.
+//! Maintenance windows, freezes and silences.
 
 use super::Api;
 use super::caller::Caller;
@@ -41,7 +41,7 @@ pub async fn create_maintenance_window(
     caller: Caller,
     Body(input): Body<MaintenanceWindowInput>,
 ) -> Result<Response, ApiError> {
-    let id = create(&api, &caller, input.into_domain()?).await?;
+    let id = create(&api, &caller, input.into_domain(MuteKind::Maintenance)?).await?;
     let now = api.engine.now();
     api.engine.read(|world| {
         let mute = find(world, id, MuteKind::Maintenance)?;
@@ -65,6 +65,49 @@ pub async fn get_maintenance_window(State(api): State<Api>, Named(id): Named<Mut
 #[utoipa::path(delete, path = "/api/v1/maintenance_windows/{id}", tag = "alerts", responses((status = 204, description = "It is over.")))]
 pub async fn delete_maintenance_window(State(api): State<Api>, Named(id): Named<MuteId>, caller: Caller) -> Result<Response, ApiError> {
     end(&api, &caller, id, MuteKind::Maintenance).await
+}
+
+/// Lists freezes, oldest first. What is over is kept for a week.
+#[utoipa::path(get, path = "/api/v1/freezes", tag = "alerts", params(PageQuery),
+    responses((status = 200, description = "A page.", body = Page<MaintenanceWindow>)))]
+pub async fn list_freezes(State(api): State<Api>, Parameters(query): Parameters<PageQuery>, format: Format) -> Result<Response, ApiError> {
+    let paging = Paging::<MuteId>::new("freezes", query.limit, query.cursor.as_deref())?;
+    let now = api.engine.now();
+    let page = api.engine.read(|world| {
+        let rows = world.alerts.mutes.range(paging.ascending()).filter(|(_, mute)| mute.kind == MuteKind::Freeze);
+        paging.page(rows.map(|(id, mute)| (*id, MaintenanceWindow::new(mute, now))))
+    });
+    Ok(format.list(&page))
+}
+
+/// Makes a freeze (a change freeze, a closed site): alerts of what it selects that do not page open no incidents while it holds. What pages
+/// passes.
+#[utoipa::path(post, path = "/api/v1/freezes", tag = "alerts", request_body = MaintenanceWindowInput,
+    responses((status = 201, description = "The freeze.", body = MaintenanceWindow)))]
+pub async fn create_freeze(State(api): State<Api>, caller: Caller, Body(input): Body<MaintenanceWindowInput>) -> Result<Response, ApiError> {
+    let id = create(&api, &caller, input.into_domain(MuteKind::Freeze)?).await?;
+    let now = api.engine.now();
+    api.engine.read(|world| {
+        let mute = find(world, id, MuteKind::Freeze)?;
+        Ok(answer::created(&format!("/api/v1/freezes/{id}"), &MaintenanceWindow::new(mute, now), Some(mute.revision)))
+    })
+}
+
+/// Shows one freeze.
+#[utoipa::path(get, path = "/api/v1/freezes/{id}", tag = "alerts",
+    responses((status = 200, description = "The freeze.", body = MaintenanceWindow)))]
+pub async fn get_freeze(State(api): State<Api>, Named(id): Named<MuteId>) -> Result<Response, ApiError> {
+    let now = api.engine.now();
+    api.engine.read(|world| {
+        let mute = find(world, id, MuteKind::Freeze)?;
+        Ok(answer::resource(&MaintenanceWindow::new(mute, now), mute.revision))
+    })
+}
+
+/// Ends a freeze: alerts that still fire open their incidents.
+#[utoipa::path(delete, path = "/api/v1/freezes/{id}", tag = "alerts", responses((status = 204, description = "It is over.")))]
+pub async fn delete_freeze(State(api): State<Api>, Named(id): Named<MuteId>, caller: Caller) -> Result<Response, ApiError> {
+    end(&api, &caller, id, MuteKind::Freeze).await
 }
 
 /// Lists silences, oldest first. What is over is kept for a week.
@@ -127,6 +170,7 @@ fn find(world: &World, id: MuteId, kind: MuteKind) -> Result<&Mute, ApiError> {
     let name = match kind {
         MuteKind::Maintenance => "maintenance window",
         MuteKind::Silence => "silence",
+        MuteKind::Freeze => "freeze",
     };
     world.alerts.mutes.get(&id).filter(|mute| mute.kind == kind).ok_or_else(|| ApiError::not_found(name, &id.to_string()))
 }

@@ -215,6 +215,10 @@ route_list! {
     POST   "/api/v1/maintenance_windows"           Create Operate    mutes::create_maintenance_window;
     GET    "/api/v1/maintenance_windows/{id}"      One    Read       mutes::get_maintenance_window;
     DELETE "/api/v1/maintenance_windows/{id}"      Delete Operate    mutes::delete_maintenance_window;
+    GET    "/api/v1/freezes"                       List   Read       mutes::list_freezes;
+    POST   "/api/v1/freezes"                       Create Operate    mutes::create_freeze;
+    GET    "/api/v1/freezes/{id}"                  One    Read       mutes::get_freeze;
+    DELETE "/api/v1/freezes/{id}"                  Delete Operate    mutes::delete_freeze;
     GET    "/api/v1/silences"                      List   Read       mutes::list_silences;
     POST   "/api/v1/silences"                      Create Operate    mutes::create_silence;
     GET    "/api/v1/silences/{id}"                 One    Read       mutes::get_silence;

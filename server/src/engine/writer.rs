@@ -285,7 +285,7 @@ impl Writer {
         if entry.through > through {
             self.batch.commit.journal.push(entry);
         }
-        let settings = (settings_version != world.rules.revision).then(|| world.settings(agent));
+        let settings = world.answer(agent, settings_version, now);
         Ok(PushReply { acknowledged, wanted, settings, server_time: now })
     }
 

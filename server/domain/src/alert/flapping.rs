@@ -98,7 +98,7 @@ pub(super) fn tick(world: &World, now: Timestamp) -> Vec<Event> {
 }
 
 fn suppressed(alert: &Alert, reason: Option<String>, at: Timestamp) -> Event {
-    Event::Alert(AlertEvent::AlertSuppressed { alert: alert.id, axis: Suppression::Flapping, reason, at })
+    Event::Alert(AlertEvent::AlertSuppressed { alert: alert.id, axis: Suppression::Flapping, reason, incident: None, at })
 }
 
 #[cfg(test)]

@@ -85,7 +85,7 @@ impl Walk {
         let now = context.now;
         let gone = ci.duplicate_of.is_some() || matches!(ci.status, Lifecycle::Retired | Lifecycle::Disposed);
         let meant = !gone && (!rule.classes.is_empty() || ci.class.is_a(Class::Host));
-        let Some(rule) = effective(rule, Some(ci)).filter(|_| meant) else {
+        let Some(rule) = effective(rule, world, Some(ci)).filter(|_| meant) else {
             let alert = known?;
             return moved(alert, machine::drop_it(alert.position(), now), now, None, "the rule no longer applies".into());
         };
@@ -99,7 +99,7 @@ impl Walk {
             return None;
         }
         let id = known.map_or_else(|| AlertId(context.ids.next_bits()), |alert| alert.id);
-        let reason = wording::measured(&rule, Some(ci), after, number);
+        let reason = wording::measured(&rule, (world, Some(ci)), after, number);
         Some(transitioned(id, key, (before, after), (Some(number), now), reason))
     }
 

@@ -3,7 +3,7 @@
 //! Invariants: no data moves nothing ([`Judged::Nothing`] is the identity) except into `unknown`, and nothing but a clear
 //! measurement leads to `resolved`; time is that of the measurement.
 
-use super::{Alert, AlertEvent, AlertKey, AlertState, Alerts};
+use super::{Alert, AlertEvent, AlertKey, AlertState, Alerts, Suppression, outage};
 use crate::Record;
 use crate::id::AlertId;
 use crate::rule::{Level, Rule, Severity};
@@ -155,6 +155,7 @@ impl Alert {
             incident: None,
             reason: String::new(),
             suppressed: BTreeMap::new(),
+            told_by: None,
             acknowledged: None,
             revision: 0,
         }
@@ -192,12 +193,15 @@ impl Alert {
 pub fn apply(alerts: &mut Alerts, record: &Record, event: &AlertEvent) {
     match event {
         AlertEvent::AlertTransitioned { .. } => transitioned(alerts, record, event),
-        AlertEvent::AlertSuppressed { alert: id, axis, reason, .. } => {
+        AlertEvent::AlertSuppressed { alert: id, axis, reason, incident, .. } => {
             let Some(alert) = alerts.alerts.get_mut(id) else { return };
             match reason {
                 Some(reason) => alert.suppressed.insert(*axis, reason.clone()),
                 None => alert.suppressed.remove(axis),
             };
+            if *axis == Suppression::Dependency {
+                alert.told_by = *incident;
+            }
             alert.revision = record.revision;
             if alert.suppressed.is_empty() {
                 alerts.suppressed.remove(id);
@@ -211,6 +215,10 @@ pub fn apply(alerts: &mut Alerts, record: &Record, event: &AlertEvent) {
                 alert.revision = record.revision;
             }
         }
+        AlertEvent::OutageBegan { .. }
+        | AlertEvent::OutageGrew { .. }
+        | AlertEvent::OutageShrank { .. }
+        | AlertEvent::OutageEnded { .. } => outage::apply(&mut alerts.outages, event),
         AlertEvent::MuteSet { mute } => {
             alerts.mutes.insert(mute.id, super::mute::Mute { revision: record.revision, ..(**mute).clone() });
         }

@@ -8,7 +8,9 @@
 
 use super::{Alert, AlertEvent, Suppression};
 use crate::id::{MuteId, RuleId};
-use crate::rule::{Selector, validate};
+use crate::incident::react::tier;
+use crate::rule::select::effective;
+use crate::rule::{Rule, Selector, Severity, Tier, validate};
 use crate::{Context, Event, Rejection, World};
 use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
@@ -63,6 +65,8 @@ pub enum MuteKind {
     Maintenance,
     /// A silence.
     Silence,
+    /// A change freeze, or a site that is closed: what need not be dealt with at once waits for its end.
+    Freeze,
 }
 
 /// When something holds.
@@ -156,7 +160,7 @@ impl Schedule {
                 require(*to > now, "schedule.to", "has passed already")
             }
             Self::Weekly { weekdays, start, duration_ms, time_zone, from, to } => {
-                require(kind == MuteKind::Maintenance, "schedule.repeats", "a silence happens once")?;
+                require(kind != MuteKind::Silence, "schedule.repeats", "a silence happens once")?;
                 require((1..=7).contains(&weekdays.len()), "schedule.weekdays", "must be 1 to 7 days")?;
                 require(clock(start).is_some(), "schedule.start", "must be a time such as 02:30")?;
                 let fits = (SHORTEST_MS..=WEEKLY_MS).contains(duration_ms);
@@ -170,16 +174,19 @@ impl Schedule {
 }
 
 impl Mute {
-    /// Whether it is about an alert, at any time.
+    /// Whether it is about an alert, at any time. A freeze holds back nothing that pages.
     #[must_use]
     pub fn means(&self, world: &World, alert: &Alert) -> bool {
-        (self.rules.is_empty() || self.rules.contains(&alert.key.rule)) && self.selector.means(world.cmdb.cis.get(&alert.key.ci))
+        (self.kind != MuteKind::Freeze || !pages(world, alert))
+            && (self.rules.is_empty() || self.rules.contains(&alert.key.rule))
+            && self.selector.means(world, world.cmdb.cis.get(&alert.key.ci))
     }
 
     fn axis(&self) -> Suppression {
         match self.kind {
             MuteKind::Maintenance => Suppression::Maintenance,
             MuteKind::Silence => Suppression::Silence,
+            MuteKind::Freeze => Suppression::Freeze,
         }
     }
 }
@@ -194,6 +201,7 @@ pub fn create(world: &World, new: &NewMute, context: &mut Context<'_>) -> Result
         return Err(Rejection::invalid("reason", "must have 1 to 500 characters"));
     }
     validate::selector("selector", &new.selector)?;
+    new.selector.query.as_ref().map_or(Ok(()), |query| query.check_groups(world, "selector.query"))?;
     if new.selector.is_empty() && new.rules.is_empty() {
         return Err(Rejection::invalid("selector", "must say which configuration items, or rules which rules: not everything at once"));
     }
@@ -229,18 +237,28 @@ pub(super) fn tick(world: &World, now: Timestamp) -> Vec<Event> {
     let holding: Vec<&Mute> = alerts.mutes.values().filter(|mute| mute.schedule.covers(now)).collect();
     let mut events = Vec::new();
     for alert in alerts.live.union(&alerts.suppressed).filter_map(|id| alerts.alerts.get(id)) {
-        for axis in [Suppression::Maintenance, Suppression::Silence] {
+        for axis in [Suppression::Maintenance, Suppression::Silence, Suppression::Freeze] {
             let live = alerts.live.contains(&alert.id);
             let mute = holding.iter().find(|mute| live && mute.axis() == axis && mute.means(world, alert));
             let reason = mute.map(|mute| said(mute));
             if alert.suppressed.get(&axis) != reason.as_ref() {
-                events.push(Event::Alert(AlertEvent::AlertSuppressed { alert: alert.id, axis, reason, at: now }));
+                events.push(Event::Alert(AlertEvent::AlertSuppressed { alert: alert.id, axis, reason, incident: None, at: now }));
             }
         }
     }
     let over = |mute: &&Mute| mute.schedule.ends_at().is_some_and(|end| now.since(end).as_millis() >= KEPT_MS);
     events.extend(alerts.mutes.values().filter(over).map(|mute| Event::Alert(AlertEvent::MuteEnded { mute: mute.id })));
     events
+}
+
+/// Whether an alert is loud enough to wake somebody.
+fn pages(world: &World, alert: &Alert) -> bool {
+    let rule = world.rules.rules.get(&alert.key.rule).map(|known| &known.rule);
+    let loud = |rule: &Rule| {
+        let rule = effective(rule, world, world.cmdb.cis.get(&alert.key.ci)).unwrap_or(std::borrow::Cow::Borrowed(rule));
+        tier(&rule, alert.severity.unwrap_or(Severity::Critical)) >= Tier::Page
+    };
+    rule.is_some_and(loud)
 }
 
 fn said(mute: &Mute) -> String {

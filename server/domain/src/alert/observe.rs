@@ -6,9 +6,9 @@
 
 use super::machine::{self, Position};
 use super::telemetry::{Finding, Transition};
-use super::{Alert, AlertEvent, AlertKey, flapping, inventory, mute, silence, wording};
+use super::{Alert, AlertEvent, AlertKey, flapping, inventory, mute, silence, suppress, wording};
+use crate::ci::CiEvent;
 use crate::ci::lifecycle::is_out_of_use;
-use crate::ci::{Ci, CiEvent};
 use crate::id::{AlertId, CiId};
 use crate::incident;
 use crate::journal::JournalEntry;
@@ -30,13 +30,16 @@ pub fn observe(world: &mut World, entry: &JournalEntry, context: &mut Context<'_
     // What is out of use may still run; nobody is to be called for it.
     let is_judged = ci.is_some_and(|ci| world.cmdb.cis.get(&ci).is_none_or(|ci| !is_out_of_use(ci.status)));
     for set in &entry.sets {
-        let World { telemetry, rules, alerts, cmdb, .. } = &mut *world;
-        let host = ci.and_then(|ci| cmdb.cis.get(&ci));
-        let Some(state) = telemetry.prepare(rules, set, (entry.agent, host), context.content) else { continue };
-        if let Some(ci) = ci {
-            state.reconcile(alerts, ci, std::mem::take(&mut first));
-        }
-        let findings = state.fold(set, entry.received_at, is_judged);
+        // Selectors look at the state beside the telemetry that is changed here.
+        let mut telemetry = std::mem::take(&mut world.telemetry);
+        let findings = telemetry.prepare(world, set, (entry.agent, ci), (context.content, entry.received_at)).map(|state| {
+            if let Some(ci) = ci {
+                state.reconcile(&world.alerts, ci, std::mem::take(&mut first));
+            }
+            state.fold(set, entry.received_at, is_judged)
+        });
+        world.telemetry = telemetry;
+        let Some(findings) = findings else { continue };
         if let Some(ci) = ci {
             let at = set.at.min(entry.received_at);
             events.extend(findings.iter().filter_map(|finding| match finding {
@@ -52,13 +55,13 @@ pub fn observe(world: &mut World, entry: &JournalEntry, context: &mut Context<'_
 pub fn recall(world: &mut World, entry: &JournalEntry, content: &dyn Content) {
     let ci = host_of(world, entry.agent);
     world.telemetry.hear(entry, ci);
-    let World { telemetry, rules, cmdb, .. } = world;
-    let host: Option<&Ci> = ci.and_then(|ci| cmdb.cis.get(&ci));
+    let mut telemetry = std::mem::take(&mut world.telemetry);
     for set in &entry.sets {
-        if let Some(state) = telemetry.prepare(rules, set, (entry.agent, host), content) {
+        if let Some(state) = telemetry.prepare(world, set, (entry.agent, ci), (content, entry.received_at)) {
             state.fold(set, entry.received_at, false);
         }
     }
+    world.telemetry = telemetry;
 }
 
 /// What the passing of time means: silence, vanished series, incidents that close.
@@ -68,6 +71,7 @@ pub fn tick(world: &mut World, context: &mut Context<'_>) -> Vec<Event> {
     events.extend(vanished(world, context.now));
     events.extend(inventory::tick(world, context));
     events.extend(mute::tick(world, context.now));
+    events.extend(suppress::tick(world, context.now));
     events.extend(flapping::tick(world, context.now));
     events.extend(incident::decide::tick(world, context.now));
     events
@@ -135,7 +139,7 @@ fn measured(
     let slot = state.view.slots.get_mut(transition.entry)?;
     let alert = *slot.alert.get_or_insert_with(|| known.unwrap_or_else(|| AlertId(context.ids.next_bits())));
     let rule = &world.rules.rules.get(&key.rule)?.rule;
-    let reason = wording::measured(rule, world.cmdb.cis.get(&ci), transition.after, transition.value);
+    let reason = wording::measured(rule, (world, world.cmdb.cis.get(&ci)), transition.after, transition.value);
     Some(transitioned(alert, key, (transition.before, transition.after), (Some(transition.value), at), reason))
 }
 
@@ -161,8 +165,17 @@ fn vanished(world: &World, now: Timestamp) -> Vec<Event> {
     };
     let live = world.alerts.live.iter().filter_map(|id| world.alerts.alerts.get(id));
     let lost = live.filter(gone);
-    lost.filter_map(|alert| moved(alert, machine::lose(alert.position(), now), now, None, "the host no longer reports this value".into()))
-        .collect()
+    lost.filter_map(|alert| {
+        let rule = world.rules.rules.get(&alert.key.rule).map(|known| &known.rule)?;
+        let (after, reason) = if effective(rule, world, world.cmdb.cis.get(&alert.key.ci)).is_some() {
+            (machine::lose(alert.position(), now), "the host no longer reports this value")
+        } else {
+            // The item or what selects it has changed: nothing is claimed to have recovered.
+            (machine::drop_it(alert.position(), now), "the rule no longer applies")
+        };
+        moved(alert, after, now, None, reason.into())
+    })
+    .collect()
 }
 
 fn still_covers(world: &World, rule: &Rule, alert: &Alert) -> bool {
@@ -177,7 +190,7 @@ fn still_covers(world: &World, rule: &Rule, alert: &Alert) -> bool {
             expression.as_ref().and_then(|value| value.reads().first().map(|read| has(&read.attributes))).unwrap_or(false)
         }
     };
-    selected && effective(rule, world.cmdb.cis.get(&alert.key.ci)).is_some()
+    selected && effective(rule, world, world.cmdb.cis.get(&alert.key.ci)).is_some()
 }
 
 #[cfg(test)]

@@ -5,11 +5,11 @@
 
 use super::AlertState;
 use super::machine::Position;
-use super::telemetry::{AgentState, Finding, Plans};
+use super::telemetry::{AgentState, Finding, Plans, Seen};
 use crate::ci::Ci;
 use crate::incident::react::tier;
 use crate::rule::{KnownRule, Rule, Rules, Severity, Tier};
-use crate::{Content, id::CiId};
+use crate::{Content, World, id::CiId};
 use rollcall_shared::Timestamp;
 use rollcall_shared::sample::SampleSet;
 use serde::Serialize;
@@ -35,6 +35,8 @@ pub struct Episode {
 /// A rule at work.
 #[derive(Debug)]
 pub struct Replay<'a> {
+    /// Nothing: what is asked of more than the host is settled before (see [`settled`](crate::rule::select::settled)).
+    world: World,
     rules: Rules,
     rule: Rule,
     host: Option<&'a Ci>,
@@ -54,13 +56,15 @@ impl<'a> Replay<'a> {
         let known = KnownRule { rule: rule.clone(), revision: 1, updated_at: Timestamp(0), history: Vec::new() };
         let rules = Rules { rules: [(rule.id.clone(), known)].into(), revision: 1 };
         let (plans, state) = (Plans::default(), AgentState::default());
-        Self { rules, rule, host, plans, state, open: BTreeMap::new(), done: Vec::new(), sets: 0, judged: false }
+        let world = World::default();
+        Self { world, rules, rule, host, plans, state, open: BTreeMap::new(), done: Vec::new(), sets: 0, judged: false }
     }
 
     /// Takes a sample set in.
     pub fn take(&mut self, set: &SampleSet, content: &dyn Content) {
         self.sets += 1;
-        if !self.state.suit(&mut self.plans, &self.rules, set, self.host, content) {
+        let seen = Seen { world: &self.world, rules: &self.rules, host: self.host, now: set.at };
+        if !self.state.suit(&mut self.plans, seen, set, content) {
             return;
         }
         let findings = self.state.fold(set, set.at, true);

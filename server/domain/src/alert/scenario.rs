@@ -86,6 +86,7 @@ pub(crate) fn rule(id: &str) -> Rule {
         flapping: Flapping::default(),
         overrides: Vec::new(),
         tests: Vec::new(),
+        means_down: false,
         stock: false,
     }
 }
@@ -255,6 +256,10 @@ impl Scenario {
             Event::Alert(AlertEvent::AlertSuppressed { axis, reason, .. }) => {
                 format!("{at} {axis:?} {}", if reason.is_some() { "begins" } else { "ends" })
             }
+            Event::Alert(AlertEvent::OutageBegan { outage }) => format!("{at} outage begins: {}", outage.title()),
+            Event::Alert(AlertEvent::OutageGrew { alerts, .. }) => format!("{at} outage grows by {}", alerts.len()),
+            Event::Alert(AlertEvent::OutageShrank { returned, .. }) => format!("{at} outage: {} back", returned.len()),
+            Event::Alert(AlertEvent::OutageEnded { .. }) => format!("{at} outage ends"),
             Event::Alert(AlertEvent::AlertAcknowledged { acknowledgement, .. }) => {
                 format!("{at} alert {}", if acknowledgement.is_some() { "acknowledged" } else { "no longer acknowledged" })
             }

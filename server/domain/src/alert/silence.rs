@@ -12,7 +12,7 @@ use crate::ci::Lifecycle;
 use crate::ci::lifecycle::is_out_of_use;
 use crate::id::{AlertId, CiId};
 use crate::rule::select::effective;
-use crate::rule::{Condition, Rule, Severity};
+use crate::rule::{Condition, Rule, Severity, Tier};
 use crate::{Context, Event, World};
 use rollcall_shared::enrol::AgentStatus;
 use rollcall_shared::{AgentId, Timestamp};
@@ -32,6 +32,7 @@ pub(super) fn tick(world: &mut World, context: &mut Context<'_>) -> Vec<Event> {
         .filter(|(ci, agent)| quiet_ms(world, **agent, now).is_some_and(|ms| ms >= patience) && is_expected(world, **agent, **ci))
         .map(|(ci, agent)| (*agent, *ci))
         .collect();
+    super::outage::look(world, now);
     let mut events = settle(world, now);
     for (agent, ci) in quiet {
         for rule in &rules {
@@ -44,6 +45,45 @@ pub(super) fn tick(world: &mut World, context: &mut Context<'_>) -> Vec<Event> {
         }
     }
     events
+}
+
+/// How a host that must report stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Quiet {
+    pub(super) ci: CiId,
+    /// Since when nothing has come, as far as the server was there to hear it.
+    pub(super) since: Timestamp,
+    /// How long that is.
+    pub(super) ms: u64,
+    /// Whether it stopped on purpose.
+    pub(super) goodbye: bool,
+}
+
+/// Every host that must report.
+pub(super) fn expected(world: &World, now: Timestamp) -> impl Iterator<Item = Quiet> {
+    let hosts = world.telemetry.hosts.iter().filter(|(ci, agent)| is_expected(world, **agent, **ci));
+    hosts.filter_map(move |(ci, _)| {
+        let quiet = quiet_since(world, *ci)?;
+        Some(Quiet { ms: u64::try_from(now.since(quiet.since).as_millis()).ok()?, ..quiet })
+    })
+}
+
+/// Since when a host has been quiet; how long that is, is not said.
+pub(super) fn quiet_since(world: &World, ci: CiId) -> Option<Quiet> {
+    let state = world.telemetry.agents.get(world.telemetry.hosts.get(&ci)?)?;
+    let since = world.telemetry.resumed_at.map_or(state.last_seen, |resumed| resumed.max(state.last_seen));
+    Some(Quiet { ci, since, ms: 0, goodbye: state.goodbye.is_some() })
+}
+
+/// Whether an alert says that a host is silent.
+pub(super) fn is_of_silence(world: &World, alert: &Alert) -> bool {
+    world.rules.rules.get(&alert.key.rule).is_some_and(|known| after_ms(&known.rule.condition).is_some())
+}
+
+/// The shortest silence that people hear of.
+pub(super) fn loud_patience_ms(world: &World) -> Option<u64> {
+    let rules = world.rules.rules.values().map(|known| &known.rule).filter(|rule| rule.enabled && rule.tier >= Tier::Ticket);
+    rules.filter_map(|rule| after_ms(&rule.condition)).min()
 }
 
 /// A host spoke: its silence alerts have a clear measurement.
@@ -98,7 +138,7 @@ fn breach(world: &World, rule: &Rule, (agent, ci): (AgentId, CiId), context: &mu
     let now = context.now;
     let state = world.telemetry.agents.get(&agent)?;
     let quiet = quiet_ms(world, agent, now)?;
-    let rule = &*effective(rule, world.cmdb.cis.get(&ci))?;
+    let rule = &*effective(rule, world, world.cmdb.cis.get(&ci))?;
     let minds = match rule.condition {
         Condition::AgentSilent { after_ms } => quiet >= after_ms,
         Condition::HostSilent { after_ms } => quiet >= after_ms && state.goodbye.is_none(),

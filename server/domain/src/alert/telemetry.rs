@@ -6,14 +6,18 @@
 use super::flapping::{self, History};
 use super::machine::{self, Position};
 use super::{AlertState, Alerts};
-use crate::Content;
 use crate::ci::Ci;
 use crate::id::{AlertId, CiId};
 use crate::journal::{JournalEntry, Sign};
 use crate::rule::Rules;
 use crate::rule::baseline::Baseline;
 use crate::rule::plan::{self, Judges, Memories, Moment, Plan, PlanKey};
+use crate::rule::query::STALE_MS;
+use crate::rule::select;
+use crate::rule::thresholds::Tables;
 use crate::rule::window::Window;
+use crate::{Content, World};
+use rollcall_shared::message::Settings;
 use rollcall_shared::sample::{SampleSet, Series};
 use rollcall_shared::{AgentId, ContentHash, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -40,7 +44,11 @@ pub struct Telemetry {
     #[serde(skip)]
     pub(super) walk: super::inventory::Walk,
     #[serde(skip)]
+    pub(super) watch: super::outage::Watch,
+    #[serde(skip)]
     plans: Plans,
+    #[serde(skip)]
+    tables: Tables,
 }
 
 /// What is known of one agent.
@@ -79,8 +87,30 @@ pub(super) struct View {
     reconciled: u64,
     /// Whether there are slots that no alert was looked up for yet.
     unsettled: bool,
-    /// What applies to the host beyond its class, with the revisions of the host and of the rules that it was found under.
-    scope: (u64, u64, u64),
+    /// Version of its settings at its last push.
+    applied: Option<u64>,
+    /// What applies to the host beyond its class.
+    scope: ScopeFound,
+}
+
+/// What applies to a host beyond its class, and how long that holds.
+#[derive(Clone, Copy, Debug, Default)]
+struct ScopeFound {
+    name: u64,
+    /// Revisions of the host and of the rules that it was found under.
+    under: (u64, u64),
+    /// Until when it holds, when rules ask for more than what is written on the host.
+    until: Option<Timestamp>,
+}
+
+/// What a host is judged by.
+#[derive(Clone, Copy)]
+pub(super) struct Seen<'a> {
+    /// What selectors look at.
+    pub(super) world: &'a World,
+    pub(super) rules: &'a Rules,
+    pub(super) host: Option<&'a Ci>,
+    pub(super) now: Timestamp,
 }
 
 /// The machine of one entry of the plan.
@@ -191,18 +221,40 @@ impl Telemetry {
         self.hosts.retain(|&host, &mut agent| is_host(host) && is_agent(agent));
     }
 
+    /// The settings of an agent, taking note of which version it works with.
+    pub(crate) fn settings(&mut self, world: &World, agent: AgentId, (applied, now): (u64, Timestamp)) -> Arc<Settings> {
+        let host = world.trust.agents.get(&agent).and_then(|agent| agent.ci).and_then(|ci| world.cmdb.cis.get(&ci));
+        let seen = Seen { world, rules: &world.rules, host, now };
+        let view = self.agents.get_mut(&agent).map(|state| &mut state.view);
+        let scope = match view {
+            Some(view) => {
+                view.applied = Some(applied);
+                view.scope(seen)
+            }
+            None => plan::scope(&world.rules, world, host),
+        };
+        self.tables.of(world, (host, scope), now)
+    }
+
+    /// Which version of its settings an agent worked with at its last push; `None` before it pushed to this process.
+    #[must_use]
+    pub fn applied(&self, agent: AgentId) -> Option<u64> {
+        self.agents.get(&agent).and_then(|state| state.view.applied)
+    }
+
     /// The server begins to listen: silence counts from now at the earliest, for it was the server that was away.
     pub fn resume(&mut self, now: Timestamp) {
         self.resumed_at = Some(now);
     }
 
     /// Brings back the caches after a snapshot was loaded, so that the newest values can be read at once.
-    pub fn rebuild<'a>(&mut self, rules: &Rules, hosts: impl Fn(AgentId) -> Option<&'a Ci>, content: &dyn Content) {
+    pub fn rebuild(&mut self, world: &World, content: &dyn Content) {
         for (&agent, state) in &mut self.agents {
-            let host = hosts(agent);
-            let scope = state.view.scope(rules, host);
+            let host = world.trust.agents.get(&agent).and_then(|agent| agent.ci).and_then(|ci| world.cmdb.cis.get(&ci));
+            let seen = Seen { world, rules: &world.rules, host, now: state.last_seen };
+            let scope = state.view.scope(seen);
             if let (Some(table), Some(at)) = (state.table, state.measured_at)
-                && let Some(plan) = self.plans.get(rules, (table, scope), host, content)
+                && let Some(plan) = self.plans.get(seen, (table, scope), content)
             {
                 state.attach(plan, at);
             }
@@ -241,13 +293,15 @@ impl Telemetry {
     /// Makes sure that the agent's slots belong to the table, host and rules at hand. `None` when the table is not stored.
     pub(super) fn prepare(
         &mut self,
-        rules: &Rules,
+        world: &World,
         set: &SampleSet,
-        (agent, host): (AgentId, Option<&Ci>),
-        content: &dyn Content,
+        (agent, ci): (AgentId, Option<CiId>),
+        (content, now): (&dyn Content, Timestamp),
     ) -> Option<&mut AgentState> {
         let state = self.agents.get_mut(&agent)?;
-        state.suit(&mut self.plans, rules, set, host, content).then_some(state)
+        let host = ci.and_then(|ci| world.cmdb.cis.get(&ci));
+        let seen = Seen { world, rules: &world.rules, host, now };
+        state.suit(&mut self.plans, seen, set, content).then_some(state)
     }
 
     /// Drops plans that no agent uses any more.
@@ -259,13 +313,13 @@ impl Telemetry {
 }
 
 impl Plans {
-    fn get(&mut self, rules: &Rules, (table, scope): (ContentHash, u64), host: Option<&Ci>, content: &dyn Content) -> Option<Arc<Plan>> {
-        let key = PlanKey { table, class: host.map(|host| host.class), scope };
+    fn get(&mut self, seen: Seen<'_>, (table, scope): (ContentHash, u64), content: &dyn Content) -> Option<Arc<Plan>> {
+        let key = PlanKey { table, class: seen.host.map(|host| host.class), scope };
         let known = self.known.get(&key);
-        if let Some(plan) = known.filter(|plan| plan.revision == rules.revision) {
+        if let Some(plan) = known.filter(|plan| plan.revision == seen.rules.revision) {
             return Some(Arc::clone(plan));
         }
-        let plan = Arc::new(Plan::compile(rules, key, content.section(&table)?, host, &mut self.judges));
+        let plan = Arc::new(Plan::compile(seen.rules, key, content.section(&table)?, (seen.world, seen.host), &mut self.judges));
         self.known.insert(key, Arc::clone(&plan));
         Some(plan)
     }
@@ -273,12 +327,13 @@ impl Plans {
 
 impl View {
     /// What applies to the host beyond its class; looked up anew only when the host or the rules changed.
-    fn scope(&mut self, rules: &Rules, host: Option<&Ci>) -> u64 {
-        let now = (host.map_or(0, |host| host.revision), rules.revision);
-        if (self.scope.0, self.scope.1) != now {
-            self.scope = (now.0, now.1, plan::scope(rules, host));
+    fn scope(&mut self, seen: Seen<'_>) -> u64 {
+        let under = (seen.host.map_or(0, |host| host.revision), seen.rules.revision);
+        if self.scope.under != under || self.scope.until.is_some_and(|until| seen.now >= until) {
+            let until = seen.rules.rules.values().any(|known| select::asks_around(&known.rule)).then(|| Timestamp(seen.now.0 + STALE_MS));
+            self.scope = ScopeFound { under, until, name: plan::scope(seen.rules, seen.world, seen.host) };
         }
-        self.scope.2
+        self.scope.name
     }
 }
 
@@ -304,13 +359,13 @@ impl Default for AgentState {
 
 impl AgentState {
     /// Takes over the plan for the table, host and rules at hand, if it has another one. `false` when the table is not stored.
-    pub(super) fn suit(&mut self, plans: &mut Plans, rules: &Rules, set: &SampleSet, host: Option<&Ci>, content: &dyn Content) -> bool {
-        let scope = self.view.scope(rules, host);
-        let key = PlanKey { table: set.table, class: host.map(|host| host.class), scope };
-        if self.view.plan.as_ref().is_some_and(|plan| plan.revision == rules.revision && plan.key == key) {
+    pub(super) fn suit(&mut self, plans: &mut Plans, seen: Seen<'_>, set: &SampleSet, content: &dyn Content) -> bool {
+        let scope = self.view.scope(seen);
+        let key = PlanKey { table: set.table, class: seen.host.map(|host| host.class), scope };
+        if self.view.plan.as_ref().is_some_and(|plan| plan.revision == seen.rules.revision && plan.key == key) {
             return true;
         }
-        let Some(plan) = plans.get(rules, (set.table, scope), host, content) else { return false };
+        let Some(plan) = plans.get(seen, (set.table, scope), content) else { return false };
         self.attach(plan, set.at);
         true
     }

@@ -2,6 +2,7 @@
 
 use super::AlertState;
 use super::machine::Position;
+use crate::World;
 use crate::ci::Ci;
 use crate::rule::select::{self, Variant};
 use crate::rule::{Condition, Level, Predicate, Reduce, Rule, Severity};
@@ -54,8 +55,8 @@ pub fn number(condition: &Condition, number: f64) -> String {
 }
 
 /// Why a measurement led where it did: value, line, window, and the override that set the line.
-pub(super) fn measured(rule: &Rule, ci: Option<&Ci>, after: Position, value: f64) -> String {
-    let variant = select::variant(rule, ci).unwrap_or(Variant::Plain);
+pub(super) fn measured(rule: &Rule, (world, ci): (&World, Option<&Ci>), after: Position, value: f64) -> String {
+    let variant = select::variant(rule, world, ci).unwrap_or(Variant::Plain);
     let varied = select::varied(rule, variant);
     let text = plainly(&varied, after, value);
     let Variant::Overridden(position) = variant else { return text };

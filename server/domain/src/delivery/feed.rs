@@ -99,12 +99,14 @@ fn items(world: &World, event: &Event) -> impl Iterator<Item = CiId> {
         Event::Alert(event) => {
             use crate::alert::AlertEvent as E;
             let of = |alert| world.alerts.alerts.get(alert).map(|alert| alert.key.ci);
-            let one = match event {
-                E::AlertTransitioned { key, .. } => Some(key.ci),
-                E::AlertSuppressed { alert, .. } | E::AlertAcknowledged { alert, .. } => of(alert),
-                E::MuteSet { .. } | E::MuteEnded { .. } => None,
-            };
-            (one, Vec::new())
+            match event {
+                E::AlertTransitioned { key, .. } => (Some(key.ci), Vec::new()),
+                E::AlertSuppressed { alert, .. } | E::AlertAcknowledged { alert, .. } => (of(alert), Vec::new()),
+                E::OutageBegan { outage } => (None, outage.hosts.iter().copied().collect()),
+                E::OutageGrew { alerts, .. } => (None, alerts.values().copied().collect()),
+                E::OutageShrank { returned, .. } => (None, returned.iter().copied().collect()),
+                E::MuteSet { .. } | E::MuteEnded { .. } | E::OutageEnded { .. } => (None, Vec::new()),
+            }
         }
         Event::Incident(event) => {
             let incident = world.incidents.incidents.get(&incident::fold::id(event));

@@ -49,6 +49,46 @@ pub(super) fn opened(world: &World, alert: &Alert, rule: &Rule, severity: Severi
     incident
 }
 
+/// The incident of hosts that fell silent together; the breach is that of its loudest alert.
+pub(super) fn outage_began(
+    world: &World,
+    outage: &crate::alert::outage::Outage,
+    (alert, rule): (&Alert, &Rule),
+    context: &mut Context<'_>,
+) -> Incident {
+    let name = |ci: &CiId| world.cmdb.cis.get(ci).map_or_else(|| ci.to_string(), |ci| ci.name.clone());
+    let mut names: Vec<String> = outage.hosts.iter().take(RELATED).map(|ci| format!("- {}", name(ci))).collect();
+    if outage.hosts.len() > RELATED {
+        names.push(format!("- and {} more: see the affected items", outage.hosts.len() - RELATED));
+    }
+    let description = format!(
+        "{}: they fell silent within one interval of each other and share this. What is wrong is more likely there than on each of them.\n\n\
+         Silent:\n{}\n\nWhat to do: see whether what they share is up and can be reached: switch, uplink, power, hypervisor, firewall; the \
+         server itself when it is the whole fleet. The hosts are attached; one that stays silent when the others are back is told here.",
+        outage.title(),
+        names.join("\n")
+    );
+    let severity = alert.severity.unwrap_or(Severity::Critical);
+    let primary_ci = outage.shared.ci();
+    let primary = primary_ci.and_then(|ci| world.cmdb.cis.get(&ci));
+    Incident {
+        title: cut(&outage.title(), TITLE_CHARS),
+        description,
+        primary_ci,
+        affected_cis: outage.hosts.iter().copied().collect(),
+        category: Some(rule.id.to_string()),
+        channel: Channel::Monitoring,
+        group: rule.group.clone().or_else(|| primary.and_then(|ci| fact(ci, "support_group"))),
+        dedup_key: Some(outage.dedup_key()),
+        breach: Some(breach(alert, rule, severity)),
+        alerts: outage.alerts.iter().copied().collect(),
+        recent_changes: primary_ci.map_or_else(Vec::new, |ci| changes(world, ci, context.now)),
+        related: primary_ci.map_or_else(Vec::new, |ci| related(world, ci)),
+        // Several hosts at once are never one person's matter.
+        ..blank(world, (rule.impact.max(Grade::Medium), urgency(severity)), Actor::Rule { id: rule.id.clone() }, context)
+    }
+}
+
 /// The incident of an agent whose identity two machines use.
 pub(super) fn clone_found(world: &World, (agent, key): (AgentId, String), evidence: &str, context: &mut Context<'_>) -> Incident {
     let home = world.trust.agents.get(&agent).and_then(|agent| agent.ci);

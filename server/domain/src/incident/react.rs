@@ -6,11 +6,13 @@
 
 use super::compose::{self, word};
 use super::{Incident, IncidentEvent, IncidentState, priority};
-use crate::alert::{Alert, AlertEvent, AlertState, Suppression, mute};
+use crate::alert::{Alert, AlertEvent, AlertState, Suppression, mute, suppress};
+use crate::rule::select::effective;
 use crate::rule::{Rule, Severity, Tier};
 use crate::trust::TrustEvent;
 use crate::{Context, Event, World};
 use rollcall_shared::AgentId;
+use std::borrow::Cow;
 
 /// Category of incidents about machines that share an identity.
 pub const DUPLICATE_IDENTITY: &str = "duplicate_identity";
@@ -35,9 +37,13 @@ pub fn react(world: &World, event: &Event, context: &mut Context<'_>) -> Vec<Eve
         let events = suppressed(world, *alert, (*axis, reason.as_deref()), context);
         return events.into_iter().map(Event::Incident).collect();
     }
+    if let Some(events) = super::outage::react(world, event, context) {
+        return events.into_iter().map(Event::Incident).collect();
+    }
     let AlertEvent::AlertTransitioned { alert, before, after, reason, .. } = event else { return Vec::new() };
     let Some(alert) = world.alerts.alerts.get(alert) else { return Vec::new() };
-    let Some(rule) = world.rules.rules.get(&alert.key.rule).map(|known| &known.rule) else { return Vec::new() };
+    let Some(rule) = rule_of(world, alert) else { return Vec::new() };
+    let rule = &*rule;
     let live = world.incidents.live.get(&alert.key.dedup_key()).and_then(|id| world.incidents.incidents.get(id));
     let events = match (after, live) {
         (AlertState::Firing, Some(incident)) => fires_on(incident, event),
@@ -79,10 +85,19 @@ fn suppressed(
     context: &mut Context<'_>,
 ) -> Vec<IncidentEvent> {
     let Some(alert) = world.alerts.alerts.get(&alert) else { return Vec::new() };
-    let Some(rule) = world.rules.rules.get(&alert.key.rule).map(|known| &known.rule) else { return Vec::new() };
+    let Some(rule) = rule_of(world, alert) else { return Vec::new() };
+    let rule = &*rule;
     let live = world.incidents.live.get(&alert.key.dedup_key()).and_then(|id| world.incidents.incidents.get(id));
+    let attached = told_elsewhere(world, alert);
     match (live, reason) {
-        (Some(incident), Some(reason)) => vec![note(incident, format!("Not told about for now: {reason}."))],
+        (Some(incident), Some(reason)) => {
+            let text = match &attached {
+                Some((other, _)) => format!("Told about in {} for now: {reason}.", super::display_number(other.number)),
+                None => format!("Not told about for now: {reason}."),
+            };
+            attached.map(|(_, event)| event).into_iter().chain([note(incident, text)]).collect()
+        }
+        (None, Some(_)) => attached.map(|(_, event)| event).into_iter().collect(),
         (Some(incident), None) if axis == Suppression::Flapping && alert.state == AlertState::Resolved => {
             resolves(incident, rule, &format!("it flaps no more, and is clear: {}", alert.reason), context)
         }
@@ -102,9 +117,23 @@ fn suppressed(
     }
 }
 
-/// Whether people said beforehand that the alert is no matter now.
+/// The open incident that tells of an alert instead of its own, and that the alert is attached there, when it is not yet.
+fn told_elsewhere<'a>(world: &'a World, alert: &Alert) -> Option<(&'a Incident, IncidentEvent)> {
+    let other = world.incidents.incidents.get(&alert.told_by?).filter(|one| one.state.is_open())?;
+    let reason = alert.suppressed.get(&Suppression::Dependency)?.clone();
+    let is_new = !other.alerts.contains(&alert.id);
+    is_new.then(|| (other, IncidentEvent::AlertAttached { incident: other.id, alert: alert.id, ci: alert.key.ci, reason }))
+}
+
+/// Whether people said beforehand that the alert is no matter now, or it is told about elsewhere or may yet be.
 fn is_quiet(world: &World, alert: &Alert, context: &Context<'_>) -> bool {
-    !mute::mutes(world, alert, context.now).is_empty()
+    !mute::mutes(world, alert, context.now).is_empty() || suppress::behind(world, alert, context.now).is_some()
+}
+
+/// The rule of an alert as it counts for its item; as it is written when it no longer applies there.
+fn rule_of<'a>(world: &'a World, alert: &Alert) -> Option<Cow<'a, Rule>> {
+    let rule = &world.rules.rules.get(&alert.key.rule)?.rule;
+    Some(effective(rule, world, world.cmdb.cis.get(&alert.key.ci)).unwrap_or(Cow::Borrowed(rule)))
 }
 
 /// How loud a rule is at a severity.
@@ -153,7 +182,7 @@ fn fires_on(incident: &Incident, event: &AlertEvent) -> Vec<IncidentEvent> {
     vec![updated, IncidentEvent::IncidentPrioritised { incident: incident.id, impact, urgency, priority, reason }]
 }
 
-fn resolves(incident: &Incident, rule: &Rule, reason: &str, context: &Context<'_>) -> Vec<IncidentEvent> {
+pub(super) fn resolves(incident: &Incident, rule: &Rule, reason: &str, context: &Context<'_>) -> Vec<IncidentEvent> {
     let text = format!("The alert resolved at {}: {reason}.", context.now);
     if !rule.auto_resolve {
         return vec![note(incident, format!("{text} The rule leaves resolving to people."))];
@@ -168,7 +197,7 @@ fn resolves(incident: &Incident, rule: &Rule, reason: &str, context: &Context<'_
     }]
 }
 
-fn note(incident: &Incident, text: String) -> IncidentEvent {
+pub(super) fn note(incident: &Incident, text: String) -> IncidentEvent {
     IncidentEvent::IncidentNoted { incident: incident.id, text, public: false }
 }
 

@@ -1,18 +1,10 @@
-//! Decisions on rules, and what agents are told of them.
+//! Decisions on rules.
 //!
-//! A rule is carried whole by every event. Its revision is its ETag; the newest revision of all is the version of the agents'
-//! settings. A change keeps the windows whose metric, attributes, reduction and length are as before and starts the others
+//! A rule is carried whole by every event. Its revision is its ETag. A change keeps the windows whose metric, attributes, reduction and length are as before and starts the others
 //! anew; alerts are judged again with the next sample, by the ordinary clear path.
 
-use super::select::effective;
-use super::{Condition, KnownRule, Level, Override, Reduce, Rule, RuleCommand, RuleEvent, Rules, case, validate};
+use super::{KnownRule, Override, Rule, RuleCommand, RuleEvent, Rules, case, select, validate};
 use crate::{Actor, Context, Event, Record, Rejection, World};
-use rollcall_shared::message::{Settings, Side, Threshold};
-use rollcall_shared::{AgentId, limits};
-use std::collections::BTreeMap;
-
-/// Windows up to this length (the default push interval) are worth hurrying for when they clear, too.
-const SHORT_MS: u64 = 60_000;
 
 /// Decides a command.
 ///
@@ -21,15 +13,20 @@ const SHORT_MS: u64 = 60_000;
 /// [`Rejection::Stale`].
 pub fn command(world: &World, command: &RuleCommand, context: &mut Context<'_>) -> Result<Vec<Event>, Rejection> {
     match command {
-        RuleCommand::Create(rule) => create(&world.rules, rule, context),
+        RuleCommand::Create(rule) => {
+            let events = create(&world.rules, rule, context)?;
+            select::check_groups(world, rule)?;
+            Ok(events)
+        }
         RuleCommand::Update { rule, expected } => {
             validate::rule(rule)?;
+            select::check_groups(world, rule)?;
             case::run_all(rule)?;
             let known = find(&world.rules, &rule.id, *expected)?;
             let overrides = signed(&rule.overrides, &known.rule.overrides, context);
             Ok(set_if_changed(known, Rule { stock: known.rule.stock, overrides, ..(**rule).clone() }))
         }
-        RuleCommand::Import(rules) => import(&world.rules, rules, context),
+        RuleCommand::Import(rules) => import(world, rules, context),
         RuleCommand::Enable { rule, enabled, expected } => {
             let known = find(&world.rules, rule, *expected)?;
             Ok(set_if_changed(known, Rule { enabled: *enabled, ..known.rule.clone() }))
@@ -61,7 +58,7 @@ pub enum Imported {
     Unchanged,
 }
 
-/// What an import would do with a rule.
+/// What an import would do with a rule. Whether the groups are there that it names, [`select::check_groups`] says.
 ///
 /// # Errors
 /// As for making or replacing it, its tests included.
@@ -78,14 +75,16 @@ fn import_one(rules: &Rules, rule: &Rule, context: &Context<'_>) -> Result<(Impo
     Ok((if events.is_empty() { Imported::Unchanged } else { Imported::Updated }, events))
 }
 
-fn import(rules: &Rules, imported: &[Rule], context: &Context<'_>) -> Result<Vec<Event>, Rejection> {
+fn import(world: &World, imported: &[Rule], context: &Context<'_>) -> Result<Vec<Event>, Rejection> {
+    let rules = &world.rules;
     let mut events = Vec::new();
     for (position, rule) in imported.iter().enumerate() {
         let at = |field: &str| format!("rule[{position}].{field}");
         if imported[..position].iter().any(|other| other.id == rule.id) {
             return Err(Rejection::invalid(at("id"), format!("names {} twice", rule.id)));
         }
-        let one = import_one(rules, rule, context).map_err(|rejection| match rejection {
+        let one = import_one(rules, rule, context).and_then(|one| select::check_groups(world, rule).map(|()| one));
+        let one = one.map_err(|rejection| match rejection {
             Rejection::Invalid { field, reason } => Rejection::invalid(at(&field), reason),
             other => other,
         });
@@ -136,43 +135,6 @@ fn set_if_changed(known: &KnownRule, rule: Rule) -> Vec<Event> {
 
 fn set(rule: Rule) -> Vec<Event> {
     vec![Event::Rule(RuleEvent::RuleSet { rule: Box::new(rule) })]
-}
-
-/// The settings of an agent: the default intervals, and the lines of all enabled threshold rules that apply to its host. The
-/// clear lines of longer windows are left out: crossing one by a single sample changes nothing soon.
-#[must_use]
-pub fn settings(world: &World, agent: AgentId) -> Settings {
-    let ci = world.trust.agents.get(&agent).and_then(|agent| agent.ci);
-    let host = ci.and_then(|ci| world.cmdb.cis.get(&ci));
-    let mut thresholds = Vec::new();
-    for rule in world.rules.rules.values().filter_map(|known| effective(&known.rule, host)) {
-        add_lines(&mut thresholds, &rule);
-    }
-    thresholds.truncate(limits::THRESHOLDS);
-    Settings { version: world.rules.revision, thresholds, ..Settings::default() }
-}
-
-fn add_lines(thresholds: &mut Vec<Threshold>, rule: &Rule) {
-    let Condition::Threshold { metric, attributes, reduce, window_ms, side } = &rule.condition else { return };
-    let clears = *reduce == Reduce::Last || *window_ms <= SHORT_MS;
-    let mut add = |value: f64| {
-        let line = line(metric, attributes, *side, value);
-        if !thresholds.contains(&line) {
-            thresholds.push(line);
-        }
-    };
-    for Level { raise, clear, .. } in [&rule.levels.critical, &rule.levels.warning].into_iter().flatten() {
-        add(*raise);
-        if clears {
-            add(*clear);
-        }
-    }
-}
-
-fn line(metric: &str, attributes: &BTreeMap<String, String>, side: Side, value: f64) -> Threshold {
-    // Agents know no attribute that must not be there: they hurry once too often then.
-    let attributes = attributes.iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (name.clone(), value.clone())).collect();
-    Threshold { metric: metric.to_owned(), attributes, side, value }
 }
 
 impl Rules {

@@ -13,6 +13,7 @@ use super::expression::{self, Function, Read};
 use super::select::{self, Variant};
 use super::window::{Reading, Shape, Window};
 use super::{Condition, Guard, Level, NoData, Reduce, Rule, Rules, Severity};
+use crate::World;
 use crate::alert::machine::{Judged, Timing};
 use crate::ci::{Ci, Class};
 use crate::id::RuleId;
@@ -135,7 +136,7 @@ pub struct Moment<'a> {
 impl Plan {
     /// Compiles the enabled rules on samples that apply to a host. A section that is no series table matches nothing.
     #[must_use]
-    pub fn compile(rules: &Rules, key: PlanKey, section: Arc<Section>, ci: Option<&Ci>, judges: &mut Judges) -> Self {
+    pub fn compile(rules: &Rules, key: PlanKey, section: Arc<Section>, (world, ci): (&World, Option<&Ci>), judges: &mut Judges) -> Self {
         let mut plan = Self {
             revision: rules.revision,
             key,
@@ -148,7 +149,7 @@ impl Plan {
         let section = Arc::clone(&plan.section);
         let Section::Series(series) = &*section else { return plan };
         for known in rules.rules.values() {
-            let Some(variant) = select::variant(&known.rule, ci) else { continue };
+            let Some(variant) = select::variant(&known.rule, world, ci) else { continue };
             if let Some(judge) = judges.of(rules.revision, &known.rule, variant) {
                 plan.add(&judge, series);
             }

@@ -2,7 +2,9 @@
 //!
 //! [`selects`] is the one place that answers the first question: whatever language selectors are written in, it is compiled there.
 
+use super::query::Written;
 use super::{Levels, Rule, Tier};
+use crate::World;
 use crate::ci::{AttributeValue, Ci, Class};
 use crate::id::CiId;
 use rollcall_shared::Timestamp;
@@ -26,6 +28,9 @@ pub struct Selector {
     /// One of these.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub cis: BTreeSet<CiId>,
+    /// That fulfil this, in the query language.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub query: Option<Written>,
 }
 
 /// What is different for some configuration items. The first that fits counts alone.
@@ -65,12 +70,13 @@ impl Selector {
 
     /// Whether it means a configuration item. One that is not yet identified is meant by the empty selector alone.
     #[must_use]
-    pub fn means(&self, ci: Option<&Ci>) -> bool {
+    pub fn means(&self, world: &World, ci: Option<&Ci>) -> bool {
         let Some(ci) = ci else { return self.is_empty() };
         (self.classes.is_empty() || self.classes.iter().any(|&class| ci.class.is_a(class)))
             && self.tags.iter().all(|tag| ci.tags.contains(tag))
             && self.attributes.iter().all(|(name, value)| ci.attributes.get(name).is_some_and(|known| known.value() == value))
             && (self.cis.is_empty() || self.cis.contains(&ci.id))
+            && self.query.as_ref().is_none_or(|query| query.means(world, ci))
     }
 }
 
@@ -84,9 +90,9 @@ impl Override {
 
 /// Whether a rule is for a configuration item. Only rules for all hosts apply to one that is not yet identified.
 #[must_use]
-pub fn selects(rule: &Rule, ci: Option<&Ci>) -> bool {
+pub fn selects(rule: &Rule, world: &World, ci: Option<&Ci>) -> bool {
     let of_class = rule.classes.is_empty() || ci.is_some_and(|ci| rule.classes.iter().any(|&class| ci.class.is_a(class)));
-    of_class && rule.selector.means(ci)
+    of_class && rule.selector.means(world, ci)
 }
 
 /// Which version of a rule counts for a configuration item.
@@ -100,11 +106,11 @@ pub enum Variant {
 
 /// Which version of an enabled rule counts; `None` when it is not judged for this one.
 #[must_use]
-pub fn variant(rule: &Rule, ci: Option<&Ci>) -> Option<Variant> {
-    if !rule.enabled || !selects(rule, ci) {
+pub fn variant(rule: &Rule, world: &World, ci: Option<&Ci>) -> Option<Variant> {
+    if !rule.enabled || !selects(rule, world, ci) {
         return None;
     }
-    let fits = |one: &Override| ci.is_some() && one.selector.means(ci);
+    let fits = |one: &Override| ci.is_some() && one.selector.means(world, ci);
     match rule.overrides.iter().position(fits) {
         Some(position) if rule.overrides[position].disabled => None,
         Some(position) => Some(Variant::Overridden(position)),
@@ -132,8 +138,30 @@ pub fn varied(rule: &Rule, variant: Variant) -> Cow<'_, Rule> {
 
 /// The rule as it counts for a configuration item; `None` when it is not judged for this one.
 #[must_use]
-pub fn effective<'a>(rule: &'a Rule, ci: Option<&Ci>) -> Option<Cow<'a, Rule>> {
-    Some(varied(rule, variant(rule, ci)?))
+pub fn effective<'a>(rule: &'a Rule, world: &World, ci: Option<&Ci>) -> Option<Cow<'a, Rule>> {
+    Some(varied(rule, variant(rule, world, ci)?))
+}
+
+/// The rule as it counts for a variant, for whoever it is then held against: for back-tests, away from the state.
+#[must_use]
+pub fn settled(rule: &Rule, variant: Variant) -> Rule {
+    Rule { classes: Vec::new(), selector: Selector::default(), overrides: Vec::new(), ..varied(rule, variant).into_owned() }
+}
+
+/// Whether some of its selectors ask for what is not written on the item itself.
+#[must_use]
+pub fn asks_around(rule: &Rule) -> bool {
+    rule.selector.query.is_some() || rule.overrides.iter().any(|one| one.selector.query.is_some())
+}
+
+/// Judges the groups that a rule's selectors name.
+///
+/// # Errors
+/// [`Rejection::Invalid`](crate::Rejection::Invalid) with the path of the selector.
+pub fn check_groups(world: &World, rule: &Rule) -> Result<(), crate::Rejection> {
+    let own = std::iter::once(("selector.query".to_owned(), &rule.selector));
+    let others = rule.overrides.iter().enumerate().map(|(n, one)| (format!("overrides[{n}].selector.query"), &one.selector));
+    own.chain(others).try_for_each(|(path, selector)| selector.query.as_ref().map_or(Ok(()), |query| query.check_groups(world, &path)))
 }
 
 /// Whether the rule depends on more of a configuration item than its class.

@@ -106,6 +106,7 @@ fn rule(id: &str, title: &str, description: &str, condition: Condition, levels: 
         flapping: Flapping::default(),
         overrides: Vec::new(),
         tests: Vec::new(),
+        means_down: false,
         stock: true,
     }
 }

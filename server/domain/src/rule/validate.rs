@@ -102,7 +102,8 @@ pub fn selector(path: &str, selector: &Selector) -> Result<(), Rejection> {
     for name in selector.attributes.keys() {
         text(&format!("{path}.attributes"), name, NAME_CHARS)?;
     }
-    require(selector.cis.len() <= CIS, format!("{path}.cis"), format!("must be at most {CIS}; give them a tag instead"))
+    require(selector.cis.len() <= CIS, format!("{path}.cis"), format!("must be at most {CIS}; give them a tag instead"))?;
+    selector.query.as_ref().map_or(Ok(()), |query| query.validate(&format!("{path}.query")))
 }
 
 fn condition(rule: &Rule) -> Result<(), Rejection> {

@@ -100,7 +100,8 @@ pub struct BacktestIncident {
 }
 
 struct Share {
-    hosts: Vec<(Ci, Vec<AgentId>)>,
+    /// Each with how the rule counts for it: selectors look at more than the host, and here is nothing else.
+    hosts: Vec<(Ci, Variant, Vec<AgentId>)>,
     rule: Arc<Rule>,
     span: (Timestamp, Timestamp),
     store: Arc<dyn Store>,
@@ -172,12 +173,14 @@ fn ids(texts: &[String]) -> Result<BTreeSet<CiId>, ApiError> {
 
 /// The hosts that the rule applies to, shared out evenly.
 fn shares(api: &Api, rule: &Arc<Rule>, wanted: Option<&BTreeSet<CiId>>, span: (Timestamp, Timestamp)) -> Vec<Share> {
-    let hosts: BTreeMap<CiId, (Ci, Vec<AgentId>)> = api.engine.read(|world| {
-        let mut hosts: BTreeMap<CiId, (Ci, Vec<AgentId>)> = BTreeMap::new();
+    let enabled = Rule { enabled: true, ..(**rule).clone() };
+    let hosts: BTreeMap<CiId, (Ci, Variant, Vec<AgentId>)> = api.engine.read(|world| {
+        let mut hosts: BTreeMap<CiId, (Ci, Variant, Vec<AgentId>)> = BTreeMap::new();
         for agent in world.trust.agents.values() {
             let Some(ci) = agent.ci.filter(|ci| wanted.is_none_or(|wanted| wanted.contains(ci))) else { continue };
-            let Some(ci) = world.cmdb.cis.get(&ci).filter(|ci| selects(rule, Some(ci))) else { continue };
-            hosts.entry(ci.id).or_insert_with(|| (ci.clone(), Vec::new())).1.push(agent.id);
+            let Some(ci) = world.cmdb.cis.get(&ci) else { continue };
+            let Some(variant) = variant(&enabled, world, Some(ci)) else { continue };
+            hosts.entry(ci.id).or_insert_with(|| (ci.clone(), variant, Vec::new())).2.push(agent.id);
         }
         hosts
     });
@@ -194,8 +197,8 @@ fn shares(api: &Api, rule: &Arc<Rule>, wanted: Option<&BTreeSet<CiId>>, span: (T
 impl Share {
     fn replay(self) -> Result<Outcome, ApiError> {
         let mut outcome = Outcome::default();
-        for (ci, agents) in &self.hosts {
-            let mut replay = Replay::new(&self.rule, Some(ci));
+        for (ci, variant, agents) in &self.hosts {
+            let mut replay = Replay::new(&settled(&self.rule, *variant), Some(ci));
             for agent in agents {
                 let mut begin = self.span.0;
                 while begin < self.span.1 {

@@ -12,8 +12,8 @@ use axum::http::header;
 use axum::response::Response;
 use rollcall_domain::context::{CountingIds, NoContent};
 use rollcall_domain::rule::decide::{Imported, examine};
-use rollcall_domain::rule::{Rule, RuleCommand};
-use rollcall_domain::{Actor, Command, Context};
+use rollcall_domain::rule::{Rule, RuleCommand, select};
+use rollcall_domain::{Actor, Command, Context, Rejection};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -134,12 +134,19 @@ fn read(file: &Toml) -> Result<Vec<Rule>, ApiError> {
 }
 
 async fn report(api: &Api, rules: &[Rule]) -> Result<ImportReport, ApiError> {
-    let known = api.engine.read(|world| world.rules.clone());
+    let (known, groups) = api.engine.read(|world| {
+        let groups: Vec<_> = rules.iter().map(|rule| select::check_groups(world, rule)).collect();
+        (world.rules.clone(), groups)
+    });
     let (rules, now): (Vec<Rule>, _) = (rules.to_vec(), api.engine.now());
     let examined = tokio::task::spawn_blocking(move || {
         let mut ids = CountingIds::default();
         let context = Context { now, actor: Actor::System, ids: &mut ids, content: &NoContent };
-        rules.iter().map(|rule| imported(rule, examine(&known, rule, &context).map_err(ApiError::from))).collect::<Vec<_>>()
+        let examined = |(rule, groups): (&Rule, Result<(), Rejection>)| {
+            let outcome = examine(&known, rule, &context).and_then(|outcome| groups.map(|()| outcome));
+            imported(rule, outcome.map_err(ApiError::from))
+        };
+        rules.iter().zip(groups).map(examined).collect::<Vec<_>>()
     });
     let rules = examined.await.map_err(|error| ApiError::internal(format!("an examination ended early: {error}")))?;
     let refused = rules.iter().filter(|rule| rule.outcome == "refused").count();

@@ -4,6 +4,7 @@ use super::Time;
 use super::word::AgentStatus;
 use rollcall_domain::World;
 use rollcall_domain::trust as domain;
+use rollcall_shared::{AgentId, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -35,6 +36,8 @@ pub struct Agent {
     pub silent: bool,
     /// Its clock minus the server's at its last push, ms; null when it never pushed.
     pub skew_ms: Option<i64>,
+    /// The lines at which it pushes at once.
+    pub thresholds: Thresholds,
     /// Why it was revoked or suspended.
     pub revoked_because: Option<String>,
     /// Copies of it that are refused and must be enrolled anew: what showed each.
@@ -43,9 +46,27 @@ pub struct Agent {
     pub revision: u64,
 }
 
+/// Which lines an agent is to push at, and which it has. Both versions are the same but for the time until its next answer.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub struct Thresholds {
+    /// Version of what it should have: names the content.
+    pub version: u64,
+    /// Version that it worked with at its last push; 0 for none, null before it pushed since the server's start.
+    pub applied: Option<u64>,
+    /// Lines.
+    pub lines: usize,
+}
+
+impl Thresholds {
+    fn new(world: &World, agent: AgentId, now: Timestamp) -> Self {
+        let standing = world.thresholds(agent, now);
+        Self { version: standing.version, applied: standing.applied, lines: standing.lines }
+    }
+}
+
 impl Agent {
-    /// The view of an agent with what its pushes tell.
-    pub fn new(world: &World, agent: &domain::Agent) -> Self {
+    /// The view of an agent with what its pushes tell, at a moment.
+    pub fn new(world: &World, agent: &domain::Agent, now: Timestamp) -> Self {
         Self {
             id: agent.id.to_string(),
             status: agent.status.into(),
@@ -59,6 +80,7 @@ impl Agent {
             last_seen_at: world.telemetry.last_seen(agent.id).map(Time),
             silent: world.telemetry.is_silent(agent.id),
             skew_ms: world.telemetry.skew_ms(agent.id),
+            thresholds: Thresholds::new(world, agent.id, now),
             revoked_because: agent.revoked_because.clone(),
             quarantined_copies: world
                 .trust

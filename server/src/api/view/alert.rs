@@ -36,8 +36,10 @@ pub struct Alert {
     pub resolved_at: Option<Time>,
     /// How often it fired.
     pub times_fired: u32,
-    /// Why it is not told about, by axis: `maintenance`, `silence`, `flapping`.
+    /// Why it is not told about, by axis: `maintenance`, `silence`, `freeze`, `dependency`, `flapping`.
     pub suppressed: BTreeMap<String, String>,
+    /// The incident that tells of it instead of one of its own, while what it depends on is down.
+    pub told_by: Option<String>,
     /// Who looks after it now.
     pub acknowledged: Option<Acknowledgement>,
     /// Its live or last incident.
@@ -75,6 +77,7 @@ impl Alert {
             resolved_at: alert.resolved_at.map(Time),
             times_fired: alert.times_fired,
             suppressed: alert.suppressed.iter().map(|(axis, reason)| (axis_name(*axis), reason.clone())).collect(),
+            told_by: alert.told_by.map(|id| id.to_string()),
             acknowledged: acknowledged.map(|one| Acknowledgement { by: one.by.clone(), at: Time(one.at), until: one.until.map(Time) }),
             incident: alert.incident.map(|id| id.to_string()),
             revision: alert.revision,

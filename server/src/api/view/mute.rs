@@ -1,4 +1,4 @@
-//! Maintenance windows and silences, as they are shown and as people write them.
+//! Maintenance windows, freezes and silences, as they are shown and as people write them.
 
 use super::Time;
 use super::rule::Selector;
@@ -45,7 +45,7 @@ pub enum Schedule {
     },
 }
 
-/// A maintenance window as people write it.
+/// A maintenance window or a freeze as people write it.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"reason": "Patch Sunday", "selector": {"tags": ["web"]},
@@ -88,7 +88,7 @@ pub struct SilenceInput {
     expires_at: Timestamp,
 }
 
-/// A maintenance window.
+/// A maintenance window or a freeze.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct MaintenanceWindow {
     /// Its id.
@@ -143,9 +143,8 @@ pub struct Silence {
 
 impl MaintenanceWindowInput {
     /// The domain's form.
-    pub fn into_domain(self) -> Result<domain::NewMute, ApiError> {
+    pub fn into_domain(self, kind: domain::MuteKind) -> Result<domain::NewMute, ApiError> {
         let rules = ids(&self.rules)?;
-        let kind = domain::MuteKind::Maintenance;
         Ok(domain::NewMute { kind, reason: self.reason, selector: self.selector, rules, schedule: self.schedule })
     }
 }

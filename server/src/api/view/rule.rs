@@ -69,6 +69,10 @@ pub struct RuleInput {
     /// Where the levels come from, such as a manual or a measurement.
     #[serde(default)]
     pub threshold_source: Option<String>,
+    /// Whether its alert means that the item is down, so that alerts of what stands on it are told in its incident. Silence rules mean that
+    /// anyway.
+    #[serde(default)]
+    pub means_down: bool,
     /// When its alerts count as flapping.
     #[serde(default, skip_serializing_if = "domain::Flapping::is_default")]
     #[schema(value_type = Option<Flapping>)]
@@ -126,6 +130,8 @@ pub struct Rule {
     pub auto_resolve: bool,
     /// Where the levels come from, such as a manual or a measurement.
     pub threshold_source: Option<String>,
+    /// Whether its alert means that the item is down. Silence rules mean that anyway.
+    pub means_down: bool,
     /// When its alerts count as flapping.
     #[schema(value_type = Flapping)]
     pub flapping: domain::Flapping,
@@ -165,6 +171,7 @@ impl RuleInput {
             runbook: self.runbook,
             auto_resolve: self.auto_resolve,
             threshold_source: self.threshold_source,
+            means_down: self.means_down,
             flapping: self.flapping,
             overrides: self.overrides,
             tests: self.tests,
@@ -202,6 +209,7 @@ impl From<&domain::KnownRule> for Rule {
             runbook: rule.runbook.clone(),
             auto_resolve: rule.auto_resolve,
             threshold_source: rule.threshold_source.clone(),
+            means_down: rule.means_down,
             flapping: rule.flapping,
             overrides: rule.overrides.clone(),
             tests: rule.tests.clone(),
@@ -234,6 +242,7 @@ impl From<&domain::KnownRule> for RuleInput {
             runbook: rule.runbook.clone(),
             auto_resolve: rule.auto_resolve,
             threshold_source: rule.threshold_source.clone(),
+            means_down: rule.means_down,
             flapping: rule.flapping,
             overrides: rule.overrides.iter().map(domain::Override::unsigned).collect(),
             tests: rule.tests.clone(),

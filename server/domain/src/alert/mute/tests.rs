@@ -142,3 +142,67 @@ fn an_incident_stays_open_through_flapping_and_tells_the_state_when_it_is_over()
     let last: Vec<&str> = then.iter().map(String::as_str).collect();
     assert!(matches!(last[..], [ends, resolved] if ends.ends_with("Flapping ends") && resolved.ends_with("→ resolved")), "{then:#?}");
 }
+
+/// A freeze over `load` from 100 to 200, an alert of a tier at 110, and what was opened when.
+#[track_caller]
+fn check_freeze(tier: Tier, warning_tier: Option<Tier>, values: &[(i64, f64)], expected: &[&str]) {
+    let mut scenario = Scenario::new(vec![Rule { tier, warning_tier, ..rule("load") }]);
+    scenario.command(50, &create(MuteKind::Freeze, Schedule::Once { from: seconds(100), to: seconds(200) })).unwrap();
+    for at in 0..22 {
+        let at = 10 * at;
+        values.iter().filter(|(moment, _)| *moment == at).for_each(|(_, value)| scenario.value(at, *value));
+        scenario.tick(at + 1);
+    }
+    let story = scenario.story();
+    let told: Vec<&str> = story.iter().map(String::as_str).filter(|line| line.contains("INC")).collect();
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn a_freeze_holds_back_what_does_not_page_until_it_is_over() {
+    check_freeze(Tier::Ticket, None, &[(110, 96.0)], &["201 INC1 opened P2: Load critical on web-1: 96"]);
+    check_freeze(Tier::Page, None, &[(110, 96.0)], &["110 INC1 opened P2: Load critical on web-1: 96"]);
+    // What clears before the end was never told.
+    check_freeze(Tier::Ticket, None, &[(110, 96.0), (150, 10.0)], &[]);
+    // A warning waits; when it becomes critical it pages, and passes.
+    check_freeze(Tier::Page, Some(Tier::Ticket), &[(110, 86.0)], &["201 INC1 opened P3: Load warning on web-1: 86"]);
+    let passes = ["150 INC1 opened P2: Load critical on web-1: 96", "151 INC1 noted"];
+    check_freeze(Tier::Page, Some(Tier::Ticket), &[(110, 86.0), (150, 96.0)], &passes);
+}
+
+#[test]
+fn an_override_says_how_loud_an_alert_is_in_a_freeze_and_without() {
+    let louder = crate::rule::Override {
+        selector: Selector { cis: [crate::alert::scenario::host(1)].into(), ..Selector::default() },
+        reason: "the till".into(),
+        levels: None,
+        for_ms: None,
+        tier: Some(Tier::RecordOnly),
+        disabled: false,
+        set_by: None,
+        set_at: None,
+    };
+    let mut scenario = Scenario::new(vec![Rule { overrides: vec![louder], ..rule("load") }]);
+    scenario.value(10, 96.0);
+    assert_eq!(scenario.story(), ["10 load: Inactive → Firing Critical"]);
+}
+
+#[test]
+fn windows_around_both_switches_begin_and_end_by_the_wall_clock_and_last_as_long_as_they_say() {
+    let hours = |hours: u64| hours * 3_600_000;
+    // Begins before the gap of 29 March and ends behind it: an hour less by the wall clock, none by the length.
+    let early = weekly(&[Day::Sunday], "01:00", hours(3), "Europe/Berlin");
+    check(&early, "2026-03-29T00:00:00Z", "2026-03-30T00:00:00Z", &[("03-29T00:00", "03-29T02:59")]);
+    // Begins before the overlap of 25 October and ends in its second pass.
+    let overlap = weekly(&[Day::Sunday], "01:30", hours(2), "Europe/Berlin");
+    check(&overlap, "2026-10-24T22:00:00Z", "2026-10-25T12:00:00Z", &[("10-24T23:30", "10-25T01:29")]);
+    // A day of 23 hours and one of 25: a window of 24 hours that recurs daily leaves no gap and doubles nothing.
+    let all = [Day::Monday, Day::Tuesday, Day::Wednesday, Day::Thursday, Day::Friday, Day::Saturday, Day::Sunday];
+    let daily = weekly(&all, "00:00", hours(24), "Europe/Berlin");
+    check(&daily, "2026-03-28T00:00:00Z", "2026-03-31T00:00:00Z", &[("03-28T00:00", "03-30T23:59")]);
+    // Where there are no switches, and where the switch is at midnight.
+    let tokyo = weekly(&[Day::Monday], "00:00", hours(1), "Asia/Tokyo");
+    check(&tokyo, "2026-03-29T00:00:00Z", "2026-03-31T00:00:00Z", &[("03-29T15:00", "03-29T15:59")]);
+    let beirut = weekly(&[Day::Sunday], "00:00", hours(1), "Asia/Beirut");
+    check(&beirut, "2026-03-28T12:00:00Z", "2026-03-29T12:00:00Z", &[("03-28T22:00", "03-28T22:59")]);
+}

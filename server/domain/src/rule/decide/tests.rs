@@ -3,7 +3,10 @@ use crate::Command;
 use crate::alert::scenario::{Scenario, agent, rule as load};
 use crate::ci::Class;
 use crate::rule::stock::stock;
-use crate::rule::{Guard, Override, Selector, Tier};
+use crate::rule::{Condition, Guard, Level, Override, Reduce, Selector, Tier, thresholds};
+use rollcall_shared::Timestamp;
+use rollcall_shared::message::Side;
+use std::collections::BTreeMap;
 
 /// A rule with one thing changed, and the path of the field that is refused.
 #[track_caller]
@@ -132,16 +135,17 @@ fn every_stock_rule_is_in_order_and_says_what_to_do_and_where_its_lines_come_fro
 #[test]
 fn settings_have_the_lines_of_the_rules_that_apply() {
     let mut scenario = Scenario::new(vec![load("load"), Rule { enabled: false, ..load("off") }]);
-    let lines = |scenario: &Scenario| -> Vec<f64> { scenario.world.settings(agent(1)).thresholds.iter().map(|line| line.value).collect() };
+    let lines = |scenario: &Scenario| -> Vec<f64> {
+        thresholds::settings(&scenario.world, agent(1), Timestamp(0)).thresholds.iter().map(|line| line.value).collect()
+    };
     assert_eq!(lines(&scenario), [95.0, 90.0, 85.0, 80.0]);
-    assert_eq!(scenario.world.settings(agent(1)).version, scenario.world.rules.revision);
     scenario.command(1, &create(Rule { classes: vec![Class::Workstation], ..load("desk") })).unwrap();
     let mut long = load("long");
     let Condition::Threshold { reduce, window_ms, metric, .. } = &mut long.condition else { panic!("a threshold rule") };
     (*reduce, *window_ms, *metric) = (Reduce::Avg, 600_000, "n".into());
     scenario.command(2, &create(long)).unwrap();
     assert_eq!(lines(&scenario), [95.0, 90.0, 85.0, 80.0, 95.0, 85.0]);
-    assert_eq!(scenario.world.settings(agent(9)).thresholds.len(), 6);
+    assert_eq!(thresholds::settings(&scenario.world, agent(9), Timestamp(0)).thresholds.len(), 6);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Short names under which plans remember.
 
+use crate::World;
 use crate::ci::Ci;
 use crate::id::RuleId;
 use crate::rule::Rules;
@@ -20,11 +21,11 @@ pub fn tag<'a>(rule: &RuleId, attributes: impl Iterator<Item = (&'a str, &'a str
 
 /// A short name for what applies to a host beyond its class.
 #[must_use]
-pub fn scope(rules: &Rules, ci: Option<&Ci>) -> u64 {
+pub fn scope(rules: &Rules, world: &World, ci: Option<&Ci>) -> u64 {
     let mut hasher = blake3::Hasher::new();
     let mut particular = false;
     for (position, known) in rules.rules.values().enumerate() {
-        let variant = if select::is_particular(&known.rule) { select::variant(&known.rule, ci) } else { continue };
+        let variant = if select::is_particular(&known.rule) { select::variant(&known.rule, world, ci) } else { continue };
         particular = true;
         let number = match variant {
             None => 0,

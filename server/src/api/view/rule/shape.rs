@@ -217,6 +217,10 @@ pub struct Selector {
     /// One of these.
     #[schema(required = false)]
     pub cis: Vec<String>,
+    /// That fulfil this, in the query language, such as `class:server tag:prod package:openssl<3.0.13`. It must not ask for what the passing
+    /// of time or alerts change: ages, `last_seen`, `agent` and `incident`.
+    #[schema(required = false)]
+    pub query: Option<String>,
 }
 
 /// What is different for some configuration items. The first that fits counts alone.

@@ -1,0 +1,337 @@
+//! Hosts that fall silent together: one incident on what they share, not one for each.
+//!
+//! When a host is about to fall silent and others that share something with it are too, its silence is held for up to one interval. Then
+//! either at least three hosts, and at least half of those that share a thing, fell silent within one interval of each other: that is an
+//! outage of the thing, one incident with all of them attached. Or each is told about alone. Of the things that explain the most hosts the
+//! narrowest counts: what they stand on, then their network, then their site. Nearly every host at once is the server's own trouble.
+//!
+//! Invariants: a host that said goodbye is never counted; an outage is over only when each of its hosts has spoken, or is no longer
+//! expected to; what is not an outage is told about one interval later at most.
+
+mod sharing;
+
+pub use sharing::{Shared, network_of};
+
+use super::dependency::{self, Outlook, interval};
+use super::silence::{self, Quiet};
+use super::{Alert, AlertEvent, AlertState};
+use crate::id::{AlertId, CiId};
+use crate::incident::react::tier;
+use crate::rule::{Severity, Tier};
+use crate::{Event, World};
+use rollcall_shared::Timestamp;
+use serde::{Deserialize, Serialize};
+use sharing::Sharing;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Hosts that make an outage of a thing at least: two may be chance.
+const HOSTS: usize = 3;
+
+/// Intervals for which a host counts as newly quiet: until the rules have fired and the others had their time.
+const FRESH_INTERVALS: u32 = 3;
+
+/// An outage of something that hosts share.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Outage {
+    /// What they share.
+    pub shared: Shared,
+    /// How people call it.
+    pub name: String,
+    /// Hosts that share it and were there before.
+    pub of: usize,
+    /// Silence alerts that it stands for.
+    pub alerts: BTreeSet<AlertId>,
+    /// Hosts that fell silent.
+    pub hosts: BTreeSet<CiId>,
+    /// Those of them that are back.
+    #[serde(default)]
+    pub returned: BTreeSet<CiId>,
+    /// Since when.
+    pub began_at: Timestamp,
+    /// When its incident last told of hosts that came back.
+    pub told_at: Timestamp,
+}
+
+impl Outage {
+    /// The one live incident of it.
+    #[must_use]
+    pub fn dedup_key(&self) -> String {
+        self.shared.key()
+    }
+
+    /// Such as `12 of 20 hosts in 10.2.3.0/24 are silent`.
+    #[must_use]
+    pub fn title(&self) -> String {
+        let silent = self.hosts.len();
+        match self.shared {
+            Shared::All => format!("{silent} of all {} hosts are silent: is it the server, or its network?", self.of),
+            _ if silent >= self.of => format!("All {silent} hosts {} are silent", self.name),
+            _ => format!("{silent} of {} hosts {} are silent", self.of, self.name),
+        }
+    }
+}
+
+/// Hosts whose silence waits for that of others. Memory of the process alone, made anew with every tick.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Watch {
+    waits: BTreeSet<CiId>,
+    totals: Option<(Timestamp, BTreeMap<Shared, usize>)>,
+}
+
+// A cache: two worlds that know the same are equal whatever they wait for.
+impl PartialEq for Watch {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+/// Why an alert waits or is told about elsewhere, as far as outages go.
+pub(super) fn behind(world: &World, alert: &Alert) -> Option<dependency::Behind> {
+    if !silence::is_of_silence(world, alert) {
+        return None;
+    }
+    let ci = alert.key.ci;
+    let is_of = |outage: &&Outage| outage.alerts.contains(&alert.id) || (outage.hosts.contains(&ci) && !outage.returned.contains(&ci));
+    let outage = world.alerts.outages.values().find(is_of);
+    if let Some(outage) = outage {
+        let incident = world.incidents.live.get(&outage.dedup_key()).copied();
+        let reason = match outage.shared {
+            Shared::All => "nearly all hosts fell silent at once".to_owned(),
+            _ => format!("hosts {} fell silent together", outage.name),
+        };
+        return Some(dependency::Behind { reason, incident });
+    }
+    let waits = world.telemetry.watch.waits.contains(&ci);
+    let reason = || format!("others near it are overdue: for up to {} s it is seen whether they are silent too", interval().as_secs());
+    waits.then(|| dependency::Behind { reason: reason(), incident: None })
+}
+
+/// Looks which hosts are about to fall silent together, before any of them does.
+pub(super) fn look(world: &mut World, now: Timestamp) {
+    let fresh = fresh(world, now);
+    let mut watch = std::mem::take(&mut world.telemetry.watch);
+    watch.waits.clear();
+    if !fresh.is_empty() {
+        watch.look(world, &fresh, now);
+    }
+    world.telemetry.watch = watch;
+}
+
+/// Hosts that went quiet not long ago, with since when.
+fn fresh(world: &World, now: Timestamp) -> BTreeMap<CiId, Timestamp> {
+    let Some(patience) = silence::loud_patience_ms(world) else { return BTreeMap::new() };
+    let interval = u64::try_from(interval().as_millis()).unwrap_or(u64::MAX);
+    let overdue = patience.saturating_sub(interval).max(patience / 2);
+    let stale = patience.saturating_add(interval * u64::from(FRESH_INTERVALS));
+    let quiet = silence::expected(world, now).filter(|quiet| !quiet.goodbye && (overdue..stale).contains(&quiet.ms));
+    quiet.map(|Quiet { ci, since, .. }| (ci, since)).collect()
+}
+
+impl Watch {
+    fn look(&mut self, world: &World, fresh: &BTreeMap<CiId, Timestamp>, now: Timestamp) {
+        let outlook = Outlook::new(world, now);
+        let fallen = |ci: &CiId| fresh.contains_key(ci) || outlook.is_down(*ci);
+        let by_parent = |ci: &CiId| dependency::parents(world, *ci).values().any(|group| group.iter().all(fallen));
+        self.waits.extend(fresh.keys().filter(|ci| by_parent(ci)));
+        let sharing = Sharing::of(world, fresh.keys().copied());
+        let possible: Vec<(&Shared, Vec<CiId>)> = sharing
+            .iter()
+            .map(|(shared, hosts)| (shared, together(hosts, fresh)))
+            .filter(|(_, together)| together.len() >= HOSTS)
+            .collect();
+        if !possible.is_empty() {
+            self.count(world, now);
+            for (shared, together) in possible {
+                if is_most(*shared == Shared::All, together.len(), self.total(shared)) {
+                    self.waits.extend(together);
+                }
+            }
+        }
+        self.waits.retain(|ci| !has_waited(world, *ci, now));
+    }
+
+    /// Counts who shares what, once an interval.
+    fn count(&mut self, world: &World, now: Timestamp) {
+        let current = self.totals.as_ref().is_some_and(|(at, _)| *at <= now && now.since(*at) < interval());
+        if current {
+            return;
+        }
+        let Some(patience) = silence::loud_patience_ms(world) else { return };
+        let stale = u128::from(patience) + interval().as_millis() * u128::from(FRESH_INTERVALS);
+        let there = silence::expected(world, now).filter(|quiet| !quiet.goodbye && u128::from(quiet.ms) < stale);
+        let sharing = Sharing::of(world, there.map(|quiet| quiet.ci));
+        self.totals = Some((now, sharing.iter().map(|(shared, hosts)| (shared.clone(), hosts.len())).collect()));
+    }
+
+    fn total(&self, shared: &Shared) -> usize {
+        self.totals.as_ref().and_then(|(_, totals)| totals.get(shared)).copied().unwrap_or(0)
+    }
+}
+
+/// The most hosts of these that went quiet within one interval.
+fn together(hosts: &[CiId], since: &BTreeMap<CiId, Timestamp>) -> Vec<CiId> {
+    let mut dated: Vec<(Timestamp, CiId)> = hosts.iter().filter_map(|ci| Some((*since.get(ci)?, *ci))).collect();
+    dated.sort_unstable();
+    let (mut best, mut first) = (0..0, 0);
+    for last in 0..dated.len() {
+        while dated[last].0.since(dated[first].0) > interval() {
+            first += 1;
+        }
+        if last + 1 - first > best.len() {
+            best = first..last + 1;
+        }
+    }
+    dated[best].iter().map(|(_, ci)| *ci).collect()
+}
+
+fn is_most(of_all: bool, silent: usize, of: usize) -> bool {
+    // All of the fleet is said of nine in ten at least: half a fleet that is silent has causes of its own.
+    silent >= HOSTS && if of_all { silent * 10 >= of * 9 } else { silent * 2 >= of }
+}
+
+/// Whether a host's silence has been held for an interval.
+fn has_waited(world: &World, ci: CiId, now: Timestamp) -> bool {
+    let alerts = world.alerts.by_ci.get(&ci).map(|host| &host.alerts).into_iter().flatten();
+    let mut alerts = alerts.filter_map(|id| world.alerts.alerts.get(id));
+    alerts.any(|alert| {
+        let fires = alert.state == AlertState::Firing && silence::is_of_silence(world, alert);
+        fires && alert.fired_at.is_some_and(|at| now.since(at) >= interval())
+    })
+}
+
+/// Outages that begin, grow, shrink and end. Also the alerts that one of these events is about.
+pub(super) fn tick(world: &World, now: Timestamp) -> (Vec<Event>, BTreeSet<AlertId>) {
+    let mut events: Vec<AlertEvent> = world.alerts.outages.values().filter_map(|outage| returns(world, outage, now)).collect();
+    let mut candidates = candidates(world, now);
+    events.extend(joins(world, &mut candidates));
+    if !candidates.is_empty() {
+        events.extend(begins(world, candidates, now));
+    }
+    let of = |event: &AlertEvent| match event {
+        AlertEvent::OutageBegan { outage } => outage.alerts.clone(),
+        AlertEvent::OutageGrew { alerts, .. } => alerts.keys().copied().collect(),
+        _ => BTreeSet::new(),
+    };
+    let about = events.iter().flat_map(of).collect();
+    (events.into_iter().map(Event::Alert).collect(), about)
+}
+
+/// A silence alert that is to be told about somewhere.
+struct Candidate {
+    alert: AlertId,
+    ci: CiId,
+    since: Timestamp,
+    fired_at: Timestamp,
+}
+
+/// Silence alerts that fire and are told about nowhere yet.
+fn candidates(world: &World, now: Timestamp) -> Vec<Candidate> {
+    let mut outlook = Outlook::new(world, now);
+    let told: BTreeSet<AlertId> = world.alerts.outages.values().flat_map(|outage| &outage.alerts).copied().collect();
+    let live = world.alerts.live.iter().filter_map(|id| world.alerts.alerts.get(id));
+    live.filter(|alert| alert.state == AlertState::Firing && !told.contains(&alert.id) && silence::is_of_silence(world, alert))
+        .filter(|alert| is_loud(world, alert) && !world.incidents.live.contains_key(&alert.key.dedup_key()))
+        .filter_map(|alert| {
+            let since = silence::quiet_since(world, alert.key.ci).filter(|quiet| !quiet.goodbye)?.since;
+            let free = super::mute::mutes(world, alert, now).is_empty() && outlook.behind(alert.key.ci).is_none();
+            let (alert, ci, fired_at) = (alert.id, alert.key.ci, alert.fired_at.unwrap_or(alert.since));
+            free.then_some(Candidate { alert, ci, since, fired_at })
+        })
+        .collect()
+}
+
+fn is_loud(world: &World, alert: &Alert) -> bool {
+    let rule = world.rules.rules.get(&alert.key.rule).map(|known| &known.rule);
+    rule.is_some_and(|rule| tier(rule, alert.severity.unwrap_or(Severity::Critical)) >= Tier::Ticket)
+}
+
+/// Those that belong to an outage that is there: its own hosts again or by a louder rule, and those that went quiet before it was told.
+fn joins(world: &World, candidates: &mut Vec<Candidate>) -> Vec<AlertEvent> {
+    let mut joined: BTreeMap<String, BTreeMap<AlertId, CiId>> = BTreeMap::new();
+    candidates.retain(|candidate| {
+        let shares = sharing::shared_by(world, candidate.ci);
+        let suits = |(_, outage): &(&String, &Outage)| {
+            outage.hosts.contains(&candidate.ci) || (candidate.since <= outage.began_at && shares.contains(&outage.shared))
+        };
+        let Some((key, _)) = world.alerts.outages.iter().find(suits) else { return true };
+        joined.entry(key.clone()).or_default().insert(candidate.alert, candidate.ci);
+        false
+    });
+    joined.into_iter().map(|(outage, alerts)| AlertEvent::OutageGrew { outage, alerts }).collect()
+}
+
+/// New outages among what is told about nowhere, once all that are overdue have fallen silent or had their time.
+fn begins(world: &World, candidates: Vec<Candidate>, now: Timestamp) -> Vec<AlertEvent> {
+    let waited = candidates.iter().any(|one| now.since(one.fired_at) >= interval());
+    let silent: BTreeSet<CiId> = candidates.iter().map(|one| one.ci).collect();
+    let all_fell = world.telemetry.watch.waits.iter().all(|ci| silent.contains(ci));
+    if !waited && !all_fell {
+        return Vec::new();
+    }
+    let mut since: BTreeMap<CiId, Timestamp> = candidates.iter().map(|one| (one.ci, one.since)).collect();
+    let sharing = Sharing::of(world, since.keys().copied());
+    let mut events = Vec::new();
+    loop {
+        let groups = sharing.iter().map(|(shared, hosts)| (shared, together(hosts, &since)));
+        let fits = |(shared, hosts): &(&Shared, Vec<CiId>)| {
+            is_most(**shared == Shared::All, hosts.len(), world.telemetry.watch.total(shared).max(hosts.len()))
+        };
+        // In order from narrow to wide: of equals the first counts.
+        let best = groups.filter(fits).min_by_key(|(shared, hosts)| (std::cmp::Reverse(hosts.len()), (*shared).clone()));
+        let Some((shared, hosts)) = best else { return events };
+        since.retain(|ci, _| !hosts.contains(ci));
+        let hosts: BTreeSet<CiId> = hosts.into_iter().collect();
+        let alerts = candidates.iter().filter(|one| hosts.contains(&one.ci)).map(|one| one.alert).collect();
+        let of = world.telemetry.watch.total(shared).max(hosts.len());
+        let name = shared.describe(world);
+        let returned = BTreeSet::new();
+        let outage = Outage { shared: shared.clone(), name, of, alerts, hosts, returned, began_at: now, told_at: now };
+        events.push(AlertEvent::OutageBegan { outage: Box::new(outage) });
+    }
+}
+
+/// Hosts of an outage that are back: told once an interval, and when all are.
+fn returns(world: &World, outage: &Outage, now: Timestamp) -> Option<AlertEvent> {
+    let silent: BTreeSet<CiId> = outage
+        .alerts
+        .iter()
+        .filter_map(|id| world.alerts.alerts.get(id))
+        .filter(|alert| !matches!(alert.state, AlertState::Resolved | AlertState::Inactive))
+        .map(|alert| alert.key.ci)
+        .collect();
+    let returned: BTreeSet<CiId> = outage.hosts.difference(&silent).copied().collect();
+    if silent.is_empty() {
+        return Some(AlertEvent::OutageEnded { outage: outage.dedup_key(), at: now });
+    }
+    let tells = returned != outage.returned && now.since(outage.told_at) >= interval();
+    tells.then(|| AlertEvent::OutageShrank { outage: outage.dedup_key(), returned, at: now })
+}
+
+/// Remembers an event. Total.
+pub(super) fn apply(outages: &mut BTreeMap<String, Outage>, event: &AlertEvent) {
+    match event {
+        AlertEvent::OutageBegan { outage } => {
+            outages.insert(outage.dedup_key(), (**outage).clone());
+        }
+        AlertEvent::OutageGrew { outage, alerts } => {
+            if let Some(outage) = outages.get_mut(outage) {
+                outage.alerts.extend(alerts.keys());
+                outage.hosts.extend(alerts.values());
+                outage.of = outage.of.max(outage.hosts.len());
+                outage.returned.retain(|ci| !alerts.values().any(|silent| silent == ci));
+            }
+        }
+        AlertEvent::OutageShrank { outage, returned, at } => {
+            if let Some(outage) = outages.get_mut(outage) {
+                (outage.returned, outage.told_at) = (returned.clone(), *at);
+            }
+        }
+        AlertEvent::OutageEnded { outage, .. } => {
+            outages.remove(outage);
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests;

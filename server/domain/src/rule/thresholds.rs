@@ -1,0 +1,171 @@
+//! What agents are told of the rules: one table of lines for each host, so that a value that crosses one is pushed at once.
+//!
+//! The table has the lines of the rules that apply to the host, as they apply to it, overrides included; rules that are muted for it have
+//! none, and neither has what no agent can see by itself (silence, absence, inventories, comparisons of two series). Its version names its
+//! content: equal tables have equal versions, on every server and after every restart, and an agent gets another table with its
+//! next answer when what it works with is not the current one.
+//!
+//! Invariant: a table decides nothing; the server judges.
+
+use super::select::effective;
+use super::{Condition, Level, Reduce, Rule};
+use crate::World;
+use crate::alert::mute::{Mute, MuteKind};
+use crate::ci::{Ci, Class};
+use crate::id::MuteId;
+use crate::incident::react::tier;
+use crate::rule::{Severity, Tier};
+use rollcall_shared::message::{Settings, Side, Threshold};
+use rollcall_shared::{AgentId, Timestamp, limits};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Windows up to this length (the default push interval) are worth hurrying for when they clear, too.
+const SHORT_MS: u64 = 60_000;
+
+/// Versions fit into a number of every JSON reader.
+const VERSION_BITS: u64 = (1 << 53) - 1;
+
+/// Tables kept: as many as there are kinds of hosts; beyond that they are made anew.
+const TABLES: usize = 4_096;
+
+/// Which table an agent has, and which it should have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Version of the table that it should have.
+    pub version: u64,
+    /// Lines in it.
+    pub lines: usize,
+    /// Version that it worked with at its last push; `None` before it pushed to this process.
+    pub applied: Option<u64>,
+}
+
+/// What a table is a function of, beside the rules: class, what applies beyond it, and what is muted.
+type Key = (Option<Class>, u64, Vec<MuteId>);
+
+/// Tables of one revision of the rules. A cache.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tables {
+    revision: u64,
+    known: BTreeMap<Key, Arc<Settings>>,
+    /// Mutes that hold, with when they were looked up.
+    holding: Option<(Timestamp, u64, Vec<MuteId>)>,
+}
+
+// Two worlds that know the same are equal whatever they have cached.
+impl PartialEq for Tables {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Tables {
+    /// The table of a host. `scope` names what applies to it beyond its class.
+    pub(crate) fn of(&mut self, world: &World, (host, scope): (Option<&Ci>, u64), now: Timestamp) -> Arc<Settings> {
+        if self.revision != world.rules.revision {
+            (self.revision, self.known) = (world.rules.revision, BTreeMap::new());
+        }
+        self.look_up_mutes(world, now);
+        let holding = self.holding.iter().flat_map(|(_, _, mutes)| mutes).filter_map(|id| world.alerts.mutes.get(id));
+        let muted: Vec<&Mute> = holding.filter(|mute| mute.selector.means(world, host)).collect();
+        let key = (host.map(|host| host.class), scope, muted.iter().map(|mute| mute.id).collect());
+        if let Some(known) = self.known.get(&key) {
+            return Arc::clone(known);
+        }
+        if self.known.len() >= TABLES {
+            self.known.clear();
+        }
+        let table = Arc::new(compile(world, host, &muted));
+        self.known.insert(key, Arc::clone(&table));
+        table
+    }
+
+    /// Which mutes hold is looked up once a second, and when one was made or ended.
+    fn look_up_mutes(&mut self, world: &World, now: Timestamp) {
+        let newest = world.alerts.mutes.values().map(|mute| mute.revision).max().unwrap_or(0).wrapping_add(world.alerts.mutes.len() as u64);
+        let current = |(at, of, _): &(Timestamp, u64, Vec<MuteId>)| *of == newest && *at <= now && now.0 - at.0 < 1_000;
+        if !self.holding.as_ref().is_some_and(current) {
+            let holding = world.alerts.mutes.values().filter(|mute| mute.schedule.covers(now)).map(|mute| mute.id).collect();
+            self.holding = Some((now, newest, holding));
+        }
+    }
+}
+
+/// The table of an agent at a moment, made from nothing: the default intervals, and the lines of all rules that apply to its host.
+#[must_use]
+pub fn settings(world: &World, agent: AgentId, now: Timestamp) -> Settings {
+    let ci = world.trust.agents.get(&agent).and_then(|agent| agent.ci);
+    let host = ci.and_then(|ci| world.cmdb.cis.get(&ci));
+    let holding = world.alerts.mutes.values().filter(|mute| mute.schedule.covers(now));
+    let muted: Vec<&Mute> = holding.filter(|mute| mute.selector.means(world, host)).collect();
+    compile(world, host, &muted)
+}
+
+fn compile(world: &World, host: Option<&Ci>, muted: &[&Mute]) -> Settings {
+    let mut thresholds = Vec::new();
+    for rule in world.rules.rules.values().filter_map(|known| effective(&known.rule, world, host)) {
+        if !muted.iter().any(|mute| mutes(mute, &rule)) {
+            add_lines(&mut thresholds, &rule);
+        }
+    }
+    thresholds.truncate(limits::THRESHOLDS);
+    let settings = Settings { thresholds, ..Settings::default() };
+    Settings { version: version(&settings), ..settings }
+}
+
+/// Whether nobody would hear of the rule at any of its levels.
+fn mutes(mute: &Mute, rule: &Rule) -> bool {
+    let held = mute.kind != MuteKind::Freeze || [Severity::Warning, Severity::Critical].into_iter().all(|one| tier(rule, one) < Tier::Page);
+    held && (mute.rules.is_empty() || mute.rules.contains(&rule.id))
+}
+
+/// Names the content. Never 0, which is "none".
+fn version(settings: &Settings) -> u64 {
+    let mut hasher = blake3::Hasher::new();
+    for interval in [settings.sample_interval_ms, settings.push_interval_ms, settings.inventory_interval_ms] {
+        hasher.update(&interval.to_be_bytes());
+    }
+    for line in &settings.thresholds {
+        feed(&mut hasher, &line.metric);
+        hasher.update(&(line.attributes.len() as u64).to_be_bytes());
+        for (name, value) in &line.attributes {
+            feed(&mut hasher, name);
+            feed(&mut hasher, value);
+        }
+        hasher.update(&[u8::from(line.side == Side::Above)]).update(&line.value.to_bits().to_be_bytes());
+    }
+    let mut bytes = [0; 8];
+    bytes.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
+    (u64::from_be_bytes(bytes) & VERSION_BITS).max(1)
+}
+
+fn feed(hasher: &mut blake3::Hasher, text: &str) {
+    hasher.update(&(text.len() as u64).to_be_bytes()).update(text.as_bytes());
+}
+
+/// The clear lines of longer windows are left out: crossing one by a single sample changes nothing soon.
+fn add_lines(thresholds: &mut Vec<Threshold>, rule: &Rule) {
+    let Condition::Threshold { metric, attributes, reduce, window_ms, side } = &rule.condition else { return };
+    let clears = *reduce == Reduce::Last || *window_ms <= SHORT_MS;
+    let mut add = |value: f64| {
+        let line = line(metric, attributes, *side, value);
+        if !thresholds.contains(&line) {
+            thresholds.push(line);
+        }
+    };
+    for Level { raise, clear, .. } in [&rule.levels.critical, &rule.levels.warning].into_iter().flatten() {
+        add(*raise);
+        if clears {
+            add(*clear);
+        }
+    }
+}
+
+fn line(metric: &str, attributes: &BTreeMap<String, String>, side: Side, value: f64) -> Threshold {
+    // Agents know no attribute that must not be there: they hurry once too often then.
+    let attributes = attributes.iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (name.clone(), value.clone())).collect();
+    Threshold { metric: metric.to_owned(), attributes, side, value }
+}
+
+#[cfg(test)]
+mod tests;
