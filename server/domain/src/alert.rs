@@ -3,6 +3,8 @@
 //! `inactive → pending → firing → recovering → resolved`, and from anywhere `unknown` (no data) and back.
 //! Missing data never resolves.
 
+#[cfg(test)]
+mod bad_input;
 pub mod decide;
 pub mod dependency;
 pub mod flapping;

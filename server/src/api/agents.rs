@@ -46,11 +46,12 @@ pub async fn list_agents(State(api): State<Api>, Parameters(query): Parameters<A
     let paging = Paging::<AgentId>::new("agents", query.limit, query.cursor.as_deref())?;
     let ci = query.ci.as_deref().map(str::parse).transpose();
     let ci = ci.map_err(|_| ApiError::invalid("ci", "must be the id of a configuration item"))?;
+    let now = api.engine.now();
     let page = api.engine.read(|world| {
         let agents = world.trust.agents.range(paging.ascending()).map(|(_, agent)| agent);
         let agents = agents.filter(|agent| query.status.is_none_or(|status| agent.status == status.0));
         let agents = agents.filter(|agent| ci.is_none() || agent.ci == ci);
-        paging.page(agents.map(|agent| (agent.id, Agent::new(world, agent))))
+        paging.page(agents.map(|agent| (agent.id, Agent::new(world, agent, now))))
     });
     Ok(format.list(&page))
 }
@@ -92,5 +93,6 @@ fn find(world: &World, id: AgentId) -> Result<&trust::Agent, ApiError> {
 }
 
 fn show(api: &Api, id: AgentId) -> Result<Response, ApiError> {
-    api.engine.read(|world| find(world, id).map(|agent| answer::resource(&Agent::new(world, agent), agent.revision)))
+    let now = api.engine.now();
+    api.engine.read(|world| find(world, id).map(|agent| answer::resource(&Agent::new(world, agent, now), agent.revision)))
 }

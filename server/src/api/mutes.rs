@@ -84,7 +84,11 @@ pub async fn list_freezes(State(api): State<Api>, Parameters(query): Parameters<
 /// passes.
 #[utoipa::path(post, path = "/api/v1/freezes", tag = "alerts", request_body = MaintenanceWindowInput,
     responses((status = 201, description = "The freeze.", body = MaintenanceWindow)))]
-pub async fn create_freeze(State(api): State<Api>, caller: Caller, Body(input): Body<MaintenanceWindowInput>) -> Result<Response, ApiError> {
+pub async fn create_freeze(
+    State(api): State<Api>,
+    caller: Caller,
+    Body(input): Body<MaintenanceWindowInput>,
+) -> Result<Response, ApiError> {
     let id = create(&api, &caller, input.into_domain(MuteKind::Freeze)?).await?;
     let now = api.engine.now();
     api.engine.read(|world| {

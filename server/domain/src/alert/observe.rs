@@ -6,11 +6,11 @@
 
 use super::machine::{self, Position};
 use super::telemetry::{Finding, Transition};
-use super::{Alert, AlertEvent, AlertKey, flapping, inventory, mute, silence, suppress, wording};
+use super::{Alert, AlertEvent, AlertKey, flapping, inventory, mute, outage, silence, suppress, wording};
 use crate::ci::CiEvent;
 use crate::ci::lifecycle::is_out_of_use;
 use crate::id::{AlertId, CiId};
-use crate::incident;
+use crate::incident::{self, IncidentEvent};
 use crate::journal::JournalEntry;
 use crate::rule::expression;
 use crate::rule::select::effective;
@@ -83,6 +83,9 @@ pub fn tick(world: &mut World, context: &mut Context<'_>) -> Vec<Event> {
 pub fn react(world: &World, event: &Event, context: &Context<'_>) -> Vec<Event> {
     if let Event::Ci(CiEvent::CiStatusChanged { ci, after, .. }) = event {
         return if is_out_of_use(*after) { out_of_use(world, *ci, context.now) } else { Vec::new() };
+    }
+    if let Event::Incident(IncidentEvent::IncidentOpened { incident }) = event {
+        return outage::told(world, incident, context.now);
     }
     let Event::Rule(RuleEvent::RuleSet { rule }) = event else { return Vec::new() };
     let live = world.alerts.live.iter().filter_map(|id| world.alerts.alerts.get(id)).filter(|alert| alert.key.rule == rule.id);

@@ -14,8 +14,9 @@ pub use sharing::{Shared, network_of};
 
 use super::dependency::{self, Outlook, interval};
 use super::silence::{self, Quiet};
-use super::{Alert, AlertEvent, AlertState};
+use super::{Alert, AlertEvent, AlertState, Suppression};
 use crate::id::{AlertId, CiId};
+use crate::incident::Incident;
 use crate::incident::react::tier;
 use crate::rule::{Severity, Tier};
 use crate::{Event, World};
@@ -59,6 +60,15 @@ impl Outage {
         self.shared.key()
     }
 
+    /// Why its alerts are not told about one by one.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        match self.shared {
+            Shared::All => "nearly all hosts fell silent at once".to_owned(),
+            _ => format!("hosts {} fell silent together", self.name),
+        }
+    }
+
     /// Such as `12 of 20 hosts in 10.2.3.0/24 are silent`.
     #[must_use]
     pub fn title(&self) -> String {
@@ -91,15 +101,14 @@ pub(super) fn behind(world: &World, alert: &Alert) -> Option<dependency::Behind>
         return None;
     }
     let ci = alert.key.ci;
-    let is_of = |outage: &&Outage| outage.alerts.contains(&alert.id) || (outage.hosts.contains(&ci) && !outage.returned.contains(&ci));
-    let outage = world.alerts.outages.values().find(is_of);
+    let outages = || world.alerts.outages.values();
+    let outage = outages().find(|outage| outage.alerts.contains(&alert.id)).or_else(|| {
+        let since = silence::quiet_since(world, ci)?.since;
+        outages().find(|outage| takes_in(world, outage, (ci, since)) && !outage.returned.contains(&ci))
+    });
     if let Some(outage) = outage {
         let incident = world.incidents.live.get(&outage.dedup_key()).copied();
-        let reason = match outage.shared {
-            Shared::All => "nearly all hosts fell silent at once".to_owned(),
-            _ => format!("hosts {} fell silent together", outage.name),
-        };
-        return Some(dependency::Behind { reason, incident });
+        return Some(dependency::Behind { reason: outage.reason(), incident });
     }
     let waits = world.telemetry.watch.waits.contains(&ci);
     let reason = || format!("others near it are overdue: for up to {} s it is seen whether they are silent too", interval().as_secs());
@@ -199,7 +208,7 @@ fn has_waited(world: &World, ci: CiId, now: Timestamp) -> bool {
     })
 }
 
-/// Outages that begin, grow, shrink and end. Also the alerts that one of these events is about.
+/// Outages that begin, grow, shrink and end. Also the alerts of those that begin.
 pub(super) fn tick(world: &World, now: Timestamp) -> (Vec<Event>, BTreeSet<AlertId>) {
     let mut events: Vec<AlertEvent> = world.alerts.outages.values().filter_map(|outage| returns(world, outage, now)).collect();
     let mut candidates = candidates(world, now);
@@ -209,7 +218,6 @@ pub(super) fn tick(world: &World, now: Timestamp) -> (Vec<Event>, BTreeSet<Alert
     }
     let of = |event: &AlertEvent| match event {
         AlertEvent::OutageBegan { outage } => outage.alerts.clone(),
-        AlertEvent::OutageGrew { alerts, .. } => alerts.keys().copied().collect(),
         _ => BTreeSet::new(),
     };
     let about = events.iter().flat_map(of).collect();
@@ -249,15 +257,17 @@ fn is_loud(world: &World, alert: &Alert) -> bool {
 fn joins(world: &World, candidates: &mut Vec<Candidate>) -> Vec<AlertEvent> {
     let mut joined: BTreeMap<String, BTreeMap<AlertId, CiId>> = BTreeMap::new();
     candidates.retain(|candidate| {
-        let shares = sharing::shared_by(world, candidate.ci);
-        let suits = |(_, outage): &(&String, &Outage)| {
-            outage.hosts.contains(&candidate.ci) || (candidate.since <= outage.began_at && shares.contains(&outage.shared))
-        };
+        let suits = |(_, outage): &(&String, &Outage)| takes_in(world, outage, (candidate.ci, candidate.since));
         let Some((key, _)) = world.alerts.outages.iter().find(suits) else { return true };
         joined.entry(key.clone()).or_default().insert(candidate.alert, candidate.ci);
         false
     });
     joined.into_iter().map(|(outage, alerts)| AlertEvent::OutageGrew { outage, alerts }).collect()
+}
+
+/// Whether a host that has been quiet since a moment belongs to an outage: one of its own, or one that went quiet before it was told.
+fn takes_in(world: &World, outage: &Outage, (ci, since): (CiId, Timestamp)) -> bool {
+    outage.hosts.contains(&ci) || (since <= outage.began_at && sharing::shared_by(world, ci).contains(&outage.shared))
 }
 
 /// New outages among what is told about nowhere, once all that are overdue have fallen silent or had their time.
@@ -305,6 +315,15 @@ fn returns(world: &World, outage: &Outage, now: Timestamp) -> Option<AlertEvent>
     }
     let tells = returned != outage.returned && now.since(outage.told_at) >= interval();
     tells.then(|| AlertEvent::OutageShrank { outage: outage.dedup_key(), returned, at: now })
+}
+
+/// What follows when the incident of an outage opens: its alerts are told about there.
+pub(super) fn told(world: &World, incident: &Incident, now: Timestamp) -> Vec<Event> {
+    let outage = incident.dedup_key.as_ref().and_then(|key| world.alerts.outages.get(key));
+    let Some(outage) = outage else { return Vec::new() };
+    let (axis, reason, incident) = (Suppression::Dependency, Some(outage.reason()), Some(incident.id));
+    let told = |&alert| AlertEvent::AlertSuppressed { alert, axis, reason: reason.clone(), incident, at: now };
+    outage.alerts.iter().map(told).map(Event::Alert).collect()
 }
 
 /// Remembers an event. Total.

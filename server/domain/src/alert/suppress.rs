@@ -37,3 +37,6 @@ pub(super) fn tick(world: &World, now: Timestamp) -> Vec<Event> {
     }
     events
 }
+
+#[cfg(test)]
+mod tests;

@@ -55,7 +55,8 @@ fn grew(world: &World, incident: &Incident, outage: &Outage, alerts: &BTreeMap<A
     let reason = "fell silent together with the others";
     let attach =
         |(&alert, &ci): (&AlertId, &CiId)| IncidentEvent::AlertAttached { incident: incident.id, alert, ci, reason: reason.into() };
-    let mut events: Vec<IncidentEvent> = alerts.iter().map(attach).collect();
+    let new = alerts.iter().filter(|(alert, _)| !incident.alerts.contains(alert));
+    let mut events: Vec<IncidentEvent> = new.map(attach).collect();
     let hosts = alerts.values().filter(|ci| !incident.affected_cis.contains(ci)).count();
     if hosts > 0 {
         events.push(note(incident, format!("{hosts} more: {}.", outage.title())));

@@ -17,7 +17,8 @@ use axum::response::Response;
 use rollcall_domain::alert::replay::{Episode, Replay};
 use rollcall_domain::ci::Ci;
 use rollcall_domain::id::{CiId, RuleId};
-use rollcall_domain::rule::{Rule, Severity, selects, validate};
+use rollcall_domain::rule::select::{Variant, check_groups, settled, variant};
+use rollcall_domain::rule::{Rule, Severity, validate};
 use rollcall_shared::{AgentId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -154,6 +155,7 @@ fn rule(api: &Api, id: Option<String>, input: Option<RuleInput>) -> Result<Rule,
             let id = input.name()?.ok_or_else(|| ApiError::invalid("rule.id", "is needed"))?;
             let rule = *input.into_domain(id);
             validate::rule(&rule)?;
+            api.engine.read(|world| check_groups(world, &rule))?;
             rule
         }
         _ => return Err(ApiError::invalid("id", "or rule is needed, and not both")),

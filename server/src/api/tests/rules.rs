@@ -125,6 +125,74 @@ async fn maintenance_windows_and_silences_are_made_shown_and_ended() {
 }
 
 #[tokio::test]
+async fn a_freeze_is_made_shown_and_ended_and_is_no_maintenance_window() {
+    let fixture = Fixture::new().await;
+    let freeze = r#"{"reason": "Year's end", "selector": {"query": "class:server tag:prod"},
+        "schedule": {"repeats": "once", "from": "2026-12-20T00:00:00Z", "to": "2027-01-03T00:00:00Z"}}"#;
+    let made = fixture.post("/api/v1/freezes", freeze).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{}", made.text());
+    let place = made.header("location").to_owned();
+    assert_eq!(fixture.get(&place).await.ok().json()["selector"]["query"], "class:server tag:prod");
+    assert_eq!(fixture.get("/api/v1/freezes").await.ok().items().len(), 1);
+    assert_eq!(fixture.get("/api/v1/maintenance_windows").await.ok().items().len(), 0);
+    let wrong = fixture.post("/api/v1/freezes", &freeze.replace("tag:prod", "last_seen>7d")).await;
+    wrong.refused("invalid_parameter");
+    assert_eq!(fixture.put("DELETE", &place, &[], "").await.status, StatusCode::NO_CONTENT);
+}
+
+#[tokio::test]
+async fn rules_in_a_file_select_by_query_and_a_wrong_one_is_refused_with_its_place() {
+    let fixture = Fixture::new().await;
+    let file = FILE.replace(r#"selector.tags = ["batch"]"#, r#"selector.query = "tag:batch os.id:debian""#);
+    send(&fixture, "/api/v1/rules/import", &file).await.ok();
+    let rule = fixture.get("/api/v1/rules/queue_length").await.ok().json();
+    assert_eq!(rule["overrides"][0]["selector"]["query"], "tag:batch os.id:debian");
+    let text = fixture.get("/api/v1/rules/export").await.ok().text();
+    assert!(text.contains("tag:batch os.id:debian"));
+    for (query, said) in [("tag:batch and (", "column"), ("agent:silent", "agent"), ("group:nobody", "group")] {
+        let file = FILE.replace(r#"selector.tags = ["batch"]"#, &format!("selector.query = \"{query}\""));
+        let reply = send(&fixture, "/api/v1/rules/import", &file).await;
+        let text = reply.text();
+        reply.refused("invalid_parameter");
+        assert!(text.contains("overrides[0].selector.query") && text.contains(said), "{text}");
+        let tried = send(&fixture, "/api/v1/rules/import?dry_run=true", &file).await.ok().json();
+        assert_eq!(tried["rules"][0]["outcome"], "refused", "{tried}");
+    }
+}
+
+#[tokio::test]
+async fn an_agent_shows_which_lines_it_should_have_and_has() {
+    let mut host = Host::reported().await;
+    host.measure(&[("system.filesystem.inodes.utilization", "/")], vec![Some(0.5)]).await;
+    let agents = host.fixture.get("/api/v1/agents").await.ok().items();
+    let thresholds = &agents[0]["thresholds"];
+    assert_eq!(thresholds["applied"], 0, "it said that it has none: {thresholds}");
+    assert!(thresholds["version"].as_u64().unwrap() > 0 && thresholds["lines"].as_u64().unwrap() > 0, "{thresholds}");
+    host.fixture.put("POST", "/api/v1/rules/filesystem_inodes/disable", &[], "").await.ok();
+    let after = host.fixture.get("/api/v1/agents").await.ok().items();
+    assert_ne!(after[0]["thresholds"]["version"], thresholds["version"], "the rule has lines no more");
+}
+
+#[tokio::test]
+async fn a_back_test_replays_a_rule_for_the_hosts_that_its_query_selects() {
+    let mut host = Host::reported().await;
+    for value in [0.5, 0.95, 0.95, 0.5] {
+        host.fixture.clock.advance(Duration::from_secs(300));
+        host.measure(&[("system.filesystem.inodes.utilization", "/")], vec![Some(value)]).await;
+    }
+    let mut rule = host.fixture.get("/api/v1/rules/filesystem_inodes").await.ok().json();
+    for shown_only in ["stock", "updated_at", "revision"] {
+        rule.as_object_mut().unwrap().remove(shown_only);
+    }
+    for (query, hosts, incidents) in [("package:openssl<3.0.14", 1, 1), ("package:openssl<3.0.13", 0, 0)] {
+        rule["selector"] = serde_json::json!({ "query": query });
+        let body = serde_json::json!({"rule": rule, "from": "-1d"}).to_string();
+        let found = host.fixture.post("/api/v1/rules/backtest", &body).await.ok().json();
+        assert_eq!((&found["hosts"], &found["incidents"]), (&hosts.into(), &incidents.into()), "{query}: {found}");
+    }
+}
+
+#[tokio::test]
 async fn a_back_test_finds_the_incidents_that_were_opened_live_and_those_of_another_line() {
     let mut host = Host::reported().await;
     let series = [("system.filesystem.inodes.utilization", "/"), ("system.filesystem.inodes.utilization", "/var")];
