@@ -78,7 +78,8 @@ pub fn tick(world: &mut World, context: &mut Context<'_>) -> Vec<Event> {
 }
 
 /// What follows for alerts from an event that has just been applied: those of a rule that is switched off, or that no longer
-/// applies to their CI, are dropped. It is people who did that: nothing is claimed to have recovered.
+/// applies to their CI, are dropped. It is people who did that: nothing is claimed to have recovered. Those of an outage are told about
+/// in its incident.
 #[must_use]
 pub fn react(world: &World, event: &Event, context: &Context<'_>) -> Vec<Event> {
     if let Event::Ci(CiEvent::CiStatusChanged { ci, after, .. }) = event {

@@ -103,7 +103,7 @@ pub(super) fn behind(world: &World, alert: &Alert) -> Option<dependency::Behind>
     let ci = alert.key.ci;
     let outages = || world.alerts.outages.values();
     let outage = outages().find(|outage| outage.alerts.contains(&alert.id)).or_else(|| {
-        let since = silence::quiet_since(world, ci)?.since;
+        let since = silence::quiet_since(world, ci).filter(|quiet| !quiet.goodbye)?.since;
         outages().find(|outage| takes_in(world, outage, (ci, since)) && !outage.returned.contains(&ci))
     });
     if let Some(outage) = outage {
