@@ -7,6 +7,7 @@
 mod advisories;
 mod agents;
 mod alerts;
+mod assignment_rules;
 mod attributes;
 mod audit;
 mod bills;

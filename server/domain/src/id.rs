@@ -18,6 +18,10 @@ typed_id! {
     IncidentId, "inc"
 }
 typed_id! {
+    /// A rule that says who gets incidents.
+    AssignmentRuleId, "asr"
+}
+typed_id! {
     /// A problem.
     ProblemId, "prb"
 }

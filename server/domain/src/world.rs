@@ -189,7 +189,7 @@ impl World {
         match &record.event {
             Event::Trust(event) => self.trust.apply(record.revision, event),
             Event::Ci(event) => {
-                incident::fold::note_change(&mut self.incidents, &self.cmdb, record, event);
+                incident::history::note_change(&mut self.incidents, &self.cmdb, record, event);
                 ci::fold::apply(&mut self.cmdb, record, event, content);
                 self.advisories.follow(&mut self.cmdb);
                 match event {

@@ -7,7 +7,7 @@ use crate::store::memory::MemoryStore;
 use axum::body::Body;
 use rollcall_domain::delivery::{ChannelKind, DeliveryCommand, NewChannel, Wanted};
 use rollcall_domain::id::{ChannelId, IncidentId};
-use rollcall_domain::rule::Grade;
+use rollcall_domain::incident::NewIncident;
 use rollcall_shared::Timestamp;
 use tower::ServiceExt as _;
 
@@ -33,14 +33,8 @@ impl Fixture {
         let kind = ChannelKind::Webhook { url: "https://receiver.example/".into() };
         let channel = NewChannel { name: "on call".into(), kind, enabled: true, wanted: Wanted::default() };
         run(&engine, Command::Delivery(DeliveryCommand::Create { id: None, channel, after: None })).await;
-        let open = IncidentCommand::Open {
-            title: "<b>full</b>".into(),
-            description: "It is full.".into(),
-            primary_ci: None,
-            impact: Grade::High,
-            urgency: Grade::High,
-            group: None,
-        };
+        let new = NewIncident { title: "<b>full</b>".into(), description: "It is full.".into(), ..NewIncident::default() };
+        let open = IncidentCommand::Open(Box::new(new));
         run(&engine, Command::Incident(open)).await;
         let channel = engine.read(|world| *world.delivery.channels.keys().next().unwrap());
         let incident = engine.read(|world| *world.incidents.incidents.keys().next().unwrap());

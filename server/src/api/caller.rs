@@ -44,6 +44,17 @@ impl Caller {
         self.request_id.as_deref()
     }
 
+    /// Asks the engine for one part of what the caller asked for, under a key of its own: a repeated request repeats no part.
+    pub async fn execute_part(&self, engine: &Engine, part: usize, command: Command) -> Result<Executed, ApiError> {
+        let request = Request {
+            actor: self.principal.actor.clone(),
+            request_id: self.request_id.clone(),
+            idempotency_key: self.idempotency_key.as_ref().map(|key| format!("{key} #{part}")),
+            command,
+        };
+        Ok(engine.execute(request).await?)
+    }
+
     /// Holds the precondition against a subject whose commands carry none.
     pub fn check_precondition(&self, subject: &str, current: u64) -> Result<(), ApiError> {
         match self.expected {

@@ -9,8 +9,8 @@ use axum::http::request::Parts;
 use rollcall_domain::advisory::AdvisoryId;
 use rollcall_domain::ci::{self, Source};
 use rollcall_domain::id::{
-    AlertId, ChannelId, CiId, ContactId, DeliveryId, GroupId, ImportId, IncidentId, MuteId, ParkedId, ProblemId, RuleId, SoftwareRuleId,
-    TaskId, TokenId,
+    AlertId, AssignmentRuleId, ChannelId, CiId, ContactId, DeliveryId, GroupId, ImportId, IncidentId, MuteId, ParkedId, ProblemId, RuleId,
+    SoftwareRuleId, TaskId, TokenId,
 };
 use rollcall_domain::trust::feed::FeedName;
 use rollcall_shared::{AgentId, SectionName};
@@ -44,6 +44,7 @@ path_names! {
     SoftwareRuleId = "software rule";
     AdvisoryId = "advisory";
     AlertId = "alert";
+    AssignmentRuleId = "assignment rule";
     ChannelId = "channel";
     ContactId = "contact";
     DeliveryId = "delivery";

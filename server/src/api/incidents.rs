@@ -1,67 +1,70 @@
-//! Incidents: list, open by hand, work on.
+//! Incidents: list, open by hand, change, work on, one by one or many at once.
+//!
+//! An incident is named by its id or by the number that people say, such as `INC0000017`.
+
+pub mod bulk;
+pub mod edit;
+pub mod family;
+pub mod list;
 
 use super::Api;
 use super::caller::Caller;
-use super::extract::{Body, Named, Parameters};
-use super::format::Format;
-use super::page::{Page, Paging};
+use super::extract::{Body, Named, PathName};
 use super::view::incident::Incident;
-use super::view::word::{Grade, HoldReason, IncidentState};
+use super::view::word::HoldReason;
 use crate::answer::{self, ApiError};
 use axum::extract::State;
 use axum::response::Response;
-use rollcall_domain::id::{CiId, IncidentId, ProblemId};
-use rollcall_domain::incident::{self, IncidentAction, IncidentCommand, IncidentEvent};
+use rollcall_domain::id::IncidentId;
+use rollcall_domain::incident::{self, Children, IncidentAction, IncidentCommand, IncidentEvent};
 use rollcall_domain::{Command, Event, Record, World};
 use serde::Deserialize;
-use utoipa::{IntoParams, ToSchema};
+use std::str::FromStr;
+use utoipa::ToSchema;
 
-/// Which incidents are wanted.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct IncidentQuery {
-    /// In this state.
-    state: Option<IncidentState>,
-    /// Whether work remains.
-    open: Option<bool>,
-    /// Of this priority, 1 (highest) to 5.
-    priority: Option<u8>,
-    /// Of this configuration item, or affecting it.
-    ci: Option<String>,
-    /// That this group has.
-    group: Option<String>,
-    /// That this person has.
-    assignee: Option<String>,
-    /// Of this category; for monitoring the rule's id.
-    category: Option<String>,
-    /// Of this problem.
-    problem: Option<String>,
-    /// With this text in their title, whatever the case.
-    q: Option<String>,
-    /// Items of one page: 1 to 1000, 100 unless given.
-    limit: Option<u32>,
-    /// `next_cursor` of the page before.
-    cursor: Option<String>,
+/// How an incident is named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IncidentName {
+    /// By its id.
+    Id(IncidentId),
+    /// By its number.
+    Number(u64),
 }
 
-/// An incident opened by hand.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(example = json!({"title": "Printer on fire", "description": "Third floor", "impact": "medium", "urgency": "high"}))]
-pub struct NewIncident {
-    /// A line.
-    title: String,
-    /// More.
-    description: String,
-    /// The configuration item.
-    primary_ci: Option<String>,
-    /// How far it reaches.
-    impact: Grade,
-    /// How fast it must be dealt with.
-    urgency: Grade,
-    /// Group that gets it.
-    group: Option<String>,
+impl FromStr for IncidentName {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let digits = text.strip_prefix("INC").or_else(|| text.strip_prefix("inc"));
+        let digits = digits.filter(|digits| (1..=10).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit()));
+        match digits.and_then(|digits| digits.parse().ok()) {
+            Some(number) => Ok(Self::Number(number)),
+            None => text.parse().map(Self::Id).map_err(drop),
+        }
+    }
+}
+
+impl PathName for IncidentName {
+    const KIND: &'static str = "incident";
+}
+
+impl IncidentName {
+    /// The incident, when there is one.
+    pub fn find(self, world: &World) -> Result<&incident::Incident, ApiError> {
+        let (id, text) = match self {
+            Self::Id(id) => (Some(id), id.to_string()),
+            Self::Number(number) => (world.incidents.numbers.get(&number).copied(), incident::display_number(number)),
+        };
+        let found = id.and_then(|id| world.incidents.incidents.get(&id));
+        found.ok_or_else(|| ApiError::not_found("incident", &text))
+    }
+}
+
+/// The incident that a field names.
+pub fn named(world: &World, field: &str, text: &str) -> Result<IncidentId, ApiError> {
+    let name: Option<IncidentName> = text.parse().ok();
+    let found = name.and_then(|name| name.find(world).ok());
+    found.map(|incident| incident.id).ok_or_else(|| ApiError::invalid(field, "must be the id or number of an incident, such as INC0000017"))
 }
 
 /// Who gets it; at least one of both.
@@ -107,6 +110,9 @@ pub struct Resolution {
     close_code: String,
     /// In words.
     notes: String,
+    /// Whether the open incidents that are part of it are resolved with it, in the same words; they stay as they are unless said.
+    #[serde(default)]
+    with_children: bool,
 }
 
 /// Why.
@@ -127,45 +133,16 @@ pub struct Closing {
     pub notes: Option<String>,
 }
 
-/// Lists incidents, newest first.
-#[utoipa::path(get, path = "/api/v1/incidents", tag = "incidents", params(IncidentQuery),
-    responses((status = 200, description = "A page.", body = Page<Incident>)))]
-pub async fn list_incidents(
-    State(api): State<Api>,
-    Parameters(query): Parameters<IncidentQuery>,
-    format: Format,
-) -> Result<Response, ApiError> {
-    let paging = Paging::<u64>::new("incidents", query.limit, query.cursor.as_deref())?;
-    let filter = Filter::new(&query)?;
-    let page = api.engine.read(|world| {
-        let incidents = world.incidents.incidents.values().filter(|incident| filter.keeps(incident));
-        paging.newest_first(incidents, |incident| incident.number, Incident::from)
-    });
-    Ok(format.list(&page))
-}
-
-/// Opens an incident by hand.
-#[utoipa::path(post, path = "/api/v1/incidents", tag = "incidents", request_body = NewIncident,
-    responses((status = 201, description = "The incident.", body = Incident)))]
-pub async fn create_incident(State(api): State<Api>, caller: Caller, Body(body): Body<NewIncident>) -> Result<Response, ApiError> {
-    let executed = caller.execute(&api.engine, Command::Incident(body.into_command()?)).await?;
-    let id = opened(&executed.records).ok_or_else(|| ApiError::internal("an incident was opened and no record says so"))?;
-    api.engine.read(|world| {
-        let incident = find(world, id)?;
-        Ok(answer::created(&format!("/api/v1/incidents/{id}"), &Incident::from(incident), Some(incident.revision)))
-    })
-}
-
 /// Shows one incident.
 #[utoipa::path(get, path = "/api/v1/incidents/{id}", tag = "incidents", responses((status = 200, description = "The incident.", body = Incident)))]
-pub async fn get_incident(State(api): State<Api>, Named(id): Named<IncidentId>) -> Result<Response, ApiError> {
+pub async fn get_incident(State(api): State<Api>, Named(id): Named<IncidentName>) -> Result<Response, ApiError> {
     show(&api, id)
 }
 
 /// Takes notice of an incident.
 #[utoipa::path(post, path = "/api/v1/incidents/{id}/acknowledge", tag = "incidents",
     responses((status = 200, description = "The incident as it is now.", body = Incident)))]
-pub async fn acknowledge_incident(State(api): State<Api>, Named(id): Named<IncidentId>, caller: Caller) -> Result<Response, ApiError> {
+pub async fn acknowledge_incident(State(api): State<Api>, Named(id): Named<IncidentName>, caller: Caller) -> Result<Response, ApiError> {
     act(&api, id, &caller, IncidentAction::Acknowledge).await
 }
 
@@ -174,7 +151,7 @@ pub async fn acknowledge_incident(State(api): State<Api>, Named(id): Named<Incid
     responses((status = 200, description = "The incident as it is now.", body = Incident)))]
 pub async fn assign_incident(
     State(api): State<Api>,
-    Named(id): Named<IncidentId>,
+    Named(id): Named<IncidentName>,
     caller: Caller,
     Body(body): Body<Assignment>,
 ) -> Result<Response, ApiError> {
@@ -186,7 +163,7 @@ pub async fn assign_incident(
     responses((status = 200, description = "The incident as it is now.", body = Incident)))]
 pub async fn note_incident(
     State(api): State<Api>,
-    Named(id): Named<IncidentId>,
+    Named(id): Named<IncidentName>,
     caller: Caller,
     Body(body): Body<NewNote>,
 ) -> Result<Response, ApiError> {
@@ -198,7 +175,7 @@ pub async fn note_incident(
     responses((status = 200, description = "The incident as it is now.", body = Incident)))]
 pub async fn hold_incident(
     State(api): State<Api>,
-    Named(id): Named<IncidentId>,
+    Named(id): Named<IncidentName>,
     caller: Caller,
     Body(body): Body<Holding>,
 ) -> Result<Response, ApiError> {
@@ -208,7 +185,7 @@ pub async fn hold_incident(
 /// Goes on with an incident that waited.
 #[utoipa::path(post, path = "/api/v1/incidents/{id}/resume", tag = "incidents",
     responses((status = 200, description = "The incident as it is now.", body = Incident)))]
-pub async fn resume_incident(State(api): State<Api>, Named(id): Named<IncidentId>, caller: Caller) -> Result<Response, ApiError> {
+pub async fn resume_incident(State(api): State<Api>, Named(id): Named<IncidentName>, caller: Caller) -> Result<Response, ApiError> {
     act(&api, id, &caller, IncidentAction::Resume).await
 }
 
@@ -217,23 +194,29 @@ pub async fn resume_incident(State(api): State<Api>, Named(id): Named<IncidentId
     responses((status = 200, description = "The incident as it is now.", body = Incident)))]
 pub async fn resolve_incident(
     State(api): State<Api>,
-    Named(id): Named<IncidentId>,
+    Named(id): Named<IncidentName>,
     caller: Caller,
     Body(body): Body<Resolution>,
 ) -> Result<Response, ApiError> {
-    act(&api, id, &caller, IncidentAction::Resolve { close_code: body.close_code, notes: body.notes }).await
+    act(&api, id, &caller, body.into_action()).await
 }
 
-/// Reopens an incident that was resolved within the last 5 days.
+/// Reopens an incident that was resolved within the last 5 days. One that was resolved earlier or is closed is over for ever: another
+/// one takes its place, which `follows` it.
 #[utoipa::path(post, path = "/api/v1/incidents/{id}/reopen", tag = "incidents", request_body = Reason,
-    responses((status = 200, description = "The incident as it is now.", body = Incident)))]
+    responses((status = 200, description = "The incident as it is now.", body = Incident),
+        (status = 201, description = "The incident that follows it.", body = Incident)))]
 pub async fn reopen_incident(
     State(api): State<Api>,
-    Named(id): Named<IncidentId>,
+    Named(id): Named<IncidentName>,
     caller: Caller,
     Body(body): Body<Reason>,
 ) -> Result<Response, ApiError> {
-    act(&api, id, &caller, IncidentAction::Reopen { reason: body.reason }).await
+    let records = acted(&api, id, &caller, IncidentAction::Reopen { reason: body.reason }).await?;
+    match opened(&records) {
+        Some(copy) => created(&api, copy),
+        None => show(&api, id),
+    }
 }
 
 /// Closes a resolved incident for ever.
@@ -241,7 +224,7 @@ pub async fn reopen_incident(
     responses((status = 200, description = "The incident as it is now.", body = Incident)))]
 pub async fn close_incident(
     State(api): State<Api>,
-    Named(id): Named<IncidentId>,
+    Named(id): Named<IncidentName>,
     caller: Caller,
     Body(body): Body<Closing>,
 ) -> Result<Response, ApiError> {
@@ -253,25 +236,42 @@ pub async fn close_incident(
     responses((status = 200, description = "The incident as it is now.", body = Incident)))]
 pub async fn cancel_incident(
     State(api): State<Api>,
-    Named(id): Named<IncidentId>,
+    Named(id): Named<IncidentName>,
     caller: Caller,
     Body(body): Body<Reason>,
 ) -> Result<Response, ApiError> {
     act(&api, id, &caller, IncidentAction::Cancel { reason: body.reason }).await
 }
 
-async fn act(api: &Api, id: IncidentId, caller: &Caller, action: IncidentAction) -> Result<Response, ApiError> {
-    let command = IncidentCommand::Act { incident: id, action, expected: caller.expected };
-    caller.execute(&api.engine, Command::Incident(command)).await?;
-    show(api, id)
+async fn act(api: &Api, name: IncidentName, caller: &Caller, action: IncidentAction) -> Result<Response, ApiError> {
+    acted(api, name, caller, action).await?;
+    show(api, name)
 }
 
-fn find(world: &World, id: IncidentId) -> Result<&incident::Incident, ApiError> {
-    world.incidents.incidents.get(&id).ok_or_else(|| ApiError::not_found("incident", &id.to_string()))
+async fn acted(api: &Api, name: IncidentName, caller: &Caller, action: IncidentAction) -> Result<Vec<Record>, ApiError> {
+    let incident = api.engine.read(|world| name.find(world).map(|incident| incident.id))?;
+    let command = IncidentCommand::Act { incident, action, expected: caller.expected };
+    Ok(caller.execute(&api.engine, Command::Incident(command)).await?.records)
 }
 
-fn show(api: &Api, id: IncidentId) -> Result<Response, ApiError> {
-    api.engine.read(|world| find(world, id).map(|incident| answer::resource(&Incident::from(incident), incident.revision)))
+fn show(api: &Api, name: IncidentName) -> Result<Response, ApiError> {
+    let now = api.engine.now();
+    api.engine.read(|world| name.find(world).map(|incident| answer::resource(&Incident::new(incident, now), incident.revision)))
+}
+
+fn created(api: &Api, id: IncidentId) -> Result<Response, ApiError> {
+    let now = api.engine.now();
+    api.engine.read(|world| {
+        let incident = IncidentName::Id(id).find(world)?;
+        Ok(answer::created(&format!("/api/v1/incidents/{id}"), &Incident::new(incident, now), Some(incident.revision)))
+    })
+}
+
+impl Resolution {
+    fn into_action(self) -> IncidentAction {
+        let children = if self.with_children { Children::Resolve } else { Children::Leave };
+        IncidentAction::Resolve { close_code: self.close_code, notes: self.notes, children }
+    }
 }
 
 fn opened(records: &[Record]) -> Option<IncidentId> {
@@ -279,51 +279,4 @@ fn opened(records: &[Record]) -> Option<IncidentId> {
         Event::Incident(IncidentEvent::IncidentOpened { incident }) => Some(incident.id),
         _ => None,
     })
-}
-
-impl NewIncident {
-    fn into_command(self) -> Result<IncidentCommand, ApiError> {
-        let primary_ci = self.primary_ci.as_deref().map(str::parse).transpose();
-        Ok(IncidentCommand::Open {
-            title: self.title,
-            description: self.description,
-            primary_ci: primary_ci.map_err(|_| ApiError::invalid("primary_ci", "must be the id of a configuration item"))?,
-            impact: self.impact.0,
-            urgency: self.urgency.0,
-            group: self.group,
-        })
-    }
-}
-
-struct Filter<'a> {
-    query: &'a IncidentQuery,
-    ci: Option<CiId>,
-    problem: Option<ProblemId>,
-    text: Option<String>,
-}
-
-impl<'a> Filter<'a> {
-    fn new(query: &'a IncidentQuery) -> Result<Self, ApiError> {
-        let ci = query.ci.as_deref().map(str::parse).transpose();
-        let problem = query.problem.as_deref().map(str::parse).transpose();
-        Ok(Self {
-            query,
-            ci: ci.map_err(|_| ApiError::invalid("ci", "must be the id of a configuration item"))?,
-            problem: problem.map_err(|_| ApiError::invalid("problem", "must be the id of a problem"))?,
-            text: query.q.as_ref().map(|text| text.to_lowercase()),
-        })
-    }
-
-    fn keeps(&self, incident: &incident::Incident) -> bool {
-        let query = self.query;
-        query.state.is_none_or(|state| incident.state == state.0)
-            && query.open.is_none_or(|open| incident.state.is_open() == open)
-            && query.priority.is_none_or(|priority| incident.priority == priority)
-            && self.ci.is_none_or(|ci| incident.primary_ci == Some(ci) || incident.affected_cis.contains(&ci))
-            && query.group.as_ref().is_none_or(|group| incident.group.as_ref() == Some(group))
-            && query.assignee.as_ref().is_none_or(|assignee| incident.assignee.as_ref() == Some(assignee))
-            && query.category.as_ref().is_none_or(|category| incident.category.as_ref() == Some(category))
-            && self.problem.is_none_or(|problem| incident.problem == Some(problem))
-            && self.text.as_ref().is_none_or(|text| incident.title.to_lowercase().contains(text))
-    }
 }

@@ -235,9 +235,10 @@ pub async fn list_problem_incidents(
     format: Format,
 ) -> Result<Response, ApiError> {
     let paging = Paging::<u64>::new("problem_incidents", query.limit, query.cursor.as_deref())?;
+    let now = api.engine.now();
     let page = api.engine.read(|world| {
         let incidents = find(world, id)?.incidents.iter().filter_map(|id| world.incidents.incidents.get(id));
-        Ok::<_, ApiError>(paging.newest_first(incidents, |incident| incident.number, Incident::from))
+        Ok::<_, ApiError>(paging.newest_first(incidents, |incident| incident.number, |incident| Incident::new(incident, now)))
     })?;
     Ok(format.list(&page))
 }

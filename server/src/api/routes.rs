@@ -2,7 +2,7 @@
 //!
 //! A handler that is not in this list is not reachable, and a route in it cannot be without an access rule.
 
-use super::{Api, advisories, agents, alerts, attributes, audit, bills, changes, channels, cis, classes, cmdb_health, contacts, dead_letters, deliveries, erasure, events, export, feeds, gate, groups, identity, imports, incidents, inventory, locks, manual, metrics, mutes, parked, policy, probes, problems, queries, relate, relations, retirement, reviews, rules, samples, sections, services, software, software_rules, sources, tokens};
+use super::{Api, advisories, agents, alerts, assignment_rules, attributes, audit, bills, changes, channels, cis, classes, cmdb_health, contacts, dead_letters, deliveries, erasure, events, export, feeds, gate, groups, identity, imports, incidents, inventory, locks, manual, metrics, mutes, parked, policy, probes, problems, queries, relate, relations, retirement, reviews, rules, samples, sections, services, software, software_rules, sources, tokens};
 use rollcall_domain::actor::Role;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -223,9 +223,11 @@ route_list! {
     POST   "/api/v1/silences"                      Create Operate    mutes::create_silence;
     GET    "/api/v1/silences/{id}"                 One    Read       mutes::get_silence;
     DELETE "/api/v1/silences/{id}"                 Delete Operate    mutes::delete_silence;
-    GET    "/api/v1/incidents"                     List   Read       incidents::list_incidents;
-    POST   "/api/v1/incidents"                     Create Operate    incidents::create_incident;
+    GET    "/api/v1/incidents"                     List   Read       incidents::list::list_incidents;
+    POST   "/api/v1/incidents"                     Create Operate    incidents::edit::create_incident;
+    POST   "/api/v1/incidents/bulk"                Act    Operate    incidents::bulk::act_on_incidents;
     GET    "/api/v1/incidents/{id}"                One    Read       incidents::get_incident;
+    PATCH  "/api/v1/incidents/{id}"                Update Operate    incidents::edit::patch_incident;
     POST   "/api/v1/incidents/{id}/acknowledge"    Act    Operate    incidents::acknowledge_incident;
     POST   "/api/v1/incidents/{id}/assign"         Act    Operate    incidents::assign_incident;
     POST   "/api/v1/incidents/{id}/notes"          Act    Operate    incidents::note_incident;
@@ -235,6 +237,16 @@ route_list! {
     POST   "/api/v1/incidents/{id}/reopen"         Act    Operate    incidents::reopen_incident;
     POST   "/api/v1/incidents/{id}/close"          Act    Operate    incidents::close_incident;
     POST   "/api/v1/incidents/{id}/cancel"         Act    Operate    incidents::cancel_incident;
+    POST   "/api/v1/incidents/{id}/parent"         Act    Operate    incidents::family::set_incident_parent;
+    POST   "/api/v1/incidents/{id}/merge"          Act    Operate    incidents::family::merge_incident;
+    POST   "/api/v1/incidents/{id}/watch"          Act    Operate    incidents::family::watch_incident;
+    POST   "/api/v1/incidents/{id}/unwatch"        Act    Operate    incidents::family::unwatch_incident;
+    GET    "/api/v1/assignment-rules"              List   Read       assignment_rules::list_assignment_rules;
+    POST   "/api/v1/assignment-rules"              Create Administer assignment_rules::create_assignment_rule;
+    POST   "/api/v1/assignment-rules/test"         Ask    Read       assignment_rules::test_assignment_rules;
+    GET    "/api/v1/assignment-rules/{id}"         One    Read       assignment_rules::get_assignment_rule;
+    PUT    "/api/v1/assignment-rules/{id}"         Update Administer assignment_rules::put_assignment_rule;
+    DELETE "/api/v1/assignment-rules/{id}"         Delete Administer assignment_rules::delete_assignment_rule;
     GET    "/api/v1/problems"                      List   Read       problems::list_problems;
     POST   "/api/v1/problems"                      Create Operate    problems::create_problem;
     GET    "/api/v1/problem_precision"             List   Read       problems::list_problem_precision;

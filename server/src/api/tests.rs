@@ -11,6 +11,7 @@ mod feed;
 mod foreign;
 mod identity;
 mod imports;
+mod incidents;
 mod inventory;
 mod lifecycle;
 mod past;

@@ -5,6 +5,7 @@
 pub mod advisory;
 pub mod agent;
 pub mod alert;
+pub mod assignment;
 pub mod change;
 pub mod ci;
 pub mod class;

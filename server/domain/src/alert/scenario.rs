@@ -300,6 +300,17 @@ impl Scenario {
             IncidentEvent::AlertAttached { incident, .. } => format!("INC{} attached", number(incident)),
             IncidentEvent::IncidentUnlinked { incident, .. } => format!("INC{} unlinked", number(incident)),
             IncidentEvent::IncidentLinked { incident, .. } => format!("INC{} linked", number(incident)),
+            IncidentEvent::IncidentEdited { incident, .. } => format!("INC{} edited", number(incident)),
+            IncidentEvent::IncidentParentChanged { incident, after: Some(parent), .. } => {
+                format!("INC{} part of INC{}", number(incident), number(parent))
+            }
+            IncidentEvent::IncidentParentChanged { incident, after: None, .. } => format!("INC{} stands alone", number(incident)),
+            IncidentEvent::IncidentsRolledUp { incident, children } => format!("INC{} rolls up {}", number(incident), children.len()),
+            IncidentEvent::IncidentMerged { incident, into } => format!("INC{} merged into INC{}", number(incident), number(into)),
+            IncidentEvent::WatcherAdded { incident, .. } => format!("INC{} watched", number(incident)),
+            IncidentEvent::WatcherRemoved { incident, .. } => format!("INC{} watched no more", number(incident)),
+            IncidentEvent::AssignmentRuleSet { rule } => format!("assignment rule {} set", rule.name),
+            IncidentEvent::AssignmentRuleDeleted { .. } => "assignment rule deleted".into(),
         }
     }
 

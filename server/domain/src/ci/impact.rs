@@ -50,7 +50,7 @@ pub struct Hit {
 }
 
 /// A relation on a path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Step {
     /// How.
     pub kind: RelationKind,
@@ -98,6 +98,12 @@ pub fn upstream(cmdb: &Cmdb, ci: CiId) -> Impact {
 /// Walks from an item; `depth` is held within 1 to [`DEPTH_MAX`]. Installations of software are no part of it.
 #[must_use]
 pub fn walk(cmdb: &Cmdb, start: CiId, direction: Direction, depth: usize) -> Impact {
+    walk_to(cmdb, start, (direction, depth), HITS)
+}
+
+/// The same with a bound of hits of its own, for whoever needs an answer at once.
+#[must_use]
+pub fn walk_to(cmdb: &Cmdb, start: CiId, (direction, depth): (Direction, usize), hits: usize) -> Impact {
     let mut impact = Impact::default();
     // How each item was come to: by which relation, from which item.
     let mut visited: BTreeMap<CiId, Option<(CiId, Step)>> = BTreeMap::from([(start, None)]);
@@ -109,7 +115,7 @@ pub fn walk(cmdb: &Cmdb, start: CiId, direction: Direction, depth: usize) -> Imp
                 if visited.contains_key(&other) {
                     continue;
                 }
-                if impact.hits.len() == HITS {
+                if impact.hits.len() >= hits {
                     impact.truncated = true;
                     return impact;
                 }

@@ -109,7 +109,7 @@ fn items(world: &World, event: &Event) -> impl Iterator<Item = CiId> {
             }
         }
         Event::Incident(event) => {
-            let incident = world.incidents.incidents.get(&incident::fold::id(event));
+            let incident = incident::fold::id(event).and_then(|id| world.incidents.incidents.get(&id));
             (incident.and_then(|incident| incident.primary_ci), Vec::new())
         }
         _ => (None, Vec::new()),

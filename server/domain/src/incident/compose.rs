@@ -2,24 +2,41 @@
 //!
 //! Texts from hosts are put in verbatim and cut to a length; showing them as text is the edges' duty.
 
-use super::{Breach, Channel, Incident, IncidentState, RecentChange, display_number, priority};
+use super::assignment::Case;
+use super::surroundings::{self, Affected};
+use super::{
+    Breach, Channel, Chart, Incident, IncidentState, KnownError, Party, Related, Similar, Suggestion, display_number, history, priority,
+    similar,
+};
 use crate::actor::Actor;
 use crate::alert::{Alert, wording};
-use crate::ci::{AttributeValue, Ci};
+use crate::ci::{AttributeValue, Ci, impact};
 use crate::id::{CiId, IncidentId};
+use crate::problem::{Origin, Problem, exposure};
+use crate::rule::select::effective;
 use crate::rule::{Grade, Rule, Severity};
 use crate::{Context, World};
 use rollcall_shared::{AgentId, Timestamp};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// How far back changes on the CI are told.
-const CHANGES_BACK: Duration = Duration::from_secs(72 * 3600);
-
-/// Related incidents named at most: more is a list to query, not to read.
-const RELATED: usize = 20;
-
 /// Characters of a title.
-const TITLE_CHARS: usize = 200;
+pub(super) const TITLE_CHARS: usize = 200;
+
+/// Characters told of a workaround.
+const WORKAROUND_CHARS: usize = 1_000;
+
+/// Known errors told: more would not be read.
+const KNOWN_ERRORS: usize = 5;
+
+/// Silent hosts named: more is a list to query, not to read.
+const SILENT: usize = 20;
+
+/// Problems looked at for known errors, newest first.
+const PROBLEMS: usize = 1_000;
+
+/// What a chart shows before and after the moment of the breach: how it came about, and the first minutes of what became of it.
+const CHART: (Duration, Duration) = (Duration::from_secs(3 * 3600), Duration::from_secs(15 * 60));
 
 /// Attributes of a CI that tell people whom to ask and where to go.
 const FACTS: [&str; 4] = ["owner", "support_group", "location", "service"];
@@ -28,23 +45,19 @@ const FACTS: [&str; 4] = ["owner", "support_group", "location", "service"];
 pub(super) fn opened(world: &World, alert: &Alert, rule: &Rule, severity: Severity, context: &mut Context<'_>) -> Incident {
     let actor = Actor::Rule { id: rule.id.clone() };
     let ci = world.cmdb.cis.get(&alert.key.ci);
-    let urgency = urgency(severity);
-    let recent_changes = changes(world, alert.key.ci, context.now);
-    let related = related(world, alert.key.ci);
     let mut incident = Incident {
         primary_ci: Some(alert.key.ci),
         category: Some(rule.id.to_string()),
         channel: Channel::Monitoring,
-        group: rule.group.clone().or_else(|| ci.and_then(|ci| fact(ci, "support_group"))),
         dedup_key: Some(alert.key.dedup_key()),
-        breach: Some(breach(alert, rule, severity)),
+        breach: Some(breach(world, alert, rule, severity, context.now)),
         alerts: vec![alert.id],
         follows: follows(world, alert),
-        recent_changes,
-        related,
-        ..blank(world, (rule.impact, urgency), actor, context)
+        ..blank(world, (rule.impact, urgency(severity)), actor, context)
     };
     incident.title = title(alert, rule, severity, ci);
+    surround(world, &mut incident, context.now);
+    assign(world, &mut incident, rule.group.as_deref());
     incident.description = description(world, &incident, alert, rule, ci);
     incident
 }
@@ -57,9 +70,9 @@ pub(super) fn outage_began(
     context: &mut Context<'_>,
 ) -> Incident {
     let name = |ci: &CiId| world.cmdb.cis.get(ci).map_or_else(|| ci.to_string(), |ci| ci.name.clone());
-    let mut names: Vec<String> = outage.hosts.iter().take(RELATED).map(|ci| format!("- {}", name(ci))).collect();
-    if outage.hosts.len() > RELATED {
-        names.push(format!("- and {} more: see the affected items", outage.hosts.len() - RELATED));
+    let mut names: Vec<String> = outage.hosts.iter().take(SILENT).map(|ci| format!("- {}", name(ci))).collect();
+    if outage.hosts.len() > SILENT {
+        names.push(format!("- and {} more: see the affected items", outage.hosts.len() - SILENT));
     }
     let description = format!(
         "{}: they fell silent within one interval of each other and share this. What is wrong is more likely there than on each of them.\n\n\
@@ -69,24 +82,99 @@ pub(super) fn outage_began(
         names.join("\n")
     );
     let severity = alert.severity.unwrap_or(Severity::Critical);
-    let primary_ci = outage.shared.ci();
-    let primary = primary_ci.and_then(|ci| world.cmdb.cis.get(&ci));
-    Incident {
+    let mut incident = Incident {
         title: cut(&outage.title(), TITLE_CHARS),
         description,
-        primary_ci,
+        primary_ci: outage.shared.ci(),
         affected_cis: outage.hosts.iter().copied().collect(),
         category: Some(rule.id.to_string()),
         channel: Channel::Monitoring,
-        group: rule.group.clone().or_else(|| primary.and_then(|ci| fact(ci, "support_group"))),
         dedup_key: Some(outage.dedup_key()),
-        breach: Some(breach(alert, rule, severity)),
+        breach: Some(breach(world, alert, rule, severity, context.now)),
         alerts: outage.alerts.iter().copied().collect(),
-        recent_changes: primary_ci.map_or_else(Vec::new, |ci| changes(world, ci, context.now)),
-        related: primary_ci.map_or_else(Vec::new, |ci| related(world, ci)),
-        // Several hosts at once are never one person's matter.
         ..blank(world, (rule.impact.max(Grade::Medium), urgency(severity)), Actor::Rule { id: rule.id.clone() }, context)
+    };
+    surround(world, &mut incident, context.now);
+    // Several hosts at once are never one person's matter.
+    incident.impact = incident.impact.max(Grade::Medium);
+    incident.priority = priority(incident.impact, incident.urgency);
+    assign(world, &mut incident, rule.group.as_deref());
+    incident
+}
+
+/// Fills in what is known of the item and around it. People's grade of impact stays.
+pub(super) fn surround(world: &World, incident: &mut Incident, now: Timestamp) {
+    let ci = incident.primary_ci.and_then(|ci| world.cmdb.cis.get(&ci));
+    if let Some(ci) = ci {
+        let Affected { reach, further, service, criticality } = surroundings::affected(world, ci);
+        let others = reach.iter().map(|one| one.ci).filter(|id| !incident.affected_cis.contains(id)).collect::<Vec<_>>();
+        incident.affected_cis.extend(others);
+        (incident.reach, incident.reaches_further) = (reach, further);
+        incident.service = incident.service.or(service);
+        if !incident.graded_by_hand {
+            let (grade, reason) = criticality.unwrap_or_else(|| (incident.impact, "no criticality is recorded".into()));
+            (incident.impact, incident.impact_reason) = (grade, cut(&reason, TITLE_CHARS));
+            incident.priority = priority(grade, incident.urgency);
+        }
+        incident.recent_changes = history::recent(world, ci.id, now);
+        incident.related = surroundings::related(world, ci.id);
     }
+    incident.similar = similar::similar(world, incident);
+    incident.known_errors = known_errors(world, incident);
+}
+
+/// Suggests a group, and gives the incident to it when somebody said so beforehand; that others resolved similar ones is but a hint.
+pub(super) fn assign(world: &World, incident: &mut Incident, of_rule: Option<&str>) {
+    let chosen = world.incidents.assignment.choose(&Case::of(world, incident));
+    let support = incident.primary_ci.and_then(|ci| fact(world.cmdb.cis.get(&ci)?, "support_group"));
+    let suggested = |group: String, because: &str| Some(Suggestion { group, because: because.to_owned() });
+    let said = match chosen {
+        Some(rule) => rule.group.clone().and_then(|group| suggested(group, &format!("assignment rule {}", rule.name))),
+        None => of_rule
+            .and_then(|group| suggested(group.to_owned(), "the rule that opened it"))
+            .or_else(|| suggested(support?, "it supports the item")),
+    };
+    if incident.group.is_none() && incident.assignee.is_none() {
+        incident.group = said.as_ref().map(|said| said.group.clone());
+        incident.assignee = chosen.and_then(|rule| rule.assignee.clone());
+    }
+    let resolved = |similar: &Similar| suggested(similar.group.clone()?, "it resolved a similar one");
+    incident.suggested_group = said.or_else(|| incident.similar.iter().find_map(resolved));
+}
+
+/// Problems whose cause is known: of this very breach, of its rule with what the item has, or of incidents of this item.
+fn known_errors(world: &World, incident: &Incident) -> Vec<KnownError> {
+    let problems = world.problems.problems.values().rev().take(PROBLEMS).filter(|problem| problem.known_error && problem.state.is_open());
+    let told = |problem: &Problem| {
+        Some(KnownError {
+            problem: problem.id,
+            title: problem.title.clone(),
+            workaround: problem.workaround.as_deref().map(|text| cut(text, WORKAROUND_CHARS)),
+            because: due_to(world, incident, problem)?,
+        })
+    };
+    problems.filter_map(told).take(KNOWN_ERRORS).collect()
+}
+
+fn due_to(world: &World, incident: &Incident, problem: &Problem) -> Option<String> {
+    let ci = incident.primary_ci?;
+    match &problem.origin {
+        Origin::Recurrence { dedup_key } => {
+            return (incident.dedup_key.as_ref() == Some(dedup_key)).then(|| "it is the same breach".into());
+        }
+        Origin::CommonCause { rule, factor } => {
+            if incident.breach.as_ref().is_none_or(|breach| breach.key.rule != *rule) {
+                return None;
+            }
+            let texts = BTreeSet::from([factor.as_str()]);
+            let has = !exposure::among(&world.cmdb, &world.cmdb.software, ci, &texts).is_empty();
+            return has.then(|| format!("the item has {factor}"));
+        }
+        _ => {}
+    }
+    let own = world.incidents.by_ci.get(&ci)?;
+    let is_of_item = problem.incidents.iter().any(|id| own.contains(id));
+    is_of_item.then(|| "an earlier incident of the item is due to it".into())
 }
 
 /// The incident of an agent whose identity two machines use.
@@ -98,18 +186,18 @@ pub(super) fn clone_found(world: &World, (agent, key): (AgentId, String), eviden
         "Two machines report as {agent}: {evidence}.\nNothing of the copy was written to {name}; its reports are refused.\n\nWhat to do: find the \
          machine that was copied from {name} or its backup, and enrol it anew. If it is {name} that must get another identity, revoke {agent}."
     );
-    Incident {
+    let mut incident = Incident {
         title: cut(&format!("Duplicate identity: two machines report as {name}"), TITLE_CHARS),
         description,
         primary_ci: ci.map(|ci| ci.id),
         category: Some(super::react::DUPLICATE_IDENTITY.to_owned()),
         channel: Channel::Monitoring,
-        group: ci.and_then(|ci| fact(ci, "support_group")),
         dedup_key: Some(key),
-        recent_changes: ci.map_or_else(Vec::new, |ci| changes(world, ci.id, context.now)),
-        related: ci.map_or_else(Vec::new, |ci| related(world, ci.id)),
         ..blank(world, (Grade::Medium, Grade::High), Actor::System, context)
-    }
+    };
+    surround(world, &mut incident, context.now);
+    assign(world, &mut incident, None);
+    incident
 }
 
 /// An incident with nothing filled in but its number, its grades and who opened it.
@@ -122,14 +210,20 @@ pub(super) fn blank(world: &World, (impact, urgency): (Grade, Grade), actor: Act
         state: IncidentState::New,
         hold_reason: None,
         impact,
+        impact_reason: String::new(),
         urgency,
+        graded_by_hand: false,
         priority: priority(impact, urgency),
         primary_ci: None,
         affected_cis: Vec::new(),
+        reach: Vec::new(),
+        reaches_further: false,
         category: None,
         channel: Channel::Api,
-        caller: actor.clone(),
+        caller: Party::Actor { actor: actor.clone() },
+        service: None,
         group: None,
+        suggested_group: None,
         assignee: None,
         opened_at: context.now,
         opened_by: actor,
@@ -147,7 +241,21 @@ pub(super) fn blank(world: &World, (impact, urgency): (Grade, Grade), actor: Act
         alerts: Vec::new(),
         recent_changes: Vec::new(),
         related: Vec::new(),
+        similar: Vec::new(),
+        known_errors: Vec::new(),
         problem: None,
+        change: None,
+        caused_by_change: None,
+        knowledge: Vec::new(),
+        parent: None,
+        children: Vec::new(),
+        open_children: 0,
+        storm: None,
+        duplicate_of: None,
+        merged: Vec::new(),
+        merged_keys: Vec::new(),
+        watchers: Vec::new(),
+        course: Vec::new(),
         follows: None,
         notes: Vec::new(),
         revision: 0,
@@ -170,7 +278,7 @@ pub(super) fn word(severity: Severity) -> &'static str {
     }
 }
 
-fn breach(alert: &Alert, rule: &Rule, severity: Severity) -> Breach {
+fn breach(world: &World, alert: &Alert, rule: &Rule, severity: Severity, now: Timestamp) -> Breach {
     Breach {
         alert: alert.id,
         key: alert.key.clone(),
@@ -180,7 +288,23 @@ fn breach(alert: &Alert, rule: &Rule, severity: Severity) -> Breach {
         guidance: rule.description.clone(),
         runbook: rule.runbook.clone(),
         metric: rule.condition.metric(),
+        chart: chart(world, alert, rule, now),
     }
+}
+
+/// The window and the lines as they count for this item.
+fn chart(world: &World, alert: &Alert, rule: &Rule, now: Timestamp) -> Option<Chart> {
+    let rule = effective(rule, world, world.cmdb.cis.get(&alert.key.ci))?;
+    let levels = &rule.levels;
+    Some(Chart {
+        metric: rule.condition.metric()?,
+        attributes: alert.key.attributes.clone(),
+        from: alert.since.min(now).minus(CHART.0),
+        to: now.plus(CHART.1),
+        side: rule.condition.side(),
+        warning: levels.warning.as_ref().map(|level| level.raise),
+        critical: levels.critical.as_ref().map(|level| level.raise),
+    })
 }
 
 /// Such as `Filesystem space critical on web-1: /var 98.4 %`.
@@ -204,19 +328,64 @@ fn description(world: &World, incident: &Incident, alert: &Alert, rule: &Rule, c
     if let Some(runbook) = &rule.runbook {
         lines.push(format!("Runbook: {runbook}"));
     }
-    if !incident.recent_changes.is_empty() {
-        lines.push("\nChanged on it in the 72 hours before:".to_owned());
-        lines.extend(incident.recent_changes.iter().rev().map(|change| format!("- {}: {}", change.at, change.summary)));
-    }
-    let others: Vec<String> = incident.related.iter().filter_map(|id| world.incidents.incidents.get(id)).map(line).collect();
-    if !others.is_empty() {
-        lines.push("\nOther open incidents on it:".to_owned());
-        lines.extend(others);
-    }
+    lines.extend(known(incident));
+    lines.extend(nearby(world, incident));
     if let Some(earlier) = incident.follows.and_then(|id| world.incidents.incidents.get(&id)) {
         lines.push(format!("\nIt follows:\n{}", line(earlier)));
     }
     lines.join("\n")
+}
+
+/// What is affected, what changed, and what helped before.
+fn known(incident: &Incident) -> Vec<String> {
+    let mut lines = Vec::new();
+    if !incident.known_errors.is_empty() {
+        lines.push("\nKnown errors:".to_owned());
+        let workaround = |error: &KnownError| error.workaround.as_ref().map(|text| format!(". Workaround: {text}")).unwrap_or_default();
+        lines.extend(incident.known_errors.iter().map(|error| format!("- {} ({}){}", error.title, error.because, workaround(error))));
+    }
+    if !incident.recent_changes.is_empty() {
+        lines.push("\nChanged on it in the 72 hours before:".to_owned());
+        let also = |count: u32| if count == 0 { String::new() } else { format!(" (also on {count} others)") };
+        let line = |change: &super::RecentChange| format!("- {}: {}{}", change.at, change.summary, also(change.also_on));
+        lines.extend(incident.recent_changes.iter().rev().map(line));
+    }
+    let helped = incident.similar.iter().filter_map(|one| Some((one.close_code.as_ref()?, one.close_notes.as_ref()?)));
+    let mut helped = helped.filter(|(code, _)| !matches!(code.as_str(), super::react::RECOVERED | super::react::NOT_JUDGED)).peekable();
+    if helped.peek().is_some() {
+        lines.push("\nHow similar ones were resolved:".to_owned());
+        lines.extend(helped.map(|(code, notes)| format!("- {code}: {notes}")));
+    }
+    lines
+}
+
+/// What else is wrong, and what suffers.
+fn nearby(world: &World, incident: &Incident) -> Vec<String> {
+    let mut lines = Vec::new();
+    let (own, around): (Vec<_>, Vec<_>) = incident.related.iter().partition(|related| related.path.is_empty());
+    let told = |related: &&Related| Some(line(world.incidents.incidents.get(&related.incident)?));
+    for (heading, related) in [("\nOther open incidents on it:", own), ("\nOpen incidents around it:", around)] {
+        let found: Vec<String> = related.iter().filter_map(told).collect();
+        if !found.is_empty() {
+            lines.push(heading.to_owned());
+            lines.extend(found);
+        }
+    }
+    let services = incident.reach.iter().filter_map(|one| Some((world.cmdb.cis.get(&one.ci)?, &one.path)));
+    let services = services.filter(|(ci, _)| ci.class == crate::ci::Class::BusinessService);
+    let services: Vec<String> = services.map(|(ci, path)| format!("- {}: {}", ci.name, along(world, path))).collect();
+    if !services.is_empty() {
+        lines.push("\nBusiness services that depend on it:".to_owned());
+        lines.extend(services);
+    }
+    lines
+}
+
+/// Such as `shop depends on web-1`.
+fn along(world: &World, path: &[impact::Step]) -> String {
+    let name = |id: CiId| world.cmdb.cis.get(&id).map_or_else(|| id.to_string(), |ci| ci.name.clone());
+    let step = |step: &impact::Step| format!("{} {} {}", name(step.from), step.kind.as_str().replace('_', " "), name(step.to));
+    path.iter().rev().map(step).collect::<Vec<_>>().join(", ")
 }
 
 fn line(incident: &Incident) -> String {
@@ -236,17 +405,6 @@ fn fact(ci: &Ci, name: &str) -> Option<String> {
     }
 }
 
-fn changes(world: &World, ci: CiId, now: Timestamp) -> Vec<RecentChange> {
-    let since = now.minus(CHANGES_BACK);
-    world.incidents.changes.get(&ci).into_iter().flatten().filter(|change| change.at >= since).cloned().collect()
-}
-
-fn related(world: &World, ci: CiId) -> Vec<IncidentId> {
-    let all = world.incidents.by_ci.get(&ci).into_iter().flatten().rev().take(50 * RELATED);
-    let open = all.filter(|id| world.incidents.incidents.get(id).is_some_and(|incident| incident.state.is_open()));
-    open.take(RELATED).copied().collect()
-}
-
 /// The incident that this breach had before, when it resolved so recently that a person would have reopened it.
 fn follows(world: &World, alert: &Alert) -> Option<IncidentId> {
     let earlier = world.incidents.incidents.get(&alert.incident?)?;
@@ -260,4 +418,11 @@ pub(crate) fn cut(text: &str, limit: usize) -> String {
         return text.to_owned();
     }
     text.chars().take(limit.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// At most so many bytes, whole characters.
+pub(super) fn cut_bytes(mut text: String, limit: usize) -> String {
+    let end = crate::ci::normalise::cut(&text, limit).len();
+    text.truncate(end);
+    text
 }

@@ -1,6 +1,10 @@
 //! Decisions on incidents: what people may do, in one table.
 
-use super::{Incident, IncidentAction, IncidentCommand, IncidentEvent, IncidentState, compose};
+mod edit;
+mod family;
+mod open;
+
+use super::{Children, Incident, IncidentAction, IncidentCommand, IncidentEvent, IncidentState, assignment};
 use crate::{Context, Event, Rejection, World};
 use rollcall_shared::Timestamp;
 use std::time::Duration;
@@ -8,13 +12,16 @@ use std::time::Duration;
 /// How long a resolved incident may be reopened; after that it closes, and a return opens a new one that follows it.
 pub const REOPENABLE: Duration = Duration::from_secs(5 * 24 * 3600);
 
+/// How an incident is closed that is the same as another one.
+pub const DUPLICATE: &str = "duplicate";
+
 /// Bytes of a text.
 const TEXT_BYTES: usize = 64 << 10;
 
 /// Characters of a title, a group, a person's name, a close code.
 const NAME_BYTES: usize = 200;
 
-/// Notes of one incident that people write: beyond this it is no incident any more.
+/// Notes of one incident that people write, and states that it goes through: beyond this it is no incident any more.
 const NOTES: usize = 10_000;
 
 /// Incidents that close in one tick: the rest follows with the next.
@@ -24,40 +31,89 @@ const CLOSED_AT_ONCE: usize = 100;
 ///
 /// # Errors
 /// [`Rejection::NotFound`], [`Rejection::Stale`], [`Rejection::WrongState`], [`Rejection::Invalid`], and
-/// [`Rejection::Conflict`] when reopening would make two live incidents of one breach.
+/// [`Rejection::Conflict`] when reopening would make two live incidents of one breach, or a family would have more than one level.
 pub fn command(world: &World, command: &IncidentCommand, context: &mut Context<'_>) -> Result<Vec<Event>, Rejection> {
-    match command {
-        IncidentCommand::Open { .. } => open(world, command, context),
-        IncidentCommand::Act { incident: id, action, expected } => {
-            let incident = world.incidents.incidents.get(id).ok_or_else(|| Rejection::not_found("incident", id))?;
-            if let Some(expected) = expected.filter(|expected| *expected != incident.revision) {
-                return Err(Rejection::Stale { subject: id.to_string(), current: incident.revision, expected });
-            }
-            validate(action)?;
-            let after = after(incident.state, action).ok_or_else(|| wrong_state(incident, action))?;
-            conditions(world, incident, action, context.now)?;
-            Ok(events(incident, action, after).into_iter().map(Event::Incident).collect())
+    let events = match command {
+        IncidentCommand::Open(new) => vec![open::by_hand(world, new, context)?],
+        IncidentCommand::Act { incident, action, expected } => act(world, (*incident, *expected), action, context)?,
+        IncidentCommand::CreateAssignmentRule(new) => vec![assignment::create(world, new, context)?],
+        IncidentCommand::UpdateAssignmentRule { rule, new, expected } => {
+            assignment::update(world, *rule, new, *expected)?.into_iter().collect()
         }
+        IncidentCommand::DeleteAssignmentRule { rule, expected } => {
+            assignment::find(world, *rule, *expected)?;
+            vec![IncidentEvent::AssignmentRuleDeleted { rule: *rule }]
+        }
+    };
+    let linked = events.iter().filter_map(|event| match event {
+        IncidentEvent::IncidentLinked { incident, problem } => Some((world.incidents.incidents.get(incident)?, *problem)),
+        _ => None,
+    });
+    let linked: Vec<Event> = linked.map(|(incident, problem)| Event::Problem(edit::evidence(incident, problem))).collect();
+    Ok(linked.into_iter().chain(events.into_iter().map(Event::Incident)).collect())
+}
+
+fn act(
+    world: &World,
+    (id, expected): (crate::id::IncidentId, Option<u64>),
+    action: &IncidentAction,
+    context: &mut Context<'_>,
+) -> Result<Vec<IncidentEvent>, Rejection> {
+    let incident = world.incidents.incidents.get(&id).ok_or_else(|| Rejection::not_found("incident", id))?;
+    if let Some(expected) = expected.filter(|expected| *expected != incident.revision) {
+        return Err(Rejection::Stale { subject: id.to_string(), current: incident.revision, expected });
     }
+    validate(action)?;
+    let after = after(incident.state, action).ok_or_else(|| wrong_state(incident, action))?;
+    conditions(world, incident, action)?;
+    match action {
+        IncidentAction::Reopen { reason } if is_for_ever(incident, context.now) => {
+            Ok(vec![open::following(world, incident, reason, context)])
+        }
+        IncidentAction::Edit(edit) => edit::events(world, incident, edit),
+        IncidentAction::SetParent { parent } => family::parent(world, incident, *parent),
+        IncidentAction::Merge { into } => family::merge(world, incident, *into),
+        IncidentAction::Watch { watcher } => family::watch(world, incident, watcher.as_ref(), context),
+        IncidentAction::Unwatch { watcher } => family::unwatch(world, incident, watcher.as_ref(), context),
+        IncidentAction::Resolve { children: Children::Resolve, .. } => {
+            // Itself first: a storm that is resolved by hand is not resolved by its last child.
+            let with_children = std::iter::once(incident).chain(family::open_children(world, incident));
+            Ok(with_children.flat_map(|one| events(one, action, after)).collect())
+        }
+        _ => Ok(events(incident, action, after)),
+    }
+}
+
+/// Whether it is too late to reopen it: a new one takes its place.
+fn is_for_ever(incident: &Incident, now: Timestamp) -> bool {
+    let resolved = incident.resolved.as_ref().map(|(at, _)| *at);
+    incident.state == IncidentState::Closed || resolved.is_none_or(|at| now.since(at) > REOPENABLE)
 }
 
 /// The state that an action leads to; `None` where it is not allowed.
 fn after(state: IncidentState, action: &IncidentAction) -> Option<IncidentState> {
-    use IncidentAction::{Acknowledge, Assign, Cancel, Close, Hold, Note, Reopen, Resolve, Resume};
+    use IncidentAction::{Acknowledge, Assign, Cancel, Close, Edit, Hold, Merge, Note, Reopen, Resolve, Resume, SetParent, Unwatch, Watch};
     use IncidentState::{Assigned, Cancelled, Closed, InProgress, New, OnHold, Resolved};
     match (state, action) {
         (New | Assigned | InProgress, Acknowledge) => Some(InProgress),
         (OnHold, Acknowledge) => Some(OnHold),
         (New | Assigned, Assign { .. }) => Some(Assigned),
         (InProgress | OnHold, Assign { .. }) => Some(state),
-        (New | Assigned | InProgress | OnHold | Resolved, Note { .. }) => Some(state),
+        (New | Assigned | InProgress | OnHold | Resolved, Note { .. } | Edit(_)) => Some(state),
+        (_, Watch { .. } | Unwatch { .. }) => Some(state),
+        (New | Assigned | InProgress | OnHold, SetParent { .. }) => Some(state),
+        (New | Assigned | InProgress | OnHold, Merge { .. }) => Some(Closed),
         (New | Assigned | InProgress | OnHold, Hold { .. }) => Some(OnHold),
         (OnHold, Resume) => Some(InProgress),
         (New | Assigned | InProgress | OnHold, Resolve { .. }) => Some(Resolved),
-        (Resolved, Reopen { .. }) => Some(InProgress),
+        // After five days, or closed: another one takes its place.
+        (Resolved | Closed, Reopen { .. }) => Some(InProgress),
         (Resolved, Close { .. }) => Some(Closed),
         (New | Assigned | InProgress | OnHold, Cancel { .. }) => Some(Cancelled),
-        (Resolved, Acknowledge | Assign { .. } | Hold { .. } | Resume | Resolve { .. } | Cancel { .. }) => None,
+        (
+            Resolved,
+            Acknowledge | Assign { .. } | Hold { .. } | Resume | Resolve { .. } | Cancel { .. } | SetParent { .. } | Merge { .. },
+        ) => None,
         (New | Assigned | InProgress, Resume) => None,
         (New | Assigned | InProgress | OnHold, Reopen { .. } | Close { .. }) => None,
         (Closed | Cancelled, _) => None,
@@ -81,23 +137,6 @@ pub fn tick(world: &World, now: Timestamp) -> Vec<Event> {
     .collect()
 }
 
-fn open(world: &World, command: &IncidentCommand, context: &mut Context<'_>) -> Result<Vec<Event>, Rejection> {
-    let IncidentCommand::Open { title, description, primary_ci, impact, urgency, group } = command else { return Ok(Vec::new()) };
-    text("title", title, NAME_BYTES)?;
-    text("description", description, TEXT_BYTES)?;
-    optional("group", group.as_deref(), NAME_BYTES)?;
-    if let Some(ci) = primary_ci.filter(|ci| !world.cmdb.cis.contains_key(ci)) {
-        return Err(Rejection::not_found("configuration item", ci));
-    }
-    let actor = context.actor.clone();
-    let mut incident = compose::blank(world, (*impact, *urgency), actor, context);
-    incident.title = title.trim().to_owned();
-    incident.description.clone_from(description);
-    incident.primary_ci = *primary_ci;
-    incident.group.clone_from(group);
-    Ok(vec![Event::Incident(IncidentEvent::IncidentOpened { incident: Box::new(incident) })])
-}
-
 fn events(incident: &Incident, action: &IncidentAction, after: IncidentState) -> Vec<IncidentEvent> {
     let id = incident.id;
     let mut events = match action {
@@ -115,7 +154,7 @@ fn events(incident: &Incident, action: &IncidentAction, after: IncidentState) ->
     };
     let (hold_reason, close_code, notes) = match action {
         IncidentAction::Hold { reason, note } => (Some(*reason), None, note.clone()),
-        IncidentAction::Resolve { close_code, notes } => (None, Some(close_code.clone()), Some(notes.clone())),
+        IncidentAction::Resolve { close_code, notes, .. } => (None, Some(close_code.clone()), Some(notes.clone())),
         IncidentAction::Reopen { reason } | IncidentAction::Cancel { reason } => (None, None, Some(reason.clone())),
         IncidentAction::Close { notes } => (None, None, notes.clone()),
         _ => (incident.hold_reason, None, None),
@@ -126,28 +165,29 @@ fn events(incident: &Incident, action: &IncidentAction, after: IncidentState) ->
     events
 }
 
-fn conditions(world: &World, incident: &Incident, action: &IncidentAction, now: Timestamp) -> Result<(), Rejection> {
+fn conditions(world: &World, incident: &Incident, action: &IncidentAction) -> Result<(), Rejection> {
+    let limit = |what: &str| Err(Rejection::Conflict(format!("{} has {NOTES} {what}, which is the limit", incident.id)));
     match action {
-        IncidentAction::Note { .. } if incident.notes.len() >= NOTES => {
-            Err(Rejection::Conflict(format!("{} has {NOTES} notes, which is the limit", incident.id)))
-        }
-        IncidentAction::Reopen { .. } => {
-            let resolved = incident.resolved.as_ref().map(|(at, _)| *at);
-            if resolved.is_none_or(|at| now.since(at) > REOPENABLE) {
-                return Err(Rejection::Conflict(format!("{} was resolved more than 5 days ago; open a new one", incident.id)));
-            }
-            match incident.dedup_key.as_ref().and_then(|key| world.incidents.live.get(key)) {
-                Some(live) => Err(Rejection::Conflict(format!("{live} is open for the same breach"))),
-                None => Ok(()),
-            }
-        }
+        IncidentAction::Note { .. } if incident.notes.len() >= NOTES => limit("notes"),
+        // What ends it is always possible.
+        IncidentAction::Hold { .. } | IncidentAction::Resume if incident.course.len() >= NOTES => limit("changes of state"),
+        IncidentAction::Reopen { .. } => match incident.keys().find_map(|key| world.incidents.live.get(key)) {
+            Some(live) => Err(Rejection::Conflict(format!("{live} is open for the same breach; work on that one"))),
+            None => Ok(()),
+        },
         _ => Ok(()),
     }
 }
 
 fn validate(action: &IncidentAction) -> Result<(), Rejection> {
     match action {
-        IncidentAction::Acknowledge | IncidentAction::Resume => Ok(()),
+        IncidentAction::Acknowledge
+        | IncidentAction::Resume
+        | IncidentAction::SetParent { .. }
+        | IncidentAction::Merge { .. }
+        | IncidentAction::Watch { .. }
+        | IncidentAction::Unwatch { .. }
+        | IncidentAction::Edit(_) => Ok(()),
         IncidentAction::Assign { group: None, assignee: None } => Err(Rejection::invalid("assignee", "give a group, an assignee or both")),
         IncidentAction::Assign { group, assignee } => {
             optional("group", group.as_deref(), NAME_BYTES)?;
@@ -155,7 +195,7 @@ fn validate(action: &IncidentAction) -> Result<(), Rejection> {
         }
         IncidentAction::Note { text: note, .. } => text("text", note, TEXT_BYTES),
         IncidentAction::Hold { note, .. } => optional("note", note.as_deref(), TEXT_BYTES),
-        IncidentAction::Resolve { close_code, notes } => {
+        IncidentAction::Resolve { close_code, notes, .. } => {
             text("close_code", close_code, NAME_BYTES)?;
             text("notes", notes, TEXT_BYTES)
         }
@@ -164,19 +204,49 @@ fn validate(action: &IncidentAction) -> Result<(), Rejection> {
     }
 }
 
+/// What people can do, with a word for it and the participle of it.
+fn every_action() -> [(&'static str, IncidentAction); 14] {
+    use IncidentAction as A;
+    let text = String::new;
+    [
+        ("acknowledge", A::Acknowledge),
+        ("assign", A::Assign { group: None, assignee: None }),
+        ("note", A::Note { text: text(), public: false }),
+        ("edit", A::Edit(Box::default())),
+        ("hold", A::Hold { reason: super::HoldReason::Caller, note: None }),
+        ("resume", A::Resume),
+        ("resolve", A::Resolve { close_code: text(), notes: text(), children: Children::Leave }),
+        ("reopen", A::Reopen { reason: text() }),
+        ("close", A::Close { notes: None }),
+        ("cancel", A::Cancel { reason: text() }),
+        ("set the parent", A::SetParent { parent: None }),
+        ("merge", A::Merge { into: crate::id::IncidentId(0) }),
+        ("watch", A::Watch { watcher: None }),
+        ("unwatch", A::Unwatch { watcher: None }),
+    ]
+}
+
 fn wrong_state(incident: &Incident, action: &IncidentAction) -> Rejection {
     let asked = match action {
         IncidentAction::Acknowledge => "acknowledged",
         IncidentAction::Assign { .. } => "assigned",
         IncidentAction::Note { .. } => "noted on",
+        IncidentAction::Edit(_) => "edited",
         IncidentAction::Hold { .. } => "put on hold",
         IncidentAction::Resume => "resumed",
         IncidentAction::Resolve { .. } => "resolved",
         IncidentAction::Reopen { .. } => "reopened",
         IncidentAction::Close { .. } => "closed",
         IncidentAction::Cancel { .. } => "cancelled",
+        IncidentAction::SetParent { .. } => "made part of another one",
+        IncidentAction::Merge { .. } => "merged",
+        IncidentAction::Watch { .. } => "watched",
+        IncidentAction::Unwatch { .. } => "unwatched",
     };
-    Rejection::WrongState { subject: incident.id.to_string(), state: incident.state.as_str().to_owned(), action: asked }
+    let possible = every_action().into_iter().filter(|(_, action)| after(incident.state, action).is_some());
+    let possible: Vec<&str> = possible.map(|(word, _)| word).collect();
+    let state = format!("{} (possible now: {})", incident.state.as_str(), possible.join(", "));
+    Rejection::WrongState { subject: incident.id.to_string(), state, action: asked }
 }
 
 pub(crate) fn optional(field: &str, value: Option<&str>, limit: usize) -> Result<(), Rejection> {

@@ -1,90 +1,226 @@
 //! What incidents remember. Total: what refers to something unknown changes nothing.
 
 use super::react::{NOT_JUDGED, RECOVERED};
-use super::{Incident, IncidentEvent, IncidentState, Incidents, Note, RecentChange};
+use super::{Fields, HoldReason, Incident, IncidentEvent, IncidentState, Incidents, Note, Party, Step, storm};
 use crate::actor::Actor;
-use crate::ci::{AttributeChange, AttributeValue, CiEvent, Cmdb, PackageChange, PackageChangeKind};
+use crate::ci::Class;
 use crate::id::{AlertId, CiId, IncidentId};
 use crate::{Record, World};
-use rollcall_shared::SectionName;
-
-/// Changes remembered of each CI: what a person reads before looking at the whole history.
-pub const CHANGES: usize = 20;
+use rollcall_shared::Timestamp;
 
 /// Notes that the machine adds to one incident; what it would say after that stays in the log.
 const MACHINE_NOTES: usize = 500;
 
-/// Changes named in one summary.
-const NAMED: usize = 3;
-
 /// Remembers an event; links alerts to their incidents.
 pub fn apply(world: &mut World, record: &Record, event: &IncidentEvent) {
-    if let IncidentEvent::IncidentOpened { incident } = event {
-        open(world, record, incident);
-        return;
+    match event {
+        IncidentEvent::IncidentOpened { incident } => open(world, record, incident),
+        IncidentEvent::AssignmentRuleSet { rule } => world.incidents.assignment.set(record, rule),
+        IncidentEvent::AssignmentRuleDeleted { rule } => world.incidents.assignment.delete(*rule),
+        IncidentEvent::IncidentMerged { incident, into } => merge(world, record, *incident, *into),
+        IncidentEvent::IncidentParentChanged { incident, before, after } => {
+            alter(world, record, *incident, |incident| incident.parent = *after);
+            before.iter().for_each(|parent| leave(world, record, *parent, *incident));
+            after.iter().for_each(|parent| join(world, record, *parent, &[*incident]));
+        }
+        IncidentEvent::IncidentsRolledUp { incident: parent, children } => {
+            for child in children {
+                alter(world, record, *child, |incident| incident.parent = Some(*parent));
+            }
+            join(world, record, *parent, children);
+        }
+        _ => {
+            if let Some(id) = id(event) {
+                alter(world, record, id, |incident| change(incident, record, event));
+            }
+        }
     }
-    let incidents = &mut world.incidents;
-    let Some(incident) = incidents.incidents.get_mut(&id(event)) else { return };
-    let before = (incident.state, incident.resolved.as_ref().map(|(at, _)| *at));
-    change(incident, record, event);
-    incident.updated_at = record.at;
-    incident.revision = record.revision;
-    incident.history.push(record.revision);
-    let incident = incident.clone_index();
-    incidents.reindex(before, incident);
 }
 
 /// What the indexes depend on.
+#[derive(PartialEq)]
 struct Indexed {
-    id: IncidentId,
     state: IncidentState,
-    resolved_at: Option<rollcall_shared::Timestamp>,
-    dedup_key: Option<String>,
+    resolved_at: Option<Timestamp>,
+    primary_ci: Option<CiId>,
+    keys: Vec<String>,
 }
 
-impl Incident {
-    fn clone_index(&self) -> Indexed {
-        let resolved_at = self.resolved.as_ref().map(|(at, _)| *at);
-        Indexed { id: self.id, state: self.state, resolved_at, dedup_key: self.dedup_key.clone() }
+impl Indexed {
+    fn of(incident: &Incident) -> Self {
+        let resolved_at = incident.resolved.as_ref().map(|(at, _)| *at);
+        let Incident { state, primary_ci, .. } = *incident;
+        Self { state, resolved_at, primary_ci, keys: incident.keys().cloned().collect() }
     }
 }
 
+/// Changes one incident and what depends on it.
+fn alter(world: &mut World, record: &Record, id: IncidentId, change: impl FnOnce(&mut Incident)) {
+    let Some(incident) = world.incidents.incidents.get_mut(&id) else { return };
+    let before = Indexed::of(incident);
+    change(incident);
+    incident.updated_at = record.at;
+    incident.revision = record.revision;
+    incident.history.push(record.revision);
+    let now = Indexed::of(incident);
+    if now == before {
+        return;
+    }
+    let class = class_of(world, now.primary_ci);
+    world.incidents.reindex(id, &before, &now);
+    world.incidents.resettle(id, (before.state, now.state), class);
+}
+
+fn class_of(world: &World, ci: Option<CiId>) -> Option<Class> {
+    ci.and_then(|ci| world.cmdb.cis.get(&ci)).map(|ci| ci.class)
+}
+
 impl Incidents {
-    fn reindex(&mut self, before: (IncidentState, Option<rollcall_shared::Timestamp>), now: Indexed) {
-        if let (IncidentState::Resolved, Some(at)) = before {
-            self.resolved.remove(&(at, now.id));
+    fn reindex(&mut self, id: IncidentId, before: &Indexed, now: &Indexed) {
+        if let (IncidentState::Resolved, Some(at)) = (before.state, before.resolved_at) {
+            self.resolved.remove(&(at, id));
         }
         if let (IncidentState::Resolved, Some(at)) = (now.state, now.resolved_at) {
-            self.resolved.insert((at, now.id));
+            self.resolved.insert((at, id));
         }
-        let Some(key) = now.dedup_key else { return };
+        if before.primary_ci != now.primary_ci {
+            if let Some(ids) = before.primary_ci.and_then(|ci| self.by_ci.get_mut(&ci)) {
+                ids.retain(|other| *other != id);
+            }
+            if let Some(ci) = now.primary_ci {
+                self.by_ci.entry(ci).or_default().push(id);
+            }
+        }
+        if let Some(ids) = before.primary_ci.and_then(|ci| self.open.get_mut(&ci)) {
+            ids.remove(&id);
+        }
+        if let Some(ci) = now.primary_ci.filter(|_| now.state.is_open()) {
+            self.open.entry(ci).or_default().insert(id);
+        }
+        if let Some(ci) = before.primary_ci.filter(|ci| self.open.get(ci).is_some_and(std::collections::BTreeSet::is_empty)) {
+            self.open.remove(&ci);
+        }
+        for key in &before.keys {
+            if self.live.get(key) == Some(&id) {
+                self.live.remove(key);
+            }
+        }
         if now.state.is_open() {
-            self.live.insert(key, now.id);
-        } else if self.live.get(&key) == Some(&now.id) {
-            self.live.remove(&key);
+            self.live.extend(now.keys.iter().map(|key| (key.clone(), id)));
+        }
+    }
+
+    /// Counts the open children of its parent, and keeps how it was resolved for those to come.
+    fn resettle(&mut self, id: IncidentId, (before, now): (IncidentState, IncidentState), class: Option<Class>) {
+        if before == now {
+            return;
+        }
+        let Some(incident) = self.incidents.get(&id) else { return };
+        if now == IncidentState::Resolved {
+            self.solved.add(incident, class);
+        } else if before == IncidentState::Resolved && now.is_open() {
+            self.solved.remove(incident);
+        }
+        let Some(parent) = incident.parent.and_then(|parent| self.incidents.get_mut(&parent)) else { return };
+        match (before.is_open(), now.is_open()) {
+            (true, false) => parent.open_children = parent.open_children.saturating_sub(1),
+            (false, true) => parent.open_children = parent.open_children.saturating_add(1),
+            _ => {}
         }
     }
 }
 
 fn open(world: &mut World, record: &Record, incident: &Incident) {
-    let incident = Incident { revision: record.revision, history: vec![record.revision], ..incident.clone() };
+    let course = vec![Step { at: record.at, state: incident.state, hold_reason: incident.hold_reason }];
+    let incident = Incident { revision: record.revision, history: vec![record.revision], course, ..incident.clone() };
     if let Some(alert) = incident.breach.as_ref().and_then(|breach| world.alerts.alerts.get_mut(&breach.alert)) {
         alert.incident = Some(incident.id);
     }
+    let (id, parent) = (incident.id, incident.parent);
     let incidents = &mut world.incidents;
     incidents.count = incidents.count.max(incident.number);
-    if let Some(ci) = incident.primary_ci {
-        incidents.by_ci.entry(ci).or_default().push(incident.id);
+    incidents.numbers.insert(incident.number, id);
+    if let Some(breach) = incident.breach.as_ref().filter(|_| parent.is_none()) {
+        storm::note(incidents, &breach.key.rule, record.at, id);
     }
-    incidents.reindex((IncidentState::New, None), incident.clone_index());
-    incidents.incidents.insert(incident.id, incident);
+    let nothing = Indexed { state: IncidentState::Cancelled, resolved_at: None, primary_ci: None, keys: Vec::new() };
+    incidents.reindex(id, &nothing, &Indexed::of(&incident));
+    incidents.incidents.insert(id, incident);
+    if let Some(parent) = parent {
+        join(world, record, parent, &[id]);
+    }
 }
 
-/// Which incident an event is about.
+/// Children become part of an incident; one that stands for a storm affects what they affect, and says so.
+fn join(world: &mut World, record: &Record, parent: IncidentId, children: &[IncidentId]) {
+    let known = children.iter().filter_map(|id| world.incidents.incidents.get(id));
+    let joined: Vec<(IncidentId, bool, Option<CiId>)> = known.map(|one| (one.id, one.state.is_open(), one.primary_ci)).collect();
+    alter(world, record, parent, |incident| {
+        for (child, is_open, ci) in joined {
+            incident.children.push(child);
+            incident.open_children = incident.open_children.saturating_add(u32::from(is_open));
+            if let Some(ci) = ci.filter(|ci| incident.storm.is_some() && !incident.affected_cis.contains(ci)) {
+                incident.affected_cis.push(ci);
+            }
+        }
+        let items = incident.affected_cis.len();
+        if let Some(storm) = &mut incident.storm {
+            storm.latest_at = record.at;
+            incident.title = storm::title(storm, items);
+        }
+    });
+}
+
+fn leave(world: &mut World, record: &Record, parent: IncidentId, child: IncidentId) {
+    let was_open = world.incidents.incidents.get(&child).is_some_and(|child| child.state.is_open());
+    alter(world, record, parent, |incident| {
+        incident.children.retain(|other| *other != child);
+        incident.open_children = incident.open_children.saturating_sub(u32::from(was_open));
+    });
+}
+
+/// The duplicate closes; what it had goes on in the other one.
+fn merge(world: &mut World, record: &Record, duplicate: IncidentId, into: IncidentId) {
+    if !world.incidents.incidents.contains_key(&into) {
+        return;
+    }
+    let Some(gone) = world.incidents.incidents.get(&duplicate).cloned() else { return };
+    alter(world, record, duplicate, |incident| {
+        incident.duplicate_of = Some(into);
+        incident.close_code = Some(super::decide::DUPLICATE.to_owned());
+        incident.closed = Some((record.at, record.actor.clone()));
+        step(incident, record.at, (IncidentState::Closed, None));
+    });
+    for alert in &gone.alerts {
+        if let Some(alert) = world.alerts.alerts.get_mut(alert).filter(|alert| alert.incident == Some(duplicate)) {
+            alert.incident = Some(into);
+        }
+    }
+    alter(world, record, into, |incident| {
+        incident.merged.push(duplicate);
+        incident.merged_keys.extend(gone.keys().cloned());
+        gone.alerts.iter().for_each(|alert| attach(incident, *alert, None));
+        gone.primary_ci.iter().chain(&gone.affected_cis).for_each(|ci| affect(incident, *ci));
+        gone.watchers.iter().chain(Some(&gone.caller).filter(|caller| can_watch(caller))).for_each(|who| watch(incident, who));
+    });
+}
+
+/// Machines do not want to know, and who is but a name cannot be told.
+fn can_watch(party: &Party) -> bool {
+    matches!(party, Party::Contact { .. } | Party::Actor { actor: Actor::Token { .. } | Actor::Local })
+}
+
+fn watch(incident: &mut Incident, watcher: &Party) {
+    if !incident.watchers.contains(watcher) {
+        incident.watchers.push(watcher.clone());
+    }
+}
+
+/// Which incident an event is about; none when it is about who gets incidents.
 #[must_use]
-pub fn id(event: &IncidentEvent) -> IncidentId {
+pub fn id(event: &IncidentEvent) -> Option<IncidentId> {
     match event {
-        IncidentEvent::IncidentOpened { incident } => incident.id,
+        IncidentEvent::IncidentOpened { incident } => Some(incident.id),
         IncidentEvent::IncidentStateChanged { incident, .. }
         | IncidentEvent::IncidentAcknowledged { incident }
         | IncidentEvent::IncidentAssigned { incident, .. }
@@ -93,13 +229,19 @@ pub fn id(event: &IncidentEvent) -> IncidentId {
         | IncidentEvent::IncidentNoted { incident, .. }
         | IncidentEvent::AlertAttached { incident, .. }
         | IncidentEvent::IncidentUnlinked { incident, .. }
-        | IncidentEvent::IncidentLinked { incident, .. } => *incident,
+        | IncidentEvent::IncidentEdited { incident, .. }
+        | IncidentEvent::IncidentParentChanged { incident, .. }
+        | IncidentEvent::IncidentsRolledUp { incident, .. }
+        | IncidentEvent::IncidentMerged { incident, .. }
+        | IncidentEvent::WatcherAdded { incident, .. }
+        | IncidentEvent::WatcherRemoved { incident, .. }
+        | IncidentEvent::IncidentLinked { incident, .. } => Some(*incident),
+        IncidentEvent::AssignmentRuleSet { .. } | IncidentEvent::AssignmentRuleDeleted { .. } => None,
     }
 }
 
 fn change(incident: &mut Incident, record: &Record, event: &IncidentEvent) {
     match event {
-        IncidentEvent::IncidentOpened { .. } => {}
         IncidentEvent::IncidentStateChanged { .. } => change_state(incident, record, event),
         IncidentEvent::IncidentAcknowledged { .. } => incident.acknowledged = Some((record.at, record.actor.clone())),
         IncidentEvent::IncidentAssigned { group, assignee, .. } => {
@@ -110,8 +252,13 @@ fn change(incident: &mut Incident, record: &Record, event: &IncidentEvent) {
             incident.group.clone_from(group);
             incident.assignee.clone_from(assignee);
         }
-        IncidentEvent::IncidentPrioritised { impact, urgency, priority, .. } => {
+        IncidentEvent::IncidentPrioritised { impact, urgency, priority, reason, by_hand, .. } => {
             (incident.impact, incident.urgency, incident.priority) = (*impact, *urgency, *priority);
+            if *by_hand {
+                incident.graded_by_hand = true;
+                incident.impact_reason.clone_from(reason);
+                note(incident, record, &format!("Priority {priority}: {reason}"), false);
+            }
         }
         IncidentEvent::IncidentUpdated { severity, value, reason, flapped, .. } => {
             let worse_or_better = incident.breach.as_ref().is_none_or(|breach| breach.severity != *severity);
@@ -127,17 +274,46 @@ fn change(incident: &mut Incident, record: &Record, event: &IncidentEvent) {
             }
         }
         IncidentEvent::IncidentNoted { text, public, .. } => note(incident, record, text, *public),
-        IncidentEvent::AlertAttached { alert, ci, .. } => attach(incident, *alert, *ci),
+        IncidentEvent::AlertAttached { alert, ci, .. } => attach(incident, *alert, Some(*ci)),
         IncidentEvent::IncidentUnlinked { problem, .. } => incident.problem = incident.problem.filter(|known| known != problem),
         IncidentEvent::IncidentLinked { problem, .. } => incident.problem = Some(*problem),
+        IncidentEvent::IncidentEdited { fields, .. } => edit(incident, fields),
+        IncidentEvent::WatcherAdded { watcher, .. } => watch(incident, watcher),
+        IncidentEvent::WatcherRemoved { watcher, .. } => incident.watchers.retain(|other| other != watcher),
+        // These change more than one incident: see `apply`.
+        IncidentEvent::IncidentOpened { .. }
+        | IncidentEvent::IncidentParentChanged { .. }
+        | IncidentEvent::IncidentsRolledUp { .. }
+        | IncidentEvent::IncidentMerged { .. }
+        | IncidentEvent::AssignmentRuleSet { .. }
+        | IncidentEvent::AssignmentRuleDeleted { .. } => {}
     }
 }
 
+fn edit(incident: &mut Incident, fields: &Fields) {
+    let Fields { title, description, primary_ci, affected_cis, service, category, channel, caller, change, caused_by_change, knowledge } =
+        fields.clone();
+    (incident.title, incident.description, incident.primary_ci) = (title, description, primary_ci);
+    (incident.affected_cis, incident.service, incident.category) = (affected_cis, service, category);
+    (incident.channel, incident.caller, incident.knowledge) = (channel, caller, knowledge);
+    (incident.change, incident.caused_by_change) = (change, caused_by_change);
+}
+
+/// Comes to a state, and remembers when.
+fn step(incident: &mut Incident, at: Timestamp, (state, hold_reason): (IncidentState, Option<HoldReason>)) {
+    (incident.state, incident.hold_reason) = (state, hold_reason);
+    incident.course.push(Step { at, state, hold_reason });
+}
+
 /// What is attached needs no note each: a switch may have hundreds of hosts behind it.
-fn attach(incident: &mut Incident, alert: AlertId, ci: CiId) {
+fn attach(incident: &mut Incident, alert: AlertId, ci: Option<CiId>) {
     if !incident.alerts.contains(&alert) {
         incident.alerts.push(alert);
     }
+    ci.iter().for_each(|ci| affect(incident, *ci));
+}
+
+fn affect(incident: &mut Incident, ci: CiId) {
     if incident.primary_ci != Some(ci) && !incident.affected_cis.contains(&ci) {
         incident.affected_cis.push(ci);
     }
@@ -146,8 +322,7 @@ fn attach(incident: &mut Incident, alert: AlertId, ci: CiId) {
 fn change_state(incident: &mut Incident, record: &Record, event: &IncidentEvent) {
     let IncidentEvent::IncidentStateChanged { after, hold_reason, close_code, notes, .. } = event else { return };
     let reopened = !incident.state.is_open() && after.is_open();
-    incident.state = *after;
-    incident.hold_reason = *hold_reason;
+    step(incident, record.at, (*after, *hold_reason));
     if reopened {
         incident.reopen_count = incident.reopen_count.saturating_add(1);
         (incident.resolved, incident.close_code, incident.close_notes) = (None, None, None);
@@ -178,102 +353,9 @@ fn note(incident: &mut Incident, record: &Record, text: &str, public: bool) {
 
 /// Who speaks: what follows from a push or a tick is the rule's doing, not that of the agent that brought the sample.
 fn voice(incident: &Incident, record: &Record) -> Actor {
-    match (&record.actor, &incident.breach) {
-        (Actor::Agent { .. } | Actor::System, Some(breach)) => Actor::Rule { id: breach.key.rule.clone() },
+    let rule = incident.breach.as_ref().map(|breach| &breach.key.rule).or(incident.storm.as_ref().map(|storm| &storm.rule));
+    match (&record.actor, rule) {
+        (Actor::Agent { .. } | Actor::System, Some(rule)) => Actor::Rule { id: rule.clone() },
         (actor, _) => actor.clone(),
-    }
-}
-
-impl IncidentState {
-    /// The name in JSON and in words.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::New => "new",
-            Self::Assigned => "assigned",
-            Self::InProgress => "in_progress",
-            Self::OnHold => "on_hold",
-            Self::Resolved => "resolved",
-            Self::Closed => "closed",
-            Self::Cancelled => "cancelled",
-        }
-    }
-}
-
-/// Remembers what changed on a CI, for the incidents to come. A first inventory is no change; processes and the series table
-/// change all the time and explain nothing.
-pub fn note_change(incidents: &mut Incidents, cmdb: &Cmdb, record: &Record, event: &CiEvent) {
-    let Some((ci, summary)) = summary(event) else { return };
-    if cmdb.cis.get(&ci).is_none_or(|ci| ci.created_at == record.at) {
-        return;
-    }
-    let changes = incidents.changes.entry(ci).or_default();
-    changes.push_back(RecentChange { revision: record.revision, at: record.at, summary });
-    if changes.len() > CHANGES {
-        changes.pop_front();
-    }
-}
-
-fn summary(event: &CiEvent) -> Option<(CiId, String)> {
-    match event {
-        CiEvent::SoftwareChanged { ci, changes } if !changes.is_empty() => Some((*ci, named(changes, package))),
-        CiEvent::AttributesChanged { ci, changes } if !changes.is_empty() => Some((*ci, named(changes, attribute))),
-        CiEvent::AttributeLocked { ci, attribute, before, lock } => {
-            Some((*ci, format!("{attribute} locked: {} → {}", shown(before.as_ref()), shown(Some(&lock.value)))))
-        }
-        CiEvent::AttributeUnlocked { ci, attribute, before, after, .. } => {
-            Some((*ci, format!("{attribute} unlocked: {} → {}", shown(Some(before)), shown(after.as_ref()))))
-        }
-        CiEvent::SectionChanged { ci, section, before: Some(before), after: Some(after), added, removed, changed, .. }
-            if before != after && tells_of_a_change(*section) =>
-        {
-            Some((*ci, format!("{section}: {added} added, {removed} removed, {changed} changed")))
-        }
-        CiEvent::CiReclassified { ci, before, after } => Some((*ci, format!("class {} → {}", before.as_str(), after.as_str()))),
-        CiEvent::IdentityExplained { ci, reason, .. } => Some((*ci, super::compose::cut(reason, 200))),
-        CiEvent::CiMoved { ci, .. } => Some((*ci, "moved to another host".into())),
-        _ => None,
-    }
-}
-
-/// Sections whose changes somebody made. What runs, who talks to whom and who logged in changes by itself; packages are told by name.
-fn tells_of_a_change(section: SectionName) -> bool {
-    use SectionName as S;
-    !matches!(section, S::Processes | S::Connections | S::Logins | S::Series | S::Checks | S::Packages)
-}
-
-fn named<T>(changes: &[T], name: impl Fn(&T) -> String) -> String {
-    let mut parts: Vec<String> = changes.iter().take(NAMED).map(|change| super::compose::cut(&name(change), 200)).collect();
-    if changes.len() > NAMED {
-        parts.push(format!("and {} more", changes.len() - NAMED));
-    }
-    parts.join(", ")
-}
-
-fn package(change: &PackageChange) -> String {
-    match (&change.before, &change.after) {
-        (Some(before), Some(after)) if change.kind == PackageChangeKind::Downgraded => {
-            format!("{} {before} → {after} (a downgrade)", change.name)
-        }
-        (Some(before), Some(after)) => format!("{} {before} → {after}", change.name),
-        (None, Some(after)) => format!("{} {after} installed", change.name),
-        (Some(before), None) => format!("{} {before} removed", change.name),
-        (None, None) => change.name.clone(),
-    }
-}
-
-fn attribute(change: &AttributeChange) -> String {
-    let after = change.after.as_ref().map(|attribute| attribute.value());
-    format!("{} {} → {}", change.name, shown(change.before.as_ref()), shown(after))
-}
-
-fn shown(value: Option<&AttributeValue>) -> String {
-    match value {
-        None => "nothing".into(),
-        Some(AttributeValue::Boolean(value)) => value.to_string(),
-        Some(AttributeValue::Integer(value)) => value.to_string(),
-        Some(AttributeValue::Number(value)) => value.to_string(),
-        Some(AttributeValue::Text(value)) => super::compose::cut(value, 80),
-        Some(AttributeValue::List(values)) => super::compose::cut(&values.join(", "), 80),
     }
 }

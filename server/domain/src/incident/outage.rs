@@ -71,7 +71,7 @@ fn grew(world: &World, incident: &Incident, outage: &Outage, alerts: &BTreeMap<A
             let (urgency, impact) = (compose::urgency(severity), incident.impact.max(rule.impact));
             if (impact, urgency) != (incident.impact, incident.urgency) {
                 let (priority, reason) = (priority(impact, urgency), format!("the alert is {}", word(severity)));
-                events.push(IncidentEvent::IncidentPrioritised { incident: id, impact, urgency, priority, reason });
+                events.push(IncidentEvent::IncidentPrioritised { incident: id, impact, urgency, priority, reason, by_hand: false });
             }
         }
     }
@@ -80,5 +80,7 @@ fn grew(world: &World, incident: &Incident, outage: &Outage, alerts: &BTreeMap<A
 
 fn ended(world: &World, incident: &Incident, context: &Context<'_>) -> Vec<IncidentEvent> {
     let rule = incident.breach.as_ref().and_then(|breach| world.rules.rules.get(&breach.key.rule));
-    rule.map_or_else(Vec::new, |known| resolves(incident, &known.rule, "none of the hosts is silent any more", context))
+    let alert = incident.breach.as_ref().and_then(|breach| world.alerts.alerts.get(&breach.alert));
+    let (Some(known), Some(alert)) = (rule, alert) else { return Vec::new() };
+    resolves(world, (incident, alert), &known.rule, "none of the hosts is silent any more", context)
 }

@@ -2,10 +2,10 @@
 //!
 //! One live incident per dedup key. An episode (from beginning to fire until resolved) opens an incident when its tier is ticket
 //! or page, at once or when it escalates to a louder tier. What a person resolved while the alert fires stays resolved. No
-//! data adds a note and resolves nothing. A clone of an agent opens an incident of its own kind, which people resolve.
+//! data adds a note and resolves nothing. What two incidents stand for after a merge resolves when the alerts of both have. A clone of an agent opens an incident of its own kind, which people resolve.
 
 use super::compose::{self, word};
-use super::{Incident, IncidentEvent, IncidentState, priority};
+use super::{Incident, IncidentEvent, IncidentState, priority, storm};
 use crate::alert::{Alert, AlertEvent, AlertState, Suppression, mute, suppress};
 use crate::rule::select::effective;
 use crate::rule::{Rule, Severity, Tier};
@@ -32,6 +32,9 @@ pub fn react(world: &World, event: &Event, context: &mut Context<'_>) -> Vec<Eve
     if let Event::Trust(TrustEvent::CloneDetected { agent, evidence }) = event {
         return cloned(world, *agent, evidence, context).into_iter().map(Event::Incident).collect();
     }
+    if let Event::Incident(event) = event {
+        return ended(world, event).into_iter().map(Event::Incident).collect();
+    }
     let Event::Alert(event) = event else { return Vec::new() };
     if let AlertEvent::AlertSuppressed { alert, axis, reason, .. } = event {
         let events = suppressed(world, *alert, (*axis, reason.as_deref()), context);
@@ -46,11 +49,12 @@ pub fn react(world: &World, event: &Event, context: &mut Context<'_>) -> Vec<Eve
     let rule = &*rule;
     let live = world.incidents.live.get(&alert.key.dedup_key()).and_then(|id| world.incidents.incidents.get(id));
     let events = match (after, live) {
+        (AlertState::Firing, Some(incident)) if !is_own(incident, alert) => also(incident, event),
         (AlertState::Firing, Some(incident)) => fires_on(incident, event),
         (AlertState::Firing, None) if is_quiet(world, alert, context) => Vec::new(),
         (AlertState::Firing, None) => fires(world, alert, rule, event, context),
         (AlertState::Resolved, Some(_)) if alert.flaps() => Vec::new(),
-        (AlertState::Resolved, Some(incident)) => resolves(incident, rule, reason, context),
+        (AlertState::Resolved, Some(incident)) => resolves(world, (incident, alert), rule, reason, context),
         (AlertState::Unknown, Some(incident)) => {
             vec![note(incident, format!("Unknown since {}: {reason}. The incident stays open.", alert.since))]
         }
@@ -99,7 +103,7 @@ fn suppressed(
         }
         (None, Some(_)) => attached.map(|(_, event)| event).into_iter().collect(),
         (Some(incident), None) if axis == Suppression::Flapping && alert.state == AlertState::Resolved => {
-            resolves(incident, rule, &format!("it flaps no more, and is clear: {}", alert.reason), context)
+            resolves(world, (incident, alert), rule, &format!("it flaps no more, and is clear: {}", alert.reason), context)
         }
         (Some(incident), None) => {
             let state = alert.severity.map_or("clear", word);
@@ -111,7 +115,7 @@ fn suppressed(
             if tier(rule, severity) < Tier::Ticket {
                 return Vec::new();
             }
-            vec![IncidentEvent::IncidentOpened { incident: Box::new(compose::opened(world, alert, rule, severity, context)) }]
+            storm::opened(world, compose::opened(world, alert, rule, severity, context), rule, context)
         }
         (None, _) => Vec::new(),
     }
@@ -155,7 +159,7 @@ fn fires(world: &World, alert: &Alert, rule: &Rule, event: &AlertEvent, context:
     if loud < Tier::Ticket || !(begins || escalates) {
         return Vec::new();
     }
-    vec![IncidentEvent::IncidentOpened { incident: Box::new(compose::opened(world, alert, rule, severity, context)) }]
+    storm::opened(world, compose::opened(world, alert, rule, severity, context), rule, context)
 }
 
 fn fires_on(incident: &Incident, event: &AlertEvent) -> Vec<IncidentEvent> {
@@ -174,16 +178,59 @@ fn fires_on(incident: &Incident, event: &AlertEvent) -> Vec<IncidentEvent> {
     };
     let updated = IncidentEvent::IncidentUpdated { incident: incident.id, severity, value: *value, reason: text, flapped };
     let urgency = compose::urgency(severity);
-    if urgency == incident.urgency {
+    if urgency == incident.urgency || incident.graded_by_hand {
         return vec![updated];
     }
     let (impact, reason) = (incident.impact, format!("the alert is {}", word(severity)));
     let priority = priority(impact, urgency);
-    vec![updated, IncidentEvent::IncidentPrioritised { incident: incident.id, impact, urgency, priority, reason }]
+    vec![updated, IncidentEvent::IncidentPrioritised { incident: incident.id, impact, urgency, priority, reason, by_hand: false }]
 }
 
-pub(super) fn resolves(incident: &Incident, rule: &Rule, reason: &str, context: &Context<'_>) -> Vec<IncidentEvent> {
+/// When a child ends, its storm may.
+fn ended(world: &World, event: &IncidentEvent) -> Vec<IncidentEvent> {
+    let (IncidentEvent::IncidentStateChanged { incident, .. }
+    | IncidentEvent::IncidentMerged { incident, .. }
+    | IncidentEvent::IncidentParentChanged { incident, .. }) = event
+    else {
+        return Vec::new();
+    };
+    let Some(incident) = world.incidents.incidents.get(incident).filter(|incident| !incident.state.is_open()) else { return Vec::new() };
+    storm::calms(world, incident)
+}
+
+/// Whether an alert is what the incident was opened for, not what was merged into it.
+fn is_own(incident: &Incident, alert: &Alert) -> bool {
+    incident.breach.as_ref().is_some_and(|breach| breach.key == alert.key)
+}
+
+/// An alert whose incident was merged into this one speaks up.
+fn also(incident: &Incident, event: &AlertEvent) -> Vec<IncidentEvent> {
+    let AlertEvent::AlertTransitioned { severity, reason, .. } = event else { return Vec::new() };
+    let severity = severity.map_or("firing", word);
+    vec![note(incident, format!("What was merged into it is {severity}: {reason}."))]
+}
+
+/// Whether another alert that the incident stands for is not over: its own, or that of what was merged into it.
+fn goes_on(world: &World, incident: &Incident, over: &Alert) -> bool {
+    let mut others = incident.alerts.iter().filter(|id| **id != over.id).filter_map(|id| world.alerts.alerts.get(id));
+    let is_over = |alert: &Alert| matches!(alert.state, AlertState::Inactive | AlertState::Pending | AlertState::Resolved);
+    others.any(|alert| !is_over(alert) && incident.keys().any(|key| *key == alert.key.dedup_key()))
+}
+
+pub(super) fn resolves(
+    world: &World,
+    (incident, alert): (&Incident, &Alert),
+    rule: &Rule,
+    reason: &str,
+    context: &Context<'_>,
+) -> Vec<IncidentEvent> {
     let text = format!("The alert resolved at {}: {reason}.", context.now);
+    if incident.breach.is_none() {
+        return vec![note(incident, format!("{text} A person opened this incident, and a person resolves it."))];
+    }
+    if !incident.merged_keys.is_empty() && goes_on(world, incident, alert) {
+        return vec![note(incident, format!("{text} Another alert of this incident is not over."))];
+    }
     if !rule.auto_resolve {
         return vec![note(incident, format!("{text} The rule leaves resolving to people."))];
     }

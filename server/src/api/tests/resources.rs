@@ -26,7 +26,7 @@ async fn an_incident_lives_through_its_states() {
         let now = fixture.post(&format!("{path}/{action}"), body).await.ok().json();
         assert!(state.is_none_or(|state| now["state"] == state), "{action}: {now}");
     }
-    fixture.post(&format!("{path}/reopen"), r#"{"reason": "no"}"#).await.refused("wrong_state");
+    fixture.post(&format!("{path}/hold"), r#"{"reason": "parts"}"#).await.refused("wrong_state");
     let incident = fixture.get(&path).await.ok().json();
     assert_eq!(incident["acknowledged"]["by"]["name"], "the admin");
     assert_eq!(incident["reopen_count"], 1);

@@ -1,8 +1,11 @@
 //! Incidents.
 
-use super::word::{Channel, Grade, HoldReason, IncidentState, Severity};
+use super::word::{Channel, Grade, HoldReason, IncidentState, RelationKind, Severity, Side, SlaMeasure, SlaState, SlaTick};
 use super::{Actor, Stamp, Time, texts};
+use rollcall_domain::ci::impact;
 use rollcall_domain::incident as domain;
+use rollcall_domain::incident::clock::{self, ClockPolicy};
+use rollcall_shared::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -26,6 +29,127 @@ impl From<&domain::Note> for Note {
     }
 }
 
+/// Somebody who has to do with an incident: who used the API or the machine, a contact, or but a name.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Party {
+    /// Who used the API, or the machine.
+    pub actor: Option<Actor>,
+    /// The contact.
+    #[schema(example = "con_00000000000000000000000001")]
+    pub contact: Option<String>,
+    /// As people say it.
+    pub name: Option<String>,
+}
+
+/// What a chart must show so that the breach is seen.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Chart {
+    /// Metric.
+    pub metric: String,
+    /// Attributes of the series.
+    pub attributes: BTreeMap<String, String>,
+    /// Begin of the window.
+    pub from: Time,
+    /// End of the window.
+    pub to: Time,
+    /// Which side of the lines is bad.
+    pub side: Side,
+    /// The line at which a warning is raised.
+    pub warning: Option<f64>,
+    /// The line at which it becomes critical.
+    pub critical: Option<f64>,
+}
+
+/// A relation on a path.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct PathStep {
+    /// From this configuration item,
+    pub from: String,
+    /// in this way,
+    pub kind: RelationKind,
+    /// to that one.
+    pub to: String,
+}
+
+/// A configuration item that the failure affects.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Reach {
+    /// Which.
+    pub ci: String,
+    /// The relations that lead to it.
+    pub path: Vec<PathStep>,
+}
+
+/// An open incident nearby.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct RelatedIncident {
+    /// Which.
+    pub incident: String,
+    /// Of which configuration item.
+    pub ci: String,
+    /// How one gets there; empty for the configuration item itself.
+    pub path: Vec<PathStep>,
+}
+
+/// A resolved incident like this one.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct SimilarIncident {
+    /// Which.
+    pub incident: String,
+    /// How similar, 0 to 100.
+    pub percent: u8,
+    /// How it was resolved.
+    pub close_code: Option<String>,
+    /// How it was resolved, in words.
+    pub close_notes: Option<String>,
+    /// Group that resolved it.
+    pub group: Option<String>,
+}
+
+/// A problem whose cause is known.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct KnownError {
+    /// Which.
+    pub problem: String,
+    /// Its line.
+    pub title: String,
+    /// What helps until it is fixed.
+    pub workaround: Option<String>,
+    /// Why it may be this one.
+    pub because: String,
+}
+
+/// Who ought to have an incident.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct SuggestedGroup {
+    /// Group.
+    pub group: String,
+    /// Why.
+    pub because: String,
+}
+
+/// A moment of a service-level clock.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ClockMoment {
+    /// When.
+    pub at: Time,
+    /// What happened.
+    pub what: SlaTick,
+}
+
+/// A service-level clock. Targets come with service levels; this is what they are measured by.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct SlaClock {
+    /// What it measures.
+    pub measure: SlaMeasure,
+    /// How it stands.
+    pub state: SlaState,
+    /// Actual time that counted so far, ms.
+    pub elapsed_ms: u64,
+    /// What happened to it, oldest first.
+    pub moments: Vec<ClockMoment>,
+}
+
 /// What the breach was.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Breach {
@@ -45,8 +169,10 @@ pub struct Breach {
     pub guidance: String,
     /// Runbook link.
     pub runbook: Option<String>,
-    /// Metric, for the chart.
+    /// Metric.
     pub metric: Option<String>,
+    /// What a chart must show, where the rule reads one metric.
+    pub chart: Option<Chart>,
 }
 
 /// A change on the configuration item shortly before the incident.
@@ -58,6 +184,8 @@ pub struct RecentChange {
     pub at: Time,
     /// In words.
     pub summary: String,
+    /// How many other configuration items went through the same on that day.
+    pub also_on: u32,
 }
 
 /// An incident.
@@ -79,22 +207,34 @@ pub struct Incident {
     pub hold_reason: Option<HoldReason>,
     /// How far it reaches.
     pub impact: Grade,
+    /// Why so far.
+    pub impact_reason: String,
     /// How fast it must be dealt with.
     pub urgency: Grade,
     /// 1 (highest) to 5: impact × urgency.
     pub priority: u8,
+    /// Whether people decided impact or urgency, so that no alert moves them.
+    pub graded_by_hand: bool,
+    /// The business service that suffers.
+    pub service: Option<String>,
     /// The configuration item.
     pub primary_ci: Option<String>,
     /// Others affected.
     pub affected_cis: Vec<String>,
+    /// How the failure gets to them, as it was when it opened.
+    pub reach: Vec<Reach>,
+    /// Whether more was affected than is named.
+    pub reaches_further: bool,
     /// The rule's id for monitoring.
     pub category: Option<String>,
     /// How it came.
     pub channel: Channel,
     /// Who reported it.
-    pub caller: Actor,
+    pub caller: Party,
     /// Group that has it.
     pub group: Option<String>,
+    /// Group that ought to have it, when it opened.
+    pub suggested_group: Option<SuggestedGroup>,
     /// Person who has it.
     pub assignee: Option<String>,
     /// When it opened.
@@ -125,8 +265,38 @@ pub struct Incident {
     pub breach: Option<Breach>,
     /// What changed on the configuration item in the 72 hours before.
     pub recent_changes: Vec<RecentChange>,
-    /// Open incidents on the same configuration item when it opened.
-    pub related: Vec<String>,
+    /// Open incidents on the same configuration item and around it when it opened.
+    pub related: Vec<RelatedIncident>,
+    /// Resolved incidents like this one when it opened, those that people solved first.
+    pub similar: Vec<SimilarIncident>,
+    /// Problems with a known cause that this may be due to, when it opened.
+    pub known_errors: Vec<KnownError>,
+    /// Alert instances that it stands for.
+    pub alerts: Vec<String>,
+    /// The change that resolves it.
+    pub change: Option<String>,
+    /// The change that caused it.
+    pub caused_by_change: Option<String>,
+    /// Articles that help.
+    pub knowledge: Vec<String>,
+    /// The incident that it is part of.
+    pub parent: Option<String>,
+    /// The incidents that are part of it, the first 1000; `parent` of the list finds all.
+    pub children: Vec<String>,
+    /// How many are.
+    pub child_count: u64,
+    /// How many of them are open.
+    pub open_child_count: u32,
+    /// Whether it stands for a storm: many incidents of one rule at once, told of as one.
+    pub storm: bool,
+    /// The incident that it turned out to be the same as.
+    pub duplicate_of: Option<String>,
+    /// The incidents that turned out to be this one.
+    pub merged: Vec<String>,
+    /// Who is told what becomes of it.
+    pub watchers: Vec<Party>,
+    /// Its service-level clocks.
+    pub sla: Vec<SlaClock>,
     /// Its problem.
     pub problem: Option<String>,
     /// The incident that this one follows.
@@ -149,18 +319,90 @@ impl From<&domain::Breach> for Breach {
             guidance: breach.guidance.clone(),
             runbook: breach.runbook.clone(),
             metric: breach.metric.clone(),
+            chart: breach.chart.as_ref().map(Into::into),
+        }
+    }
+}
+
+impl From<&domain::Chart> for Chart {
+    fn from(chart: &domain::Chart) -> Self {
+        Self {
+            metric: chart.metric.clone(),
+            attributes: chart.attributes.clone(),
+            from: Time(chart.from),
+            to: Time(chart.to),
+            side: chart.side.into(),
+            warning: chart.warning,
+            critical: chart.critical,
+        }
+    }
+}
+
+impl From<&domain::Party> for Party {
+    fn from(party: &domain::Party) -> Self {
+        let nobody = Self { actor: None, contact: None, name: None };
+        match party {
+            domain::Party::Actor { actor } => Self { actor: Some(actor.into()), ..nobody },
+            domain::Party::Contact { contact, name } => Self { contact: Some(contact.to_string()), name: Some(name.clone()), ..nobody },
+            domain::Party::Named { name } => Self { name: Some(name.clone()), ..nobody },
+        }
+    }
+}
+
+fn path(steps: &[impact::Step]) -> Vec<PathStep> {
+    steps.iter().map(|step| PathStep { from: step.from.to_string(), kind: step.kind.into(), to: step.to.to_string() }).collect()
+}
+
+impl From<&domain::Reach> for Reach {
+    fn from(reach: &domain::Reach) -> Self {
+        Self { ci: reach.ci.to_string(), path: path(&reach.path) }
+    }
+}
+
+impl From<&domain::Related> for RelatedIncident {
+    fn from(related: &domain::Related) -> Self {
+        Self { incident: related.incident.to_string(), ci: related.ci.to_string(), path: path(&related.path) }
+    }
+}
+
+impl From<&domain::Similar> for SimilarIncident {
+    fn from(similar: &domain::Similar) -> Self {
+        let domain::Similar { incident, percent, close_code, close_notes, group } = similar.clone();
+        Self { incident: incident.to_string(), percent, close_code, close_notes, group }
+    }
+}
+
+impl From<&domain::KnownError> for KnownError {
+    fn from(error: &domain::KnownError) -> Self {
+        let domain::KnownError { problem, title, workaround, because } = error.clone();
+        Self { problem: problem.to_string(), title, workaround, because }
+    }
+}
+
+impl From<clock::SlaClock> for SlaClock {
+    fn from(clock: clock::SlaClock) -> Self {
+        Self {
+            measure: clock.measure.into(),
+            state: clock.state.into(),
+            elapsed_ms: u64::try_from(clock.elapsed.as_millis()).unwrap_or(u64::MAX),
+            moments: clock.ticks.into_iter().map(|(at, what)| ClockMoment { at: Time(at), what: what.into() }).collect(),
         }
     }
 }
 
 impl From<&domain::RecentChange> for RecentChange {
     fn from(change: &domain::RecentChange) -> Self {
-        Self { revision: change.revision, at: Time(change.at), summary: change.summary.clone() }
+        Self { revision: change.revision, at: Time(change.at), summary: change.summary.clone(), also_on: change.also_on }
     }
 }
 
-impl From<&domain::Incident> for Incident {
-    fn from(incident: &domain::Incident) -> Self {
+/// Children shown with their parent: a page of them.
+const CHILDREN: usize = 1_000;
+
+impl Incident {
+    /// As it is at a moment.
+    pub fn new(incident: &domain::Incident, now: Timestamp) -> Self {
+        let group = incident.suggested_group.as_ref();
         Self {
             id: incident.id.to_string(),
             number: format!("INC{:07}", incident.number),
@@ -169,14 +411,20 @@ impl From<&domain::Incident> for Incident {
             state: incident.state.into(),
             hold_reason: incident.hold_reason.map(Into::into),
             impact: incident.impact.into(),
+            impact_reason: incident.impact_reason.clone(),
+            graded_by_hand: incident.graded_by_hand,
+            service: incident.service.map(|id| id.to_string()),
             urgency: incident.urgency.into(),
             priority: incident.priority,
             primary_ci: incident.primary_ci.map(|id| id.to_string()),
             affected_cis: texts(&incident.affected_cis),
+            reach: incident.reach.iter().map(Into::into).collect(),
+            reaches_further: incident.reaches_further,
             category: incident.category.clone(),
             channel: incident.channel.into(),
             caller: (&incident.caller).into(),
             group: incident.group.clone(),
+            suggested_group: group.map(|one| SuggestedGroup { group: one.group.clone(), because: one.because.clone() }),
             assignee: incident.assignee.clone(),
             opened_at: Time(incident.opened_at),
             opened_by: (&incident.opened_by).into(),
@@ -192,7 +440,22 @@ impl From<&domain::Incident> for Incident {
             dedup_key: incident.dedup_key.clone(),
             breach: incident.breach.as_ref().map(Into::into),
             recent_changes: incident.recent_changes.iter().map(Into::into).collect(),
-            related: texts(&incident.related),
+            related: incident.related.iter().map(Into::into).collect(),
+            similar: incident.similar.iter().map(Into::into).collect(),
+            known_errors: incident.known_errors.iter().map(Into::into).collect(),
+            alerts: texts(&incident.alerts),
+            change: incident.change.clone(),
+            caused_by_change: incident.caused_by_change.clone(),
+            knowledge: incident.knowledge.clone(),
+            parent: incident.parent.map(|id| id.to_string()),
+            children: texts(incident.children.iter().take(CHILDREN)),
+            child_count: incident.children.len() as u64,
+            open_child_count: incident.open_children,
+            storm: incident.storm.is_some(),
+            duplicate_of: incident.duplicate_of.map(|id| id.to_string()),
+            merged: texts(&incident.merged),
+            watchers: incident.watchers.iter().map(Into::into).collect(),
+            sla: clock::clocks(incident, &ClockPolicy::default(), now).into_iter().map(Into::into).collect(),
             problem: incident.problem.map(|id| id.to_string()),
             follows: incident.follows.map(|id| id.to_string()),
             notes: incident.notes.iter().map(Into::into).collect(),

@@ -109,7 +109,13 @@ words! {
     HoldReason(incident::HoldReason) "What an incident waits for."
         = ["caller" "vendor" "change" "problem" "parts"];
     Channel(incident::Channel) "How an incident came."
-        = ["monitoring" "api"];
+        = ["monitoring" "api" "portal" "mail"];
+    SlaMeasure(incident::clock::Measure) "What a service-level clock measures: until somebody takes notice, or until it is over."
+        = ["response" "resolution"];
+    SlaState(incident::clock::ClockState) "How a service-level clock stands."
+        = ["running" "paused" "stopped" "cancelled"];
+    SlaTick(incident::clock::Tick) "What happened to a service-level clock."
+        = ["started" "paused" "resumed" "stopped" "cancelled"];
     ProblemState(problem::ProblemState) "Where a problem is."
         = ["new" "assess" "root_cause_analysis" "fix_in_progress" "resolved" "closed" "cancelled"];
     Verdict(problem::Verdict) "How a suspected cause is judged. A machine only suspects."

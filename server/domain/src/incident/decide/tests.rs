@@ -1,11 +1,11 @@
 use super::*;
 use crate::Command;
 use crate::alert::scenario::{Scenario, rule};
-use crate::incident::HoldReason;
+use crate::incident::{Channel, Edit, HoldReason, NewIncident, Party, Who};
 use crate::rule::Grade;
 
 fn resolve() -> IncidentAction {
-    IncidentAction::Resolve { close_code: "fixed".into(), notes: "Restarted it.".into() }
+    IncidentAction::Resolve { close_code: "fixed".into(), notes: "Restarted it.".into(), children: Children::Leave }
 }
 
 fn reopen() -> IncidentAction {
@@ -47,7 +47,7 @@ fn check(actions: &[IncidentAction], expected: &[&str]) -> Scenario {
         if let Err(rejection) = scenario.act(at, 1, action.clone()) {
             let Rejection::WrongState { state, action, .. } = rejection else { panic!("{rejection}") };
             let mut lines = scenario.story();
-            lines.push(format!("{state}: not {action}"));
+            lines.push(format!("{}: not {action}", state.split(' ').next().unwrap_or_default()));
             assert_eq!(lines, expected);
             return scenario;
         }
@@ -97,7 +97,8 @@ fn what_the_state_does_not_allow_is_refused() {
     check(&[IncidentAction::Resume], &["new: not resumed"]);
     check(&[resolve(), resolve()], &["100 INC1 new → resolved", "resolved: not resolved"]);
     check(&[cancel(), note()], &["100 INC1 new → cancelled", "cancelled: not noted on"]);
-    check(&[resolve(), close(), reopen()], &["100 INC1 new → resolved", "101 INC1 resolved → closed", "closed: not reopened"]);
+    check(&[resolve(), close(), hold()], &["100 INC1 new → resolved", "101 INC1 resolved → closed", "closed: not put on hold"]);
+    check(&[cancel(), reopen()], &["100 INC1 new → cancelled", "cancelled: not reopened"]);
 }
 
 #[test]
@@ -112,13 +113,35 @@ fn a_reopened_incident_is_live_again() {
 }
 
 #[test]
-fn an_old_incident_or_one_with_a_live_successor_is_not_reopened() {
+fn one_that_is_over_for_ever_is_followed_by_another_one() {
     let mut scenario = opened();
     scenario.act(100, 1, resolve()).unwrap();
-    assert!(matches!(scenario.act(101 + 5 * 24 * 3_600, 1, reopen()), Err(Rejection::Conflict(_))));
+    scenario.act(101 + 5 * 24 * 3_600, 1, reopen()).unwrap();
+    let lines = scenario.story();
+    assert_eq!(lines, ["100 INC1 new → resolved", "432101 INC2 opened P2: Load critical on web-1: 97"]);
+    let copy = &scenario.world.incidents.incidents[&scenario.incident(2)];
+    assert_eq!((copy.follows, copy.state, copy.channel), (Some(scenario.incident(1)), IncidentState::New, Channel::Api));
+    assert!(copy.description.starts_with("It is back.\n\nIt follows INC0000001, which is over for ever and said:\nm is 97"));
+    assert!(matches!(scenario.act(500_000, 1, reopen()), Err(Rejection::Conflict(_))), "the copy is open for the same breach");
+}
+
+#[test]
+fn one_with_a_live_successor_is_not_reopened() {
+    let mut scenario = opened();
+    scenario.act(100, 1, resolve()).unwrap();
     scenario.value(200, 1.0);
     scenario.value(210, 97.0);
     assert!(matches!(scenario.act(220, 1, reopen()), Err(Rejection::Conflict(_))));
+}
+
+#[test]
+fn a_refusal_says_what_is_possible() {
+    let mut scenario = opened();
+    scenario.act(100, 1, resolve()).unwrap();
+    let refused = scenario.act(101, 1, hold()).unwrap_err().to_string();
+    let id = scenario.incident(1);
+    let expected = format!("{id} is resolved (possible now: note, edit, reopen, close, watch, unwatch): it cannot be put on hold");
+    assert_eq!(refused, expected);
 }
 
 #[test]
@@ -134,7 +157,7 @@ fn texts_and_revisions_are_checked() {
         (IncidentAction::Note { text: " \n".into(), public: true }, "text"),
         (IncidentAction::Note { text: long, public: true }, "text"),
         (IncidentAction::Assign { group: None, assignee: None }, "assignee"),
-        (IncidentAction::Resolve { close_code: String::new(), notes: "x".into() }, "close_code"),
+        (IncidentAction::Resolve { close_code: String::new(), notes: "x".into(), children: Children::Leave }, "close_code"),
         (IncidentAction::Reopen { reason: String::new() }, "reason"),
     ];
     for (action, expected) in wrong {
@@ -149,16 +172,190 @@ fn texts_and_revisions_are_checked() {
 fn a_person_can_open_one() {
     let mut scenario = Scenario::new(Vec::new());
     let open = |primary_ci| {
-        Command::Incident(IncidentCommand::Open {
-            title: " The printer smells ".into(),
-            description: "Of smoke.".into(),
-            primary_ci,
-            impact: Grade::Low,
-            urgency: Grade::High,
-            group: None,
-        })
+        let (impact, urgency) = (Some(Grade::Low), Some(Grade::High));
+        open(NewIncident { title: " The printer smells ".into(), description: "Of smoke.".into(), primary_ci, impact, urgency, ..new() })
     };
     scenario.command(5, &open(Some(crate::alert::scenario::host(1)))).unwrap();
     assert_eq!(scenario.story(), ["5 INC1 opened P3: The printer smells"]);
     assert!(matches!(scenario.command(6, &open(Some(crate::alert::scenario::host(9)))), Err(Rejection::NotFound { .. })));
+}
+
+fn new() -> NewIncident {
+    NewIncident { title: "Printer".into(), description: "It smokes.".into(), ..NewIncident::default() }
+}
+
+fn open(new: NewIncident) -> Command {
+    Command::Incident(IncidentCommand::Open(Box::new(new)))
+}
+
+/// What opening by hand refuses, by field.
+#[track_caller]
+fn check_new(new: NewIncident, expected: Option<&str>) {
+    let mut scenario = Scenario::new(Vec::new());
+    let found = match scenario.command(5, &open(new)) {
+        Ok(()) => None,
+        Err(Rejection::Invalid { field, .. }) => Some(field),
+        Err(other) => Some(other.to_string()),
+    };
+    assert_eq!(found.as_deref(), expected);
+    scenario.story();
+}
+
+#[test]
+fn what_a_person_opens_is_checked_field_by_field() {
+    let host = crate::alert::scenario::host(1);
+    check_new(NewIncident { channel: Channel::Portal, ..new() }, None);
+    check_new(NewIncident { channel: Channel::Monitoring, ..new() }, Some("channel"));
+    check_new(NewIncident { caller: Some(Who::Named("Grace of accounting".into())), ..new() }, None);
+    check_new(NewIncident { caller: Some(Who::Contact("nobody".into())), ..new() }, Some("caller"));
+    check_new(NewIncident { service: Some(host), ..new() }, Some("service"));
+    check_new(NewIncident { caused_by_change: Some("CHG0000042".into()), ..new() }, None);
+    check_new(NewIncident { caused_by_change: Some("42".into()), ..new() }, Some("caused_by_change"));
+    check_new(NewIncident { knowledge: vec!["https://wiki/x".into(), "KB0000001".into()], ..new() }, None);
+    check_new(NewIncident { knowledge: vec!["https://wiki/x".into(), "javascript:alert(1)".into()], ..new() }, Some("knowledge[1]"));
+    check_new(NewIncident { group: Some(" ".into()), ..new() }, Some("group"));
+}
+
+#[test]
+fn a_priority_by_hand_needs_a_reason_and_stays() {
+    let mut scenario = opened();
+    let edit = |reason: Option<&str>| {
+        IncidentAction::Edit(Box::new(Edit { urgency: Some(Grade::Low), reason: reason.map(Into::into), ..Edit::default() }))
+    };
+    assert!(matches!(scenario.act(20, 1, edit(None)), Err(Rejection::Invalid { field, .. }) if field == "reason"));
+    scenario.act(20, 1, edit(Some("A toy."))).unwrap();
+    scenario.value(30, 86.0);
+    scenario.value(40, 97.0);
+    let expected =
+        ["20 INC1 P4", "30 load: Firing → Firing Warning", "30 INC1 Warning", "40 load: Firing → Firing Critical", "40 INC1 Critical"];
+    assert_eq!(scenario.story(), expected);
+}
+
+#[test]
+fn what_a_rule_says_of_its_incident_people_do_not_change_and_the_rest_they_do() {
+    let mut scenario = opened();
+    let edit = |edit: Edit| IncidentAction::Edit(Box::new(edit));
+    let refused = scenario.act(20, 1, edit(Edit { channel: Some(Channel::Mail), ..Edit::default() }));
+    assert!(matches!(refused, Err(Rejection::Invalid { field, .. }) if field == "channel"));
+    let change = || Edit { title: Some("Disk".into()), change: Some(Some("CHG0000042".into())), ..Edit::default() };
+    scenario.act(20, 1, edit(change())).unwrap();
+    scenario.act(21, 1, edit(change())).unwrap();
+    assert_eq!(scenario.story(), ["20 INC1 edited"], "the same again is no change");
+    let incident = &scenario.world.incidents.incidents[&scenario.incident(1)];
+    assert_eq!((incident.title.as_str(), incident.change.as_deref()), ("Disk", Some("CHG0000042")));
+}
+
+/// Two breaches on one host, and an incident of a person's.
+fn three() -> Scenario {
+    let mut scenario = Scenario::new(vec![rule("load")]);
+    scenario.values(10, 1, &[("/", Some(97.0)), ("/var", Some(97.0))]);
+    scenario.command(11, &open(new())).unwrap();
+    scenario.story();
+    scenario
+}
+
+fn merge(scenario: &Scenario, into: u64) -> IncidentAction {
+    IncidentAction::Merge { into: scenario.incident(into) }
+}
+
+fn part_of(scenario: &Scenario, parent: Option<u64>) -> IncidentAction {
+    IncidentAction::SetParent { parent: parent.map(|number| scenario.incident(number)) }
+}
+
+#[test]
+fn a_merged_incident_goes_on_in_the_other_one() {
+    let mut scenario = three();
+    let watch = IncidentAction::Watch { watcher: None };
+    scenario.act(20, 2, watch).unwrap();
+    scenario.act(20, 2, merge(&scenario, 1)).unwrap();
+    let lines = scenario.story();
+    assert_eq!(lines, ["20 INC2 watched", "20 INC2 noted", "20 INC2 merged into INC1", "20 INC1 noted"]);
+    let (kept, gone) = (scenario.incident(1), scenario.incident(2));
+    let incidents = &scenario.world.incidents;
+    let (one, other) = (&incidents.incidents[&kept], &incidents.incidents[&gone]);
+    assert_eq!((other.state, other.duplicate_of, other.close_code.as_deref()), (IncidentState::Closed, Some(kept), Some(DUPLICATE)));
+    assert_eq!((one.alerts.len(), one.watchers.len(), one.merged.as_slice()), (2, 1, &[gone][..]));
+    assert!(incidents.live.values().all(|id| *id == kept) && incidents.live.len() == 2, "both keys lead to the survivor");
+    scenario.values(30, 1, &[("/", Some(1.0)), ("/var", Some(97.0))]);
+    assert_eq!(scenario.story(), ["30 load /: Firing → Resolved", "30 INC1 noted"], "the other alert still fires");
+    scenario.values(40, 1, &[("/", Some(1.0)), ("/var", Some(1.0))]);
+    assert_eq!(scenario.story(), ["40 load /var: Firing → Resolved", "40 INC1 new → resolved"]);
+}
+
+#[test]
+fn what_cannot_be_merged_is_refused() {
+    let mut scenario = three();
+    assert!(matches!(scenario.act(20, 1, merge(&scenario, 1)), Err(Rejection::Invalid { .. })));
+    scenario.act(20, 2, part_of(&scenario, Some(1))).unwrap();
+    let refused = scenario.act(21, 1, merge(&scenario, 3)).unwrap_err().to_string();
+    assert!(refused.ends_with("has children; merge or detach those first"), "{refused}");
+    scenario.act(22, 3, resolve()).unwrap();
+    let refused = scenario.act(23, 2, merge(&scenario, 3)).unwrap_err().to_string();
+    assert!(refused.ends_with("must be open; reopen it first"), "{refused}");
+}
+
+#[test]
+fn a_person_resolves_what_a_person_opened_even_with_an_alert_merged_into_it() {
+    let mut scenario = three();
+    scenario.act(20, 2, merge(&scenario, 3)).unwrap();
+    scenario.values(30, 1, &[("/", Some(97.0)), ("/var", Some(1.0))]);
+    assert_eq!(scenario.story().last().map(String::as_str), Some("30 INC3 noted"));
+    assert!(scenario.world.incidents.incidents[&scenario.incident(3)].state.is_open());
+}
+
+#[test]
+fn a_family_has_one_level() {
+    let mut scenario = three();
+    scenario.act(20, 2, part_of(&scenario, Some(1))).unwrap();
+    assert!(matches!(scenario.act(21, 1, part_of(&scenario, Some(1))), Err(Rejection::Invalid { .. })));
+    assert!(matches!(scenario.act(21, 1, part_of(&scenario, Some(3))), Err(Rejection::Conflict(_))), "a parent has no parent");
+    assert!(matches!(scenario.act(21, 3, part_of(&scenario, Some(2))), Err(Rejection::Conflict(_))), "a child has no child");
+    scenario.act(22, 3, part_of(&scenario, Some(1))).unwrap();
+    scenario.act(23, 3, part_of(&scenario, None)).unwrap();
+    assert_eq!(scenario.story(), ["20 INC2 part of INC1", "22 INC3 part of INC1", "23 INC3 stands alone"]);
+    let parent = &scenario.world.incidents.incidents[&scenario.incident(1)];
+    assert_eq!((parent.children.len(), parent.open_children), (1, 1));
+}
+
+#[test]
+fn children_are_resolved_with_their_parent_when_that_is_wanted() {
+    let mut scenario = three();
+    scenario.act(20, 2, part_of(&scenario, Some(1))).unwrap();
+    scenario.act(20, 3, part_of(&scenario, Some(1))).unwrap();
+    scenario.act(21, 3, cancel()).unwrap();
+    scenario.story();
+    let all = IncidentAction::Resolve { close_code: "fixed".into(), notes: "The disk.".into(), children: Children::Resolve };
+    scenario.act(30, 1, all).unwrap();
+    assert_eq!(scenario.story(), ["30 INC1 new → resolved", "30 INC2 new → resolved"]);
+    assert_eq!(scenario.world.incidents.incidents[&scenario.incident(1)].open_children, 0);
+}
+
+#[test]
+fn who_watches_is_told_by_name_and_once() {
+    let mut scenario = opened();
+    let watch = |who: Option<Who>| IncidentAction::Watch { watcher: who };
+    scenario.act(20, 1, watch(None)).unwrap();
+    scenario.act(21, 1, watch(None)).unwrap();
+    assert!(scenario.act(22, 1, watch(Some(Who::Named("x".into())))).is_err());
+    let watchers = &scenario.world.incidents.incidents[&scenario.incident(1)].watchers;
+    assert_eq!(watchers.as_slice(), [Party::Actor { actor: crate::alert::scenario::person() }]);
+    scenario.act(23, 1, IncidentAction::Unwatch { watcher: None }).unwrap();
+    assert!(matches!(scenario.act(24, 1, IncidentAction::Unwatch { watcher: None }), Err(Rejection::NotFound { .. })));
+    assert_eq!(scenario.story(), ["20 INC1 watched", "23 INC1 watched no more"]);
+}
+
+#[test]
+fn a_similar_one_is_found_by_its_words_with_what_helped() {
+    let mut scenario = Scenario::new(Vec::new());
+    let words = |title: &str| NewIncident { title: title.into(), description: title.into(), ..new() };
+    scenario.command(1, &open(words("Printer on the third floor smokes"))).unwrap();
+    scenario.command(2, &open(words("Nobody can log in to the wiki"))).unwrap();
+    for number in [1, 2] {
+        scenario.act(10, number, resolve()).unwrap();
+    }
+    scenario.command(20, &open(words("The printer smokes again"))).unwrap();
+    let incident = &scenario.world.incidents.incidents[&scenario.incident(3)];
+    let similar: Vec<_> = incident.similar.iter().map(|one| (one.incident, one.close_notes.as_deref())).collect();
+    assert_eq!(similar, [(scenario.incident(1), Some("Restarted it."))]);
+    scenario.story();
 }

@@ -3,7 +3,7 @@ use crate::alert::scenario::{Scenario, host, rule, seconds, text};
 use crate::ci::{AttributeChange, AttributeValue, CiEvent, PackageChange, PackageChangeKind};
 use crate::event::Event;
 use crate::id::{CiId, Family};
-use crate::incident::IncidentAction;
+use crate::incident::{Children, IncidentAction};
 use crate::rule::{Rule, Tier};
 
 /// Values of one host at ten-second steps under one rule, and what happens.
@@ -18,7 +18,7 @@ fn check(rule: Rule, values: &[f64], expected: &[&str]) -> Scenario {
 }
 
 fn resolve() -> IncidentAction {
-    IncidentAction::Resolve { close_code: "fixed".into(), notes: "Restarted it.".into() }
+    IncidentAction::Resolve { close_code: "fixed".into(), notes: "Restarted it.".into(), children: Children::Leave }
 }
 
 #[test]
@@ -162,6 +162,7 @@ Changed on it in the 72 hours before:
 Other open incidents on it:
 - INC0000001 Load warning on web-1: /var 86";
     assert_eq!(incident.description, expected);
-    assert_eq!((incident.group.as_deref(), incident.related.as_slice()), (Some("web"), &[scenario.incident(1)][..]));
+    let related: Vec<_> = incident.related.iter().map(|one| (one.incident, one.path.len())).collect();
+    assert_eq!((incident.group.as_deref(), related), (Some("web"), vec![(scenario.incident(1), 0)]));
     assert_eq!(incident.recent_changes.len(), 1);
 }

@@ -3,7 +3,7 @@
 use crate::ci::testing::{Fleet, adapter, disk, os, packages, server, system, vm};
 use crate::ci::{AttributeValue, Ci, CiCommand, Lifecycle, RelationKind, Source, relation};
 use crate::id::CiId;
-use crate::incident::IncidentCommand;
+use crate::incident::{IncidentCommand, NewIncident};
 use crate::query::{Groups, Query, Scope, Unanswerable};
 use crate::rule::Grade;
 use crate::{Command, Event};
@@ -165,10 +165,9 @@ fn hear(fleet: &mut Fleet) {
 fn open_incidents(fleet: &mut Fleet) {
     for number in (0..HOSTS).step_by(13) {
         let primary_ci = Some(fleet.id_of(u128::from(number)));
-        let (impact, urgency) = (Grade::Low, Grade::Low);
-        let command =
-            IncidentCommand::Open { title: "fire".into(), description: "Smoke.".into(), primary_ci, impact, urgency, group: None };
-        let opened = fleet.carry_out(Command::Incident(command));
+        let (impact, urgency) = (Some(Grade::Low), Some(Grade::Low));
+        let new = NewIncident { title: "fire".into(), description: "Smoke.".into(), primary_ci, impact, urgency, ..NewIncident::default() };
+        let opened = fleet.carry_out(Command::Incident(IncidentCommand::Open(Box::new(new))));
         let Some(Event::Incident(crate::incident::IncidentEvent::IncidentOpened { incident, .. })) = opened.first() else {
             panic!("{opened:?}")
         };

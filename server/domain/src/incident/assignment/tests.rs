@@ -1,0 +1,105 @@
+use super::*;
+use crate::Command;
+use crate::alert::scenario::{Scenario, rule, text as attribute};
+use crate::ci::Class;
+use crate::contact::ContactCommand;
+use crate::incident::IncidentCommand;
+use crate::rule::Rule;
+
+fn new(position: u32, group: &str, conditions: Conditions) -> NewAssignmentRule {
+    NewAssignmentRule { name: format!("To {group}"), position, enabled: true, conditions, group: Some(group.into()), assignee: None }
+}
+
+fn create(rule: NewAssignmentRule) -> Command {
+    Command::Incident(IncidentCommand::CreateAssignmentRule(Box::new(rule)))
+}
+
+fn of_rule(id: &str) -> Conditions {
+    Conditions { rules: BTreeSet::from([id.parse().unwrap()]), ..Conditions::default() }
+}
+
+/// The group of an incident of `load` on a server that `web` supports, under these rules, and why.
+#[track_caller]
+fn check(rules: Vec<NewAssignmentRule>, expected: (&str, &str)) {
+    let mut scenario = Scenario::new(vec![rule("load")]);
+    scenario.seed(|world| {
+        let ci = world.cmdb.cis.values_mut().next().unwrap();
+        ci.attributes.insert("support_group".into(), attribute("web"));
+    });
+    for (at, rule) in (1..).zip(rules) {
+        scenario.command(at, &create(rule)).unwrap();
+    }
+    scenario.value(100, 97.0);
+    let incident = &scenario.world.incidents.incidents[&scenario.incident(1)];
+    let why = incident.suggested_group.as_ref().map(|one| one.because.as_str());
+    assert_eq!((incident.group.as_deref(), why), (Some(expected.0), Some(expected.1)));
+    scenario.story();
+}
+
+#[test]
+fn the_first_rule_that_fits_decides() {
+    check(vec![], ("web", "it supports the item"));
+    check(vec![new(20, "any", Conditions::default()), new(10, "load", of_rule("load"))], ("load", "assignment rule To load"));
+    let printers = Conditions { selector: Selector { classes: vec![Class::Printer], ..Selector::default() }, ..Conditions::default() };
+    check(vec![new(1, "printers", printers), new(2, "any", Conditions::default())], ("any", "assignment rule To any"));
+    let low = Conditions { priorities: BTreeSet::from([4, 5]), ..Conditions::default() };
+    check(vec![new(1, "low", low)], ("web", "it supports the item"));
+    check(vec![NewAssignmentRule { enabled: false, ..new(1, "off", Conditions::default()) }], ("web", "it supports the item"));
+}
+
+#[test]
+fn the_rule_that_opened_it_comes_before_the_support_group() {
+    let mut scenario = Scenario::new(vec![Rule { group: Some("storage".into()), ..rule("load") }]);
+    scenario.value(10, 97.0);
+    let incident = &scenario.world.incidents.incidents[&scenario.incident(1)];
+    assert_eq!(incident.group.as_deref(), Some("storage"));
+}
+
+#[test]
+fn what_a_rule_may_not_say_is_refused() {
+    let mut scenario = Scenario::new(vec![rule("load")]);
+    let wrong = [
+        (new(1, "x", of_rule("none")), "conditions.rules"),
+        (new(1, "x", Conditions { priorities: BTreeSet::from([0]), ..Conditions::default() }), "conditions.priorities"),
+        (NewAssignmentRule { name: " ".into(), ..new(1, "x", Conditions::default()) }, "name"),
+        (new(1, " ", Conditions::default()), "group"),
+    ];
+    for (rule, expected) in wrong {
+        let refused = scenario.command(5, &create(rule));
+        assert!(matches!(&refused, Err(Rejection::Invalid { field, .. }) if field == expected), "{expected}: {refused:?}");
+    }
+    let (name, kind) = ("Web team".to_owned(), ContactKind::Team);
+    scenario.command(6, &Command::Contact(ContactCommand::Add { name, kind, mail: None })).unwrap();
+    let refused = scenario.command(7, &create(new(1, "webb", Conditions::default())));
+    assert!(matches!(refused, Err(Rejection::Invalid { field, .. }) if field == "group"), "from the first team on, a group is one");
+    scenario.command(8, &create(new(1, "web team", Conditions::default()))).unwrap();
+    let rules = &scenario.world.incidents.assignment;
+    assert_eq!(rules.in_order().next().unwrap().rule.group.as_deref(), Some("Web team"), "as the team is called");
+}
+
+#[test]
+fn a_change_needs_the_revision_and_counts_a_version() {
+    let mut scenario = Scenario::new(vec![rule("load")]);
+    scenario.command(1, &create(new(1, "a", Conditions::default()))).unwrap();
+    let id = *scenario.world.incidents.assignment.rules.keys().next().unwrap();
+    let update = |expected| {
+        let new = Box::new(new(7, "b", Conditions::default()));
+        Command::Incident(IncidentCommand::UpdateAssignmentRule { rule: id, new, expected })
+    };
+    assert!(matches!(scenario.command(2, &update(Some(999))), Err(Rejection::Stale { .. })));
+    scenario.command(3, &update(None)).unwrap();
+    let rules = &scenario.world.incidents.assignment;
+    assert_eq!((rules.rules[&id].version, rules.order.iter().next()), (2, Some(&(7, id))));
+    scenario.command(4, &Command::Incident(IncidentCommand::DeleteAssignmentRule { rule: id, expected: None })).unwrap();
+    assert!(scenario.world.incidents.assignment.order.is_empty());
+    scenario.replay();
+}
+
+#[test]
+fn each_rule_says_why_it_does_not_fit() {
+    let mut scenario = Scenario::new(vec![rule("load")]);
+    scenario.command(1, &create(new(1, "a", of_rule("load")))).unwrap();
+    let case = Case { world: &scenario.world, rule: None, category: None, priority: 3, channel: Channel::Api, ci: None };
+    let answers = scenario.world.incidents.assignment.explain(&case);
+    assert_eq!(answers[0].misfit.as_deref(), Some("rules: no rule is none of them"));
+}

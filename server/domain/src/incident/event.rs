@@ -1,0 +1,211 @@
+//! What happens to incidents, as the log tells it.
+
+use super::assignment::AssignmentRule;
+use super::model::{Channel, HoldReason, Incident, IncidentState, Party};
+use crate::id::{AlertId, AssignmentRuleId, CiId, IncidentId, ProblemId};
+use crate::rule::{Grade, Severity};
+use serde::{Deserialize, Serialize};
+
+/// What happened to an incident.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum IncidentEvent {
+    /// It opened.
+    IncidentOpened {
+        /// As it is; revision and history are filled in by the fold.
+        incident: Box<Incident>,
+    },
+    /// It went from one state to another.
+    IncidentStateChanged {
+        /// Which.
+        incident: IncidentId,
+        /// Before.
+        before: IncidentState,
+        /// After.
+        after: IncidentState,
+        /// What it waits for, when on hold.
+        hold_reason: Option<HoldReason>,
+        /// How it was resolved.
+        close_code: Option<String>,
+        /// In words.
+        notes: Option<String>,
+    },
+    /// Somebody took notice.
+    IncidentAcknowledged {
+        /// Which.
+        incident: IncidentId,
+    },
+    /// It changed hands.
+    IncidentAssigned {
+        /// Which.
+        incident: IncidentId,
+        /// Group.
+        group: Option<String>,
+        /// Person.
+        assignee: Option<String>,
+    },
+    /// Impact, urgency and so priority changed.
+    IncidentPrioritised {
+        /// Which.
+        incident: IncidentId,
+        /// Impact.
+        impact: Grade,
+        /// Urgency.
+        urgency: Grade,
+        /// Their product.
+        priority: u8,
+        /// Why.
+        reason: String,
+        /// Whether people decided so.
+        #[serde(default)]
+        by_hand: bool,
+    },
+    /// Its alert changed: worse, better, back again.
+    IncidentUpdated {
+        /// Which.
+        incident: IncidentId,
+        /// How bad now.
+        severity: Severity,
+        /// Value now.
+        value: Option<f64>,
+        /// In words.
+        reason: String,
+        /// Whether this is a come-back while open.
+        flapped: bool,
+    },
+    /// A note.
+    IncidentNoted {
+        /// Which.
+        incident: IncidentId,
+        /// What.
+        text: String,
+        /// Whether the caller may read it.
+        public: bool,
+    },
+    /// An alert of its own item or of one behind it is told about here, and opens nothing.
+    AlertAttached {
+        /// To which.
+        incident: IncidentId,
+        /// Which.
+        alert: AlertId,
+        /// Of which item, now among the affected ones.
+        ci: CiId,
+        /// Why, in words.
+        reason: String,
+    },
+    /// It does not belong to a problem after all.
+    IncidentUnlinked {
+        /// Which.
+        incident: IncidentId,
+        /// From what.
+        problem: ProblemId,
+    },
+    /// It belongs to a problem.
+    IncidentLinked {
+        /// Which.
+        incident: IncidentId,
+        /// To what.
+        problem: ProblemId,
+    },
+    /// What is written down of it changed.
+    IncidentEdited {
+        /// Which.
+        incident: IncidentId,
+        /// All that people may edit, as it is now.
+        fields: Box<Fields>,
+    },
+    /// It became part of another one, or is part of it no more.
+    IncidentParentChanged {
+        /// Which.
+        incident: IncidentId,
+        /// Before.
+        before: Option<IncidentId>,
+        /// After.
+        after: Option<IncidentId>,
+    },
+    /// A storm takes in incidents that opened before it was seen to be one.
+    IncidentsRolledUp {
+        /// The incident that stands for the storm.
+        incident: IncidentId,
+        /// Those that it takes in.
+        children: Vec<IncidentId>,
+    },
+    /// It turned out to be the same as another one, which takes over what it had; it is closed.
+    IncidentMerged {
+        /// The duplicate.
+        incident: IncidentId,
+        /// The one that goes on.
+        into: IncidentId,
+    },
+    /// Somebody wants to know what becomes of it.
+    WatcherAdded {
+        /// Of which.
+        incident: IncidentId,
+        /// Who.
+        watcher: Party,
+    },
+    /// Somebody does not want to know any more.
+    WatcherRemoved {
+        /// Of which.
+        incident: IncidentId,
+        /// Who.
+        watcher: Party,
+    },
+    /// A rule that says who gets incidents was made or changed; carried whole.
+    AssignmentRuleSet {
+        /// As it is now.
+        rule: Box<AssignmentRule>,
+    },
+    /// Such a rule is no more.
+    AssignmentRuleDeleted {
+        /// Which.
+        rule: AssignmentRuleId,
+    },
+}
+
+/// What people may edit of an incident.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fields {
+    /// A line.
+    pub title: String,
+    /// More.
+    pub description: String,
+    /// The CI.
+    pub primary_ci: Option<CiId>,
+    /// Others affected.
+    pub affected_cis: Vec<CiId>,
+    /// The business service that suffers.
+    pub service: Option<CiId>,
+    /// What kind it is of.
+    pub category: Option<String>,
+    /// How it came.
+    pub channel: Channel,
+    /// Who reported it.
+    pub caller: Party,
+    /// The change that resolves it.
+    pub change: Option<String>,
+    /// The change that caused it.
+    pub caused_by_change: Option<String>,
+    /// Articles that help.
+    pub knowledge: Vec<String>,
+}
+
+impl Fields {
+    /// As they are.
+    #[must_use]
+    pub fn of(incident: &Incident) -> Self {
+        Self {
+            title: incident.title.clone(),
+            description: incident.description.clone(),
+            primary_ci: incident.primary_ci,
+            affected_cis: incident.affected_cis.clone(),
+            service: incident.service,
+            category: incident.category.clone(),
+            channel: incident.channel,
+            caller: incident.caller.clone(),
+            change: incident.change.clone(),
+            caused_by_change: incident.caused_by_change.clone(),
+            knowledge: incident.knowledge.clone(),
+        }
+    }
+}
