@@ -158,19 +158,14 @@ fn known_errors(world: &World, incident: &Incident) -> Vec<KnownError> {
 
 fn due_to(world: &World, incident: &Incident, problem: &Problem) -> Option<String> {
     let ci = incident.primary_ci?;
-    match &problem.origin {
-        Origin::Recurrence { dedup_key } => {
-            return (incident.dedup_key.as_ref() == Some(dedup_key)).then(|| "it is the same breach".into());
-        }
-        Origin::CommonCause { rule, factor } => {
-            if incident.breach.as_ref().is_none_or(|breach| breach.key.rule != *rule) {
-                return None;
-            }
-            let texts = BTreeSet::from([factor.as_str()]);
-            let has = !exposure::among(&world.cmdb, &world.cmdb.software, ci, &texts).is_empty();
-            return has.then(|| format!("the item has {factor}"));
-        }
-        _ => {}
+    if let Origin::Recurrence { dedup_key } = &problem.origin {
+        return (incident.dedup_key.as_ref() == Some(dedup_key)).then(|| "it is the same breach".into());
+    }
+    if let Origin::CommonCause { rule, factor } = &problem.origin {
+        incident.breach.as_ref().filter(|breach| breach.key.rule == *rule)?;
+        let texts = BTreeSet::from([factor.as_str()]);
+        let has = !exposure::among(&world.cmdb, &world.cmdb.software, ci, &texts).is_empty();
+        return has.then(|| format!("the item has {factor}"));
     }
     let own = world.incidents.by_ci.get(&ci)?;
     let is_of_item = problem.incidents.iter().any(|id| own.contains(id));

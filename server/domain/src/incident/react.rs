@@ -186,16 +186,18 @@ fn fires_on(incident: &Incident, event: &AlertEvent) -> Vec<IncidentEvent> {
     vec![updated, IncidentEvent::IncidentPrioritised { incident: incident.id, impact, urgency, priority, reason, by_hand: false }]
 }
 
-/// When a child ends, its storm may.
+/// When the last open child ends or leaves, its storm ends.
 fn ended(world: &World, event: &IncidentEvent) -> Vec<IncidentEvent> {
-    let (IncidentEvent::IncidentStateChanged { incident, .. }
-    | IncidentEvent::IncidentMerged { incident, .. }
-    | IncidentEvent::IncidentParentChanged { incident, .. }) = event
-    else {
-        return Vec::new();
+    let incident = |id| world.incidents.incidents.get(id);
+    let parent = match event {
+        IncidentEvent::IncidentStateChanged { incident: child, after, .. } if !after.is_open() => {
+            incident(child).and_then(|one| one.parent)
+        }
+        IncidentEvent::IncidentMerged { incident: child, .. } => incident(child).and_then(|one| one.parent),
+        IncidentEvent::IncidentParentChanged { before, .. } => *before,
+        _ => None,
     };
-    let Some(incident) = world.incidents.incidents.get(incident).filter(|incident| !incident.state.is_open()) else { return Vec::new() };
-    storm::calms(world, incident)
+    parent.as_ref().and_then(incident).and_then(storm::calms).into_iter().collect()
 }
 
 /// Whether an alert is what the incident was opened for, not what was merged into it.

@@ -73,19 +73,17 @@ pub(super) fn note(incidents: &mut Incidents, rule: &RuleId, at: Timestamp, inci
     }
 }
 
-/// What follows when a part of a storm is over: the storm is, when no part is left.
-pub(super) fn calms(world: &World, child: &Incident) -> Vec<IncidentEvent> {
-    let Some(parent) = world.incidents.storm_of(child).filter(|parent| parent.state.is_open() && parent.open_children == 0) else {
-        return Vec::new();
-    };
-    vec![IncidentEvent::IncidentStateChanged {
+/// A storm of which no part is open any more is over.
+pub(super) fn calms(parent: &Incident) -> Option<IncidentEvent> {
+    let is_over = parent.storm.is_some() && parent.state.is_open() && parent.open_children == 0;
+    is_over.then(|| IncidentEvent::IncidentStateChanged {
         incident: parent.id,
         before: parent.state,
         after: IncidentState::Resolved,
         hold_reason: None,
         close_code: Some(RECOVERED.to_owned()),
         notes: Some(format!("All {} incidents of the storm are over.", parent.children.len())),
-    }]
+    })
 }
 
 /// The title of a storm, which grows with it.

@@ -112,3 +112,6 @@ fn path(come_from: &BTreeMap<CiId, Option<(CiId, Step)>>, end: CiId) -> Vec<Step
     steps.reverse();
     steps
 }
+
+#[cfg(test)]
+mod tests;

@@ -34,9 +34,9 @@ pub enum BulkAction {
     /// Say that they never were incidents.
     Cancel(Reason),
     /// Make them part of one incident.
-    Parent(super::family::Parent),
+    Parent(super::family::IncidentParent),
     /// Merge them into one incident.
-    Merge(super::family::Merging),
+    Merge(super::family::IncidentMerge),
 }
 
 /// Nothing more to say: `{}`.

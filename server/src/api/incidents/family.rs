@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"parent": "INC0000017"}))]
-pub struct Parent {
+pub struct IncidentParent {
     /// Its id or number; null for none.
     pub parent: Option<String>,
 }
@@ -25,7 +25,7 @@ pub struct Parent {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"into": "INC0000017"}))]
-pub struct Merging {
+pub struct IncidentMerge {
     /// The id or number of the one that goes on.
     pub into: String,
 }
@@ -40,26 +40,26 @@ pub struct Watching {
 }
 
 /// Makes an incident part of another one, or of none. A family has one level.
-#[utoipa::path(post, path = "/api/v1/incidents/{id}/parent", tag = "incidents", request_body = Parent,
+#[utoipa::path(post, path = "/api/v1/incidents/{id}/parent", tag = "incidents", request_body = IncidentParent,
     responses((status = 200, description = "The incident as it is now.", body = Incident)))]
 pub async fn set_incident_parent(
     State(api): State<Api>,
     Named(id): Named<IncidentName>,
     caller: Caller,
-    Body(body): Body<Parent>,
+    Body(body): Body<IncidentParent>,
 ) -> Result<Response, ApiError> {
     let parent = body.parent.as_deref().map(|text| api.engine.read(|world| named(world, "parent", text))).transpose()?;
     act(&api, id, &caller, IncidentAction::SetParent { parent }).await
 }
 
 /// Merges an incident into another one, which goes on with its alerts, affected items and watchers; this one closes.
-#[utoipa::path(post, path = "/api/v1/incidents/{id}/merge", tag = "incidents", request_body = Merging,
+#[utoipa::path(post, path = "/api/v1/incidents/{id}/merge", tag = "incidents", request_body = IncidentMerge,
     responses((status = 200, description = "The incident as it is now: closed, with `duplicate_of`.", body = Incident)))]
 pub async fn merge_incident(
     State(api): State<Api>,
     Named(id): Named<IncidentName>,
     caller: Caller,
-    Body(body): Body<Merging>,
+    Body(body): Body<IncidentMerge>,
 ) -> Result<Response, ApiError> {
     let into = api.engine.read(|world| named(world, "into", &body.into))?;
     act(&api, id, &caller, IncidentAction::Merge { into }).await

@@ -144,7 +144,7 @@ impl Order {
             Key::Updated => u64::try_from(incident.updated_at.0).unwrap_or(0),
         };
         let key = if self.descending { key } else { u64::MAX - key };
-        u128::from(key) << 64 | u128::from(incident.number)
+        (u128::from(key) << 64) | u128::from(incident.number)
     }
 }
 

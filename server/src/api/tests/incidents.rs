@@ -81,6 +81,7 @@ async fn incidents_are_joined_merged_and_watched() {
     fixture.post(&format!("{}/parent", paths[0]), r#"{"parent": "INC0000003"}"#).await.refused("conflict");
     let merged = fixture.post(&format!("{}/merge", paths[2]), r#"{"into": "INC0000002"}"#).await.ok().json();
     assert_eq!((&merged["state"], &merged["duplicate_of"], &merged["close_code"]), (&json!("closed"), &child["id"], &json!("duplicate")));
+    fixture.clock.advance(Duration::from_secs(1));
     fixture.post(&format!("{}/watch", paths[0]), "{}").await.ok();
     for (query, expected) in [
         ("watcher=me", vec!["one"]),

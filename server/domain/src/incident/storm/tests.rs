@@ -52,6 +52,15 @@ fn a_storm_is_over_when_all_of_it_is() {
 }
 
 #[test]
+fn a_storm_whose_last_open_part_is_taken_out_is_over() {
+    let mut scenario = storm(11);
+    (1..=10).for_each(|n| scenario.values(20, n, &[("", Some(1.0))]));
+    scenario.story();
+    scenario.act(30, 12, IncidentAction::SetParent { parent: None }).unwrap();
+    assert_eq!(scenario.story(), ["30 INC12 stands alone", "30 INC11 new → resolved"]);
+}
+
+#[test]
 fn what_opens_a_minute_later_is_no_part_of_it() {
     let mut scenario = storm(11);
     scenario.add_host(20, &[]);
