@@ -10,6 +10,7 @@ use crate::delivery::DeliveryCommand;
 use crate::group::GroupCommand;
 use crate::import::ImportCommand;
 use crate::incident::IncidentCommand;
+use crate::notification::NotificationCommand;
 use crate::problem::ProblemCommand;
 use crate::rule::RuleCommand;
 use crate::trust::decide::TrustCommand;
@@ -43,4 +44,6 @@ pub enum Command {
     Advisory(AdvisoryCommand),
     /// On channels and what they deliver.
     Delivery(DeliveryCommand),
+    /// On who is told of what.
+    Notification(NotificationCommand),
 }

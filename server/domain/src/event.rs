@@ -11,6 +11,7 @@ use crate::delivery::DeliveryEvent;
 use crate::group::GroupEvent;
 use crate::import::ImportEvent;
 use crate::incident::IncidentEvent;
+use crate::notification::NotificationEvent;
 use crate::problem::ProblemEvent;
 use crate::rule::RuleEvent;
 use crate::trust::TrustEvent;
@@ -47,11 +48,27 @@ pub enum Event {
     Advisory(AdvisoryEvent),
     /// To channels and what they deliver.
     Delivery(DeliveryEvent),
+    /// To who is told of what.
+    Notification(NotificationEvent),
 }
 
 /// What events are about, as the log names it.
-pub const SUBJECTS: [&str; 13] =
-    ["trust", "ci", "attribute", "contact", "group", "import", "rule", "alert", "incident", "problem", "catalogue", "advisory", "delivery"];
+pub const SUBJECTS: [&str; 14] = [
+    "trust",
+    "ci",
+    "attribute",
+    "contact",
+    "group",
+    "import",
+    "rule",
+    "alert",
+    "incident",
+    "problem",
+    "catalogue",
+    "advisory",
+    "delivery",
+    "notification",
+];
 
 impl Event {
     /// What it is about: one of [`SUBJECTS`].
@@ -71,6 +88,7 @@ impl Event {
             Self::Catalogue(_) => "catalogue",
             Self::Advisory(_) => "advisory",
             Self::Delivery(_) => "delivery",
+            Self::Notification(_) => "notification",
         }
     }
 }

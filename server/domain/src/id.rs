@@ -55,6 +55,30 @@ typed_id! {
     DeliveryId, "dlv"
 }
 typed_id! {
+    /// A rule of who is told of which incidents.
+    RouteId, "route"
+}
+typed_id! {
+    /// Who is on call when.
+    ScheduleId, "sched"
+}
+typed_id! {
+    /// Somebody stands in for somebody in a schedule.
+    OverrideId, "ovr"
+}
+typed_id! {
+    /// Who is told next when nobody takes notice.
+    PolicyId, "esc"
+}
+typed_id! {
+    /// Incidents that are told together, from the first until the last has ended.
+    NotificationGroupId, "ngrp"
+}
+typed_id! {
+    /// Something that was told to somebody.
+    NotificationId, "ntf"
+}
+typed_id! {
     /// A file that people load.
     ImportId, "imp"
 }

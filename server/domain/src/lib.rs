@@ -4,7 +4,7 @@
 //! with every release; [`apply`](World::apply) is memory: total, reading nothing but the record, kept working for ever.
 //! Each subject has one module with its data, its events, its decisions and their tests: [`trust`] (agents and tokens),
 //! [`ci`] (configuration items), [`attribute`] (their types), [`catalogue`] and [`advisory`] (software), [`contact`], [`group`],
-//! [`import`], [`delivery`], [`rule`], [`alert`], [`incident`], [`problem`].
+//! [`import`], [`delivery`], [`rule`], [`alert`], [`incident`], [`problem`], [`notification`].
 //!
 //! Nothing here does IO, reads a clock, draws randomness or iterates in hash order: time, ids and content are arguments, so
 //! that a recorded log folds to the same state on every machine and a simulated week runs in seconds.
@@ -25,6 +25,7 @@ pub mod id;
 pub mod import;
 pub mod incident;
 pub mod journal;
+pub mod notification;
 pub mod problem;
 pub mod query;
 pub mod rejection;

@@ -19,6 +19,7 @@ use crate::group::{self, Groups};
 use crate::import::{self, Imports};
 use crate::incident::{self, Incidents};
 use crate::journal::JournalEntry;
+use crate::notification::{self, Notifications};
 use crate::problem::{self, Problems};
 use crate::rejection::Rejection;
 use crate::rule::{self, Rules};
@@ -69,6 +70,9 @@ pub struct World {
     /// Channels and what they deliver.
     #[serde(default)]
     pub delivery: Deliveries,
+    /// Who is told of what.
+    #[serde(default)]
+    pub notifications: Notifications,
     /// The fold of the journal.
     pub telemetry: Telemetry,
     /// Idempotency keys with the revision of the first record each led to, oldest first.
@@ -95,6 +99,7 @@ impl World {
             Command::Catalogue(command) => catalogue::decide::command(self, command, context),
             Command::Advisory(command) => advisory::decide::command(self, command),
             Command::Delivery(command) => delivery::decide::command(self, command, context),
+            Command::Notification(command) => notification::decide::command(self, command, context),
         }
     }
 
@@ -161,6 +166,7 @@ impl World {
         follow.extend(incident::react::react(self, event, context));
         follow.extend(problem::correlate::react(self, event, context));
         follow.extend(ci::decide::react(self, event, context));
+        follow.extend(notification::react::react(self, event, context));
         follow
     }
 
@@ -170,6 +176,12 @@ impl World {
         let settings = telemetry.settings(self, agent, (applied, now));
         self.telemetry = telemetry;
         (settings.version != applied).then(|| Settings::clone(&settings))
+    }
+
+    /// What is due once inputs that came together have been decided and applied, and whenever time has passed: people are told.
+    #[must_use]
+    pub fn settle(&self, context: &mut Context<'_>) -> Vec<Event> {
+        notification::tell::settle(self, context)
     }
 
     /// Which lines an agent should hurry for, and which it has.
@@ -218,7 +230,11 @@ impl World {
             Event::Problem(event) => problem::fold::apply(&mut self.problems, record, event),
             Event::Catalogue(event) => catalogue::fold::apply(&mut self.catalogue, record, event),
             Event::Advisory(event) => advisory::fold::apply(&mut self.advisories, &self.cmdb, record, event),
-            Event::Delivery(event) => self.delivery.apply(record, event),
+            Event::Delivery(event) => {
+                self.notifications.follow(record, event);
+                self.delivery.apply(record, event);
+            }
+            Event::Notification(event) => self.notifications.apply(record, event),
         }
         if let Some(key) = &record.idempotency_key {
             self.remember_request(key, record.revision);

@@ -129,8 +129,34 @@ impl Writer {
                 None => break,
             }
         }
+        self.settle();
         self.hand_over();
         false
+    }
+
+    /// Tells people what came of the inputs that were decided together.
+    fn settle(&mut self) {
+        let shared = Arc::clone(&self.shared);
+        if shared.failure().is_some() {
+            return;
+        }
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            let mut world = lock(&shared);
+            let now = shared.clock.now();
+            let events = self.with_context(Actor::System, now, |context| world.settle(context));
+            self.record(&mut world, events, &Cause::of(Actor::System), now);
+        }));
+        if outcome.is_err() {
+            self.give_up("a bug: what is due to be told could not be judged; the state is rebuilt");
+        }
+    }
+
+    /// The state goes back to what is durable after a decision without a caller was not possible.
+    fn give_up(&mut self, what: &'static str) {
+        self.shared.tally.panics.fetch_add(1, Ordering::Relaxed);
+        tracing::error!("{what}");
+        self.batch = Batch::default();
+        self.rebuild();
     }
 
     /// A bug in the judgement of one input must not take the others with it: the state is rebuilt from what is durable.
@@ -335,11 +361,9 @@ impl Writer {
             self.record(&mut world, events, &Cause::of(Actor::System), now);
         }));
         if outcome.is_err() {
-            shared.tally.panics.fetch_add(1, Ordering::Relaxed);
-            tracing::error!("a bug: the passing of time could not be judged; the state is rebuilt");
-            self.batch = Batch::default();
-            self.rebuild();
+            self.give_up("a bug: the passing of time could not be judged; the state is rebuilt");
         }
+        self.settle();
         self.hand_over();
     }
 

@@ -284,7 +284,7 @@ fn covers_weekly(now: Timestamp, (weekdays, start): (&[Day], &str), duration_ms:
     Some(false)
 }
 
-fn clock(text: &str) -> Option<(i8, i8)> {
+pub(crate) fn clock(text: &str) -> Option<(i8, i8)> {
     let (hour, minute) = text.split_once(':')?;
     if hour.len() != 2 || minute.len() != 2 || !text.bytes().all(|byte| byte.is_ascii_digit() || byte == b':') {
         return None;
@@ -294,7 +294,7 @@ fn clock(text: &str) -> Option<(i8, i8)> {
 }
 
 impl Day {
-    fn weekday(self) -> Weekday {
+    pub(crate) fn weekday(self) -> Weekday {
         match self {
             Self::Monday => Weekday::Monday,
             Self::Tuesday => Weekday::Tuesday,

@@ -173,6 +173,13 @@ impl Scenario {
         self.commit(at, &Actor::System, events);
     }
 
+    /// Tells what is due, as after a batch of inputs.
+    pub(crate) fn settle(&mut self, at: i64) {
+        let mut context = Context { now: seconds(at), actor: Actor::System, ids: &mut self.ids, content: &self.tables };
+        let events = self.world.settle(&mut context);
+        self.commit(at, &Actor::System, events);
+    }
+
     pub(crate) fn command(&mut self, at: i64, command: &Command) -> Result<(), Rejection> {
         let mut context = Context { now: seconds(at), actor: person(), ids: &mut self.ids, content: &self.tables };
         let events = self.world.decide(command, &mut context)?;
@@ -243,6 +250,8 @@ impl Scenario {
         assert_eq!(again.alerts, self.world.alerts);
         assert_eq!(again.incidents, self.world.incidents);
         assert_eq!(again.problems, self.world.problems);
+        assert_eq!(again.delivery, self.world.delivery);
+        assert_eq!(again.notifications, self.world.notifications);
     }
 
     fn line(&self, record: &Record) -> String {
@@ -275,7 +284,8 @@ impl Scenario {
             | Event::Contact(_)
             | Event::Group(_)
             | Event::Import(_)
-            | Event::Delivery(_) => {
+            | Event::Delivery(_)
+            | Event::Notification(_) => {
                 format!("{at} something else")
             }
         }

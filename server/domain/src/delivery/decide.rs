@@ -152,7 +152,7 @@ fn inactive(known: &KnownChannel, action: &'static str) -> Rejection {
     Rejection::WrongState { subject: known.channel.id.to_string(), state: known.standing().as_str().to_owned(), action }
 }
 
-pub(super) fn waiting(id: DeliveryId, channel: ChannelId, content: Content, context: &Context<'_>) -> Delivery {
+pub(crate) fn waiting(id: DeliveryId, channel: ChannelId, content: Content, context: &Context<'_>) -> Delivery {
     Delivery {
         id,
         channel,

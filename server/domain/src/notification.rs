@@ -1,0 +1,345 @@
+//! Notification: who is told of which incidents, together with which others, when, and who next.
+//!
+//! [`route`]s take incidents that open, [`group`]s gather those that are told together, [`escalation`] tells the next one when
+//! nobody takes notice, [`schedule`]s know who is on call. What is told becomes a [`crate::delivery::Message`] that waits in the
+//! outbox of [`crate::delivery`]; how it leaves the server is not known here.
+//!
+//! Telling is decided once for all inputs that were decided together ([`crate::World::settle`]), so that what comes together is told
+//! together, and what comes alone leaves at once.
+//!
+//! Invariants: a page on a route that counts is told, unless it is over before its turn or somebody has taken notice; once somebody has, only
+//! how the group stands is told; nothing is told twice without somebody having asked for repetition; a receiver that is slow or gone holds up
+//! neither ingest nor others.
+
+pub mod decide;
+pub mod escalation;
+pub mod explain;
+pub mod fold;
+pub mod group;
+pub mod message;
+pub mod react;
+pub mod route;
+pub mod schedule;
+pub mod tell;
+pub mod template;
+pub mod weekly;
+
+use crate::delivery::MessageStatus;
+use crate::id::{
+    ChannelId, ContactId, DeliveryId, IncidentId, NotificationGroupId, NotificationId, OverrideId, PolicyId, RouteId, ScheduleId,
+};
+use crate::rule::Tier;
+use escalation::{KnownMethods, KnownPolicy, Method, Policy};
+use group::{NotificationGroup, Progress, Standing, Timers};
+use rollcall_shared::Timestamp;
+use route::{KnownRoute, Route};
+use schedule::{KnownSchedule, Schedule};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Notifications remembered: what a night with a storm leaves behind. The log keeps all of them.
+pub const HISTORY: usize = 5_000;
+
+/// Why something was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// A group began, or began again after somebody had taken notice.
+    Opened,
+    /// More incidents, or worse ones.
+    Changed,
+    /// Nobody has taken notice.
+    Repeated,
+    /// Nobody has taken notice: the next one is told.
+    Escalated,
+    /// Somebody has taken notice.
+    Acknowledged,
+    /// All are over.
+    Resolved,
+}
+
+/// What became of a notification.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum Fate {
+    /// It waits in the outbox.
+    Waiting,
+    /// Its receiver confirmed it.
+    Delivered {
+        /// When.
+        at: Timestamp,
+    },
+    /// It was given up; it can be sent again.
+    Dead {
+        /// How it failed.
+        reason: String,
+    },
+    /// It was not sent.
+    NotSent {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Something that was told to somebody.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notification {
+    /// Its id for ever.
+    pub id: NotificationId,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// Of which group.
+    pub group: NotificationGroupId,
+    /// Through which route.
+    pub route: RouteId,
+    /// Why.
+    pub cause: Cause,
+    /// How the group stood.
+    pub status: MessageStatus,
+    /// Step of escalation, from 1; 0 for the route's own channels.
+    pub step: u32,
+    /// Through which channel.
+    pub channel: ChannelId,
+    /// To whom on it; empty for all that it reaches.
+    pub recipients: Vec<String>,
+    /// Whose addresses those are.
+    pub contacts: Vec<ContactId>,
+    /// What was said.
+    pub title: String,
+    /// Incidents that it named.
+    pub incidents: Vec<IncidentId>,
+    /// How many more there were.
+    pub omitted: u32,
+    /// The delivery, when it was sent.
+    pub delivery: Option<DeliveryId>,
+    /// What became of it.
+    #[serde(flatten)]
+    pub fate: Fate,
+}
+
+/// What happened to notification.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum NotificationEvent {
+    /// A route was made or changed; carried whole.
+    RouteSet {
+        /// As it is now.
+        route: Box<Route>,
+    },
+    /// A route is no more.
+    RouteDeleted {
+        /// Which.
+        route: RouteId,
+    },
+    /// A schedule or its overrides were made or changed; carried whole.
+    ScheduleSet {
+        /// As it is now.
+        schedule: Box<Schedule>,
+    },
+    /// A schedule is no more.
+    ScheduleDeleted {
+        /// Which.
+        schedule: ScheduleId,
+    },
+    /// An escalation policy was made or changed; carried whole.
+    PolicySet {
+        /// As it is now.
+        policy: Box<Policy>,
+    },
+    /// An escalation policy is no more.
+    PolicyDeleted {
+        /// Which.
+        policy: PolicyId,
+    },
+    /// It was said how a contact is reached.
+    MethodsSet {
+        /// Which contact.
+        contact: ContactId,
+        /// All of them; none for its mail address.
+        methods: Vec<Method>,
+    },
+    /// Incidents began to be told together; carried whole.
+    GroupOpened {
+        /// As it is.
+        group: Box<NotificationGroup>,
+    },
+    /// An incident came into a group, or stands otherwise in it.
+    GroupMemberMoved {
+        /// Which group.
+        group: NotificationGroupId,
+        /// Which incident.
+        incident: IncidentId,
+        /// Where it is now.
+        to: Standing,
+        /// Its priority.
+        priority: u8,
+        /// How loud the group is now.
+        tier: Tier,
+        /// When something is to be done next.
+        timers: Timers,
+    },
+    /// A group is to be looked at another time.
+    GroupTimed {
+        /// Which.
+        group: NotificationGroupId,
+        /// When.
+        timers: Timers,
+        /// Whether it has waited for others that were on their way.
+        held: bool,
+    },
+    /// A group was told.
+    GroupTold {
+        /// Which.
+        group: NotificationGroupId,
+        /// How it stood.
+        status: MessageStatus,
+        /// What was told to whom.
+        notifications: Vec<Notification>,
+        /// Incidents that still wait, as they are not to be told about for now; all others have been told.
+        waiting: BTreeSet<IncidentId>,
+        /// How far escalation has come.
+        progress: Progress,
+        /// When something is to be done next.
+        timers: Timers,
+    },
+    /// A group is over.
+    GroupEnded {
+        /// Which.
+        group: NotificationGroupId,
+    },
+}
+
+/// What people ask of notification. Ids in what is to be set are those of new ones where they are created.
+#[derive(Clone, Debug, PartialEq)]
+pub enum NotificationCommand {
+    /// Make a route, or say anew what it is.
+    SetRoute {
+        /// Which; a new one when absent.
+        id: Option<RouteId>,
+        /// What it is to be.
+        route: Box<Route>,
+        /// Revision that the person saw.
+        expected: Option<u64>,
+    },
+    /// End a route. What it told is not told any more, resolved or not.
+    DeleteRoute {
+        /// Which.
+        id: RouteId,
+        /// Revision that the person saw.
+        expected: Option<u64>,
+    },
+    /// Make a schedule, or say anew what it is; overrides stay.
+    SetSchedule {
+        /// Which; a new one when absent.
+        id: Option<ScheduleId>,
+        /// What it is to be.
+        schedule: Box<Schedule>,
+        /// Revision that the person saw.
+        expected: Option<u64>,
+    },
+    /// End a schedule.
+    DeleteSchedule {
+        /// Which.
+        id: ScheduleId,
+        /// Revision that the person saw.
+        expected: Option<u64>,
+    },
+    /// Let somebody stand in.
+    AddOverride {
+        /// In which schedule.
+        id: ScheduleId,
+        /// Begin.
+        from: Timestamp,
+        /// End.
+        to: Timestamp,
+        /// Id or name of the contact.
+        contact: String,
+        /// Revision that the person saw.
+        expected: Option<u64>,
+    },
+    /// Take an override back.
+    DeleteOverride {
+        /// In which schedule.
+        id: ScheduleId,
+        /// Which.
+        standing_in: OverrideId,
+        /// Revision that the person saw.
+        expected: Option<u64>,
+    },
+    /// Make an escalation policy, or say anew what it is.
+    SetPolicy {
+        /// Which; a new one when absent.
+        id: Option<PolicyId>,
+        /// What it is to be.
+        policy: Box<Policy>,
+        /// Revision that the person saw.
+        expected: Option<u64>,
+    },
+    /// End an escalation policy.
+    DeletePolicy {
+        /// Which.
+        id: PolicyId,
+        /// Revision that the person saw.
+        expected: Option<u64>,
+    },
+    /// Say how a contact is reached.
+    SetMethods {
+        /// Which contact.
+        contact: ContactId,
+        /// All of them.
+        methods: Vec<Method>,
+        /// Revision that the person saw.
+        expected: Option<u64>,
+    },
+    /// Take notice of all open incidents of a group.
+    AcknowledgeGroup {
+        /// Which, as [`crate::delivery::Message::group`] names it.
+        group: NotificationGroupId,
+    },
+}
+
+/// All that is known of notification.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Notifications {
+    /// By id.
+    pub routes: BTreeMap<RouteId, KnownRoute>,
+    /// By id.
+    pub schedules: BTreeMap<ScheduleId, KnownSchedule>,
+    /// By id.
+    pub policies: BTreeMap<PolicyId, KnownPolicy>,
+    /// How contacts are reached.
+    pub methods: BTreeMap<ContactId, KnownMethods>,
+    /// Groups that are not over.
+    pub groups: BTreeMap<NotificationGroupId, NotificationGroup>,
+    /// The latest notifications.
+    pub history: BTreeMap<NotificationId, Notification>,
+    /// The notification of each delivery in the history that has no end yet.
+    pub sent: BTreeMap<DeliveryId, NotificationId>,
+    /// Groups of each incident that is open.
+    pub by_incident: BTreeMap<IncidentId, BTreeSet<NotificationGroupId>>,
+    /// Groups by route and what their incidents share.
+    pub by_key: BTreeMap<String, NotificationGroupId>,
+    /// Groups in the order in which something is to be done.
+    pub due: BTreeSet<(Timestamp, NotificationGroupId)>,
+}
+
+impl Notifications {
+    /// Routes in the order in which they are looked at.
+    pub fn in_order(&self) -> impl Iterator<Item = &Route> {
+        let mut routes: Vec<&Route> = self.routes.values().map(|known| &known.route).collect();
+        routes.sort_by_key(|route| (route.position, route.id));
+        routes.into_iter()
+    }
+
+    /// What was told of an incident, oldest first: where it was named, and where its group had too many to name all.
+    pub fn of_incident(&self, incident: IncidentId) -> impl Iterator<Item = &Notification> {
+        let groups = self.by_incident.get(&incident);
+        self.history.values().filter(move |told| {
+            let among_others = told.omitted > 0 && groups.is_some_and(|groups| groups.contains(&told.group));
+            told.incidents.contains(&incident) || among_others
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,195 @@
+//! What would be told of an incident, to whom and when, with the reasons: for people who write routes.
+
+use super::escalation::Reached;
+use super::route::{Route, Subject};
+use super::{message, react};
+use crate::World;
+use crate::delivery::{Message, MessageIncident, MessageStatus};
+use crate::id::{ChannelId, CiId, IncidentId, RouteId};
+use crate::query::Scope;
+use crate::rule::{Severity, Tier};
+use rollcall_shared::Timestamp;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How a route takes an incident, or why it does not.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verdict {
+    /// Which route.
+    pub route: RouteId,
+    /// How it is called.
+    pub name: String,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+/// What comes of holding a route against an incident.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// It was not looked at: another one had taken the incident, or it does not count.
+    Skipped(String),
+    /// It does not take the incident.
+    Mismatch(String),
+    /// It takes the incident.
+    Taken(Box<Plan>),
+}
+
+/// What would be told.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// When it would be told first.
+    pub tell_at: Timestamp,
+    /// Why then, in words.
+    pub because: String,
+    /// What it would be told together with: those that share this.
+    pub key: BTreeMap<String, String>,
+    /// The route's own channels.
+    pub channels: Vec<ChannelId>,
+    /// Whom each step of escalation would reach, and when, as schedules are now.
+    pub steps: Vec<PlannedStep>,
+    /// What would be said.
+    pub message: Message,
+}
+
+/// A step of escalation as it would be.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlannedStep {
+    /// From 1.
+    pub step: u32,
+    /// When, if nobody takes notice.
+    pub at: Timestamp,
+    /// Whom.
+    pub reached: Reached,
+}
+
+/// Holds all routes against an incident, or one that might be. `incident` is what a message would say of it.
+#[must_use]
+pub fn explain(world: &World, subject: &Subject<'_>, incident: &MessageIncident, now: Timestamp) -> Vec<Verdict> {
+    let scope = Scope { world, groups: &world.groups, now };
+    let mut taken_by: Option<String> = None;
+    let mut verdicts = Vec::new();
+    for route in world.notifications.in_order() {
+        let outcome = match (&taken_by, route.when.mismatch(subject, &scope)) {
+            (Some(other), _) => Outcome::Skipped(format!("{other} has taken it and does not continue")),
+            (None, _) if !route.enabled => Outcome::Skipped("it is disabled".into()),
+            (None, Some(reason)) => Outcome::Mismatch(reason),
+            (None, None) => {
+                taken_by = (!route.continues).then(|| route.name.clone());
+                Outcome::Taken(Box::new(plan(world, route, subject, incident, now)))
+            }
+        };
+        verdicts.push(Verdict { route: route.id, name: route.name.clone(), outcome });
+    }
+    verdicts
+}
+
+fn plan(world: &World, route: &Route, subject: &Subject<'_>, incident: &MessageIncident, now: Timestamp) -> Plan {
+    let quiet = route.quiet_until(subject.tier, now);
+    let (wait, _) = react::first_wait(world, route, subject);
+    let (tell_at, because) = match quiet {
+        Some(until) => (until, "it comes in quiet hours, at whose end it is told with all that was held".to_owned()),
+        None if wait.is_zero() => (now, "it is told at once if it comes alone".to_owned()),
+        None => (now.plus(wait), format!("its group waits {} s for others", wait.as_secs())),
+    };
+    let key = if quiet.is_some() { BTreeMap::new() } else { route.key(subject, &incident.id.to_string()) };
+    let message = sample(route, subject, incident);
+    Plan { tell_at, because, key, channels: route.channels.iter().copied().collect(), steps: steps(world, route, tell_at), message }
+}
+
+fn steps(world: &World, route: &Route, tell_at: Timestamp) -> Vec<PlannedStep> {
+    let Some(known) = route.escalation.and_then(|id| world.notifications.policies.get(&id)) else { return Vec::new() };
+    let mut at = tell_at;
+    let steps = known.policy.steps.iter().enumerate().map(|(position, step)| {
+        at = at.plus(Duration::from_millis(step.after_ms));
+        let number = u32::try_from(position + 1).unwrap_or(u32::MAX);
+        PlannedStep { step: number, at, reached: known.policy.reach(world, position, at) }
+    });
+    steps.collect()
+}
+
+/// The message of one incident alone.
+fn sample(route: &Route, subject: &Subject<'_>, incident: &MessageIncident) -> Message {
+    let mut message = Message {
+        group: "ngrp_00000000000000000000000000".into(),
+        labels: subject.labels(),
+        status: MessageStatus::Firing,
+        severity: subject.severity.unwrap_or(Severity::Critical),
+        tier: subject.tier,
+        title: String::new(),
+        text: String::new(),
+        route: route.name.clone(),
+        step: 1,
+        recipients: Vec::new(),
+        incidents: vec![incident.clone()],
+        omitted: 0,
+    };
+    message::word(&mut message, route);
+    message
+}
+
+/// What a message says of an incident that is there.
+#[must_use]
+pub fn told(world: &World, incident: &crate::incident::Incident) -> MessageIncident {
+    message::entry(world, incident)
+}
+
+/// What a message would say of an incident that might be.
+#[must_use]
+pub fn imagined(subject: &Subject<'_>, now: Timestamp) -> MessageIncident {
+    let ci: Option<CiId> = subject.ci.map(|ci| ci.id);
+    let name = subject.ci.map_or("web-1", |ci| ci.name.as_str());
+    MessageIncident {
+        id: IncidentId(0),
+        number: crate::incident::display_number(0),
+        title: format!("Filesystem space critical on {name}: /var 98.4 %"),
+        description: "An example of an incident.".into(),
+        open: true,
+        priority: subject.priority,
+        severity: subject.severity,
+        ci,
+        ci_name: Some(name.to_owned()),
+        labels: subject.labels(),
+        opened_at: now,
+        resolved_at: None,
+        runbook: Some("https://runbooks.example/filesystem_space".into()),
+    }
+}
+
+/// A message about several incidents that might be, to look at templates.
+#[must_use]
+pub fn example(now: Timestamp) -> Message {
+    let subject = Subject {
+        ci: None,
+        rule: "filesystem_space".parse().ok(),
+        tier: Tier::Page,
+        severity: Some(Severity::Critical),
+        priority: 2,
+        category: Some("filesystem_space".into()),
+        group: Some("Web team".into()),
+        origin: crate::incident::Channel::Monitoring,
+    };
+    let mut labels = subject.labels();
+    labels.extend([("class", "server"), ("location", "Berlin"), ("service", "Shop")].map(|(name, value)| (name.into(), value.into())));
+    let incident = |n: u64| MessageIncident {
+        id: IncidentId(n.into()),
+        number: crate::incident::display_number(n),
+        title: format!("Filesystem space critical on web-{n}: /var 98.4 %"),
+        ci_name: Some(format!("web-{n}")),
+        labels: labels.clone(),
+        ..imagined(&subject, now)
+    };
+    Message {
+        group: "ngrp_00000000000000000000000000".into(),
+        labels: labels.clone(),
+        status: MessageStatus::Firing,
+        severity: Severity::Critical,
+        tier: Tier::Page,
+        title: String::new(),
+        text: String::new(),
+        route: "Example".into(),
+        step: 1,
+        recipients: Vec::new(),
+        incidents: (1..=3).map(incident).collect(),
+        omitted: 0,
+    }
+}

@@ -1,0 +1,158 @@
+//! What notification leaves behind in the state. Total: what refers to something unknown changes nothing.
+
+use super::escalation::{Address, KnownMethods, KnownPolicy};
+use super::group::{NotificationGroup, Standing, Timers};
+use super::route::KnownRoute;
+use super::schedule::KnownSchedule;
+use super::{Fate, HISTORY, Notification, NotificationEvent, Notifications};
+use crate::Record;
+use crate::delivery::DeliveryEvent;
+use crate::id::{IncidentId, NotificationGroupId};
+use std::collections::{BTreeMap, BTreeSet};
+
+impl Notifications {
+    /// Remembers an event. Total.
+    pub fn apply(&mut self, record: &Record, event: &NotificationEvent) {
+        use NotificationEvent as E;
+        let revision = record.revision;
+        match event {
+            E::RouteSet { route } => drop(self.routes.insert(route.id, KnownRoute { route: (**route).clone(), revision })),
+            E::RouteDeleted { route } => drop(self.routes.remove(route)),
+            E::ScheduleSet { schedule } => {
+                self.schedules.insert(schedule.id, KnownSchedule { schedule: (**schedule).clone(), revision });
+            }
+            E::ScheduleDeleted { schedule } => drop(self.schedules.remove(schedule)),
+            E::PolicySet { policy } => drop(self.policies.insert(policy.id, KnownPolicy { policy: (**policy).clone(), revision })),
+            E::PolicyDeleted { policy } => drop(self.policies.remove(policy)),
+            E::MethodsSet { contact, methods } if methods.is_empty() => drop(self.methods.remove(contact)),
+            E::MethodsSet { contact, methods } => {
+                self.methods.insert(*contact, KnownMethods { methods: methods.clone(), revision });
+            }
+            E::GroupOpened { group } => self.open(group),
+            E::GroupMemberMoved { group: id, incident, to, priority, tier, timers } => {
+                let Some(group) = self.groups.get_mut(id) else { return };
+                group.put(*incident, *to, *priority);
+                group.tier = *tier;
+                self.belong(*id, *incident, *to);
+                self.set_timers(*id, *timers);
+            }
+            E::GroupTimed { group, timers, held } => {
+                if let Some(group) = self.groups.get_mut(group) {
+                    group.held = *held;
+                }
+                self.set_timers(*group, *timers);
+            }
+            E::GroupTold { .. } => self.tell(record, event),
+            E::GroupEnded { group } => self.end(*group),
+        }
+    }
+
+    /// Remembers what became of a delivery. Total.
+    pub fn follow(&mut self, record: &Record, event: &DeliveryEvent) {
+        let (delivery, fate) = match event {
+            DeliveryEvent::DeliveryConfirmed { delivery, .. } => (*delivery, Fate::Delivered { at: record.at }),
+            DeliveryEvent::DeliveryDied { delivery, .. } => {
+                (delivery.id, Fate::Dead { reason: delivery.last_error.clone().unwrap_or_default() })
+            }
+            DeliveryEvent::DeliveryQueued { delivery } => (delivery.id, Fate::Waiting),
+            _ => return,
+        };
+        let ends = matches!(fate, Fate::Delivered { .. });
+        let Some(notification) = self.sent.get(&delivery).and_then(|id| self.history.get_mut(id)) else { return };
+        notification.fate = fate;
+        if ends {
+            self.sent.remove(&delivery);
+        }
+    }
+
+    fn open(&mut self, group: &NotificationGroup) {
+        let id = group.id;
+        self.by_key.insert(key_of(group), id);
+        group.open().for_each(|incident| self.belong(id, incident, Standing::Waiting));
+        self.groups.insert(id, group.clone());
+        self.set_timers(id, group.timers);
+    }
+
+    fn belong(&mut self, group: NotificationGroupId, incident: IncidentId, to: Standing) {
+        if to != Standing::Ended {
+            self.by_incident.entry(incident).or_default().insert(group);
+            return;
+        }
+        if let Some(groups) = self.by_incident.get_mut(&incident) {
+            groups.remove(&group);
+            if groups.is_empty() {
+                self.by_incident.remove(&incident);
+            }
+        }
+    }
+
+    fn set_timers(&mut self, id: NotificationGroupId, timers: Timers) {
+        let Some(group) = self.groups.get_mut(&id) else { return };
+        // The first setting finds nothing to take out.
+        if let Some(before) = group.timers.next() {
+            self.due.remove(&(before, id));
+        }
+        group.timers = timers;
+        self.due.extend(timers.next().map(|at| (at, id)));
+    }
+
+    fn tell(&mut self, record: &Record, event: &NotificationEvent) {
+        let NotificationEvent::GroupTold { group: id, status, notifications, waiting, progress, timers } = event else { return };
+        if let Some(group) = self.groups.get_mut(id) {
+            let (still, told): (BTreeMap<_, _>, _) =
+                std::mem::take(&mut group.waiting).into_iter().partition(|(incident, _)| waiting.contains(incident));
+            group.waiting = still;
+            group.told.extend::<BTreeMap<IncidentId, u8>>(told);
+            (group.status, group.told_at, group.progress) = (Some(*status), Some(record.at), *progress);
+            group.told_to.extend(notifications.iter().filter(|told| told.delivery.is_some()).flat_map(addresses));
+        }
+        self.set_timers(*id, *timers);
+        for notification in notifications {
+            self.sent.extend(notification.delivery.map(|delivery| (delivery, notification.id)));
+            self.history.insert(notification.id, notification.clone());
+        }
+        while self.history.len() > HISTORY {
+            let Some((_, oldest)) = self.history.pop_first() else { break };
+            if let Some(delivery) = oldest.delivery {
+                self.sent.remove(&delivery);
+            }
+        }
+    }
+
+    fn end(&mut self, id: NotificationGroupId) {
+        let Some(group) = self.groups.remove(&id) else { return };
+        if let Some(at) = group.timers.next() {
+            self.due.remove(&(at, id));
+        }
+        let key = key_of(&group);
+        if self.by_key.get(&key) == Some(&id) {
+            self.by_key.remove(&key);
+        }
+        group.open().collect::<BTreeSet<_>>().into_iter().for_each(|incident| self.belong(id, incident, Standing::Ended));
+    }
+}
+
+/// The addresses of one notification.
+fn addresses(told: &Notification) -> Vec<Address> {
+    if told.recipients.is_empty() && told.contacts.is_empty() {
+        return vec![Address::channel(told.channel)];
+    }
+    let contacts = told.contacts.iter().map(|contact| Some(*contact)).chain(std::iter::repeat(None));
+    if told.recipients.is_empty() {
+        return contacts.take(told.contacts.len()).map(|contact| Address { channel: told.channel, recipient: None, contact }).collect();
+    }
+    let recipients = told.recipients.iter().cloned().map(Some);
+    recipients.zip(contacts).map(|(recipient, contact)| Address { channel: told.channel, recipient, contact }).collect()
+}
+
+fn key_of(group: &NotificationGroup) -> String {
+    key(group.route, &group.key, group.digest)
+}
+
+/// Route and what the incidents share as one text: no two keys have the same.
+#[must_use]
+pub(super) fn key(route: crate::id::RouteId, labels: &BTreeMap<String, String>, digest: bool) -> String {
+    let escape = |text: &str| text.replace('\\', "\\\\").replace(',', "\\,").replace('=', "\\=");
+    let labels: Vec<String> = labels.iter().map(|(name, value)| format!("{name}={}", escape(value))).collect();
+    format!("{route}/{}/{}", if digest { "digest" } else { "group" }, labels.join(","))
+}

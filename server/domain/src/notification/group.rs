@@ -1,0 +1,154 @@
+//! Incidents that are told together, from the first until the last has ended.
+//!
+//! `waiting → told → attended → ended`, each incident for itself; the group is told when somebody is to know more than was told.
+//!
+//! Invariants: an incident is in one standing of a group at a time; a group that has ended takes no one in any more, so that a link in an
+//! old message means what it meant.
+
+use super::escalation::Address;
+use crate::delivery::MessageStatus;
+use crate::delivery::message::NAMED;
+use crate::id::{IncidentId, NotificationGroupId, RouteId};
+use crate::rule::Tier;
+use rollcall_shared::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Where an incident is in its group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// Open, and to be told.
+    Waiting,
+    /// Open, and told.
+    Told,
+    /// Open, and somebody has taken notice.
+    Attended,
+    /// Over.
+    Ended,
+}
+
+/// When something is to be done about a group next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timers {
+    /// Something new is told.
+    pub tell_at: Option<Timestamp>,
+    /// The next step of escalation.
+    pub step_at: Option<Timestamp>,
+    /// The same is told again.
+    pub repeat_at: Option<Timestamp>,
+    /// It is over.
+    pub end_at: Option<Timestamp>,
+}
+
+impl Timers {
+    /// The first of them.
+    #[must_use]
+    pub fn next(&self) -> Option<Timestamp> {
+        [self.tell_at, self.step_at, self.repeat_at, self.end_at].into_iter().flatten().min()
+    }
+}
+
+/// How far escalation has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Steps done in this round.
+    pub step: u32,
+    /// Rounds done.
+    pub round: u32,
+}
+
+/// Incidents that are told together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotificationGroup {
+    /// Its id, which is what receivers join messages by.
+    pub id: NotificationGroupId,
+    /// Through which route.
+    pub route: RouteId,
+    /// What its incidents share, by the route.
+    pub key: BTreeMap<String, String>,
+    /// Whether it gathers what came in quiet hours.
+    pub digest: bool,
+    /// The loudest of its incidents so far.
+    pub tier: Tier,
+    /// Open and to be told, with their priorities.
+    pub waiting: BTreeMap<IncidentId, u8>,
+    /// Open and told, with the priorities that were told.
+    pub told: BTreeMap<IncidentId, u8>,
+    /// Open, and somebody has taken notice.
+    pub attended: BTreeSet<IncidentId>,
+    /// The latest that have ended, oldest first; at most as many as a message names.
+    pub ended: Vec<IncidentId>,
+    /// How many have ended.
+    pub ended_count: u32,
+    /// What was told last.
+    pub status: Option<MessageStatus>,
+    /// When.
+    pub told_at: Option<Timestamp>,
+    /// Who has been told.
+    pub told_to: BTreeSet<Address>,
+    /// How far escalation has come.
+    pub progress: Progress,
+    /// Whether it has waited for others that were on their way.
+    pub held: bool,
+    /// When something is to be done next.
+    pub timers: Timers,
+    /// When it began.
+    pub opened_at: Timestamp,
+}
+
+impl NotificationGroup {
+    /// Where an incident is in it.
+    #[must_use]
+    pub fn standing(&self, incident: IncidentId) -> Option<Standing> {
+        if self.waiting.contains_key(&incident) {
+            return Some(Standing::Waiting);
+        }
+        if self.told.contains_key(&incident) {
+            return Some(Standing::Told);
+        }
+        if self.attended.contains(&incident) {
+            return Some(Standing::Attended);
+        }
+        self.ended.contains(&incident).then_some(Standing::Ended)
+    }
+
+    /// Whether any of its incidents is open.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        !(self.waiting.is_empty() && self.told.is_empty() && self.attended.is_empty())
+    }
+
+    /// Open incidents that nobody has taken notice of.
+    pub fn unattended(&self) -> impl Iterator<Item = IncidentId> {
+        self.waiting.keys().chain(self.told.keys()).copied()
+    }
+
+    /// Open incidents.
+    pub fn open(&self) -> impl Iterator<Item = IncidentId> {
+        self.unattended().chain(self.attended.iter().copied())
+    }
+
+    /// Moves an incident. Total.
+    pub(super) fn put(&mut self, incident: IncidentId, to: Standing, priority: u8) {
+        self.waiting.remove(&incident);
+        self.told.remove(&incident);
+        self.attended.remove(&incident);
+        if self.ended.contains(&incident) {
+            self.ended.retain(|known| *known != incident);
+            self.ended_count = self.ended_count.saturating_sub(1);
+        }
+        match to {
+            Standing::Waiting => drop(self.waiting.insert(incident, priority)),
+            Standing::Told => drop(self.told.insert(incident, priority)),
+            Standing::Attended => drop(self.attended.insert(incident)),
+            Standing::Ended => {
+                self.ended_count = self.ended_count.saturating_add(1);
+                self.ended.push(incident);
+                if self.ended.len() > NAMED {
+                    self.ended.remove(0);
+                }
+            }
+        }
+    }
+}

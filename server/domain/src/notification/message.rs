@@ -1,0 +1,149 @@
+//! What is said of a group: which incidents, in which order, in which words.
+
+use super::group::NotificationGroup;
+use super::react::is_suppressed;
+use super::route::{Route, Subject};
+use super::template::{self, Template};
+use crate::World;
+use crate::delivery::message::NAMED;
+use crate::delivery::{Message, MessageIncident, MessageStatus};
+use crate::id::IncidentId;
+use crate::incident::compose::cut;
+use crate::incident::{Incident, display_number};
+use crate::rule::{Severity, Tier};
+use std::collections::BTreeMap;
+
+/// Characters of a title.
+const TITLE_CHARACTERS: usize = 300;
+
+/// Characters of a text: what every receiver takes.
+const TEXT_CHARACTERS: usize = 8_000;
+
+/// Characters of the description of one incident, of which a message may have fifty.
+const DESCRIPTION_CHARACTERS: usize = 2_000;
+
+/// What a group is told as.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Telling<'a> {
+    /// The group.
+    pub(super) group: &'a NotificationGroup,
+    /// Its route.
+    pub(super) route: &'a Route,
+    /// How the group stands.
+    pub(super) status: MessageStatus,
+}
+
+/// Composes a message for nobody in particular yet.
+pub(super) fn compose(world: &World, telling: Telling<'_>) -> Message {
+    let Telling { group, route, status } = telling;
+    let of = |id: IncidentId| world.incidents.incidents.get(&id);
+    let open: Vec<&Incident> = group.open().filter_map(of).filter(|incident| !is_suppressed(world, incident)).collect();
+    let mut told = if open.is_empty() { group.ended.iter().copied().filter_map(of).collect() } else { open };
+    let more = if group.is_open() { 0 } else { usize::try_from(group.ended_count).unwrap_or(0).saturating_sub(told.len()) };
+    told.sort_by_key(|incident| (incident.acknowledged.is_some(), incident.priority, incident.number));
+    let severity = told.iter().filter_map(|incident| incident.breach.as_ref().map(|breach| breach.severity)).max();
+    let omitted = told.len().saturating_sub(NAMED) + more;
+    let mut message = Message {
+        group: group.id.to_string(),
+        labels: shared(world, &told),
+        status,
+        // What people open has no severity of a rule: its priority says how bad it is.
+        severity: severity.unwrap_or_else(|| by_priority(told.first().map_or(3, |incident| incident.priority))),
+        tier: group.tier,
+        title: String::new(),
+        text: String::new(),
+        route: route.name.clone(),
+        step: 1,
+        recipients: Vec::new(),
+        incidents: told.iter().take(NAMED).map(|incident| entry(world, incident)).collect(),
+        omitted: u32::try_from(omitted).unwrap_or(u32::MAX),
+    };
+    // The key is shared whatever the incidents are by now.
+    message.labels.extend(group.key.iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (name.clone(), value.clone())));
+    word(&mut message, route);
+    message
+}
+
+/// Puts a message into words, by the route's templates or by the built-in ones.
+pub(super) fn word(message: &mut Message, route: &Route) {
+    let render = |template: &Option<String>, limit| {
+        let template = Template::parse(template.as_deref()?).ok()?;
+        Some(template.render(message, limit))
+    };
+    let title = render(&route.title, TITLE_CHARACTERS).filter(|title| !title.trim().is_empty());
+    let text = render(&route.text, TEXT_CHARACTERS);
+    message.title = title.unwrap_or_else(|| title_of(message));
+    message.text = text.unwrap_or_else(|| text_of(message));
+}
+
+fn title_of(message: &Message) -> String {
+    let count = message.incidents.len() + message.omitted as usize;
+    let what = match message.incidents.first() {
+        Some(incident) if count == 1 => incident.title.clone(),
+        _ if message.labels.is_empty() => format!("{count} incidents"),
+        _ => format!("{count} incidents: {}", template::labels(message)),
+    };
+    let prefix = match message.status {
+        MessageStatus::Firing => "",
+        MessageStatus::Acknowledged => "Acknowledged: ",
+        MessageStatus::Resolved => "Resolved: ",
+    };
+    cut(&format!("{prefix}{what}"), TITLE_CHARACTERS)
+}
+
+fn text_of(message: &Message) -> String {
+    match message.incidents.as_slice() {
+        [only] if message.omitted == 0 && only.open => cut(&only.description, TEXT_CHARACTERS),
+        _ => cut(&template::lines(message), TEXT_CHARACTERS),
+    }
+}
+
+fn by_priority(priority: u8) -> Severity {
+    if priority <= 2 { Severity::Critical } else { Severity::Warning }
+}
+
+/// Labels that all incidents have with the same value.
+fn shared(world: &World, incidents: &[&Incident]) -> BTreeMap<String, String> {
+    let mut labels = incidents.iter().map(|incident| Subject::of(world, incident).labels());
+    let Some(mut shared) = labels.next() else { return BTreeMap::new() };
+    for other in labels {
+        shared.retain(|name, value| other.get(name) == Some(value));
+    }
+    shared
+}
+
+pub(super) fn entry(world: &World, incident: &Incident) -> MessageIncident {
+    let breach = incident.breach.as_ref();
+    MessageIncident {
+        id: incident.id,
+        number: display_number(incident.number),
+        title: incident.title.clone(),
+        description: cut(&incident.description, DESCRIPTION_CHARACTERS),
+        open: incident.state.is_open(),
+        priority: incident.priority,
+        severity: breach.map(|breach| breach.severity),
+        ci: incident.primary_ci,
+        ci_name: incident.primary_ci.and_then(|id| world.cmdb.record(id)).map(|ci| ci.name.clone()),
+        labels: Subject::of(world, incident).labels(),
+        opened_at: incident.opened_at,
+        resolved_at: incident.resolved.as_ref().map(|(at, _)| *at),
+        runbook: breach.and_then(|breach| breach.runbook.clone()),
+    }
+}
+
+/// The name of a severity.
+pub(super) fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Warning => "warning",
+        Severity::Critical => "critical",
+    }
+}
+
+/// The name of a tier.
+pub(super) fn tier(tier: Tier) -> &'static str {
+    match tier {
+        Tier::RecordOnly => "record_only",
+        Tier::Ticket => "ticket",
+        Tier::Page => "page",
+    }
+}

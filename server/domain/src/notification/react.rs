@@ -1,0 +1,195 @@
+//! What happens to incidents, as far as it changes who is to be told: they come into groups, are attended, end.
+
+use super::group::{NotificationGroup, Progress, Standing, Timers};
+use super::route::{self, Route, STORM_WAIT, Subject, TICKET_WAIT};
+use super::{NotificationEvent, fold};
+use crate::alert::{AlertEvent, AlertState, Suppression};
+use crate::id::{AlertId, IncidentId, NotificationGroupId, RuleId};
+use crate::incident::{self, Incident, IncidentEvent, IncidentState};
+use crate::rule::Tier;
+use crate::{Context, Event, World};
+use rollcall_shared::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// Alerts that are looked through for those about to fire: whether a storm comes shows in the first of them.
+const LOOKED_THROUGH: usize = 5_000;
+
+/// Other hosts about to breach the same rule from which on a storm is expected.
+const STORM: usize = 2;
+
+/// What follows from an event that has just been applied.
+#[must_use]
+pub fn react(world: &World, event: &Event, context: &mut Context<'_>) -> Vec<Event> {
+    if world.notifications.routes.is_empty() && world.notifications.groups.is_empty() {
+        return Vec::new();
+    }
+    let events = match event {
+        Event::Incident(event) => on_incident(world, event, context),
+        Event::Alert(AlertEvent::AlertSuppressed { alert, reason: None, .. }) => wake(world, *alert, context.now),
+        _ => Vec::new(),
+    };
+    events.into_iter().map(Event::Notification).collect()
+}
+
+fn on_incident(world: &World, event: &IncidentEvent, context: &mut Context<'_>) -> Vec<NotificationEvent> {
+    if matches!(event, IncidentEvent::IncidentNoted { .. } | IncidentEvent::AlertAttached { .. } | IncidentEvent::IncidentLinked { .. }) {
+        return Vec::new();
+    }
+    let Some(incident) = incident::fold::id(event).and_then(|id| world.incidents.incidents.get(&id)) else { return Vec::new() };
+    let wanted = wanted(incident);
+    let groups = world.notifications.by_incident.get(&incident.id).into_iter().flatten();
+    let mut events: Vec<NotificationEvent> = groups
+        .filter_map(|id| world.notifications.groups.get(id))
+        .filter_map(|group| moved(world, group, incident, wanted, context.now))
+        .collect();
+    if wanted == Standing::Waiting && !is_told_elsewhere(world, incident) {
+        events.extend(joined(world, incident, context));
+    }
+    events
+}
+
+/// Where an incident belongs by itself: ended, attended, or waiting to be told.
+#[must_use]
+pub(super) fn wanted(incident: &Incident) -> Standing {
+    match incident.state {
+        IncidentState::Resolved | IncidentState::Closed | IncidentState::Cancelled => Standing::Ended,
+        // Whoever works on it or lets it wait has taken notice.
+        IncidentState::InProgress | IncidentState::OnHold => Standing::Attended,
+        IncidentState::New | IncidentState::Assigned if incident.acknowledged.is_some() => Standing::Attended,
+        IncidentState::New | IncidentState::Assigned => Standing::Waiting,
+    }
+}
+
+fn moved(world: &World, group: &NotificationGroup, incident: &Incident, wanted: Standing, now: Timestamp) -> Option<NotificationEvent> {
+    let standing = group.standing(incident.id)?;
+    let worse = group.told.get(&incident.id).is_some_and(|told| incident.priority < *told);
+    let to = match (standing, wanted) {
+        (Standing::Told, Standing::Waiting) if worse => Standing::Waiting,
+        (Standing::Told | Standing::Waiting, Standing::Waiting) => return None,
+        (before, after) if before == after => return None,
+        (_, after) => after,
+    };
+    let mut timers = group.timers;
+    if to == Standing::Waiting {
+        timers.tell_at = earliest(timers.tell_at, next_telling(world, group, now));
+    } else if group.unattended().all(|one| one == incident.id) {
+        // Nobody is left to be told about: how the group stands now is said at once, and nothing else.
+        timers = Timers { tell_at: Some(now), ..Timers::default() };
+    }
+    let tier = group.tier.max(route::tier(world, incident));
+    Some(NotificationEvent::GroupMemberMoved { group: group.id, incident: incident.id, to, priority: incident.priority, tier, timers })
+}
+
+/// Groups that an incident comes into by the routes that take it.
+fn joined(world: &World, incident: &Incident, context: &mut Context<'_>) -> Vec<NotificationEvent> {
+    let subject = Subject::of(world, incident);
+    let mine = world.notifications.by_incident.get(&incident.id);
+    let routes = route::matching(world, &subject, context.now);
+    let new = routes.into_iter().filter(|route| !mine.into_iter().flatten().any(|id| is_of(world, *id, route)));
+    new.map(|route| join(world, route, &subject, incident, context)).collect()
+}
+
+fn is_of(world: &World, group: NotificationGroupId, route: &Route) -> bool {
+    world.notifications.groups.get(&group).is_some_and(|group| group.route == route.id)
+}
+
+fn join(world: &World, route: &Route, subject: &Subject<'_>, incident: &Incident, context: &mut Context<'_>) -> NotificationEvent {
+    let (now, tier) = (context.now, subject.tier);
+    let quiet = route.quiet_until(tier, now);
+    let labels = if quiet.is_some() { BTreeMap::new() } else { route.key(subject, &incident.id.to_string()) };
+    let key = fold::key(route.id, &labels, quiet.is_some());
+    let known = world.notifications.by_key.get(&key).and_then(|id| world.notifications.groups.get(id));
+    if let Some(group) = known {
+        let due = quiet.unwrap_or_else(|| next_telling(world, group, now));
+        let timers = Timers { tell_at: earliest(group.timers.tell_at, due), end_at: None, ..group.timers };
+        let tier = group.tier.max(tier);
+        let (group, incident, priority) = (group.id, incident.id, incident.priority);
+        return NotificationEvent::GroupMemberMoved { group, incident, to: Standing::Waiting, priority, tier, timers };
+    }
+    let (wait, held) = first_wait(world, route, subject);
+    let tell_at = Some(quiet.unwrap_or_else(|| now.plus(wait)));
+    let group = NotificationGroup {
+        id: NotificationGroupId(context.ids.next_bits()),
+        route: route.id,
+        key: labels,
+        digest: quiet.is_some(),
+        tier,
+        waiting: BTreeMap::from([(incident.id, incident.priority)]),
+        told: BTreeMap::new(),
+        attended: BTreeSet::new(),
+        ended: Vec::new(),
+        ended_count: 0,
+        status: None,
+        told_at: None,
+        told_to: BTreeSet::new(),
+        progress: Progress::default(),
+        held,
+        timers: Timers { tell_at, ..Timers::default() },
+        opened_at: now,
+    };
+    NotificationEvent::GroupOpened { group: Box::new(group) }
+}
+
+/// When a known group may say more: when it meant to, if it has not been told yet; else an interval after it was.
+fn next_telling(world: &World, group: &NotificationGroup, now: Timestamp) -> Timestamp {
+    let route = world.notifications.routes.get(&group.route);
+    let interval = route.map_or(0, |known| known.route.group_interval_ms);
+    match group.told_at {
+        Some(told) => now.max(told.plus(Duration::from_millis(interval))),
+        None => group.timers.tell_at.unwrap_or(now),
+    }
+}
+
+fn earliest(known: Option<Timestamp>, other: Timestamp) -> Option<Timestamp> {
+    Some(known.map_or(other, |known| known.min(other)))
+}
+
+/// How long a new group waits for others, and whether that is the wait for a storm.
+pub(super) fn first_wait(world: &World, route: &Route, subject: &Subject<'_>) -> (Duration, bool) {
+    match (route.group_wait_ms, subject.tier) {
+        (Some(ms), _) => (Duration::from_millis(ms), true),
+        (None, Tier::Page) if subject.rule.as_ref().is_some_and(|rule| storm_comes(world, route, rule)) => (STORM_WAIT, true),
+        (None, Tier::Page) => (Duration::ZERO, false),
+        (None, Tier::Ticket | Tier::RecordOnly) => (TICKET_WAIT, true),
+    }
+}
+
+/// Whether other hosts are about to breach a rule, and would be told together.
+fn storm_comes(world: &World, route: &Route, rule: &RuleId) -> bool {
+    if route.group_by.contains(&route::GroupBy::Ci) {
+        return false;
+    }
+    let live = world.alerts.live.iter().take(LOOKED_THROUGH).filter_map(|id| world.alerts.alerts.get(id));
+    live.filter(|alert| alert.key.rule == *rule && alert.state == AlertState::Pending).take(STORM).count() == STORM
+}
+
+/// Whether an incident is not to be told about for now. What flaps has been told, or is told when it opens.
+#[must_use]
+pub(super) fn is_suppressed(world: &World, incident: &Incident) -> bool {
+    let alert = incident.breach.as_ref().and_then(|breach| world.alerts.alerts.get(&breach.alert));
+    let is_muted = alert.is_some_and(|alert| alert.suppressed.keys().any(|axis| *axis != Suppression::Flapping));
+    is_muted || is_told_elsewhere(world, incident)
+}
+
+/// Whether another open incident tells of it: the storm that it is one of, or what its item depends on.
+fn is_told_elsewhere(world: &World, incident: &Incident) -> bool {
+    let is_open = |id: IncidentId| id != incident.id && world.incidents.incidents.get(&id).is_some_and(|other| other.state.is_open());
+    let alert = incident.breach.as_ref().and_then(|breach| world.alerts.alerts.get(&breach.alert));
+    let told_by = alert.and_then(|alert| alert.told_by);
+    told_by.is_some_and(is_open) || world.incidents.storm_of(incident).is_some_and(|storm| storm.state.is_open())
+}
+
+/// An alert may be told about again: what waits for that is looked at now.
+fn wake(world: &World, alert: AlertId, now: Timestamp) -> Vec<NotificationEvent> {
+    let Some(incident) = world.alerts.alerts.get(&alert).and_then(|alert| alert.incident) else { return Vec::new() };
+    let waits = |group: &&NotificationGroup| group.unattended().any(|id: IncidentId| id == incident);
+    let groups = world.notifications.by_incident.get(&incident).into_iter().flatten();
+    let groups = groups.filter_map(|id| world.notifications.groups.get(id)).filter(waits);
+    groups
+        .map(|group| {
+            let tell_at = earliest(group.timers.tell_at, next_telling(world, group, now));
+            NotificationEvent::GroupTimed { group: group.id, timers: Timers { tell_at, ..group.timers }, held: group.held }
+        })
+        .collect()
+}

@@ -1,0 +1,362 @@
+//! Telling: what is due about groups once a batch of inputs has been decided, or time has passed.
+//!
+//! Invariants: a receiver whose outbox is full is told later, and nothing is held up by it; a group is told at most once in one decision.
+
+use super::escalation::{Address, Policy, Reached};
+use super::group::{NotificationGroup, Progress, Timers};
+use super::message::{self, Telling};
+use super::react::is_suppressed;
+use super::route::{Route, STORM_WAIT};
+use super::{Cause, Fate, Notification, NotificationEvent};
+use crate::delivery::{Content, DeliveryEvent, DeliveryState, Message, MessageStatus, WAITING, decide};
+use crate::id::{ChannelId, ContactId, DeliveryId, IncidentId, NotificationId};
+use crate::incident::IncidentEvent;
+use crate::rule::Tier;
+use crate::{Context, Event, World};
+use rollcall_shared::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// Groups told in one decision: the others follow within a second.
+const AT_ONCE: usize = 100;
+
+/// How long a group waits for room in an outbox.
+const FULL_WAIT: Duration = Duration::from_secs(30);
+
+/// How long escalation and repetition wait while all of a group is not to be told about.
+const SUPPRESSED_WAIT: Duration = Duration::from_secs(600);
+
+/// Incidents of one group that get a note of each step.
+const NOTED: usize = 50;
+
+/// What is due about groups now.
+#[must_use]
+pub fn settle(world: &World, context: &mut Context<'_>) -> Vec<Event> {
+    let due = world.notifications.due.iter().take_while(|(at, _)| *at <= context.now).take(AT_ONCE);
+    let groups: Vec<&NotificationGroup> = due.filter_map(|(_, id)| world.notifications.groups.get(id)).collect();
+    let mut room = BTreeMap::new();
+    groups
+        .into_iter()
+        .flat_map(|group| Turn::new(world, group, &mut room).map_or_else(|| vec![ended(group)], |turn| turn.take(context)))
+        .collect()
+}
+
+fn ended(group: &NotificationGroup) -> Event {
+    Event::Notification(NotificationEvent::GroupEnded { group: group.id })
+}
+
+/// Room left in the outbox of each channel looked at so far.
+type Room = BTreeMap<ChannelId, usize>;
+
+/// One group whose time has come.
+struct Turn<'a> {
+    world: &'a World,
+    group: &'a NotificationGroup,
+    route: &'a Route,
+    room: &'a mut Room,
+}
+
+/// What is told, and what is to be done afterwards.
+struct Plan {
+    cause: Cause,
+    status: MessageStatus,
+    /// By step, 0 for the route's own channels.
+    steps: Vec<(u32, BTreeSet<Address>)>,
+    waiting: BTreeSet<IncidentId>,
+    progress: Progress,
+    timers: Timers,
+    notes: Vec<String>,
+}
+
+impl<'a> Turn<'a> {
+    fn new(world: &'a World, group: &'a NotificationGroup, room: &'a mut Room) -> Option<Self> {
+        let route = &world.notifications.routes.get(&group.route)?.route;
+        Some(Self { world, group, route, room })
+    }
+
+    fn take(mut self, context: &mut Context<'_>) -> Vec<Event> {
+        let now = context.now;
+        let is_due = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
+        if !self.group.is_open() {
+            return self.is_over(context);
+        }
+        if self.group.unattended().next().is_none() {
+            return self.is_attended(context);
+        }
+        if let Some(until) = self.route.quiet_until(self.group.tier, now) {
+            return self.postpone(until);
+        }
+        let timers = self.group.timers;
+        if is_due(timers.tell_at) {
+            return self.tell(context);
+        }
+        if !self.group.unattended().any(|id| self.is_visible(id)) {
+            let later = now.plus(SUPPRESSED_WAIT);
+            return self.postpone(later);
+        }
+        if is_due(timers.step_at) {
+            return self.escalate(context);
+        }
+        self.repeat(context)
+    }
+
+    fn is_visible(&self, id: IncidentId) -> bool {
+        self.world.incidents.incidents.get(&id).is_some_and(|incident| !is_suppressed(self.world, incident))
+    }
+
+    fn timed(&self, timers: Timers, held: bool) -> Vec<Event> {
+        vec![Event::Notification(NotificationEvent::GroupTimed { group: self.group.id, timers, held })]
+    }
+
+    /// Nothing is done before a moment.
+    fn postpone(&self, until: Timestamp) -> Vec<Event> {
+        let later = |at: Option<Timestamp>| at.map(|at| at.max(until));
+        let Timers { tell_at, step_at, repeat_at, end_at } = self.group.timers;
+        let timers = Timers { tell_at: later(tell_at), step_at: later(step_at), repeat_at: later(repeat_at), end_at };
+        self.timed(timers, self.group.held)
+    }
+
+    fn is_over(&mut self, context: &mut Context<'_>) -> Vec<Event> {
+        let Some(told_at) = self.group.told_at else { return vec![ended(self.group)] };
+        let interval = Duration::from_millis(self.route.group_interval_ms);
+        let told = self.group.status == Some(MessageStatus::Resolved) || !self.route.tell_resolved || self.group.told_to.is_empty();
+        if !told {
+            let timers = Timers { end_at: Some(context.now.plus(interval)), ..Timers::default() };
+            return self.say(Cause::Resolved, MessageStatus::Resolved, timers, context);
+        }
+        // What comes back within the interval is told with what was, not as something new.
+        let end_at = told_at.plus(interval);
+        if end_at <= context.now {
+            return vec![ended(self.group)];
+        }
+        self.timed(Timers { end_at: Some(end_at), ..Timers::default() }, self.group.held)
+    }
+
+    fn is_attended(&mut self, context: &mut Context<'_>) -> Vec<Event> {
+        let is_news = self.group.status == Some(MessageStatus::Firing) && self.route.tell_acknowledged && !self.group.told_to.is_empty();
+        if !is_news {
+            return self.timed(Timers::default(), self.group.held);
+        }
+        self.say(Cause::Acknowledged, MessageStatus::Acknowledged, Timers::default(), context)
+    }
+
+    /// Says how the group stands to everybody who has been told of it.
+    fn say(&mut self, cause: Cause, status: MessageStatus, timers: Timers, context: &mut Context<'_>) -> Vec<Event> {
+        let steps = vec![(self.group.progress.step, self.group.told_to.clone())];
+        let progress = Progress::default();
+        self.carry_out(Plan { cause, status, steps, waiting: BTreeSet::new(), progress, timers, notes: Vec::new() }, context)
+    }
+
+    fn tell(&mut self, context: &mut Context<'_>) -> Vec<Event> {
+        let now = context.now;
+        let (visible, hidden): (BTreeSet<IncidentId>, BTreeSet<IncidentId>) =
+            self.group.waiting.keys().partition(|id| self.is_visible(**id));
+        if visible.is_empty() {
+            return self.timed(Timers { tell_at: None, ..self.group.timers }, self.group.held);
+        }
+        let is_first = self.group.told_at.is_none();
+        if is_first && !self.group.held && !self.group.digest && self.group.tier == Tier::Page && visible.len() > 1 {
+            return self.timed(Timers { tell_at: Some(now.plus(STORM_WAIT)), ..self.group.timers }, true);
+        }
+        let repeat_at = self.route.repeat_interval_ms.map(|ms| now.plus(Duration::from_millis(ms)));
+        let begins = self.group.told.is_empty();
+        let mut plan = Plan {
+            cause: if begins { Cause::Opened } else { Cause::Changed },
+            status: MessageStatus::Firing,
+            steps: vec![(0, if begins { self.channels() } else { self.known() })],
+            waiting: hidden,
+            progress: if begins { Progress::default() } else { self.group.progress },
+            timers: Timers { tell_at: None, step_at: self.group.timers.step_at, repeat_at, end_at: None },
+            notes: Vec::new(),
+        };
+        if begins {
+            plan.timers.step_at = None;
+            self.begin_escalation(&mut plan, now);
+        }
+        self.carry_out(plan, context)
+    }
+
+    fn begin_escalation(&self, plan: &mut Plan, now: Timestamp) {
+        let Some(policy) = self.policy() else { return };
+        match policy.steps.first().map(|step| step.after_ms) {
+            Some(0) => climb(self.world, policy, plan, now),
+            first => plan.timers.step_at = first.map(|ms| now.plus(Duration::from_millis(ms))),
+        }
+    }
+
+    fn escalate(&mut self, context: &mut Context<'_>) -> Vec<Event> {
+        let group = self.group;
+        let Some(policy) = self.policy() else {
+            return self.timed(Timers { step_at: None, ..group.timers }, group.held);
+        };
+        let mut plan = self.again(Cause::Escalated);
+        climb(self.world, policy, &mut plan, context.now);
+        self.carry_out(plan, context)
+    }
+
+    fn repeat(&mut self, context: &mut Context<'_>) -> Vec<Event> {
+        let mut plan = self.again(Cause::Repeated);
+        plan.timers.repeat_at = self.route.repeat_interval_ms.map(|ms| context.now.plus(Duration::from_millis(ms)));
+        plan.steps = vec![(self.group.progress.step, self.known())];
+        self.carry_out(plan, context)
+    }
+
+    /// What is told again leaves those that wait waiting.
+    fn again(&self, cause: Cause) -> Plan {
+        let waiting = self.group.waiting.keys().copied().collect();
+        let (progress, timers) = (self.group.progress, self.group.timers);
+        Plan { cause, status: MessageStatus::Firing, steps: Vec::new(), waiting, progress, timers, notes: Vec::new() }
+    }
+
+    fn policy(&self) -> Option<&'a Policy> {
+        Some(&self.world.notifications.policies.get(&self.route.escalation?)?.policy)
+    }
+
+    fn channels(&self) -> BTreeSet<Address> {
+        self.route.channels.iter().copied().map(Address::channel).collect()
+    }
+
+    /// Who has been told so far.
+    fn known(&self) -> BTreeSet<Address> {
+        if self.group.told_to.is_empty() { self.channels() } else { self.group.told_to.clone() }
+    }
+
+    fn carry_out(&mut self, plan: Plan, context: &mut Context<'_>) -> Vec<Event> {
+        let telling = Telling { group: self.group, route: self.route, status: plan.status };
+        let message = message::compose(self.world, telling);
+        let (mut told, mut queued, mut full) = (Vec::new(), Vec::new(), false);
+        for (step, addresses) in &plan.steps {
+            for ((channel, _), addresses) in by_channel(addresses) {
+                let mut notification = self.notification(&plan, (*step, channel), &addresses, &message, context);
+                match self.offer(channel) {
+                    Ok(()) => {
+                        let id = DeliveryId(context.ids.next_bits());
+                        let mut message = Message { step: (*step).max(1), ..message.clone() };
+                        message.recipients.clone_from(&notification.recipients);
+                        let content = Content::Notification { message: Box::new(message) };
+                        queued.push(DeliveryEvent::DeliveryQueued { delivery: Box::new(decide::waiting(id, channel, content, context)) });
+                        notification.delivery = Some(id);
+                    }
+                    Err(Refused { reason, is_full }) => {
+                        full |= is_full;
+                        notification.fate = Fate::NotSent { reason };
+                    }
+                }
+                told.push(notification);
+            }
+        }
+        if queued.is_empty() && full {
+            return self.postpone(context.now.plus(FULL_WAIT));
+        }
+        let Plan { status, waiting, progress, timers, .. } = plan;
+        let told = NotificationEvent::GroupTold { group: self.group.id, status, notifications: told, waiting, progress, timers };
+        let notes = self.notes(&plan.notes);
+        [Event::Notification(told)].into_iter().chain(queued.into_iter().map(Event::Delivery)).chain(notes).collect()
+    }
+
+    fn notification(
+        &self,
+        plan: &Plan,
+        (step, channel): (u32, ChannelId),
+        addresses: &[&Address],
+        message: &Message,
+        context: &mut Context<'_>,
+    ) -> Notification {
+        let contacts: BTreeSet<ContactId> = addresses.iter().filter_map(|address| address.contact).collect();
+        Notification {
+            id: NotificationId(context.ids.next_bits()),
+            at: context.now,
+            group: self.group.id,
+            route: self.route.id,
+            cause: plan.cause,
+            status: plan.status,
+            step,
+            channel,
+            recipients: addresses.iter().filter_map(|address| address.recipient.clone()).collect(),
+            contacts: contacts.into_iter().collect(),
+            title: message.title.clone(),
+            incidents: message.incidents.iter().map(|incident| incident.id).collect(),
+            omitted: message.omitted,
+            delivery: None,
+            fate: Fate::Waiting,
+        }
+    }
+
+    /// Takes a place in the outbox of a channel.
+    fn offer(&mut self, channel: ChannelId) -> Result<(), Refused> {
+        let refuse = |reason: &str, is_full| Err(Refused { reason: reason.to_owned(), is_full });
+        let Some(known) = self.world.delivery.channels.get(&channel) else { return refuse("the channel is no more", false) };
+        if !known.is_active() {
+            return refuse(&format!("the channel is {}", known.standing().as_str()), false);
+        }
+        if !known.channel.takes_notifications() {
+            return refuse("the channel takes no notifications: it follows the feed alone", false);
+        }
+        let count = || WAITING.saturating_sub(self.world.delivery.of(channel, DeliveryState::Waiting).count());
+        let room = self.room.entry(channel).or_insert_with(count);
+        if *room == 0 {
+            return refuse("as many deliveries as may wait are waiting already", true);
+        }
+        *room -= 1;
+        Ok(())
+    }
+
+    fn notes(&self, texts: &[String]) -> Vec<Event> {
+        let incidents: Vec<IncidentId> = self.group.unattended().filter(|id| self.is_visible(*id)).take(NOTED).collect();
+        let note =
+            |incident: &IncidentId, text: &String| IncidentEvent::IncidentNoted { incident: *incident, text: text.clone(), public: false };
+        texts.iter().flat_map(|text| incidents.iter().map(move |incident| Event::Incident(note(incident, text)))).collect()
+    }
+}
+
+/// Why a channel takes nothing.
+struct Refused {
+    reason: String,
+    is_full: bool,
+}
+
+/// Addresses that one message goes to: those on one channel with a recipient each, and the channel as a whole.
+fn by_channel(addresses: &BTreeSet<Address>) -> BTreeMap<(ChannelId, bool), Vec<&Address>> {
+    let mut sorted: BTreeMap<(ChannelId, bool), Vec<&Address>> = BTreeMap::new();
+    for address in addresses {
+        let same = sorted.entry((address.channel, address.recipient.is_some())).or_default();
+        // Two contacts may have one address.
+        if !same.iter().any(|known| known.recipient == address.recipient) {
+            same.push(address);
+        }
+    }
+    sorted
+}
+
+/// Does the next step of escalation, and those after it as long as they reach nobody.
+fn climb(world: &World, policy: &Policy, plan: &mut Plan, now: Timestamp) {
+    let last = policy.steps.len();
+    loop {
+        let step = plan.progress.step;
+        let reached = policy.reach(world, step as usize, now);
+        plan.progress.step = step.saturating_add(1);
+        plan.notes.push(said(policy, plan.progress.step, &reached));
+        let is_empty = reached.addresses.is_empty();
+        plan.steps.push((plan.progress.step, reached.addresses));
+        if !is_empty || plan.progress.step as usize >= last {
+            break;
+        }
+    }
+    plan.timers.step_at = match policy.steps.get(plan.progress.step as usize) {
+        Some(next) => Some(now.plus(Duration::from_millis(next.after_ms))),
+        None if plan.progress.round < policy.repeat => {
+            plan.progress = Progress { step: 0, round: plan.progress.round + 1 };
+            Some(now.plus(Duration::from_millis(policy.repeat_after_ms)))
+        }
+        None => None,
+    };
+}
+
+fn said(policy: &Policy, step: u32, reached: &Reached) -> String {
+    let place = format!("Escalation {}, step {step} of {}", policy.name, policy.steps.len());
+    let missed = if reached.missed.is_empty() { String::new() } else { format!("; not told: {}", reached.missed.join("; ")) };
+    if reached.addresses.is_empty() {
+        return format!("{place}: nobody was told{missed}. The next step follows at once.");
+    }
+    format!("{place}: told {}{missed}.", reached.who.join(", "))
+}

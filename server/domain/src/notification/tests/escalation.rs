@@ -1,0 +1,128 @@
+use super::*;
+use crate::incident::Incident;
+
+fn target(contact: ContactId) -> Target {
+    Target::Contact { contact }
+}
+
+fn step(after_s: u64, targets: &[Target]) -> Step {
+    Step { after_ms: after_s * 1_000, targets: targets.to_vec() }
+}
+
+/// Ann at once, then Bob after five minutes, then the channel after ten; twice.
+fn desk() -> Desk {
+    let mut desk = Desk::new();
+    let (ann, bob) = (desk.make_contact("ann"), desk.make_contact("bob"));
+    let steps = vec![step(0, &[target(ann)]), step(300, &[target(bob)]), step(600, &[Target::Channel { channel: desk.channel }])];
+    escalate(&mut desk, steps, 1);
+    desk
+}
+
+fn escalate(desk: &mut Desk, steps: Vec<Step>, repeat: u32) {
+    let mail_channel = Some(desk.make_channel("mail"));
+    let policy = Policy { id: PolicyId(0), name: "Ops".into(), steps, repeat, repeat_after_ms: 900_000, mail_channel };
+    desk.ask(0, NotificationCommand::SetPolicy { id: None, policy: Box::new(policy), expected: None }).expect("a policy");
+    let escalation = desk.s.world.notifications.policies.keys().next().copied();
+    desk.set_route(Route { channels: BTreeSet::new(), escalation, ..route(desk.channel) });
+}
+
+fn notes(incident: &Incident) -> Vec<&str> {
+    incident.notes.iter().map(|note| note.text.as_str()).collect()
+}
+
+#[test]
+fn steps_follow_each_other_until_the_rounds_are_over() {
+    let mut desk = desk();
+    desk.breach(0, [1]);
+    desk.wait((1..=100).map(|minute| minute * 60));
+    desk.check(&[
+        &format!("0 firing to ann@example.org: {ALONE}"),
+        &format!("300 firing to bob@example.org: {ALONE}"),
+        &format!("900 firing: {ALONE}"),
+        &format!("1800 firing to ann@example.org: {ALONE}"),
+        &format!("2100 firing to bob@example.org: {ALONE}"),
+        &format!("2700 firing: {ALONE}"),
+    ]);
+    let incident = desk.s.world.incidents.incidents.values().next().expect("one");
+    assert_eq!(notes(incident)[..2], ["Escalation Ops, step 1 of 3: told ann.", "Escalation Ops, step 2 of 3: told bob."]);
+    let told: Vec<(Cause, u32)> = desk.s.world.notifications.of_incident(incident.id).map(|told| (told.cause, told.step)).collect();
+    assert_eq!(told[..3], [(Cause::Opened, 1), (Cause::Escalated, 2), (Cause::Escalated, 3)]);
+}
+
+#[test]
+fn it_stops_when_somebody_takes_notice_and_those_who_were_told_hear_of_it() {
+    let mut desk = desk();
+    desk.breach(0, [1]);
+    desk.wait([300]);
+    desk.told();
+    desk.act(400, 1, IncidentAction::Acknowledge);
+    desk.wait((7..=200).map(|minute| minute * 60));
+    desk.check(&[&format!("400 acknowledged to ann@example.org+bob@example.org: Acknowledged: {ALONE}")]);
+}
+
+#[test]
+fn it_stops_when_the_incident_ends() {
+    let mut desk = desk();
+    desk.breach(0, [1]);
+    desk.recover(200, [1]);
+    desk.wait((4..=100).map(|minute| minute * 60));
+    desk.check(&[&format!("0 firing to ann@example.org: {ALONE}"), &format!("200 resolved to ann@example.org: Resolved: {ALONE}")]);
+}
+
+#[test]
+fn a_step_that_reaches_nobody_is_said_and_the_next_follows_at_once() {
+    let mut desk = Desk::new();
+    let (ann, bob) = (desk.make_contact("ann"), desk.make_contact("bob"));
+    let layer = super::super::schedule::Layer {
+        name: "Later".into(),
+        members: vec![ann],
+        starts_at: "2030-01-01T00:00".into(),
+        rotation: super::super::schedule::Rotation { every: 1, unit: super::super::schedule::Unit::Week },
+        hours: Vec::new(),
+    };
+    let schedule = Schedule { id: ScheduleId(0), name: "Web".into(), time_zone: "UTC".into(), layers: vec![layer], overrides: Vec::new() };
+    desk.ask(0, NotificationCommand::SetSchedule { id: None, schedule: Box::new(schedule), expected: None }).expect("a schedule");
+    let schedule = *desk.s.world.notifications.schedules.keys().next().expect("made");
+    escalate(&mut desk, vec![step(0, &[Target::Schedule { schedule }]), step(300, &[target(bob)])], 0);
+    desk.breach(0, [1]);
+    desk.check(&[&format!("0 firing to bob@example.org: {ALONE}")]);
+    let incident = desk.s.world.incidents.incidents.values().next().expect("one").clone();
+    assert_eq!(
+        notes(&incident)[0],
+        "Escalation Ops, step 1 of 2: nobody was told; not told: nobody is on call in Web. The next step follows at once."
+    );
+    // An override puts somebody on call.
+    let command = NotificationCommand::AddOverride {
+        id: schedule,
+        from: rollcall_shared::Timestamp(0),
+        to: rollcall_shared::Timestamp(9_000_000),
+        contact: "ann".into(),
+        expected: None,
+    };
+    desk.ask(1, command).expect("an override");
+    desk.act(10, 1, IncidentAction::Acknowledge);
+    desk.told();
+    desk.breach(600, [2]);
+    desk.check(&["600 firing to ann@example.org: 2 incidents: category=load, class=server, rule=load"]);
+}
+
+#[test]
+fn a_contact_is_reached_as_it_says() {
+    let mut desk = desk();
+    let pager = desk.make_channel("pager");
+    let ann = desk.s.world.contacts.find("ann").expect("there").contact.id;
+    let methods = vec![Method { channel: pager, address: None }, Method { channel: desk.channel, address: Some("@ann".into()) }];
+    desk.ask(0, NotificationCommand::SetMethods { contact: ann, methods, expected: None }).expect("methods");
+    desk.breach(0, [1]);
+    let mut told = desk.told();
+    told.sort();
+    assert_eq!(told, [format!("0 firing to @ann: {ALONE}"), format!("0 firing: {ALONE}")]);
+}
+
+#[test]
+fn what_is_in_use_is_not_deleted() {
+    let mut desk = desk();
+    let id = *desk.s.world.notifications.policies.keys().next().expect("one");
+    let refused = desk.ask(0, NotificationCommand::DeletePolicy { id, expected: None });
+    assert!(matches!(refused, Err(Rejection::Conflict(_))), "{refused:?}");
+}
