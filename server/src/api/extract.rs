@@ -9,8 +9,8 @@ use axum::http::request::Parts;
 use rollcall_domain::advisory::AdvisoryId;
 use rollcall_domain::ci::{self, Source};
 use rollcall_domain::id::{
-    AlertId, AssignmentRuleId, ChannelId, CiId, ContactId, DeliveryId, GroupId, ImportId, IncidentId, MuteId, ParkedId, ProblemId, RuleId,
-    SoftwareRuleId, TaskId, TokenId,
+    AlertId, AssignmentRuleId, ChannelId, CiId, ContactId, DeliveryId, GroupId, ImportId, IncidentId, MuteId, NotificationGroupId,
+    NotificationId, OverrideId, ParkedId, PolicyId, ProblemId, RouteId, RuleId, ScheduleId, SoftwareRuleId, TaskId, TokenId,
 };
 use rollcall_domain::trust::feed::FeedName;
 use rollcall_shared::{AgentId, SectionName};
@@ -52,7 +52,12 @@ path_names! {
     ImportId = "import";
     IncidentId = "incident";
     MuteId = "maintenance window, freeze or silence";
+    NotificationGroupId = "notification group";
+    NotificationId = "notification";
+    PolicyId = "escalation policy";
     ProblemId = "problem";
+    RouteId = "notification route";
+    ScheduleId = "on-call schedule";
     TaskId = "review";
     TokenId = "token";
     FeedName = "feed";
@@ -79,6 +84,11 @@ impl PathName for AttributeName {
 impl PathName for ci::health::Metric {
     const PARAMETER: &'static str = "name";
     const KIND: &'static str = "metric";
+}
+
+impl PathName for OverrideId {
+    const PARAMETER: &'static str = "name";
+    const KIND: &'static str = "override";
 }
 
 impl PathName for ci::Class {

@@ -64,6 +64,8 @@ const TAGS: &[(&str, &str)] = &[
     ("exports", "Configuration items in the shapes that other systems import."),
     ("channels", "Where other systems are told what happens: webhooks, signed as Standard Webhooks says."),
     ("deliveries", "Messages on their way through channels, and dead letters that can be sent again."),
+    ("notifications", "Who is told of which incidents, together with which others, and what was told."),
+    ("on-call", "Who is on call when, and who is told next when nobody takes notice."),
     ("tokens", "Who may join and who may use this API."),
     ("feeds", "Other people's agents that may deliver inventories."),
     ("audit", "Who did what, and what was refused."),

@@ -2,7 +2,7 @@
 //!
 //! A handler that is not in this list is not reachable, and a route in it cannot be without an access rule.
 
-use super::{Api, advisories, agents, alerts, assignment_rules, attributes, audit, bills, changes, channels, cis, classes, cmdb_health, contacts, dead_letters, deliveries, erasure, events, export, feeds, gate, groups, identity, imports, incidents, inventory, locks, manual, metrics, mutes, parked, policy, probes, problems, queries, relate, relations, retirement, reviews, rules, samples, sections, services, software, software_rules, sources, tokens};
+use super::{Api, advisories, agents, alerts, assignment_rules, attributes, audit, bills, changes, channels, cis, classes, cmdb_health, contacts, dead_letters, deliveries, erasure, escalation, events, export, feeds, gate, groups, identity, imports, incidents, inventory, locks, manual, metrics, mutes, notification_routes, notifications, on_call, parked, policy, probes, problems, queries, relate, relations, retirement, reviews, rules, samples, sections, services, software, software_rules, sources, tokens};
 use rollcall_domain::actor::Role;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -141,6 +141,8 @@ route_list! {
     GET    "/api/v1/contacts"                      List   Read       contacts::list_contacts;
     POST   "/api/v1/contacts"                      Create Edit       contacts::create_contact;
     GET    "/api/v1/contacts/{id}"                 One    Read       contacts::get_contact;
+    GET    "/api/v1/contacts/{id}/methods"         One    Read       escalation::get_methods;
+    PUT    "/api/v1/contacts/{id}/methods"         Update Administer escalation::put_methods;
     GET    "/api/v1/groups"                        List   Read       groups::list_groups;
     POST   "/api/v1/groups"                        Create Edit       groups::create_group;
     GET    "/api/v1/groups/{id}"                   One    Read       groups::get_group;
@@ -228,6 +230,7 @@ route_list! {
     POST   "/api/v1/incidents/bulk"                Act    Operate    incidents::bulk::act_on_incidents;
     GET    "/api/v1/incidents/{id}"                One    Read       incidents::get_incident;
     PATCH  "/api/v1/incidents/{id}"                Update Operate    incidents::edit::patch_incident;
+    GET    "/api/v1/incidents/{id}/notifications"  List   Read       notifications::list_incident_notifications;
     POST   "/api/v1/incidents/{id}/acknowledge"    Act    Operate    incidents::acknowledge_incident;
     POST   "/api/v1/incidents/{id}/assign"         Act    Operate    incidents::assign_incident;
     POST   "/api/v1/incidents/{id}/notes"          Act    Operate    incidents::note_incident;
@@ -282,6 +285,33 @@ route_list! {
     GET    "/api/v1/deliveries"                    List   Read       deliveries::list_deliveries;
     GET    "/api/v1/deliveries/{id}"               One    Read       deliveries::get_delivery;
     POST   "/api/v1/deliveries/{id}/resend"        Act    Administer deliveries::resend_delivery;
+    GET    "/api/v1/notifications"                 List   Read       notifications::list_notifications;
+    GET    "/api/v1/notifications/{id}"            One    Read       notifications::get_notification;
+    GET    "/api/v1/notification-status"           One    Read       notifications::get_notification_status;
+    GET    "/api/v1/notification-groups"           List   Read       notifications::list_notification_groups;
+    GET    "/api/v1/notification-groups/{id}"      One    Read       notifications::get_notification_group;
+    POST   "/api/v1/notification-groups/{id}/acknowledge" Act Operate notifications::acknowledge_notification_group;
+    GET    "/api/v1/notification-routes"           List   Read       notification_routes::list_routes;
+    POST   "/api/v1/notification-routes"           Create Administer notification_routes::create_route;
+    POST   "/api/v1/notification-routes/test"      Ask    Read       notification_routes::test_routes;
+    POST   "/api/v1/notification-routes/preview"   Ask    Read       notification_routes::preview_templates;
+    GET    "/api/v1/notification-routes/{id}"      One    Read       notification_routes::get_route;
+    PUT    "/api/v1/notification-routes/{id}"      Update Administer notification_routes::put_route;
+    DELETE "/api/v1/notification-routes/{id}"      Delete Administer notification_routes::delete_route;
+    GET    "/api/v1/escalation-policies"           List   Read       escalation::list_policies;
+    POST   "/api/v1/escalation-policies"           Create Administer escalation::create_policy;
+    GET    "/api/v1/escalation-policies/{id}"      One    Read       escalation::get_policy;
+    PUT    "/api/v1/escalation-policies/{id}"      Update Administer escalation::put_policy;
+    DELETE "/api/v1/escalation-policies/{id}"      Delete Administer escalation::delete_policy;
+    GET    "/api/v1/on-call-schedules"             List   Read       on_call::list_schedules;
+    POST   "/api/v1/on-call-schedules"             Create Administer on_call::create_schedule;
+    GET    "/api/v1/on-call-schedules/{id}"        One    Read       on_call::get_schedule;
+    PUT    "/api/v1/on-call-schedules/{id}"        Update Administer on_call::put_schedule;
+    DELETE "/api/v1/on-call-schedules/{id}"        Delete Administer on_call::delete_schedule;
+    POST   "/api/v1/on-call-schedules/{id}/overrides" Create Operate on_call::create_override;
+    DELETE "/api/v1/on-call-schedules/{id}/overrides/{name}" Delete Operate on_call::delete_override;
+    GET    "/api/v1/on-call"                       List   Read       on_call::list_on_call;
+    GET    "/api/v1/on-call/{id}"                  List   Read       on_call::list_shifts;
     GET    "/api/v1/me"                            One    Read       tokens::get_me;
     GET    "/api/v1/tokens"                        List   Administer tokens::list_tokens;
     POST   "/api/v1/tokens"                        Create Administer tokens::create_token;

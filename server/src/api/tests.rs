@@ -14,6 +14,7 @@ mod imports;
 mod incidents;
 mod inventory;
 mod lifecycle;
+mod notifications;
 mod past;
 mod people;
 mod provenance;

@@ -121,7 +121,7 @@ impl Writer {
         self.record(&mut world, vec![Event::Ci(event)], &cause, shared.clock.now());
         let revision = world.revision;
         drop(world);
-        self.settle();
+        self.flush();
         revision
     }
 

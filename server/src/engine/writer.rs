@@ -186,7 +186,7 @@ impl Writer {
     }
 
     /// Waits until everything decided so far is durable.
-    pub(super) fn settle(&mut self) {
+    pub(super) fn flush(&mut self) {
         let (done, finished) = sync_channel(1);
         self.batch.barrier = Some(done);
         self.hand_over();
@@ -194,7 +194,7 @@ impl Writer {
     }
 
     fn rebuild(&mut self) {
-        self.settle();
+        self.flush();
         match recovery::recover(self.shared.store.as_ref(), &self.shared.content, self.shared.clock.now()) {
             Ok(recovered) => {
                 self.head = recovered.head;

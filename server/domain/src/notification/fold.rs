@@ -7,7 +7,7 @@ use super::schedule::KnownSchedule;
 use super::{Fate, HISTORY, Notification, NotificationEvent, Notifications};
 use crate::Record;
 use crate::delivery::DeliveryEvent;
-use crate::id::{IncidentId, NotificationGroupId};
+use crate::id::{ChannelId, IncidentId, NotificationGroupId};
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Notifications {
@@ -50,6 +50,7 @@ impl Notifications {
     /// Remembers what became of a delivery. Total.
     pub fn follow(&mut self, record: &Record, event: &DeliveryEvent) {
         let (delivery, fate) = match event {
+            DeliveryEvent::ChannelDeleted { channel } => return self.forget(*channel),
             DeliveryEvent::DeliveryConfirmed { delivery, .. } => (*delivery, Fate::Delivered { at: record.at }),
             DeliveryEvent::DeliveryDied { delivery, .. } => {
                 (delivery.id, Fate::Dead { reason: delivery.last_error.clone().unwrap_or_default() })
@@ -63,6 +64,18 @@ impl Notifications {
         if ends {
             self.sent.remove(&delivery);
         }
+    }
+
+    /// What waited for a channel that is no more is never sent.
+    fn forget(&mut self, channel: ChannelId) {
+        let Self { sent, history, .. } = self;
+        sent.retain(|_, id| {
+            let Some(told) = history.get_mut(id).filter(|told| told.channel == channel) else { return true };
+            if told.fate == Fate::Waiting {
+                told.fate = Fate::NotSent { reason: "the channel was deleted".into() };
+            }
+            false
+        });
     }
 
     fn open(&mut self, group: &NotificationGroup) {

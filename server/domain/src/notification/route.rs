@@ -145,7 +145,7 @@ pub struct Route {
     pub name: String,
     /// Lower ones are looked at first.
     pub position: u32,
-    /// Whether it counts.
+    /// Whether it takes incidents. Groups that it has begun are told to their end.
     pub enabled: bool,
     /// For which incidents.
     pub when: When,

@@ -78,10 +78,10 @@ impl<'a> Turn<'a> {
         let now = context.now;
         let is_due = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
         if !self.group.is_open() {
-            return self.is_over(context);
+            return self.conclude(context);
         }
         if self.group.unattended().next().is_none() {
-            return self.is_attended(context);
+            return self.take_notice(context);
         }
         if let Some(until) = self.route.quiet_until(self.group.tier, now) {
             return self.postpone(until);
@@ -116,7 +116,7 @@ impl<'a> Turn<'a> {
         self.timed(timers, self.group.held)
     }
 
-    fn is_over(&mut self, context: &mut Context<'_>) -> Vec<Event> {
+    fn conclude(&mut self, context: &mut Context<'_>) -> Vec<Event> {
         let Some(told_at) = self.group.told_at else { return vec![ended(self.group)] };
         let interval = Duration::from_millis(self.route.group_interval_ms);
         let told = self.group.status == Some(MessageStatus::Resolved) || !self.route.tell_resolved || self.group.told_to.is_empty();
@@ -132,7 +132,7 @@ impl<'a> Turn<'a> {
         self.timed(Timers { end_at: Some(end_at), ..Timers::default() }, self.group.held)
     }
 
-    fn is_attended(&mut self, context: &mut Context<'_>) -> Vec<Event> {
+    fn take_notice(&mut self, context: &mut Context<'_>) -> Vec<Event> {
         let is_news = self.group.status == Some(MessageStatus::Firing) && self.route.tell_acknowledged && !self.group.told_to.is_empty();
         if !is_news {
             return self.timed(Timers::default(), self.group.held);

@@ -20,7 +20,7 @@ pub struct Record {
     /// When it was decided, by the server's clock.
     pub at: Time,
     /// What it is about: `trust`, `ci`, `attribute`, `catalogue`, `advisory`, `contact`, `group`,
-    /// `import`, `rule`, `alert`, `incident`, `problem` or `delivery`.
+    /// `import`, `rule`, `alert`, `incident`, `problem`, `delivery` or `notification`.
     #[schema(example = "incident")]
     pub subject: String,
     /// What happened.

@@ -1,7 +1,7 @@
 //! Closed sets of words: the domain's enumerations with their names in JSON, queries and the API's description.
 
 use crate::bill::Form;
-use rollcall_domain::{advisory, alert, catalogue, ci, contact, delivery, import, incident, problem, rule, trust};
+use rollcall_domain::{advisory, alert, catalogue, ci, contact, delivery, import, incident, notification, problem, rule, trust};
 use rollcall_shared::{enrol, message, section};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -136,6 +136,14 @@ words! {
         = ["feed" "notifications" "both"];
     Security(delivery::Security) "How the connection to a mail server is protected."
         = ["starttls" "tls" "none"];
+    MessageStatus(delivery::MessageStatus) "How a group of incidents stands: nobody has taken notice, somebody has of all, or all are over."
+        = ["firing" "acknowledged" "resolved"];
+    GroupBy(notification::route::GroupBy) "What incidents must share to be told together."
+        = ["rule" "ci" "class" "service" "location" "group"];
+    NotificationCause(notification::Cause) "Why something was told."
+        = ["opened" "changed" "repeated" "escalated" "acknowledged" "resolved"];
+    OnCallUnit(notification::schedule::Unit) "What a turn is counted in."
+        = ["hour" "day" "week"];
     Role(rollcall_domain::actor::Role) "What a principal may do."
         = ["viewer" "operator" "asset_manager" "auditor" "admin"];
 }

@@ -71,5 +71,10 @@ fn what_became_of_a_delivery_is_in_the_history() {
     let conclude = |outcome| Command::Delivery(DeliveryCommand::Conclude { channel, told: Told::Message(id), outcome });
     desk.s.command(2, &conclude(Outcome::Confirmed)).expect("noted");
     assert_eq!(told(&desk), Fate::Delivered { at: rollcall_shared::Timestamp(2_000) });
+    desk.recover(100, [1]);
+    desk.s.command(101, &Command::Delivery(DeliveryCommand::Delete { id: channel, expected: None })).expect("deleted");
+    let last = desk.s.world.notifications.history.values().next_back().expect("two").fate.clone();
+    assert_eq!(last, Fate::NotSent { reason: "the channel was deleted".into() });
+    assert!(desk.s.world.notifications.sent.is_empty());
     desk.s.replay();
 }
