@@ -30,6 +30,7 @@ pub mod problem;
 pub mod query;
 pub mod rejection;
 pub mod rule;
+pub mod sample;
 pub mod trust;
 pub mod world;
 
