@@ -11,8 +11,12 @@ pub mod memory;
 pub mod sled;
 
 use rollcall_domain::journal::JournalEntry;
+use rollcall_domain::sample::{Grain, Rolled, Tracks};
 use rollcall_shared::{AgentId, ContentHash, Timestamp, sample::SampleSet};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// Milliseconds of one block of samples.
+pub const HOUR_MS: i64 = 3_600_000;
 
 /// What one group commit writes, all or nothing.
 #[derive(Clone, Debug, Default)]
@@ -79,6 +83,37 @@ pub struct Usage {
     pub journal_records: u64,
 }
 
+/// Hours of one agent whose compacted samples may say more than its rows do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unrolled {
+    /// Whose.
+    pub agent: AgentId,
+    /// Begin of each hour, and a number that is another one when samples have joined the hour since.
+    pub hours: Vec<(Timestamp, u64)>,
+}
+
+/// Length of what the rows of one agent and metric are kept by, ms: a day of five minutes, thirty days of hours.
+#[must_use]
+pub fn period_ms(grain: Grain) -> i64 {
+    match grain {
+        Grain::FiveMinutes => 24 * HOUR_MS,
+        Grain::Hour => 30 * 24 * HOUR_MS,
+    }
+}
+
+/// Rows by the period that they are kept in.
+fn by_period(grain: Grain, tracks: &Tracks) -> BTreeMap<i64, Tracks> {
+    let mut periods: BTreeMap<i64, Tracks> = BTreeMap::new();
+    for (attributes, rows) in tracks {
+        for run in rows.chunk_by(|a, b| a.at.0.div_euclid(period_ms(grain)) == b.at.0.div_euclid(period_ms(grain))) {
+            let Some(first) = run.first() else { continue };
+            let period = periods.entry(first.at.0.div_euclid(period_ms(grain))).or_default();
+            period.entry(attributes.clone()).or_default().extend_from_slice(run);
+        }
+    }
+    periods
+}
+
 /// The interface. Methods block; the engine calls them from threads of its own.
 pub trait Store: Send + Sync {
     /// Writes a group commit; durable on return. Returns the log's revision and the journal's position after it.
@@ -139,11 +174,43 @@ pub trait Store: Send + Sync {
     /// Io.
     fn forget_sections(&self, hashes: &BTreeSet<ContentHash>) -> Result<(), StoreError>;
 
-    /// Forgets the compacted samples of agents, for ever; what is still in the journal stays.
+    /// Forgets the compacted samples of agents, for ever, and what was made of them; what is still in the journal stays.
     ///
     /// # Errors
     /// Io or corruption.
     fn forget_samples(&self, agents: &BTreeSet<AgentId>) -> Result<(), StoreError>;
+
+    /// The first agent after `after`, in order of ids, with hours that ended by `ended_by` and are not rolled up.
+    ///
+    /// # Errors
+    /// Io or corruption.
+    fn next_unrolled(&self, after: Option<AgentId>, ended_by: Timestamp) -> Result<Option<Unrolled>, StoreError>;
+
+    /// Begins of all hours whose samples may say more than the rows do, in order: compacted and not rolled up, or not even compacted.
+    /// For every other hour the rows say all that the samples said.
+    ///
+    /// # Errors
+    /// Io or corruption.
+    fn unrolled_hours(&self, agent: AgentId) -> Result<Vec<Timestamp>, StoreError>;
+
+    /// Merges rows that were made of these hours into those that are stored ([`rollcall_domain::sample::merge`]); then the hours count as
+    /// rolled up, except those that samples have joined since. Idempotent; a crash at any point loses and duplicates nothing.
+    ///
+    /// # Errors
+    /// Io or corruption.
+    fn roll_up(&self, hours: &Unrolled, rows: &[(Grain, Rolled)]) -> Result<(), StoreError>;
+
+    /// An agent's stored rows of a metric whose bucket begins in `from <= at < to`.
+    ///
+    /// # Errors
+    /// Io or corruption.
+    fn rows(&self, grain: Grain, metric: &str, agent: AgentId, span: (Timestamp, Timestamp)) -> Result<Tracks, StoreError>;
+
+    /// Forgets rows of periods ([`period_ms`]) that ended by `before`. Returns how many there were, counted by agent and metric.
+    ///
+    /// # Errors
+    /// Io or corruption.
+    fn expire_rows(&self, grain: Grain, before: Timestamp) -> Result<u64, StoreError>;
 
     /// Replaces the snapshot, atomically.
     ///

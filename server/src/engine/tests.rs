@@ -4,8 +4,9 @@ use super::*;
 use crate::clock::ManualClock;
 use crate::entropy::SeededEntropy;
 use crate::store::memory::MemoryStore;
-use crate::store::{Commit, Snapshot};
+use crate::store::{Commit, Snapshot, Unrolled};
 use rollcall_domain::journal::JournalEntry;
+use rollcall_domain::sample::{Grain, Rolled, Tracks};
 use rollcall_domain::trust::Agent;
 use rollcall_domain::trust::decide::TrustCommand;
 use rollcall_domain::{Actor, Command, Rejection};
@@ -58,6 +59,21 @@ impl Store for BrokenStore {
     }
     fn expire(&self, before: Timestamp) -> Result<u64, StoreError> {
         self.sound.expire(before)
+    }
+    fn next_unrolled(&self, after: Option<AgentId>, ended_by: Timestamp) -> Result<Option<Unrolled>, StoreError> {
+        self.sound.next_unrolled(after, ended_by)
+    }
+    fn unrolled_hours(&self, agent: AgentId) -> Result<Vec<Timestamp>, StoreError> {
+        self.sound.unrolled_hours(agent)
+    }
+    fn roll_up(&self, hours: &Unrolled, rows: &[(Grain, Rolled)]) -> Result<(), StoreError> {
+        self.sound.roll_up(hours, rows)
+    }
+    fn rows(&self, grain: Grain, metric: &str, agent: AgentId, span: (Timestamp, Timestamp)) -> Result<Tracks, StoreError> {
+        self.sound.rows(grain, metric, agent, span)
+    }
+    fn expire_rows(&self, grain: Grain, before: Timestamp) -> Result<u64, StoreError> {
+        self.sound.expire_rows(grain, before)
     }
     fn save_snapshot(&self, snapshot: &Snapshot) -> Result<(), StoreError> {
         self.sound.save_snapshot(snapshot)

@@ -1,7 +1,8 @@
 //! What every store must do, whichever engine it is: call [`suite`] from the tests of each.
 
-use super::{Commit, Snapshot, Store, StoreError};
+use super::{Commit, HOUR_MS, Snapshot, Store, StoreError, Unrolled, period_ms};
 use rollcall_domain::journal::{JournalEntry, Sign};
+use rollcall_domain::sample::{Grain, Rolled, Row};
 use rollcall_shared::sample::SampleSet;
 use rollcall_shared::{AgentId, ContentHash, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +23,9 @@ const LAWS: &[Law] = &[
     compacting_twice_changes_nothing,
     samples_that_arrive_late_join_their_hour,
     old_hours_expire_and_the_journal_does_not,
+    an_hour_is_unrolled_from_its_first_sample_until_it_is_rolled_up_and_again_when_a_sample_joins,
+    rows_are_merged_and_read_by_metric_agent_and_span,
+    rows_of_periods_that_are_over_expire_by_grain,
     a_snapshot_replaces_the_one_before,
     large_things_come_back_whole,
     a_redacted_record_is_another_and_the_others_are_the_same,
@@ -37,8 +41,6 @@ pub fn suite(open: &dyn Fn() -> Box<dyn Store>) {
         law(open().as_ref());
     }
 }
-
-const HOUR_MS: i64 = 3_600_000;
 
 /// All time there is.
 const EVER: (Timestamp, Timestamp) = (Timestamp(i64::MIN), Timestamp(i64::MAX));
@@ -130,6 +132,9 @@ fn a_new_store_is_empty(store: &dyn Store) {
     assert_eq!(ok(store.load_snapshot()), None);
     assert_eq!(ok(store.compact(u64::MAX)), 0);
     assert_eq!(ok(store.expire(EVER.1)), 0);
+    assert_eq!(ok(store.next_unrolled(None, EVER.1)), None);
+    assert_eq!(ok(store.unrolled_hours(AgentId(1))), []);
+    assert_eq!(ok(store.expire_rows(Grain::Hour, EVER.1)), 0);
     assert_eq!(ok(store.usage()).journal_records, 0);
     assert_eq!(ok(store.commit(&Commit::default())), (0, 0), "an empty commit is one");
 }
@@ -356,6 +361,94 @@ fn old_hours_expire_and_the_journal_does_not(store: &dyn Store) {
     assert_eq!(ok(store.expire(Timestamp(i64::MIN))), 0);
     assert_eq!(ok(store.expire(EVER.1)), 6);
     assert_eq!((left(1), left(2)), (vec![], vec![]));
+}
+
+fn row(at: i64, count: u32, value: f64) -> Row {
+    Row { at: Timestamp(at), count, min: value, max: value + 1.0, sum: value * f64::from(count), last: value }
+}
+
+fn rolled(metric: &str, tracks: &[(&str, &[Row])]) -> Rolled {
+    let named = |name: &str| vec![("mountpoint".to_owned(), name.to_owned())];
+    [(metric.to_owned(), tracks.iter().map(|(name, rows)| (named(name), rows.to_vec())).collect())].into()
+}
+
+fn nothing_of(agent: u128) -> Unrolled {
+    Unrolled { agent: AgentId(agent), hours: Vec::new() }
+}
+
+fn an_hour_is_unrolled_from_its_first_sample_until_it_is_rolled_up_and_again_when_a_sample_joins(store: &dyn Store) {
+    let hours = |agent: u128| -> Vec<i64> { ok(store.unrolled_hours(AgentId(agent))).iter().map(|at| at.0 / HOUR_MS).collect() };
+    let value = |hour: i64| set(hour * HOUR_MS + 5, &[Some(1.0)]);
+    commit(store, &[], vec![entry(1, 1, vec![value(2), value(3)])]);
+    commit(store, &[], vec![entry(5, 1, vec![value(2)])]);
+    assert_eq!(hours(1), [2, 3], "the journal counts");
+    assert_eq!(ok(store.next_unrolled(None, EVER.1)), None, "only what is compacted is due");
+    ok(store.compact(2));
+    assert_eq!((hours(1), hours(5)), (vec![2, 3], vec![2]));
+    assert_eq!(ok(store.next_unrolled(None, Timestamp(3 * HOUR_MS - 1))), None, "no hour has ended");
+    let due = ok(store.next_unrolled(None, Timestamp(3 * HOUR_MS))).expect("an hour has ended");
+    assert_eq!((due.agent, due.hours.iter().map(|(at, _)| at.0 / HOUR_MS).collect::<Vec<_>>()), (AgentId(1), vec![2]));
+    let other = ok(store.next_unrolled(Some(AgentId(1)), EVER.1)).expect("another agent");
+    assert_eq!(other.agent, AgentId(5));
+    assert_eq!(ok(store.next_unrolled(Some(AgentId(5)), EVER.1)), None);
+    assert_eq!(ok(store.next_unrolled(Some(AgentId(u128::MAX)), EVER.1)), None);
+    commit(store, &[], vec![entry(1, 2, vec![value(2)])]);
+    ok(store.compact(3));
+    ok(store.roll_up(&due, &[]));
+    assert_eq!(hours(1), [2, 3], "a sample has joined since");
+    let due = ok(store.next_unrolled(None, EVER.1)).expect("due");
+    for _ in 0..2 {
+        ok(store.roll_up(&due, &[]));
+        assert_eq!((hours(1), hours(5)), (vec![], vec![2]));
+    }
+    assert_eq!(ok(store.next_unrolled(None, EVER.1)), Some(other));
+}
+
+fn rows_are_merged_and_read_by_metric_agent_and_span(store: &dyn Store) {
+    const DAY_MS: i64 = 24 * HOUR_MS;
+    let of = |grain, metric, agent: u128, span| ok(store.rows(grain, metric, AgentId(agent), span));
+    let long: Vec<Row> = (0..3 * 288).map(|place| row(place * 300_000, 30, place as f64 / 7.0)).collect();
+    ok(store.roll_up(&nothing_of(1), &[(Grain::FiveMinutes, rolled("m", &[("/", &long), ("/var", &long[5..7])]))]));
+    ok(store.roll_up(&nothing_of(2), &[(Grain::FiveMinutes, rolled("m", &[("/", &long[..3])]))]));
+    ok(store.roll_up(&nothing_of(1), &[(Grain::Hour, rolled("m", &[("/", &[row(-DAY_MS, 1, 2.0)])]))]));
+    let everything = of(Grain::FiveMinutes, "m", 1, EVER);
+    assert_eq!(everything, rolled("m", &[("/", &long), ("/var", &long[5..7])])["m"], "to the last bit");
+    let span = (Timestamp(DAY_MS - 300_000), Timestamp(DAY_MS + 1));
+    assert_eq!(of(Grain::FiveMinutes, "m", 1, span), rolled("m", &[("/", &long[287..289])])["m"], "over the end of a day");
+    assert_eq!(of(Grain::FiveMinutes, "m", 2, EVER), rolled("m", &[("/", &long[..3])])["m"]);
+    assert_eq!(of(Grain::Hour, "m", 1, EVER), rolled("m", &[("/", &[row(-DAY_MS, 1, 2.0)])])["m"]);
+    for nothing in [of(Grain::FiveMinutes, "n", 1, EVER), of(Grain::Hour, "m", 2, EVER), of(Grain::Hour, "m", 1, (EVER.1, EVER.0))] {
+        assert!(nothing.is_empty());
+    }
+    let (poorer, richer) = (row(0, 29, 9.0), row(300_000, 31, 9.0));
+    ok(store.roll_up(&nothing_of(1), &[(Grain::FiveMinutes, rolled("m", &[("/", &[poorer, richer])]))]));
+    let first_rows = of(Grain::FiveMinutes, "m", 1, (Timestamp(0), Timestamp(600_000)));
+    assert_eq!(first_rows, rolled("m", &[("/", &[long[0], richer])])["m"], "who knows more wins");
+    let many: Vec<(String, Vec<Row>)> = (0..200)
+        .map(|n| (format!("/{n}"), long[..288].iter().map(|one| row(one.at.0, 30, f64::from(n) / 3.0 + one.last.sin())).collect()))
+        .collect();
+    let many: Vec<(&str, &[Row])> = many.iter().map(|(name, rows)| (name.as_str(), rows.as_slice())).collect();
+    for count in [200, 150] {
+        ok(store.roll_up(&nothing_of(3), &[(Grain::FiveMinutes, rolled("large", &many[..count]))]));
+        assert_eq!(of(Grain::FiveMinutes, "large", 3, EVER), rolled("large", &many)["large"], "more than one value of a tree");
+    }
+}
+
+fn rows_of_periods_that_are_over_expire_by_grain(store: &dyn Store) {
+    for grain in Grain::ALL {
+        let rows: Vec<Row> = (0..3).map(|period| row(period * period_ms(grain), 1, 1.0)).collect();
+        for (agent, metric) in [(1, "m"), (1, "n"), (2, "m")] {
+            ok(store.roll_up(&nothing_of(agent), &[(grain, rolled(metric, &[("/", &rows)]))]));
+        }
+    }
+    let left = |grain| -> usize { ok(store.rows(grain, "m", AgentId(1), EVER)).values().map(Vec::len).sum() };
+    let days = period_ms(Grain::FiveMinutes);
+    assert_eq!(ok(store.expire_rows(Grain::FiveMinutes, Timestamp(days - 1))), 0, "a period goes when all of it is old");
+    assert_eq!(ok(store.expire_rows(Grain::FiveMinutes, Timestamp(2 * days))), 6);
+    assert_eq!((left(Grain::FiveMinutes), left(Grain::Hour)), (1, 3));
+    assert_eq!(ok(store.expire_rows(Grain::Hour, EVER.1)), 9);
+    assert_eq!((left(Grain::FiveMinutes), left(Grain::Hour)), (1, 0));
+    assert_eq!(ok(store.expire_rows(Grain::FiveMinutes, EVER.0)), 0);
 }
 
 fn a_snapshot_replaces_the_one_before(store: &dyn Store) {

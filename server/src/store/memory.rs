@@ -1,14 +1,12 @@
 //! The store of tests and simulations: the same promises as the others, except that nothing survives the process.
 
-use super::{Commit, Snapshot, Store, StoreError, Usage};
+use super::{Commit, HOUR_MS, Snapshot, Store, StoreError, Unrolled, Usage, by_period, period_ms};
 use rollcall_domain::journal::JournalEntry;
+use rollcall_domain::sample::{Grain, Rolled, Tracks, merge};
 use rollcall_shared::sample::SampleSet;
 use rollcall_shared::{AgentId, ContentHash, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-
-/// Milliseconds of one block.
-const HOUR_MS: i64 = 3_600_000;
 
 /// A store in memory.
 #[derive(Default)]
@@ -21,6 +19,8 @@ struct Contents {
     compacted: u64,
     journal: BTreeMap<u64, JournalEntry>,
     blocks: BTreeMap<(i64, AgentId), Vec<SampleSet>>,
+    unrolled: BTreeMap<(AgentId, i64), u64>,
+    rows: BTreeMap<(Grain, String, i64, AgentId), Tracks>,
     sections: BTreeMap<ContentHash, Vec<u8>>,
     snapshot: Option<Snapshot>,
 }
@@ -87,8 +87,11 @@ impl Store for MemoryStore {
         let kept = contents.journal.split_off(&position.saturating_add(1));
         let moved = std::mem::replace(&mut contents.journal, kept);
         contents.compacted += moved.len() as u64;
+        let through = moved.last_key_value().map_or(0, |(last, _)| *last);
         for (agent, set) in moved.values().flat_map(|entry| entry.sets.iter().map(|set| (entry.agent, set))) {
-            contents.blocks.entry((set.at.0.div_euclid(HOUR_MS), agent)).or_default().push(set.clone());
+            let hour = set.at.0.div_euclid(HOUR_MS);
+            contents.blocks.entry((hour, agent)).or_default().push(set.clone());
+            contents.unrolled.insert((agent, hour), through);
         }
         Ok(moved.len() as u64)
     }
@@ -109,14 +112,77 @@ impl Store for MemoryStore {
         Ok(())
     }
 
+    fn next_unrolled(&self, after: Option<AgentId>, ended_by: Timestamp) -> Result<Option<Unrolled>, StoreError> {
+        let contents = self.contents();
+        let ended = |hour: i64| hour.saturating_add(1).saturating_mul(HOUR_MS) <= ended_by.0;
+        let later = contents.unrolled.iter().filter(|((agent, hour), _)| after.is_none_or(|after| *agent > after) && ended(*hour));
+        let mut found: Option<Unrolled> = None;
+        for ((agent, hour), generation) in later {
+            let unrolled = found.get_or_insert_with(|| Unrolled { agent: *agent, hours: Vec::new() });
+            if unrolled.agent != *agent {
+                break;
+            }
+            unrolled.hours.push((Timestamp(hour.saturating_mul(HOUR_MS)), *generation));
+        }
+        Ok(found)
+    }
+
+    fn unrolled_hours(&self, agent: AgentId) -> Result<Vec<Timestamp>, StoreError> {
+        let contents = self.contents();
+        let marked = contents.unrolled.range((agent, i64::MIN)..=(agent, i64::MAX)).map(|((_, hour), _)| *hour);
+        let tail = contents.journal.values().filter(|entry| entry.agent == agent).flat_map(|entry| &entry.sets);
+        let hours: BTreeSet<i64> = marked.chain(tail.map(|set| set.at.0.div_euclid(HOUR_MS))).collect();
+        Ok(hours.into_iter().map(|hour| Timestamp(hour.saturating_mul(HOUR_MS))).collect())
+    }
+
+    fn roll_up(&self, hours: &Unrolled, rows: &[(Grain, Rolled)]) -> Result<(), StoreError> {
+        let mut contents = self.contents();
+        for (grain, rolled) in rows {
+            for (metric, tracks) in rolled {
+                for (period, fresh) in by_period(*grain, tracks) {
+                    merge(contents.rows.entry((*grain, metric.clone(), period, hours.agent)).or_default(), fresh);
+                }
+            }
+        }
+        for (hour, generation) in &hours.hours {
+            let key = (hours.agent, hour.0.div_euclid(HOUR_MS));
+            if contents.unrolled.get(&key) == Some(generation) {
+                contents.unrolled.remove(&key);
+            }
+        }
+        Ok(())
+    }
+
     fn forget_sections(&self, hashes: &BTreeSet<ContentHash>) -> Result<(), StoreError> {
         self.contents().sections.retain(|hash, _| !hashes.contains(hash));
         Ok(())
     }
 
     fn forget_samples(&self, agents: &BTreeSet<AgentId>) -> Result<(), StoreError> {
-        self.contents().blocks.retain(|(_, agent), _| !agents.contains(agent));
+        let mut contents = self.contents();
+        contents.blocks.retain(|(_, agent), _| !agents.contains(agent));
+        contents.rows.retain(|(_, _, _, agent), _| !agents.contains(agent));
+        contents.unrolled.retain(|(agent, _), _| !agents.contains(agent));
         Ok(())
+    }
+
+    fn rows(&self, grain: Grain, metric: &str, agent: AgentId, (from, to): (Timestamp, Timestamp)) -> Result<Tracks, StoreError> {
+        let contents = self.contents();
+        let mut found = Tracks::new();
+        let periods = contents.rows.iter().filter(|((of, name, _, owner), _)| *of == grain && name == metric && *owner == agent);
+        for (attributes, row) in periods.flat_map(|(_, tracks)| tracks).flat_map(|(name, rows)| rows.iter().map(move |row| (name, row))) {
+            if from <= row.at && row.at < to {
+                found.entry(attributes.clone()).or_default().push(*row);
+            }
+        }
+        Ok(found)
+    }
+
+    fn expire_rows(&self, grain: Grain, before: Timestamp) -> Result<u64, StoreError> {
+        let mut contents = self.contents();
+        let (count, limit) = (contents.rows.len(), before.0.div_euclid(period_ms(grain)));
+        contents.rows.retain(|(of, _, period, _), _| *of != grain || *period >= limit);
+        Ok((count - contents.rows.len()) as u64)
     }
 
     fn save_snapshot(&self, snapshot: &Snapshot) -> Result<(), StoreError> {

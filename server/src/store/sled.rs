@@ -6,6 +6,8 @@
 //! | `J` first position | pack of journal entries of one commit |
 //! | `C` hash | content |
 //! | `B` hour, agent | block of samples |
+//! | `R` grain, metric, period, agent | rows of reduced samples |
+//! | `U` agent, hour | mark: the block is not rolled up |
 //! | `S` | snapshot |
 //! | `F` name | format, compaction watermark |
 //!
@@ -21,16 +23,18 @@ mod files;
 mod mark;
 mod pack;
 mod redact;
+mod rollup;
 mod tail;
 mod upkeep;
 mod value;
 
 pub use disk::{Durability, Options, SyncData};
 
-use crate::store::{Commit, Snapshot, Store, StoreError, Usage};
+use crate::store::{Commit, Snapshot, Store, StoreError, Unrolled, Usage};
 use disk::{Disk, Plan, io_error};
 use mark::{Mark, Reached};
 use rollcall_domain::journal::JournalEntry;
+use rollcall_domain::sample::{Grain, Rolled, Tracks};
 use rollcall_shared::sample::SampleSet;
 use rollcall_shared::{AgentId, ContentHash, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -258,7 +262,32 @@ impl Store for SledStore {
 
     fn forget_samples(&self, agents: &BTreeSet<AgentId>) -> Result<(), StoreError> {
         let _turn = turn(&self.upkeep);
-        upkeep::forget(&self.disk, agents)
+        upkeep::forget(&self.disk, agents)?;
+        rollup::forget_agents(&self.disk, agents)
+    }
+
+    fn next_unrolled(&self, after: Option<AgentId>, ended_by: Timestamp) -> Result<Option<Unrolled>, StoreError> {
+        rollup::next_unrolled(&self.disk, after, ended_by)
+    }
+
+    fn unrolled_hours(&self, agent: AgentId) -> Result<Vec<Timestamp>, StoreError> {
+        // The tail first: what is compacted meanwhile is marked before it leaves the tail.
+        let tail = read(&self.tail).moments_of(agent);
+        rollup::unrolled_hours(&self.disk, agent, &tail)
+    }
+
+    fn roll_up(&self, hours: &Unrolled, rows: &[(Grain, Rolled)]) -> Result<(), StoreError> {
+        let _turn = turn(&self.upkeep);
+        rollup::roll_up(&self.disk, hours, rows)
+    }
+
+    fn rows(&self, grain: Grain, metric: &str, agent: AgentId, span: (Timestamp, Timestamp)) -> Result<Tracks, StoreError> {
+        rollup::rows(&self.disk, (grain, metric), agent, span)
+    }
+
+    fn expire_rows(&self, grain: Grain, before: Timestamp) -> Result<u64, StoreError> {
+        let _turn = turn(&self.upkeep);
+        rollup::expire(&self.disk, grain, before)
     }
 
     fn save_snapshot(&self, snapshot: &Snapshot) -> Result<(), StoreError> {

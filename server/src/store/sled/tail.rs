@@ -6,7 +6,7 @@ use super::pack;
 use super::value::{self, Kind};
 use crate::store::StoreError;
 use rollcall_domain::journal::JournalEntry;
-use rollcall_shared::AgentId;
+use rollcall_shared::{AgentId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The index of the tail. Bounded by how long compaction waits: 8 bytes for each agent in each pack.
@@ -16,8 +16,15 @@ pub struct Tail {
     pub compacted: u64,
     /// Of the last entry ever written.
     pub position: u64,
-    packs: BTreeMap<u64, u64>,
+    packs: BTreeMap<u64, Pack>,
     by_agent: BTreeMap<AgentId, Vec<u64>>,
+}
+
+struct Pack {
+    /// Position of its last entry.
+    last: u64,
+    /// Oldest and newest moment of a sample in it.
+    moments: Option<(Timestamp, Timestamp)>,
 }
 
 impl Tail {
@@ -45,9 +52,16 @@ impl Tail {
     /// Takes in a pack that was written.
     pub fn add<'a>(&mut self, first: u64, entries: impl Iterator<Item = &'a JournalEntry>) {
         let mut count = 0;
-        let agents: BTreeSet<AgentId> = entries.inspect(|_| count += 1).map(|entry| entry.agent).collect();
+        let (mut agents, mut moments) = (BTreeSet::new(), None);
+        for entry in entries {
+            count += 1;
+            agents.insert(entry.agent);
+            for at in entry.sets.iter().map(|set| set.at) {
+                moments = Some(moments.map_or((at, at), |(oldest, newest): (Timestamp, Timestamp)| (oldest.min(at), newest.max(at))));
+            }
+        }
         self.position = first + count - 1;
-        self.packs.insert(first, self.position);
+        self.packs.insert(first, Pack { last: self.position, moments });
         for agent in agents {
             self.by_agent.entry(agent).or_default().push(first);
         }
@@ -56,7 +70,7 @@ impl Tail {
     /// Moves the watermark. Returns the packs that it has passed.
     pub fn set_compacted(&mut self, compacted: u64) -> Vec<u64> {
         self.compacted = compacted;
-        let passed: Vec<u64> = self.packs.iter().take_while(|(_, last)| **last <= compacted).map(|(first, _)| *first).collect();
+        let passed: Vec<u64> = self.packs.iter().take_while(|(_, pack)| pack.last <= compacted).map(|(first, _)| *first).collect();
         for first in &passed {
             self.packs.remove(first);
         }
@@ -70,14 +84,25 @@ impl Tail {
 
     /// First positions of the packs that hold entries after `position`.
     pub fn packs_after(&self, position: u64) -> Vec<u64> {
-        let mut firsts: Vec<u64> = self.packs.iter().rev().take_while(|(_, last)| **last > position).map(|(first, _)| *first).collect();
+        let mut firsts: Vec<u64> = self.packs.iter().rev().take_while(|(_, pack)| pack.last > position).map(|(first, _)| *first).collect();
         firsts.reverse();
         firsts
     }
 
-    /// First positions of the packs that name `agent`.
-    pub fn packs_of(&self, agent: AgentId) -> Vec<u64> {
-        self.by_agent.get(&agent).cloned().unwrap_or_default()
+    /// First positions of the packs that name `agent` and may hold samples of `from <= at < to`.
+    pub fn packs_of(&self, agent: AgentId, from: Timestamp, to: Timestamp) -> Vec<u64> {
+        let within = |(oldest, newest): (Timestamp, Timestamp)| oldest < to && from <= newest;
+        self.of(agent).filter(|(_, moments)| within(*moments)).map(|(first, _)| first).collect()
+    }
+
+    /// Oldest and newest moment of each pack that names `agent`; the samples may be those of others.
+    pub fn moments_of(&self, agent: AgentId) -> Vec<(Timestamp, Timestamp)> {
+        self.of(agent).map(|(_, moments)| moments).collect()
+    }
+
+    fn of(&self, agent: AgentId) -> impl Iterator<Item = (u64, (Timestamp, Timestamp))> {
+        let firsts = self.by_agent.get(&agent).map(Vec::as_slice).unwrap_or_default();
+        firsts.iter().filter_map(|first| Some((*first, self.packs.get(first)?.moments?)))
     }
 }
 

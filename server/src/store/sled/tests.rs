@@ -2,6 +2,7 @@ use super::*;
 use crate::store::conformance::{self, noise};
 use crate::store::memory::MemoryStore;
 use proptest::prelude::*;
+use rollcall_domain::sample::Row;
 use std::fs;
 use std::io;
 use std::sync::Arc;
@@ -329,6 +330,60 @@ fn a_crash_after_any_write_loses_and_duplicates_nothing() {
     }
 }
 
+/// Rolls up everything that is due, as the engine's upkeep does: one metric, the value of each set.
+fn roll_up_all(store: &dyn Store) -> Result<(), StoreError> {
+    let mut after = None;
+    while let Some(due) = store.next_unrolled(after, EVER.1)? {
+        after = Some(due.agent);
+        let mut rolled = Vec::new();
+        for grain in Grain::ALL {
+            let mut tracks = Tracks::new();
+            for (begin, _) in &due.hours {
+                let sets = store.samples(due.agent, *begin, begin.plus(std::time::Duration::from_secs(3600)))?;
+                for set in sets {
+                    let fresh = Row::of(grain.begin(set.at), set.values[0].unwrap());
+                    let rows: &mut Vec<Row> = tracks.entry(Vec::new()).or_default();
+                    match rows.last_mut().filter(|row| row.at == fresh.at) {
+                        Some(row) => row.absorb(&fresh),
+                        None => rows.push(fresh),
+                    }
+                }
+            }
+            rolled.push((grain, Rolled::from([("m".to_owned(), tracks)])));
+        }
+        store.roll_up(&due, &rolled)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_crash_at_any_point_of_rolling_up_loses_and_duplicates_nothing() {
+    let (dir, path) = closed_store(30);
+    let copies = Arc::new(Copies { from: path.clone(), to: dir.path().join("copies"), count: AtomicU64::new(0) });
+    let store = SledStore::open_with(&path, &Options { durability: copies.clone(), ..Options::default() }).unwrap();
+    let rows = |store: &SledStore| -> Vec<(Tracks, Vec<Timestamp>)> {
+        let of = |agent| (store.rows(Grain::Hour, "m", AgentId(agent), EVER).unwrap(), store.unrolled_hours(AgentId(agent)).unwrap());
+        (0..3).map(of).collect()
+    };
+    roll_up_all(&store).unwrap();
+    let half = rows(&store);
+    let before = copies.count.load(Ordering::SeqCst);
+    store.compact(u64::MAX).unwrap();
+    roll_up_all(&store).unwrap();
+    let whole = rows(&store);
+    assert!(half != whole && whole.iter().all(|(_, unrolled)| unrolled.is_empty()));
+    let counted: u32 = whole.iter().flat_map(|(tracks, _)| tracks.values().flatten()).map(|row| row.count).sum();
+    assert_eq!(counted, 60, "two samples a commit");
+    drop(store);
+    for number in before..copies.count.load(Ordering::SeqCst) {
+        let crashed = SledStore::open(&copies.to.join(number.to_string())).unwrap();
+        crashed.compact(u64::MAX).unwrap();
+        roll_up_all(&crashed).unwrap();
+        assert_eq!(rows(&crashed), whole, "done again after write {number}");
+        read_all(&crashed, 30).unwrap();
+    }
+}
+
 #[test]
 fn a_reader_sees_every_sample_once_while_blocks_replace_the_journal() {
     let dir = tempfile::tempdir().unwrap();
@@ -379,6 +434,8 @@ enum Step {
     Commit { behind: bool, events: Vec<u16>, journal: Vec<(u8, Vec<i16>)>, sections: Vec<u16> },
     Compact(u64),
     Expire(i16),
+    RollUp,
+    ExpireRows(i16),
     Save(u16),
     Reopen,
 }
@@ -391,6 +448,8 @@ fn any_step() -> impl Strategy<Value = Step> {
         6 => commit.prop_map(|(behind, events, journal, sections)| Step::Commit { behind, events, journal, sections }),
         2 => (0_u64..60).prop_map(Step::Compact),
         1 => any::<i16>().prop_map(Step::Expire),
+        2 => Just(Step::RollUp),
+        1 => any::<i16>().prop_map(Step::ExpireRows),
         1 => any::<u16>().prop_map(Step::Save),
         2 => Just(Step::Reopen),
     ]
@@ -417,6 +476,8 @@ fn run(store: &dyn Store, step: &Step, seed: u64) -> String {
             format!("{:?}", store.commit(&commit))
         }
         Step::Compact(position) => format!("{:?}", store.compact(*position)),
+        Step::RollUp => format!("{:?}", roll_up_all(store)),
+        Step::ExpireRows(before) => format!("{:?}", Grain::ALL.map(|grain| store.expire_rows(grain, Timestamp(minute(*before))))),
         Step::Expire(before) => format!("{:?}", store.expire(Timestamp(minute(*before)))),
         Step::Save(size) => {
             let snapshot = Snapshot { revision: seed, journal_position: seed, bytes: noise(usize::from(*size) * 4, seed) };
@@ -431,8 +492,10 @@ fn everything(store: &dyn Store) -> String {
     let journal = store.read_journal(0, usize::MAX).unwrap();
     let samples: Vec<_> = (0..4).map(|agent| store.samples(AgentId(agent), EVER.0, EVER.1).unwrap()).collect();
     let some: Vec<_> = (0..4).map(|agent| store.samples(AgentId(agent), Timestamp(-7_200_001), Timestamp(7_200_000)).unwrap()).collect();
+    let rows = |agent| Grain::ALL.map(|grain| store.rows(grain, "m", AgentId(agent), EVER).unwrap());
+    let rows: Vec<_> = (0..4).map(rows).collect();
     let usage = store.usage().unwrap().journal_records;
-    format!("{:?}", (log, journal, samples, some, store.load_snapshot().unwrap(), usage))
+    format!("{:?}", (rows, log, journal, samples, some, store.load_snapshot().unwrap(), usage))
 }
 
 proptest! {

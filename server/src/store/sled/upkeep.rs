@@ -5,16 +5,14 @@
 
 use super::block;
 use super::disk::{BATCH_OPS, Disk, Plan};
+use super::rollup;
 use super::tail::{self, Tail};
 use super::value::{self, Kind, Packed};
-use crate::store::StoreError;
+use crate::store::{HOUR_MS, StoreError};
 use rollcall_shared::sample::SampleSet;
 use rollcall_shared::{AgentId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{PoisonError, RwLock};
-
-/// Milliseconds of one block.
-const HOUR_MS: i64 = 3_600_000;
 
 /// Values held in memory by one round of compaction: 64 MiB.
 const ROUND_VALUES: usize = 4 << 20;
@@ -52,7 +50,8 @@ impl BlockId {
     }
 }
 
-fn hour_bytes(hour: i64) -> [u8; 8] {
+/// Sorts like the number.
+pub fn hour_bytes(hour: i64) -> [u8; 8] {
     (hour ^ i64::MIN).to_be_bytes()
 }
 
@@ -142,6 +141,7 @@ fn write_blocks(disk: &Disk, round: Round) -> Result<(), StoreError> {
         let packed =
             Packed { kind: Kind::Block, id: &id.bytes(), generation: round.through, plain: &block::encode(&sets), level: BLOCK_LEVEL };
         packed.plan(&mut plan, false)?;
+        rollup::mark(&mut plan, id.agent, id.hour, round.through)?;
         if was_chunked {
             stale.extend(value::stale_chunks(disk, Kind::Block, &id.bytes(), round.through)?);
         }
@@ -178,7 +178,7 @@ pub fn samples(disk: &Disk, tail: &RwLock<Tail>, agent: AgentId, from: Timestamp
     }
     let mut fresh: BTreeMap<BlockId, Vec<(u64, SampleSet)>> = BTreeMap::new();
     let wanted = |at: Timestamp| from <= at && at < to;
-    for (place, set) in tail_sets(disk, tail, agent)?.into_iter().filter(|(_, set)| wanted(set.at)) {
+    for (place, set) in tail_sets(disk, tail, agent, (from, to))?.into_iter().filter(|(_, set)| wanted(set.at)) {
         fresh.entry(BlockId::of(agent, set.at)).or_default().push((place, set));
     }
     let mut found: Vec<SampleSet> = Vec::new();
@@ -202,10 +202,15 @@ pub fn samples(disk: &Disk, tail: &RwLock<Tail>, agent: AgentId, from: Timestamp
     Ok(found)
 }
 
-fn tail_sets(disk: &Disk, tail: &RwLock<Tail>, agent: AgentId) -> Result<Vec<(u64, SampleSet)>, StoreError> {
+fn tail_sets(
+    disk: &Disk,
+    tail: &RwLock<Tail>,
+    agent: AgentId,
+    (from, to): (Timestamp, Timestamp),
+) -> Result<Vec<(u64, SampleSet)>, StoreError> {
     let (compacted, packs) = {
         let tail = tail.read().unwrap_or_else(PoisonError::into_inner);
-        (tail.compacted, tail.packs_of(agent))
+        (tail.compacted, tail.packs_of(agent, from, to))
     };
     let mut sets = Vec::new();
     for first in packs {
@@ -261,6 +266,7 @@ pub fn forget(disk: &Disk, agents: &BTreeSet<AgentId>) -> Result<(), StoreError>
     remove_all(disk, keys)
 }
 
-fn first_keys(disk: &Disk, range: std::ops::Range<Vec<u8>>) -> Result<Vec<Vec<u8>>, StoreError> {
+/// The first keys of a range, as many as one batch removes.
+pub fn first_keys(disk: &Disk, range: std::ops::Range<Vec<u8>>) -> Result<Vec<Vec<u8>>, StoreError> {
     disk.scan(range).take(BATCH_OPS).map(|entry| entry.map(|(key, _)| key.to_vec())).collect()
 }

@@ -24,8 +24,12 @@ pub enum Kind {
     Journal = b'J' as isize,
     /// Log packs.
     Log = b'L' as isize,
+    /// Reduced samples.
+    Rows = b'R' as isize,
     /// Snapshot.
     Snapshot = b'S' as isize,
+    /// Marks of hours that are not rolled up.
+    Unrolled = b'U' as isize,
 }
 
 impl Kind {
