@@ -3,14 +3,19 @@
 //! Invariant: what judges here is what judges live: the same plan, windows and machine. Only the clock's part is missing: a series that
 //! stops coming makes no alert unknown here.
 
+mod reach;
+
+pub use reach::{Extremes, Reach};
+
 use super::AlertState;
 use super::machine::Position;
 use super::telemetry::{AgentState, Finding, Plans, Seen};
 use crate::ci::Ci;
 use crate::incident::react::tier;
-use crate::rule::{KnownRule, Rule, Rules, Severity, Tier};
+use crate::rule::{Condition, KnownRule, Reduce, Rule, Rules, Severity, Tier};
 use crate::{Content, World, id::CiId};
 use rollcall_shared::Timestamp;
+use rollcall_shared::message::Side;
 use rollcall_shared::sample::SampleSet;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -30,6 +35,9 @@ pub struct Episode {
     pub severity: Severity,
     /// The value that opened it.
     pub value: f64,
+    /// The worst value of the series while it was open, for a rule on one metric as it is measured; else the worst that a change of level was
+    /// judged by.
+    pub peak: f64,
 }
 
 /// A rule at work.
@@ -46,6 +54,8 @@ pub struct Replay<'a> {
     done: Vec<Episode>,
     sets: u64,
     judged: bool,
+    /// Whether the judged number is the series' own.
+    follows: bool,
 }
 
 impl<'a> Replay<'a> {
@@ -57,7 +67,32 @@ impl<'a> Replay<'a> {
         let rules = Rules { rules: [(rule.id.clone(), known)].into(), revision: 1 };
         let (plans, state) = (Plans::default(), AgentState::default());
         let world = World::default();
-        Self { world, rules, rule, host, plans, state, open: BTreeMap::new(), done: Vec::new(), sets: 0, judged: false }
+        let own = |reduce| matches!(reduce, Reduce::Last | Reduce::Min | Reduce::Max | Reduce::Avg);
+        let follows = match &rule.condition {
+            Condition::Threshold { reduce, .. } => own(*reduce),
+            _ => false,
+        };
+        Self { world, rules, rule, host, plans, state, open: BTreeMap::new(), done: Vec::new(), sets: 0, judged: false, follows }
+    }
+
+    /// Takes a sample set in for what its windows remember, without judging it.
+    pub fn remember(&mut self, set: &SampleSet, content: &dyn Content) {
+        let seen = Seen { world: &self.world, rules: &self.rules, host: self.host, now: set.at };
+        if self.state.suit(&mut self.plans, seen, set, content) {
+            self.state.fold(set, set.at, false);
+        }
+    }
+
+    /// Whether nothing is raised: no series is pending, firing or recovering.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.open.is_empty() && !self.has_raised()
+    }
+
+    /// Whether a series is pending, firing or recovering now, at any loudness.
+    #[must_use]
+    pub fn has_raised(&self) -> bool {
+        self.state.raised().any(|state| !matches!(state, AlertState::Inactive | AlertState::Resolved))
     }
 
     /// Takes a sample set in.
@@ -69,6 +104,7 @@ impl<'a> Replay<'a> {
         }
         let findings = self.state.fold(set, set.at, true);
         let Some(plan) = self.state.view.plan.as_ref() else { return };
+        let side = self.rule.condition.side();
         self.judged |= !plan.entries.is_empty();
         for finding in findings {
             let Finding::Moved(step) = finding else { continue };
@@ -78,9 +114,11 @@ impl<'a> Replay<'a> {
                 (AlertState::Firing, Some(severity)) if tier(&self.rule, severity) >= Tier::Ticket => {
                     let ci = self.host.map(|host| host.id);
                     let (opened_at, value) = (set.at, step.value);
-                    let fresh = || Episode { ci, attributes: attributes.clone(), opened_at, resolved_at: None, severity, value };
+                    let fresh =
+                        || Episode { ci, attributes: attributes.clone(), opened_at, resolved_at: None, severity, value, peak: value };
                     let episode = self.open.entry(attributes.clone()).or_insert_with(fresh);
                     episode.severity = episode.severity.max(severity);
+                    episode.peak = worse(side, episode.peak, value);
                 }
                 (AlertState::Resolved, _) => {
                     if let Some(episode) = self.open.remove(&attributes) {
@@ -88,6 +126,17 @@ impl<'a> Replay<'a> {
                     }
                 }
                 _ => {}
+            }
+        }
+        if self.open.is_empty() || !self.follows {
+            return;
+        }
+        for entry in &plan.entries {
+            let value = entry.series.and_then(|series| set.values.get(series).copied().flatten()).filter(|value| value.is_finite());
+            if let Some(value) = value
+                && let Some(episode) = self.open.get_mut(&plan.attributes(entry))
+            {
+                episode.peak = worse(side, episode.peak, value);
             }
         }
     }
@@ -119,6 +168,10 @@ impl<'a> Replay<'a> {
         self.done.sort_by(|a, b| (a.opened_at, &a.attributes).cmp(&(b.opened_at, &b.attributes)));
         self.done
     }
+}
+
+fn worse(side: Side, a: f64, b: f64) -> f64 {
+    if side.is_bad(b, a) { b } else { a }
 }
 
 #[cfg(test)]

@@ -197,6 +197,14 @@ impl Telemetry {
         plan.series().iter().zip(&state.latest).map(|(series, value)| (series.clone(), *value, at)).collect()
     }
 
+    /// As [`Telemetry::latest`], without copies: the table, its values, and when they were measured. What stands in one is in the other's
+    /// place.
+    #[must_use]
+    pub fn newest(&self, agent: AgentId) -> Option<(&[Series], &[Option<f64>], Timestamp)> {
+        let state = self.agents.get(&agent)?;
+        Some((state.view.plan.as_ref()?.series(), &state.latest, state.measured_at?))
+    }
+
     /// The agent that spoke last for a host.
     #[must_use]
     pub fn speaker(&self, ci: CiId) -> Option<AgentId> {
@@ -408,6 +416,12 @@ impl AgentState {
             }
         }
         findings
+    }
+
+    /// The states of its machines, also of series that its current table does not have.
+    pub(super) fn raised(&self) -> impl Iterator<Item = AlertState> {
+        let parked = self.view.parked.iter().map(|(_, slot)| slot);
+        self.view.slots.iter().chain(parked).map(|slot| slot.position.state)
     }
 
     /// Takes over a plan: windows and machines of series that stay are kept.
