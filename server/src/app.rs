@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::connections::{self, Connections};
 use crate::data_directory::{self, DataDirectory, DirectoryError, Secrecy};
 use crate::delivery::{Courier, Dispatch, Guard, KeyError, MailSender, Sender, Signer, SystemNames};
-use crate::engine::{Engine, EngineConfig, StartError};
+use crate::engine::{Engine, EngineConfig, Retention, StartError};
 use crate::entropy::Entropy;
 use crate::foreign::{self, ForeignService};
 use crate::ingest::{self, EnrolService, enrol::EnrolParts};
@@ -311,8 +311,13 @@ pub async fn start_engine(config: &Config, store: Arc<dyn Store>, environment: &
 }
 
 fn engine_config(config: &Config) -> EngineConfig {
-    let retain_samples = Duration::from_secs(u64::from(config.raw_samples_days) * 86_400);
-    EngineConfig { retain_samples, ..EngineConfig::default() }
+    let days = |days: u32| Duration::from_secs(u64::from(days) * 86_400);
+    let retention = Retention {
+        raw: days(config.raw_samples_days),
+        five_minutes: days(config.five_minute_samples_days),
+        hours: days(config.hourly_samples_days),
+    };
+    EngineConfig { retention, ..EngineConfig::default() }
 }
 
 async fn bind(what: &'static str, address: SocketAddr) -> Result<TcpListener, AppError> {

@@ -41,6 +41,10 @@ pub struct Config {
     pub log: Log,
     /// Days that raw samples are kept.
     pub raw_samples_days: u32,
+    /// Days that samples reduced to five minutes are kept.
+    pub five_minute_samples_days: u32,
+    /// Days that samples reduced to an hour are kept.
+    pub hourly_samples_days: u32,
     /// Upper bounds.
     pub limits: Limits,
     /// Networks that are not public and that channels may call all the same.
@@ -151,6 +155,8 @@ struct LogTable {
 #[serde(deny_unknown_fields)]
 struct RetentionTable {
     raw_samples_days: Option<Spanned<u32>>,
+    five_minute_samples_days: Option<Spanned<u32>>,
+    hourly_samples_days: Option<Spanned<u32>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -192,7 +198,7 @@ impl Config {
         let source = Source { path, text };
         let file: File = toml::from_str(text).map_err(|error| source.refuse(error.span().map_or(0, |span| span.start), error.message()))?;
         let beside = path.parent().unwrap_or(Path::new("."));
-        let days = file.retention.raw_samples_days;
+        let (raw_samples_days, five_minute_samples_days, hourly_samples_days) = source.retention(&file.retention)?;
         Ok(Self {
             data: file.data.map_or_else(|| beside.to_owned(), |data| beside.join(data)),
             listen: source.address(file.listen.as_ref(), API_ADDRESS)?,
@@ -201,8 +207,9 @@ impl Config {
             public_url: source.url(file.public_url.as_ref())?,
             agent_url: source.url(file.agent_url.as_ref())?,
             log: Log { format: file.log.format, level: source.filter(file.log.level.as_ref())? },
-            // A year of raw samples of one host is about 300 MB; ten years are a mistake.
-            raw_samples_days: source.number(days.as_ref(), 14, 1..=3_650)?,
+            raw_samples_days,
+            five_minute_samples_days,
+            hourly_samples_days,
             limits: source.limits(&file.limits)?,
             credential_files: file.delivery.credential_files.iter().map(|(name, file)| (name.clone(), beside.join(file))).collect(),
             delivery_networks: file.delivery.allowed_networks.iter().map(|network| source.network(network)).collect::<Result<_, _>>()?,
@@ -259,6 +266,25 @@ impl Source<'_> {
         } else {
             Err(self.refuse(value.span().start, format!("{name:?} is neither a DNS name nor an IP address")))
         }
+    }
+
+    /// Days of samples as they came, of five minutes and of an hour. What is shorter is never kept longer: back-tests rely on the hours.
+    fn retention(&self, table: &RetentionTable) -> Result<(u32, u32, u32), ConfigError> {
+        // A year of raw samples of one host is about 300 MB; ten years are a mistake.
+        let days = |key: Option<&Spanned<u32>>, default| self.number(key, default, 1..=3_650);
+        let raw = days(table.raw_samples_days.as_ref(), 14)?;
+        let five_minutes = days(table.five_minute_samples_days.as_ref(), raw.max(90))?;
+        let hours = days(table.hourly_samples_days.as_ref(), five_minutes.max(730))?;
+        let offset = |key: Option<&Spanned<u32>>| key.map_or(0, |key| key.span().start);
+        if five_minutes < raw {
+            let reason = format!("must be at least raw_samples_days, {raw}, not {five_minutes}");
+            return Err(self.refuse(offset(table.five_minute_samples_days.as_ref()), reason));
+        }
+        if hours < five_minutes {
+            let reason = format!("must be at least five_minute_samples_days, {five_minutes}, not {hours}");
+            return Err(self.refuse(offset(table.hourly_samples_days.as_ref()), reason));
+        }
+        Ok((raw, five_minutes, hours))
     }
 
     fn network(&self, value: &Spanned<String>) -> Result<IpNet, ConfigError> {

@@ -14,6 +14,7 @@ mod committer;
 mod content;
 mod deliver;
 mod erase;
+mod history;
 mod recovery;
 mod terms;
 #[cfg(test)]
@@ -23,8 +24,9 @@ mod writer;
 
 pub use content::{SectionCache, StoredContent};
 pub use deliver::{DeliveredSection, Delivery};
+pub use history::History;
 pub use recovery::StartError;
-pub use terms::{Counters, EngineConfig, EngineError, Erased, Erasure, Executed, Health, ImportStep, ImportTaken, Request};
+pub use terms::{Counters, EngineConfig, EngineError, Erased, Erasure, Executed, Health, ImportStep, ImportTaken, Request, Retention};
 
 use crate::clock::Clock;
 use crate::entropy::Entropy;
@@ -86,6 +88,7 @@ struct Shared {
     failed: AtomicBool,
     tally: Tally,
     usage: Mutex<Usage>,
+    retention: Retention,
 }
 
 impl Shared {
@@ -163,6 +166,7 @@ impl Engine {
             failed: AtomicBool::new(false),
             tally: Tally::default(),
             usage,
+            retention: config.retention,
         });
         let (jobs, incoming) = sync_channel(JOBS);
         let (batches, committing) = sync_channel(committer::BATCHES);
@@ -174,7 +178,7 @@ impl Engine {
             spawn("writer", move || writer.run(&incoming, config.snapshot_every))?,
             spawn("upkeep", {
                 let shared = Arc::clone(&shared);
-                move || upkeep::run(&shared, &duties, config.retain_samples)
+                move || upkeep::run(&shared, &duties)
             })?,
         ];
         Ok(Self { shared, jobs, threads: Arc::new(Mutex::new(threads)), stopping: Arc::default() })
@@ -290,10 +294,22 @@ impl Engine {
         Ok(blocking(move || store.samples(agent, from, to)).await??)
     }
 
-    /// What long work on the blocking pool may read beside the state.
+    /// Stored samples, for long work on the blocking pool.
     #[must_use]
-    pub fn history(&self) -> (Arc<dyn Store>, SectionCache) {
-        (Arc::clone(&self.shared.store), self.shared.content.clone())
+    pub fn history(&self) -> History {
+        History::new(Arc::clone(&self.shared.store), self.shared.content.clone(), self.shared.retention)
+    }
+
+    /// A clock that only ever goes on, for limits of time.
+    #[must_use]
+    pub fn monotonic(&self) -> Duration {
+        self.shared.clock.monotonic()
+    }
+
+    /// The store itself, for tests that look behind the engine.
+    #[cfg(test)]
+    pub(crate) fn store(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.shared.store)
     }
 
     /// Log records after a revision, oldest first.

@@ -1,6 +1,6 @@
 //! Rollcall's server: the edges around the pure core of `rollcall-domain`.
 //!
-//! `main → app → {api, foreign, ingest, delivery, upkeep} → engine → {domain, store}`. Only the engine appends to the log; `api`, `foreign`
+//! `main → app → {api, foreign, ingest, delivery, upkeep} → engine → {domain, store}`; `api → backtest → engine`. Only the engine appends to the log; `api`, `foreign`
 //! and `ingest` never import each other, because operators, other people's agents and ours are different trust domains. Time comes from [`clock`] and randomness from
 //! [`entropy`], nowhere else. HTTP status codes are chosen in `answer` alone.
 
@@ -9,6 +9,7 @@ pub mod admin;
 pub mod answer;
 pub mod api;
 pub mod app;
+pub mod backtest;
 pub mod bill;
 pub mod ca;
 pub mod cli;

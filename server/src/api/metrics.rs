@@ -1,5 +1,7 @@
 //! The server's own figures, in Prometheus' text format.
 
+pub mod fleet;
+
 use super::Api;
 use crate::answer;
 use crate::engine::Counters;

@@ -123,6 +123,8 @@ route_list! {
     GET    "/api/v1/retirement-candidates"         List   Read       retirement::list_retirement_candidates;
     POST   "/api/v1/retirement-candidates/retire"  Act    Edit       retirement::retire_candidates;
     GET    "/api/v1/cis/{id}/samples"              List   Read       samples::list_samples;
+    GET    "/api/v1/samples"                       List   Read       samples::fleet::list_fleet_samples;
+    GET    "/api/v1/samples/top"                   List   Read       samples::fleet::list_top_samples;
     GET    "/api/v1/classes"                       List   Read       classes::list_classes;
     GET    "/api/v1/classes/{name}"                One    Read       classes::get_class;
     GET    "/api/v1/relations"                     List   Read       relations::list_relations;
@@ -323,4 +325,5 @@ route_list! {
     GET    "/healthz"                              One    Public     probes::get_health;
     GET    "/readyz"                               One    Public     probes::get_readiness;
     GET    "/metrics"                              Text   Read       metrics::get_metrics;
+    GET    "/api/v1/fleet-metrics"                 Text   Read       metrics::fleet::get_fleet_metrics;
 }

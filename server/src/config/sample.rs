@@ -47,6 +47,9 @@ pub fn render(listen: Option<&str>, agent_listen: Option<&str>, names: &[String]
 [retention]
 # Days that samples are kept as they came.
 # raw_samples_days = 14
+# Days that their count, minimum, maximum, mean and last value are kept for every five minutes, and for every hour.
+# five_minute_samples_days = 90
+# hourly_samples_days = 730
 
 [delivery]
 # Channels call public addresses over HTTPS alone. Networks that they may call besides; with "127.0.0.0/8" over HTTP too.

@@ -40,6 +40,14 @@ fn values_that_do_not_fit_are_named_with_what_would() {
     );
     check("names = [\"good.example\",\n  \"not a name\"]\n", "2: names: \"not a name\" is neither a DNS name nor an IP address");
     check("[retention]\nraw_samples_days = 0\n", "2: retention.raw_samples_days: must be 1 to 3650, not 0");
+    check(
+        "[retention]\nfive_minute_samples_days = 10\n",
+        "2: retention.five_minute_samples_days: must be at least raw_samples_days, 14, not 10",
+    );
+    check(
+        "[retention]\nhourly_samples_days = 30\n",
+        "2: retention.hourly_samples_days: must be at least five_minute_samples_days, 90, not 30",
+    );
     check("[limits]\nconnections_per_agent = 65\n", "2: limits.connections_per_agent: must be 1 to 64, not 65");
     check(
         "[delivery]\nallowed_networks = [\n  \"10.0.0.0/33\"]\n",
@@ -91,6 +99,7 @@ fn every_key_is_in_the_sample() {
     let text: String = sample.lines().map(|line| if is_key(&line) { &line[2..] } else { line }).map(|line| format!("{line}\n")).collect();
     let config = Config::parse(Path::new(PATH), &text).unwrap();
     assert_eq!((config.limits, config.raw_samples_days), (Limits::default(), 14));
+    assert_eq!((config.five_minute_samples_days, config.hourly_samples_days), (90, 730));
     for table in ["", "[log]\n", "[retention]\n", "[limits]\n", "[delivery]\n"] {
         let error = Config::parse(Path::new(PATH), &format!("{table}zzz = 1\n")).unwrap_err().to_string();
         let known: Vec<&str> = error.split('`').skip(3).step_by(2).collect();

@@ -4,14 +4,15 @@ use crate::log::LogError;
 use crate::store::StoreError;
 use rollcall_domain::ci::erase::Wanted;
 use rollcall_domain::import::{Run, Taken, Work};
+use rollcall_domain::sample::Grain;
 use rollcall_domain::{Actor, Command, Record, Rejection};
 use std::time::Duration;
 
 /// How the engine is set up.
 #[derive(Clone, Debug)]
 pub struct EngineConfig {
-    /// How long raw samples are kept.
-    pub retain_samples: Duration,
+    /// How long samples are kept.
+    pub retention: Retention,
     /// Bytes of decoded sections kept in memory.
     pub section_cache_bytes: usize,
     /// Time between two snapshots, each followed by a compaction of the journal up to it.
@@ -20,7 +21,36 @@ pub struct EngineConfig {
 
 impl Default for EngineConfig {
     fn default() -> Self {
-        Self { retain_samples: Duration::from_secs(14 * 86_400), section_cache_bytes: 64 << 20, snapshot_every: Duration::from_secs(300) }
+        Self { retention: Retention::default(), section_cache_bytes: 64 << 20, snapshot_every: Duration::from_secs(300) }
+    }
+}
+
+/// How long samples are kept, as they came and reduced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// As they came.
+    pub raw: Duration,
+    /// Rows of five minutes.
+    pub five_minutes: Duration,
+    /// Rows of an hour.
+    pub hours: Duration,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        let days = |days: u64| Duration::from_secs(days * 86_400);
+        Self { raw: days(14), five_minutes: days(90), hours: days(730) }
+    }
+}
+
+impl Retention {
+    /// Of rows.
+    #[must_use]
+    pub fn of(&self, grain: Grain) -> Duration {
+        match grain {
+            Grain::FiveMinutes => self.five_minutes,
+            Grain::Hour => self.hours,
+        }
     }
 }
 

@@ -1,7 +1,4 @@
-//! Back-tests: what a rule would have done to stored samples.
-//!
-//! Hosts are shared out over the blocking pool and each host's samples are streamed, a quarter of a day at a time, through the code that
-//! judges live; what is held is a window's memory and the answer.
+//! Back-tests over the API: the question and the answer. What is between them is in [`crate::backtest`].
 
 use super::super::Api;
 use super::super::extract::Body;
@@ -10,32 +7,22 @@ use super::super::view::Time;
 use super::super::view::rule::RuleInput;
 use super::find;
 use crate::answer::{self, ApiError};
-use crate::engine::SectionCache;
-use crate::store::Store;
+use crate::backtest::{self, Host, Question, Report, Resolution};
 use axum::extract::State;
 use axum::response::Response;
-use rollcall_domain::alert::replay::{Episode, Replay};
-use rollcall_domain::ci::Ci;
+use rollcall_domain::alert::replay::Episode;
 use rollcall_domain::id::{CiId, RuleId};
-use rollcall_domain::rule::select::{Variant, check_groups, settled, variant};
+use rollcall_domain::rule::select::{Variant, variant};
 use rollcall_domain::rule::{Rule, Severity, validate};
 use rollcall_shared::{AgentId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::fmt::Write as _;
 use std::time::Duration;
 use utoipa::ToSchema;
 
-/// Read at once.
-const CHUNK: Duration = Duration::from_secs(6 * 3600);
-
-const SPAN: Duration = Duration::from_secs(31 * 86_400);
-
-/// Incidents told one by one; all are counted.
-const TOLD: usize = 1_000;
-
-/// What clears sooner is noise.
-const SHORT: Duration = Duration::from_secs(600);
+/// Longest span: as long as rows of five minutes are usually kept.
+const SPAN: Duration = Duration::from_secs(92 * 86_400);
 
 /// What is to be replayed.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -53,6 +40,34 @@ pub struct BacktestInput {
     to: Option<String>,
     /// Only these hosts.
     hosts: Option<Vec<String>>,
+    /// What it is judged by.
+    #[serde(default)]
+    resolution: BacktestResolution,
+}
+
+/// What a back-test is judged by.
+#[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
+enum BacktestResolution {
+    /// Every sample as far back as samples are kept and can be read in seconds, five minutes at a time before.
+    #[default]
+    #[serde(rename = "auto")]
+    Auto,
+    /// Every sample. What is not kept any more is not judged.
+    #[serde(rename = "raw")]
+    Raw,
+    /// Five minutes at a time.
+    #[serde(rename = "5m")]
+    FiveMinutes,
+}
+
+impl From<BacktestResolution> for Resolution {
+    fn from(wanted: BacktestResolution) -> Self {
+        match wanted {
+            BacktestResolution::Auto => Self::Auto,
+            BacktestResolution::Raw => Self::Raw,
+            BacktestResolution::FiveMinutes => Self::FiveMinutes,
+        }
+    }
 }
 
 /// What a rule would have done.
@@ -66,8 +81,16 @@ pub struct Backtest {
     hosts: usize,
     /// Hosts with samples in the span that it judges. None at all usually means a metric or an attribute that nobody reports.
     hosts_judged: usize,
+    /// Whether all hosts were judged. When not, there was no time for the rest: ask for fewer hosts or a shorter span.
+    complete: bool,
+    /// Hosts that were not judged for want of time.
+    hosts_not_reached: usize,
+    /// By what it was judged when, oldest first.
+    judged_by: Vec<JudgedBy>,
     /// Moments replayed.
     sample_sets: u64,
+    /// Hours of hosts that were left out because their extremes prove that nothing was raised in them.
+    hours_excluded: u64,
     /// Incidents that it would have opened.
     incidents: usize,
     /// On how many hosts.
@@ -80,6 +103,17 @@ pub struct Backtest {
     items: Vec<BacktestIncident>,
     /// How long it took, ms.
     took_ms: u64,
+}
+
+/// By what a part of the span was judged.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct JudgedBy {
+    /// `raw` for every sample, `5m` for five minutes at a time: their mean, or their extreme, sum or last value where the rule asks for that.
+    resolution: &'static str,
+    /// Begin.
+    from: Time,
+    /// End.
+    to: Time,
 }
 
 /// An incident that would have been opened.
@@ -98,22 +132,8 @@ pub struct BacktestIncident {
     severity: Severity,
     /// The value that opened it.
     value: f64,
-}
-
-struct Share {
-    /// Each with how the rule counts for it: selectors look at more than the host, and here is nothing else.
-    hosts: Vec<(Ci, Variant, Vec<AgentId>)>,
-    rule: Arc<Rule>,
-    span: (Timestamp, Timestamp),
-    store: Arc<dyn Store>,
-    content: SectionCache,
-}
-
-#[derive(Default)]
-struct Outcome {
-    episodes: Vec<Episode>,
-    sets: u64,
-    judged: usize,
+    /// The worst value while it was open.
+    peak: f64,
 }
 
 /// Replays a rule over stored samples: which incidents it would have opened, and how many of them would have cleared at once.
@@ -124,25 +144,16 @@ pub async fn backtest_rule(State(api): State<Api>, Body(input): Body<BacktestInp
     let from = moment("from", &input.from, now)?;
     let to = input.to.as_deref().map_or(Ok(now), |to| moment("to", to, now))?;
     if from >= to || to.since(from) > SPAN {
-        return Err(ApiError::invalid("to", "must be after from, by at most 31 days"));
+        return Err(ApiError::invalid("to", "must be after from, by at most 92 days"));
     }
-    let hosts = input.hosts.as_deref().map(ids).transpose()?;
-    let rule = Arc::new(rule(&api, input.id, input.rule)?);
-    let shares = shares(&api, &rule, hosts.as_ref(), (from, to));
-    let mut host_count = 0;
-    let mut tasks = Vec::with_capacity(shares.len());
-    for share in shares {
-        host_count += share.hosts.len();
-        tasks.push(tokio::task::spawn_blocking(move || share.replay()));
-    }
-    let mut whole = Outcome::default();
-    for task in tasks {
-        let part = task.await.map_err(|error| ApiError::internal(format!("a back-test ended early: {error}")))??;
-        whole.episodes.extend(part.episodes);
-        whole.sets += part.sets;
-        whole.judged += part.judged;
-    }
-    Ok(answer::json(&whole.told(host_count, (from, to), api.engine.now().since(now))))
+    let wanted = input.hosts.as_deref().map(ids).transpose()?;
+    let rule = rule(&api, input.id, input.rule)?;
+    let hosts = hosts(&api, &rule, wanted.as_ref());
+    let count = hosts.len();
+    let began = api.engine.monotonic();
+    let question = Question { rule, span: (from, to), resolution: input.resolution.into(), hosts };
+    let report = backtest::run(&api.engine, question).await.map_err(|error| ApiError::internal(error.to_string()))?;
+    Ok(answer::json(&told(report, count, (from, to), api.engine.monotonic().saturating_sub(began))))
 }
 
 fn rule(api: &Api, id: Option<String>, input: Option<RuleInput>) -> Result<Rule, ApiError> {
@@ -155,7 +166,6 @@ fn rule(api: &Api, id: Option<String>, input: Option<RuleInput>) -> Result<Rule,
             let id = input.name()?.ok_or_else(|| ApiError::invalid("rule.id", "is needed"))?;
             let rule = *input.into_domain(id);
             validate::rule(&rule)?;
-            api.engine.read(|world| check_groups(world, &rule))?;
             rule
         }
         _ => return Err(ApiError::invalid("id", "or rule is needed, and not both")),
@@ -173,74 +183,48 @@ fn ids(texts: &[String]) -> Result<BTreeSet<CiId>, ApiError> {
     texts.iter().enumerate().map(id).collect()
 }
 
-/// The hosts that the rule applies to, shared out evenly.
-fn shares(api: &Api, rule: &Arc<Rule>, wanted: Option<&BTreeSet<CiId>>, span: (Timestamp, Timestamp)) -> Vec<Share> {
-    let enabled = Rule { enabled: true, ..(**rule).clone() };
-    let hosts: BTreeMap<CiId, (Ci, Variant, Vec<AgentId>)> = api.engine.read(|world| {
-        let mut hosts: BTreeMap<CiId, (Ci, Variant, Vec<AgentId>)> = BTreeMap::new();
+/// The hosts that the rule applies to, in the order that their samples lie in.
+fn hosts(api: &Api, rule: &Rule, wanted: Option<&BTreeSet<CiId>>) -> Vec<Host> {
+    let rule = Rule { enabled: true, ..rule.clone() };
+    let mut by_ci: BTreeMap<CiId, (Variant, Vec<AgentId>)> = BTreeMap::new();
+    api.engine.read(|world| {
         for agent in world.trust.agents.values() {
             let Some(ci) = agent.ci.filter(|ci| wanted.is_none_or(|wanted| wanted.contains(ci))) else { continue };
-            let Some(ci) = world.cmdb.cis.get(&ci) else { continue };
-            let Some(variant) = variant(&enabled, world, Some(ci)) else { continue };
-            hosts.entry(ci.id).or_insert_with(|| (ci.clone(), variant, Vec::new())).2.push(agent.id);
-        }
-        hosts
-    });
-    let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let (store, content) = api.engine.history();
-    let share = || Share { hosts: Vec::new(), rule: Arc::clone(rule), span, store: Arc::clone(&store), content: content.clone() };
-    let mut shares: Vec<Share> = (0..workers).map(|_| share()).collect();
-    for (number, host) in hosts.into_values().enumerate() {
-        shares[number % workers].hosts.push(host);
-    }
-    shares
-}
-
-impl Share {
-    fn replay(self) -> Result<Outcome, ApiError> {
-        let mut outcome = Outcome::default();
-        for (ci, variant, agents) in &self.hosts {
-            let mut replay = Replay::new(&settled(&self.rule, *variant), Some(ci));
-            for agent in agents {
-                let mut begin = self.span.0;
-                while begin < self.span.1 {
-                    let end = begin.plus(CHUNK).min(self.span.1);
-                    let sets = self.store.samples(*agent, begin, end).map_err(|error| ApiError::internal(error.to_string()))?;
-                    sets.iter().for_each(|set| replay.take(set, &self.content));
-                    begin = end;
-                }
+            if let Some(variant) = world.cmdb.cis.get(&ci).and_then(|ci| variant(&rule, world, Some(ci))) {
+                by_ci.entry(ci).or_insert_with(|| (variant, Vec::new())).1.push(agent.id);
             }
-            outcome.sets += replay.sets();
-            outcome.judged += usize::from(replay.judged());
-            outcome.episodes.extend(replay.episodes());
         }
-        Ok(outcome)
-    }
+    });
+    let mut hosts: Vec<Host> = by_ci.into_iter().map(|(ci, (variant, agents))| Host { ci: Some(ci), agents, variant }).collect();
+    hosts.sort_by(|a, b| a.agents.cmp(&b.agents));
+    hosts
 }
 
-impl Outcome {
-    fn told(mut self, hosts: usize, (from, to): (Timestamp, Timestamp), took: Duration) -> Backtest {
-        self.episodes.sort_by_key(|episode| (episode.opened_at, episode.ci));
-        let affected: BTreeSet<Option<CiId>> = self.episodes.iter().map(|episode| episode.ci).collect();
-        let short = |episode: &&Episode| episode.resolved_at.is_some_and(|resolved| resolved.since(episode.opened_at) <= SHORT);
-        let cleared = self.episodes.iter().filter(short).count();
-        let incidents = self.episodes.len();
-        let span = rollcall_domain::alert::wording::span(u64::try_from(to.since(from).as_millis()).unwrap_or(u64::MAX));
-        let summary =
-            format!("would have opened {incidents} incidents in {span} on {} hosts; {cleared} cleared within 10 minutes", affected.len());
-        Backtest {
-            from: Time(from),
-            to: Time(to),
-            hosts,
-            hosts_judged: self.judged,
-            sample_sets: self.sets,
-            incidents,
-            hosts_with_incidents: affected.len(),
-            cleared_within_10_minutes: cleared,
-            summary,
-            items: self.episodes.into_iter().take(TOLD).map(BacktestIncident::from).collect(),
-            took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-        }
+fn told(report: Report, hosts: usize, (from, to): (Timestamp, Timestamp), took: Duration) -> Backtest {
+    let (incidents, affected, cleared) = (report.incidents, report.affected, report.cleared_soon);
+    let span = rollcall_domain::alert::wording::span(u64::try_from(to.since(from).as_millis()).unwrap_or(u64::MAX));
+    let mut summary = format!("would have opened {incidents} incidents in {span} on {affected} hosts; {cleared} cleared within 10 minutes");
+    if report.unreached > 0 {
+        // Writing to a string cannot fail.
+        let _ = write!(summary, "; {} of {hosts} hosts were not reached in time", report.unreached);
+    }
+    let parts = [("5m", from, report.raw_since), ("raw", report.raw_since, to)].into_iter().filter(|(_, from, to)| from < to);
+    Backtest {
+        from: Time(from),
+        to: Time(to),
+        hosts,
+        hosts_judged: report.judged,
+        complete: report.unreached == 0,
+        hosts_not_reached: report.unreached,
+        judged_by: parts.map(|(resolution, from, to)| JudgedBy { resolution, from: Time(from), to: Time(to) }).collect(),
+        sample_sets: report.sets,
+        hours_excluded: report.excluded_hours,
+        incidents,
+        hosts_with_incidents: affected,
+        cleared_within_10_minutes: cleared,
+        summary,
+        items: report.episodes.into_iter().map(BacktestIncident::from).collect(),
+        took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
     }
 }
 
@@ -253,6 +237,7 @@ impl From<Episode> for BacktestIncident {
             resolved_at: episode.resolved_at.map(Time),
             severity: episode.severity,
             value: episode.value,
+            peak: episode.peak,
         }
     }
 }

@@ -40,7 +40,7 @@ async fn an_erased_host_is_nowhere_and_the_log_still_verifies() {
     assert!(done["done"]["erased"].as_u64().unwrap() > 3, "{done}");
     fixture.get(&path).await.refused("not_found");
     fixture.post(&erase, &body(json!({"force": true}))).await.refused("not_found");
-    let (store, _) = fixture.engine.history();
+    let store = fixture.engine.store();
     let text = log_of(store.as_ref());
     for word in ["7XK2M13", "web-1", "agent_00000000000000000000000007", "5a2f7f0cbd6f4d0c9d5a6c1d2e3f4a5b"] {
         assert!(!text.contains(word), "{word} is in the log");
@@ -55,7 +55,7 @@ async fn an_erased_host_is_nowhere_and_the_log_still_verifies() {
 #[tokio::test]
 async fn a_restart_knows_nothing_of_it_and_a_changed_redaction_is_found_out() {
     let mut host = Host::reported().await;
-    let (store, _) = host.fixture.engine.history();
+    let store = host.fixture.engine.store();
     host.report(vec![system(), os()]).await;
     let erase = format!("{}/erase", host.path());
     host.fixture.engine.snapshot().await;

@@ -299,10 +299,78 @@ async fn samples_come_in_buckets_with_gaps_as_null() {
     assert_eq!(newest.len(), 2);
     assert_eq!((&newest[0]["points"][0]["last"], &newest[1]["points"][0]["last"]), (&Value::from(0.6), &Value::Null));
     let csv = host.fixture.get_as(&format!("{}{path}&from=-4m&step=2m", host.path()), "text/csv").await.ok().text();
-    assert!(csv.starts_with("at,metric,attributes,avg,min,max,last\n") && csv.lines().count() == 4, "{csv}");
-    for query in ["from=-1h", "metric=m&from=-400d", "metric=m&step=0s", "metric=m&step=1", "metric=m&from=now", "metric=m&attribute=x"] {
+    assert!(csv.starts_with("at,metric,attributes,avg,min,max,last,count\n") && csv.lines().count() == 4, "{csv}");
+    for query in ["from=-1h", "metric=m&from=-4000d", "metric=m&step=0s", "metric=m&step=1", "metric=m&from=now", "metric=m&attribute=x"] {
         host.get(&format!("/samples?{query}")).await.refused("invalid_parameter");
     }
+}
+
+#[tokio::test]
+async fn the_top_of_the_fleet_is_of_now_or_of_a_window_and_many_hosts_come_in_one_answer() {
+    let mut host = Host::reported().await;
+    let series =
+        [("system.filesystem.utilization", "/"), ("system.filesystem.utilization", "/srv"), ("system.filesystem.utilization", "/var")];
+    for values in [[0.9, 0.2, 0.2], [0.1, 0.6, 0.2]] {
+        host.fixture.clock.advance(Duration::from_secs(300));
+        host.measure(&series, values.map(Some).to_vec()).await;
+    }
+    host.fixture.clock.advance(Duration::from_secs(60));
+    let path = "/api/v1/samples/top?metric=system.filesystem.utilization";
+    let mounts = |reply: Reply| -> Vec<(u64, String, f64)> {
+        let one = |item: &Value| {
+            let mount = item["attributes"]["mountpoint"].as_str().unwrap().to_owned();
+            (item["rank"].as_u64().unwrap(), mount, item["value"].as_f64().unwrap())
+        };
+        reply.ok().items().iter().map(one).collect()
+    };
+    let placed =
+        |list: &[(u64, &str, f64)]| list.iter().map(|(rank, mount, value)| (*rank, (*mount).to_owned(), *value)).collect::<Vec<_>>();
+    assert_eq!(mounts(host.fixture.get(path).await), placed(&[(1, "/srv", 0.6), (2, "/var", 0.2), (3, "/", 0.1)]));
+    assert_eq!(mounts(host.fixture.get(&format!("{path}&order=lowest&limit=1")).await), placed(&[(1, "/", 0.1)]));
+    let window = format!("{path}&window=1h&aggregation=max&limit=2");
+    assert_eq!(mounts(host.fixture.get(&window).await), placed(&[(1, "/", 0.9), (2, "/srv", 0.6)]));
+    let ties = mounts(host.fixture.get(&format!("{path}&window=1h&aggregation=min&order=highest")).await);
+    assert_eq!(ties, placed(&[(1, "/srv", 0.2), (2, "/var", 0.2), (3, "/", 0.1)]), "equal ones in order of their attributes");
+    assert!(host.fixture.get(&format!("{path}&query=tag:none")).await.ok().items().is_empty());
+    for wrong in ["aggregation=max", "window=0s", "window=32d", "attribute=x", "query=((", "order=up"] {
+        host.fixture.get(&format!("{path}&{wrong}")).await.refused("invalid_parameter");
+    }
+    let fleet = "/api/v1/samples?metric=system.filesystem.utilization&attribute=mountpoint:/&step=5m&from=-10m";
+    let found = host.fixture.get(fleet).await.ok().items();
+    let series = &found[0]["series"][0];
+    assert_eq!((found.len(), &found[0]["name"], &series["resolution"]), (1, &"web-1".into(), &"5m".into()));
+    let averages: Vec<&Value> =
+        series["points"].as_array().unwrap().iter().map(|point| &point["avg"]).filter(|avg| !avg.is_null()).collect();
+    assert_eq!(averages, [&Value::from(0.9), &Value::from(0.1)]);
+    let csv = host.fixture.get_as(fleet, "text/csv").await.ok().text();
+    assert!(csv.starts_with("at,ci,name,metric,attributes,avg,min,max,last,count\n") && csv.contains("web-1"), "{csv}");
+    host.fixture.clock.advance(Duration::from_secs(1_000));
+    assert!(host.fixture.get(path).await.ok().items().is_empty(), "what is a quarter of an hour old is not of now");
+}
+
+#[tokio::test]
+async fn prometheus_reads_the_newest_values_and_the_alerts_of_the_fleet() {
+    let mut host = Host::reported().await;
+    let series = [("system.filesystem.inodes.utilization", "/"), ("system.filesystem.utilization", "/\"x")];
+    for _ in 0..3 {
+        host.fixture.clock.advance(Duration::from_secs(300));
+        host.measure(&series, vec![Some(0.99), Some(0.25)]).await;
+    }
+    let id = host.path().rsplit('/').next().unwrap().to_owned();
+    let text = host.fixture.get("/api/v1/fleet-metrics").await.ok().text();
+    for line in [
+        format!("rollcall_host_up{{ci=\"{id}\",host=\"web-1\"}} 1"),
+        format!("system_filesystem_utilization{{ci=\"{id}\",host=\"web-1\",mountpoint=\"/\\\"x\"}} 0.25"),
+        "# TYPE system_filesystem_inodes_utilization untyped".to_owned(),
+    ] {
+        assert!(text.lines().any(|known| known == line), "{line}\n{text}");
+    }
+    let alert = text.lines().find(|line| line.starts_with("rollcall_alert{")).expect("an alert");
+    assert!(alert.contains("alertname=\"filesystem_inodes\",alertstate=\"firing\"") && alert.contains("mountpoint=\"/\""), "{alert}");
+    let some = host.fixture.get("/api/v1/fleet-metrics?match=system.filesystem.inodes.*").await.ok().text();
+    assert!(some.contains("inodes_utilization{") && !some.contains("system_filesystem_utilization"), "{some}");
+    assert!(host.fixture.get("/api/v1/fleet-metrics?query=tag:none").await.ok().text().is_empty());
+    host.fixture.get("/api/v1/fleet-metrics?query=((").await.refused("invalid_parameter");
 }
 
 #[tokio::test]

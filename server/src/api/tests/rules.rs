@@ -97,7 +97,7 @@ async fn a_back_test_says_what_cannot_be_replayed_and_what_has_no_samples() {
     for body in [
         r#"{"from": "-1d"}"#,
         r#"{"id": "os_support_end", "from": "-1d"}"#,
-        r#"{"id": "cpu_utilization", "from": "-32d"}"#,
+        r#"{"id": "cpu_utilization", "from": "-93d"}"#,
         r#"{"id": "cpu_utilization", "from": "-1d", "hosts": ["fridge"]}"#,
     ] {
         fixture.post("/api/v1/rules/backtest", body).await.refused("invalid_parameter");

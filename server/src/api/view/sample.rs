@@ -1,12 +1,28 @@
 //! Health samples in buckets.
 
 use super::Time;
-use crate::api::samples::{Bucket, Wanted};
+use crate::api::samples::Wanted;
+use rollcall_domain::id::CiId;
+use rollcall_domain::sample::Row;
 use rollcall_shared::Timestamp;
 use rollcall_shared::sample::Series;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
+
+/// What an answer was made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub enum Resolution {
+    /// Every sample.
+    #[serde(rename = "raw")]
+    Raw,
+    /// Samples reduced to five minutes.
+    #[serde(rename = "5m")]
+    FiveMinutes,
+    /// Samples reduced to an hour.
+    #[serde(rename = "1h")]
+    Hour,
+}
 
 /// One bucket. Null where nothing was measured.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -21,6 +37,8 @@ pub struct SamplePoint {
     pub max: Option<f64>,
     /// Newest.
     pub last: Option<f64>,
+    /// How many values; zero where nothing was measured.
+    pub count: u32,
 }
 
 /// One series of a metric.
@@ -32,6 +50,8 @@ pub struct SampleSeries {
     pub attributes: BTreeMap<String, String>,
     /// Length of a bucket; null for newest values.
     pub step_ms: Option<i64>,
+    /// What it was made of; null for newest values.
+    pub resolution: Option<Resolution>,
     /// The buckets, oldest first.
     pub points: Vec<SamplePoint>,
 }
@@ -53,37 +73,47 @@ pub struct SampleRow {
     pub max: Option<f64>,
     /// Newest.
     pub last: Option<f64>,
+    /// How many values; zero where nothing was measured.
+    pub count: u32,
+}
+
+impl SamplePoint {
+    fn one(at: Timestamp, value: Option<f64>) -> Self {
+        Self { at: Time(at), avg: value, min: value, max: value, last: value, count: u32::from(value.is_some()) }
+    }
 }
 
 impl SampleSeries {
     /// The view of one series' newest value.
     pub fn newest(series: Series, value: Option<f64>, at: Timestamp) -> Self {
-        let point = SamplePoint { at: Time(at), avg: value, min: value, max: value, last: value };
-        Self { metric: series.metric, attributes: series.attributes.into_iter().collect(), step_ms: None, points: vec![point] }
+        let points = vec![SamplePoint::one(at, value)];
+        Self { metric: series.metric, attributes: series.attributes.into_iter().collect(), step_ms: None, resolution: None, points }
     }
 
     /// The view of one series as it was measured.
     pub fn raw(wanted: &Wanted, attributes: Vec<(String, String)>, mut values: Vec<(Timestamp, f64)>) -> Self {
         values.sort_by_key(|(at, _)| *at);
-        let point = |(at, value)| SamplePoint { at: Time(at), avg: Some(value), min: Some(value), max: Some(value), last: Some(value) };
-        let points = values.into_iter().map(point).collect();
-        Self { metric: wanted.metric.clone(), attributes: attributes.into_iter().collect(), step_ms: None, points }
+        let points = values.into_iter().map(|(at, value)| SamplePoint::one(at, Some(value))).collect();
+        let (metric, attributes) = (wanted.metric.clone(), attributes.into_iter().collect());
+        Self { metric, attributes, step_ms: None, resolution: Some(wanted.resolution), points }
     }
 
     /// The view of one series' buckets.
-    pub fn new(wanted: &Wanted, attributes: Vec<(String, String)>, buckets: &[Option<Bucket>]) -> Self {
+    pub fn new(wanted: &Wanted, attributes: Vec<(String, String)>, buckets: &[Option<Row>]) -> Self {
         let starts = (0_i64..).map(|place| Time(Timestamp(wanted.from.0.saturating_add(place.saturating_mul(wanted.step_ms)))));
-        let point = |(at, bucket): (Time, &Option<Bucket>)| SamplePoint {
+        let point = |(at, bucket): (Time, &Option<Row>)| SamplePoint {
             at,
             avg: bucket.map(|bucket| bucket.avg()),
             min: bucket.map(|bucket| bucket.min),
             max: bucket.map(|bucket| bucket.max),
-            last: bucket.map(|bucket| bucket.last.1),
+            last: bucket.map(|bucket| bucket.last),
+            count: bucket.map_or(0, |bucket| bucket.count),
         };
         Self {
             metric: wanted.metric.clone(),
             attributes: attributes.into_iter().collect(),
             step_ms: Some(wanted.step_ms),
+            resolution: Some(wanted.resolution),
             points: starts.zip(buckets).map(point).collect(),
         }
     }
@@ -101,6 +131,92 @@ impl SampleRow {
             min: point.min,
             max: point.max,
             last: point.last,
+            count: point.count,
+        })
+        .collect()
+    }
+}
+
+/// A series at the top of an order.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct TopSample {
+    /// From 1.
+    pub rank: usize,
+    /// Configuration item.
+    #[schema(example = "host_00000000000000000000000001")]
+    pub ci: String,
+    /// What people call it.
+    pub name: String,
+    /// Metric name.
+    pub metric: String,
+    /// What tells the series from the metric's other ones.
+    pub attributes: BTreeMap<String, String>,
+    /// What it is ordered by.
+    pub value: f64,
+    /// When its newest value was measured, or when the bucket of that value begins.
+    pub at: Time,
+}
+
+impl TopSample {
+    /// Before it has a rank.
+    pub fn new((ci, name): (CiId, &str), metric: &str, attributes: &[(String, String)], (at, value): (Timestamp, f64)) -> Self {
+        let (ci, name, metric) = (ci.to_string(), name.to_owned(), metric.to_owned());
+        Self { rank: 0, ci, name, metric, attributes: attributes.iter().cloned().collect(), value, at: Time(at) }
+    }
+}
+
+/// A metric of one host among others.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct FleetSamples {
+    /// Configuration item.
+    #[schema(example = "host_00000000000000000000000001")]
+    pub ci: String,
+    /// What people call it.
+    pub name: String,
+    /// Its series.
+    pub series: Vec<SampleSeries>,
+}
+
+/// One bucket of one series of one host: the row of a CSV.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct FleetSampleRow {
+    /// When the bucket begins.
+    pub at: Time,
+    /// Configuration item.
+    pub ci: String,
+    /// What people call it.
+    pub name: String,
+    /// Metric name.
+    pub metric: String,
+    /// What tells the series from the metric's other ones.
+    pub attributes: BTreeMap<String, String>,
+    /// Mean.
+    pub avg: Option<f64>,
+    /// Smallest.
+    pub min: Option<f64>,
+    /// Largest.
+    pub max: Option<f64>,
+    /// Newest.
+    pub last: Option<f64>,
+    /// How many values; zero where nothing was measured.
+    pub count: u32,
+}
+
+impl FleetSampleRow {
+    /// The rows of all hosts.
+    pub fn of_all(hosts: &[FleetSamples]) -> Vec<Self> {
+        let rows = hosts.iter().flat_map(|host| SampleRow::of_all(&host.series).into_iter().map(move |row| (host, row)));
+        rows.map(|(host, row)| Self {
+            at: row.at,
+            ci: host.ci.clone(),
+            name: host.name.clone(),
+            metric: row.metric,
+            attributes: row.attributes,
+            avg: row.avg,
+            min: row.min,
+            max: row.max,
+            last: row.last,
+            count: row.count,
         })
         .collect()
     }

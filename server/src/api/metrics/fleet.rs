@@ -1,0 +1,197 @@
+//! The fleet's newest values and alerts, in Prometheus' text format.
+//!
+//! Names, labels and values come from hosts: names are brought into Prometheus' alphabet and values are escaped, so that no host can write
+//! lines of its own. Values carry no time; one that is not of the last minutes is left out, as a target that is down would have none.
+
+use super::super::Api;
+use super::super::extract::Parameters;
+use super::super::selection::Selection;
+use crate::answer::{self, ApiError};
+use axum::extract::State;
+use axum::response::Response;
+use rollcall_domain::World;
+use rollcall_domain::alert::{Alert, AlertState};
+use rollcall_domain::ci::Ci;
+use rollcall_domain::rule::Severity;
+use rollcall_shared::Timestamp;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::Duration;
+use utoipa::IntoParams;
+
+/// Series of one answer: 2,000 hosts of 100 series, 30 MB of text.
+const SERIES: usize = 200_000;
+
+/// A value that is older is left out; what Prometheus itself looks back for is five minutes.
+const FRESH: Duration = Duration::from_secs(300);
+
+/// Which values are wanted.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct FleetMetricsQuery {
+    /// Only metrics of these names, separated by commas; an asterisk at the end stands for any rest.
+    #[serde(rename = "match")]
+    #[param(rename = "match", example = "system.cpu.*,system.memory.utilization")]
+    wanted: Option<String>,
+    /// Only configuration items that this query selects.
+    #[param(example = "tag:web")]
+    query: Option<String>,
+}
+
+/// Shows the newest values of all hosts for Prometheus, whether each host reports, and the alerts that fire or are about to. Names have
+/// underscores for dots; every series has the labels `ci` and `host` and its own attributes.
+#[utoipa::path(get, path = "/api/v1/fleet-metrics", tag = "probes", params(FleetMetricsQuery),
+    responses((status = 200, description = "Prometheus text format 0.0.4.", content_type = "text/plain", body = String)))]
+pub async fn get_fleet_metrics(State(api): State<Api>, Parameters(query): Parameters<FleetMetricsQuery>) -> Result<Response, ApiError> {
+    let now = api.engine.now();
+    let selection = Selection::new(query.query.as_deref(), now)?;
+    let wanted: Vec<&str> = query.wanted.as_deref().into_iter().flat_map(|text| text.split(',')).map(str::trim).collect();
+    let families = api.engine.read(|world| {
+        let mut families = Families::default();
+        for ci in selection.all(world)? {
+            families.host(world, ci, &wanted, now);
+            if families.count > SERIES {
+                return Err(ApiError::invalid(
+                    "match",
+                    format!("selects more than {SERIES} series: ask for fewer metrics, or narrow `query`"),
+                ));
+            }
+        }
+        Ok(families)
+    })?;
+    Ok(answer::body("text/plain; version=0.0.4; charset=utf-8", families.text()))
+}
+
+/// Series by name, so that a name's lines stand together.
+#[derive(Default)]
+struct Families {
+    by_name: BTreeMap<String, BTreeMap<String, f64>>,
+    count: usize,
+}
+
+impl Families {
+    fn host(&mut self, world: &World, ci: &Ci, wanted: &[&str], now: Timestamp) {
+        let id = ci.id.to_string();
+        let own = [("ci", id.as_str()), ("host", ci.name.as_str())];
+        if let Some(agent) = world.telemetry.speaker(ci.id) {
+            self.put("rollcall_host_up", &labels(&own, &[]), f64::from(u8::from(!world.telemetry.is_silent(agent))));
+            if let Some((table, values, _)) = world.telemetry.newest(agent).filter(|(_, _, at)| now.since(*at) <= FRESH) {
+                for (series, value) in table.iter().zip(values).filter(|(series, _)| is_wanted(wanted, &series.metric)) {
+                    if let Some(value) = value {
+                        self.put(&in_alphabet(&series.metric), &labels(&own, &series.attributes), *value);
+                    }
+                }
+            }
+        }
+        let known = world.alerts.by_ci.get(&ci.id).into_iter().flat_map(|known| &known.alerts);
+        for alert in known.filter_map(|id| world.alerts.alerts.get(id)) {
+            let Some(state) = state(alert) else { continue };
+            let severity = match alert.severity {
+                Some(Severity::Critical) => "critical",
+                Some(Severity::Warning) | None => "warning",
+            };
+            let named = [&own[..], &[("alertname", alert.key.rule.as_str()), ("alertstate", state), ("severity", severity)]].concat();
+            let attributes: Vec<(String, String)> = alert.key.attributes.clone().into_iter().collect();
+            self.put("rollcall_alert", &labels(&named, &attributes), 1.0);
+        }
+    }
+
+    fn put(&mut self, name: &str, labels: &str, value: f64) {
+        let family = match self.by_name.get_mut(name) {
+            Some(family) => family,
+            None => self.by_name.entry(name.to_owned()).or_default(),
+        };
+        // Two series that the alphabet makes one stay one: a line that comes twice would spoil the whole answer.
+        if family.insert(labels.to_owned(), value).is_none() {
+            self.count += 1;
+        }
+    }
+
+    fn text(&self) -> String {
+        let mut text = String::with_capacity(self.count * 128);
+        for (name, family) in &self.by_name {
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "# TYPE {name} {}", if name.starts_with("rollcall_") { "gauge" } else { "untyped" });
+            for (labels, value) in family {
+                let _ = writeln!(text, "{name}{{{labels}}} {value}");
+            }
+        }
+        text
+    }
+}
+
+/// How Prometheus calls the state of an alert that is one.
+fn state(alert: &Alert) -> Option<&'static str> {
+    match alert.state {
+        AlertState::Firing | AlertState::Recovering => Some("firing"),
+        AlertState::Pending => Some("pending"),
+        AlertState::Inactive | AlertState::Resolved | AlertState::Unknown => None,
+    }
+}
+
+fn is_wanted(wanted: &[&str], metric: &str) -> bool {
+    let fits = |name: &&str| name.strip_suffix('*').map_or(metric == *name, |begin| metric.starts_with(begin));
+    wanted.is_empty() || wanted.iter().any(fits)
+}
+
+fn labels(own: &[(&str, &str)], attributes: &[(String, String)]) -> String {
+    let mut known: BTreeMap<String, &str> = BTreeMap::new();
+    for (name, value) in own {
+        known.insert((*name).to_owned(), value);
+    }
+    for (name, value) in attributes {
+        let name = in_alphabet(name);
+        let name = if own.iter().any(|(taken, _)| *taken == name) { format!("attribute_{name}") } else { name };
+        known.entry(name).or_insert(value);
+    }
+    let mut text = String::new();
+    for (name, value) in known {
+        let separator = if text.is_empty() { "" } else { "," };
+        let _ = write!(text, "{separator}{name}=\"");
+        for character in value.chars() {
+            match character {
+                '\\' => text.push_str("\\\\"),
+                '"' => text.push_str("\\\""),
+                '\n' => text.push_str("\\n"),
+                other => text.push(other),
+            }
+        }
+        text.push('"');
+    }
+    text
+}
+
+/// Letters, digits and underscores, not beginning with a digit and not with two underscores, which Prometheus keeps for itself.
+fn in_alphabet(name: &str) -> String {
+    let mut text: String = name.chars().map(|one| if one.is_ascii_alphanumeric() { one } else { '_' }).collect();
+    if text.starts_with("__") || text.is_empty() || text.starts_with(|first: char| first.is_ascii_digit()) {
+        text.insert_str(0, "x_");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_values_of_hosts_stay_within_their_line() {
+        let attributes = [("mount.point", "/a\"b\\c\nd"), ("ci", "fake"), ("0", ""), ("__name__", "x")];
+        let attributes: Vec<(String, String)> = attributes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let expected = r#"attribute_ci="fake",ci="host_1",mount_point="/a\"b\\c\nd",x_0="",x___name__="x""#;
+        assert_eq!(labels(&[("ci", "host_1")], &attributes), expected);
+        assert_eq!(in_alphabet("system.cpu.utilization"), "system_cpu_utilization");
+        assert_eq!(in_alphabet("größe\n}"), "gr__e__");
+    }
+
+    #[test]
+    fn metrics_are_chosen_by_name_or_by_its_begin() {
+        for (wanted, metric, expected) in
+            [(vec![], "m", true), (vec!["m"], "m", true), (vec!["m"], "mm", false), (vec!["x", "m*"], "mm", true), (vec!["m*"], "n", false)]
+        {
+            assert_eq!(is_wanted(&wanted, metric), expected, "{wanted:?} {metric}");
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! Back-tests: what a rule would have done to stored samples.
+//!
+//! Hosts are shared out over threads that may block, and each host's samples are streamed, an hour at a time, through the code that judges
+//! live. Hours are left out where rows of an hour prove that nothing can have been raised ([`Reach`]) and no series is in a state that
+//! samples could end; before the next hour that counts, samples are taken in from so far back that windows hold what they would hold had
+//! nothing been left out. What is judged at full resolution therefore comes out as if every sample had been replayed.
+//!
+//! Where samples are not kept any more, or are too many to be read in time, rows of five minutes stand for them; the report says since
+//! when every sample counted. Never holds the writer: the state is looked at for one host at a time.
+
+mod host;
+
+pub use host::{Case, Host, Survey, Verdict};
+
+use crate::engine::{Engine, History};
+use crate::store::{HOUR_MS, StoreError};
+use rollcall_domain::alert::replay::Episode;
+use rollcall_domain::ci::Ci;
+use rollcall_domain::id::CiId;
+use rollcall_domain::rule::Rule;
+use rollcall_domain::rule::select::settled;
+use rollcall_shared::Timestamp;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Hours of one host that are read as they came, over all hosts: about two seconds of two cores. What is older is judged by rows.
+const RAW_HOURS: usize = 10_000;
+
+/// Incidents told one by one; all are counted.
+pub const TOLD: usize = 1_000;
+
+/// What clears sooner is noise.
+pub const SHORT: Duration = Duration::from_secs(600);
+
+/// How long a back-test may take before it says what it has.
+pub const LIMIT: Duration = Duration::from_secs(20);
+
+/// What samples are judged by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Resolution {
+    /// Every sample where it is kept and can be read in time, rows of five minutes before.
+    #[default]
+    Auto,
+    /// Every sample. What is not kept any more is not judged.
+    Raw,
+    /// Rows of five minutes.
+    FiveMinutes,
+}
+
+/// A question.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// The rule; it counts as enabled.
+    pub rule: Rule,
+    /// From when to when, the end not included.
+    pub span: (Timestamp, Timestamp),
+    /// By what.
+    pub resolution: Resolution,
+    /// The hosts to look at.
+    pub hosts: Vec<Host>,
+}
+
+/// The answer.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Incidents, oldest first; the first [`TOLD`] of them.
+    pub episodes: Vec<Episode>,
+    /// How many there are.
+    pub incidents: usize,
+    /// Of these, cleared within [`SHORT`].
+    pub cleared_soon: usize,
+    /// Hosts with incidents.
+    pub affected: usize,
+    /// Moments replayed.
+    pub sets: u64,
+    /// Hosts with samples that the rule judges.
+    pub judged: usize,
+    /// Hours of hosts in which nothing can have been raised.
+    pub excluded_hours: u64,
+    /// Hosts that were not reached before the time was over; of the others everything is known.
+    pub unreached: usize,
+    /// Since when every sample counted; before it rows of five minutes did.
+    pub raw_since: Timestamp,
+}
+
+/// Looks a host up.
+pub type Look = Arc<dyn Fn(CiId) -> Option<Ci> + Send + Sync>;
+
+/// What all threads of a back-test share.
+struct Task {
+    question: Question,
+    history: History,
+    look: Look,
+    deadline: Duration,
+    clock: Arc<dyn Fn() -> Duration + Send + Sync>,
+}
+
+/// Replays a rule over what an engine has stored.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn run(engine: &Engine, question: Question) -> Result<Report, StoreError> {
+    let (looked_at, timed) = (engine.clone(), engine.clone());
+    let look: Look = Arc::new(move |id| looked_at.read(|world| world.cmdb.cis.get(&id).cloned()));
+    let clock: Arc<dyn Fn() -> Duration + Send + Sync> = Arc::new(move || timed.monotonic());
+    let deadline = clock().saturating_add(LIMIT);
+    let now = engine.now();
+    let task = Arc::new(Task { question, history: engine.history(), look, deadline, clock });
+    tokio::task::spawn_blocking(move || task.run(now)).await.map_err(|error| broken(&error.to_string()))?
+}
+
+/// As [`run`], of a history by itself; without a limit of time.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn run_over(history: History, question: Question, look: Look, now: Timestamp) -> Result<Report, StoreError> {
+    let task = Task { question, history, look, deadline: Duration::MAX, clock: Arc::new(|| Duration::ZERO) };
+    task.run(now)
+}
+
+impl Report {
+    fn add(&mut self, verdict: Option<Verdict>) {
+        let Some(verdict) = verdict else {
+            self.unreached += 1;
+            return;
+        };
+        self.sets += verdict.sets;
+        self.judged += usize::from(verdict.judged);
+        self.excluded_hours += verdict.excluded_hours;
+        self.incidents += verdict.episodes.len();
+        self.affected += usize::from(!verdict.episodes.is_empty());
+        let soon = |episode: &&Episode| episode.resolved_at.is_some_and(|resolved| resolved.since(episode.opened_at) <= SHORT);
+        self.cleared_soon += verdict.episodes.iter().filter(soon).count();
+        self.episodes.extend(verdict.episodes);
+        if self.episodes.len() > 4 * TOLD {
+            self.shorten();
+        }
+    }
+
+    /// Keeps the oldest, in order.
+    fn shorten(&mut self) {
+        self.episodes.sort_by(|a, b| (a.opened_at, a.ci, &a.attributes).cmp(&(b.opened_at, b.ci, &b.attributes)));
+        self.episodes.truncate(TOLD);
+    }
+}
+
+fn broken(cause: &str) -> StoreError {
+    StoreError::Io { subject: "back-test".into(), cause: cause.to_owned() }
+}
+
+impl Task {
+    fn run(&self, now: Timestamp) -> Result<Report, StoreError> {
+        let surveys = self
+            .shared_out(&self.question.hosts, |host| if self.is_late() { Ok(None) } else { self.with_case(host, |case| case.survey()) })?;
+        let raw_since = self.raw_since(&surveys, now);
+        let work: Vec<(&Host, &Option<Survey>)> = self.question.hosts.iter().zip(&surveys).collect();
+        let report = Mutex::new(Report { raw_since, ..Report::default() });
+        self.shared_out(&work, |(host, survey)| {
+            let judge = |survey| self.with_case(host, |case| case.judge(survey, raw_since, &|| self.is_late())).map(Option::flatten);
+            let verdict = survey.as_ref().filter(|_| !self.is_late()).map_or(Ok(None), judge)?;
+            report.lock().unwrap_or_else(PoisonError::into_inner).add(verdict);
+            Ok(())
+        })?;
+        let mut report = report.into_inner().unwrap_or_else(PoisonError::into_inner);
+        report.shorten();
+        Ok(report)
+    }
+
+    fn is_late(&self) -> bool {
+        (self.clock)() >= self.deadline
+    }
+
+    fn with_case<R>(&self, host: &Host, work: impl FnOnce(&Case<'_>) -> Result<R, StoreError>) -> Result<Option<R>, StoreError> {
+        let ci = host.ci.and_then(|ci| (self.look)(ci));
+        let rule = Rule { enabled: true, ..settled(&self.question.rule, host.variant) };
+        let case = Case { history: &self.history, rule: &rule, ci: ci.as_ref(), agents: &host.agents, span: self.question.span };
+        work(&case).map(Some)
+    }
+
+    /// Works through a list on every processor, each a stretch of it: neighbours lie together in the store. Results keep their order.
+    fn shared_out<T: Sync, R: Send>(&self, list: &[T], work: impl Fn(&T) -> Result<R, StoreError> + Sync) -> Result<Vec<R>, StoreError> {
+        let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let stretch = list.len().div_ceil(workers).max(1);
+        std::thread::scope(|scope| {
+            let work = &work;
+            let threads: Vec<_> = list
+                .chunks(stretch)
+                .map(|some| scope.spawn(move || some.iter().map(work).collect::<Result<Vec<R>, StoreError>>()))
+                .collect();
+            let mut results = Vec::with_capacity(list.len());
+            for thread in threads {
+                results.extend(thread.join().map_err(|_| broken("a thread ended early"))??);
+            }
+            Ok(results)
+        })
+    }
+
+    /// Since when every sample counts: as far back as samples are kept and [`RAW_HOURS`] last.
+    fn raw_since(&self, surveys: &[Option<Survey>], now: Timestamp) -> Timestamp {
+        let (from, to) = self.question.span;
+        let ceiling = |at: Timestamp| Timestamp(at.0.saturating_add(HOUR_MS - 1).div_euclid(HOUR_MS).saturating_mul(HOUR_MS));
+        match self.question.resolution {
+            Resolution::Raw => return from,
+            Resolution::FiveMinutes => return to,
+            Resolution::Auto => {}
+        }
+        let kept = ceiling(now.minus(self.history.retention.raw));
+        let mut begin = Timestamp(to.0.saturating_sub(1).div_euclid(HOUR_MS).saturating_mul(HOUR_MS));
+        let mut hours = 0;
+        loop {
+            hours += surveys.iter().flatten().map(|survey| survey.hours_to_read(begin)).sum::<usize>();
+            if hours > RAW_HOURS || begin < kept {
+                return Timestamp(begin.0.saturating_add(HOUR_MS)).clamp(from, to);
+            }
+            if begin <= from {
+                return from;
+            }
+            begin = Timestamp(begin.0.saturating_sub(HOUR_MS));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

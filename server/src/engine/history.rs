@@ -1,0 +1,160 @@
+//! Stored samples, as they came and reduced. Blocks: for threads that may.
+//!
+//! Invariant: what is read of a span does not depend on how far the upkeep has come: hours that are not rolled up are folded from their
+//! samples in the same way.
+
+use super::{Retention, SectionCache};
+use crate::store::{Store, StoreError};
+use rollcall_domain::sample::{Grain, Rolled, Tracks, fold, merge, points};
+use rollcall_shared::sample::SampleSet;
+use rollcall_shared::{AgentId, Timestamp};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Length of what is read at once, so that memory does not grow with the span.
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// A way to stored samples; clones share it.
+#[derive(Clone)]
+pub struct History {
+    store: Arc<dyn Store>,
+    /// Series tables.
+    pub content: SectionCache,
+    /// How long samples are kept.
+    pub retention: Retention,
+}
+
+impl History {
+    /// Of a store whose series tables `content` reads.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, content: SectionCache, retention: Retention) -> Self {
+        Self { store, content, retention }
+    }
+
+    /// Sample sets with `from <= at < to`, oldest first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn samples(&self, agent: AgentId, from: Timestamp, to: Timestamp) -> Result<Vec<SampleSet>, StoreError> {
+        self.store.samples(agent, from, to)
+    }
+
+    /// Begins of the hours whose samples may say more than the stored rows do.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn unrolled(&self, agent: AgentId) -> Result<BTreeSet<Timestamp>, StoreError> {
+        Ok(self.store.unrolled_hours(agent)?.into_iter().collect())
+    }
+
+    /// Stored rows alone.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn stored_rows(&self, grain: Grain, metric: &str, agent: AgentId, span: (Timestamp, Timestamp)) -> Result<Tracks, StoreError> {
+        self.store.rows(grain, metric, agent, span)
+    }
+
+    /// Rows whose bucket begins in `from <= at < to`, of rolled up hours and of others.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn rows(&self, grain: Grain, metric: &str, agent: AgentId, (from, to): (Timestamp, Timestamp)) -> Result<Tracks, StoreError> {
+        // Before the rows: what is rolled up meanwhile is folded once more, which changes nothing.
+        let unrolled = self.store.unrolled_hours(agent)?;
+        let mut tracks = self.store.rows(grain, metric, agent, (from, to))?;
+        for begin in unrolled.into_iter().filter(|begin| begin.0 < to.0 && begin.plus(HOUR) > from) {
+            let sets = self.store.samples(agent, begin, begin.plus(HOUR))?;
+            let mut fresh = fold(&sets, grain, &|name| name == metric, &self.content);
+            merge(&mut tracks, fresh.remove(metric).unwrap_or_default());
+        }
+        for rows in tracks.values_mut() {
+            rows.retain(|row| from <= row.at && row.at < to);
+        }
+        tracks.retain(|_, rows| !rows.is_empty());
+        Ok(tracks)
+    }
+
+    /// A metric's samples with `from <= at < to` as they came, each a row of its own.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn points(&self, metric: &str, agent: AgentId, (from, to): (Timestamp, Timestamp)) -> Result<Tracks, StoreError> {
+        let sets = self.store.samples(agent, from, to)?;
+        Ok(points(&sets, &|name| name == metric, &self.content).remove(metric).unwrap_or_default())
+    }
+
+    /// Reduces all hours that ended by `ended_by`, one agent after the other, until `stopped`. Returns how many agents had any.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written.
+    pub fn roll_up(&self, ended_by: Timestamp, stopped: &dyn Fn() -> bool) -> Result<u64, StoreError> {
+        let (mut after, mut agents) = (None, 0);
+        while let Some(due) = self.store.next_unrolled(after, ended_by)? {
+            if stopped() {
+                break;
+            }
+            let mut rows = Grain::ALL.map(|grain| (grain, Rolled::new()));
+            for (begin, _) in &due.hours {
+                let sets = self.store.samples(due.agent, *begin, begin.plus(HOUR))?;
+                for (grain, rolled) in &mut rows {
+                    for (metric, tracks) in fold(&sets, *grain, &|_| true, &self.content) {
+                        merge(rolled.entry(metric).or_default(), tracks);
+                    }
+                }
+            }
+            self.store.roll_up(&due, &rows)?;
+            (after, agents) = (Some(due.agent), agents + 1);
+        }
+        Ok(agents)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Commit;
+    use crate::store::memory::MemoryStore;
+    use rollcall_domain::journal::JournalEntry;
+    use rollcall_shared::Section;
+    use rollcall_shared::sample::Series;
+
+    #[test]
+    fn rows_are_the_same_before_and_after_every_step_of_the_upkeep() {
+        let series = Series { metric: "m".into(), attributes: Vec::new() };
+        let (table, bytes) = Section::Series(vec![series]).canonical().unwrap();
+        let store = Arc::new(MemoryStore::new());
+        let shared: Arc<dyn Store> = Arc::<MemoryStore>::clone(&store);
+        let history = History::new(Arc::clone(&shared), SectionCache::new(shared, 1 << 20), Retention::default());
+        let set = |minute: i64| SampleSet { table, at: Timestamp(minute * 60_000), values: vec![Some(minute as f64)] };
+        let push = |minutes: &[i64]| {
+            let sets = minutes.iter().map(|minute| set(*minute)).collect();
+            let entry =
+                JournalEntry { agent: AgentId(1), epoch: 1, through: 1, received_at: Timestamp(0), skew_ms: 0, sets, signs: vec![] };
+            let sections = vec![(table, bytes.clone())];
+            store.commit(&Commit { journal: vec![entry], sections, ..Commit::default() }).unwrap();
+        };
+        push(&(0..150).collect::<Vec<_>>());
+        push(&[290, 301]);
+        let span = (Timestamp(60_000), Timestamp(302 * 60_000));
+        let all = || Grain::ALL.map(|grain| history.rows(grain, "m", AgentId(1), span).unwrap());
+        let before = all();
+        let counted: u32 = before[0].values().flatten().map(|row| row.count).sum();
+        assert_eq!(counted, 147, "the row of the first five minutes begins before the span");
+        for (compacted, rolled_minutes) in [(1, 0), (1, 60), (1, 180), (2, 180), (2, 360)] {
+            store.compact(compacted).unwrap();
+            history.roll_up(Timestamp(rolled_minutes * 60_000), &|| false).unwrap();
+            assert_eq!(all(), before, "compacted to {compacted}, rolled up to minute {rolled_minutes}");
+        }
+        assert!(history.unrolled(AgentId(1)).unwrap().is_empty());
+        push(&[20]);
+        let late = all();
+        assert_ne!(late, before);
+        store.compact(3).unwrap();
+        history.roll_up(Timestamp(i64::MAX), &|| false).unwrap();
+        assert_eq!(all(), late, "what came late joined its rows");
+        store.expire(Timestamp(i64::MAX)).unwrap();
+        assert_eq!(all(), late, "rows outlive their samples");
+    }
+}
