@@ -156,7 +156,7 @@ fn value(host: u64, series: &str, at: i64) -> f64 {
     let noise = ((at / 10_000).wrapping_mul(2_654_435_761).wrapping_add(i64::try_from(host).unwrap_or(0) * 97) & 0xff) as f64 / 2550.0;
     if series == METRIC {
         let hour = at / HOUR_MS;
-        let breach = host % 20 == 0 && (hour + i64::try_from(host).unwrap_or(0)) % 72 == 0 && at % HOUR_MS < HOUR_MS / 2;
+        let breach = host.is_multiple_of(20) && (hour + i64::try_from(host).unwrap_or(0)) % 72 == 0 && at % HOUR_MS < HOUR_MS / 2;
         return if breach { 0.99 } else { 0.3 + noise };
     }
     if series.ends_with('1') { (at / 10_000) as f64 } else { (noise * 1000.0).round() }

@@ -51,6 +51,22 @@ pub struct Telemetry {
     tables: Tables,
 }
 
+/// The newest values of one agent.
+#[derive(Clone, Copy, Debug)]
+pub struct Newest<'a> {
+    table: &'a [Series],
+    values: &'a [Option<f64>],
+    /// When they were measured.
+    pub at: Timestamp,
+}
+
+impl<'a> Newest<'a> {
+    /// Series that have a value, each with it.
+    pub fn values(self) -> impl Iterator<Item = (&'a Series, f64)> {
+        self.table.iter().zip(self.values).filter_map(|(series, value)| Some((series, (*value)?)))
+    }
+}
+
 /// What is known of one agent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct AgentState {
@@ -197,12 +213,11 @@ impl Telemetry {
         plan.series().iter().zip(&state.latest).map(|(series, value)| (series.clone(), *value, at)).collect()
     }
 
-    /// As [`Telemetry::latest`], without copies: the table, its values, and when they were measured. What stands in one is in the other's
-    /// place.
+    /// As [`Telemetry::latest`], without copies.
     #[must_use]
-    pub fn newest(&self, agent: AgentId) -> Option<(&[Series], &[Option<f64>], Timestamp)> {
+    pub fn newest(&self, agent: AgentId) -> Option<Newest<'_>> {
         let state = self.agents.get(&agent)?;
-        Some((state.view.plan.as_ref()?.series(), &state.latest, state.measured_at?))
+        Some(Newest { table: state.view.plan.as_ref()?.series(), values: &state.latest, at: state.measured_at? })
     }
 
     /// The agent that spoke last for a host.

@@ -77,11 +77,9 @@ impl Families {
         let own = [("ci", id.as_str()), ("host", ci.name.as_str())];
         if let Some(agent) = world.telemetry.speaker(ci.id) {
             self.put("rollcall_host_up", &labels(&own, &[]), f64::from(u8::from(!world.telemetry.is_silent(agent))));
-            if let Some((table, values, _)) = world.telemetry.newest(agent).filter(|(_, _, at)| now.since(*at) <= FRESH) {
-                for (series, value) in table.iter().zip(values).filter(|(series, _)| is_wanted(wanted, &series.metric)) {
-                    if let Some(value) = value {
-                        self.put(&in_alphabet(&series.metric), &labels(&own, &series.attributes), *value);
-                    }
+            if let Some(newest) = world.telemetry.newest(agent).filter(|newest| now.since(newest.at) <= FRESH) {
+                for (series, value) in newest.values().filter(|(series, _)| is_wanted(wanted, &series.metric)) {
+                    self.put(&in_alphabet(&series.metric), &labels(&own, &series.attributes), value);
                 }
             }
         }

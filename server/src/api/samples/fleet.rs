@@ -156,15 +156,15 @@ fn newest(api: &Api, query: &TopQuery, metric: &str, wanted: &[(String, String)]
     api.engine.read(|world| {
         let mut top = Vec::new();
         for ci in selection.all(world)? {
-            let Some((table, values, at)) = world.telemetry.speaker(ci.id).and_then(|agent| world.telemetry.newest(agent)) else {
+            let Some(newest) = world.telemetry.speaker(ci.id).and_then(|agent| world.telemetry.newest(agent)) else {
                 continue;
             };
-            if now.since(at) > NOW {
+            if now.since(newest.at) > NOW {
                 continue;
             }
-            for (series, value) in table.iter().zip(values).filter(|(series, _)| series.metric == metric) {
-                if let Some(value) = value.filter(|_| wanted.iter().all(|pair| series.attributes.contains(pair))) {
-                    top.push(TopSample::new((ci.id, &ci.name), metric, &series.attributes, (at, value)));
+            for (series, value) in newest.values().filter(|(series, _)| series.metric == metric) {
+                if wanted.iter().all(|pair| series.attributes.contains(pair)) {
+                    top.push(TopSample::new((ci.id, &ci.name), metric, &series.attributes, (newest.at, value)));
                 }
             }
         }

@@ -103,7 +103,7 @@ impl Wanted {
 
 /// The longest stored form whose rows fill whole steps.
 fn resolution(step: Duration) -> Resolution {
-    let whole = |of: u64| step.subsec_nanos() == 0 && step.as_secs() % of == 0;
+    let whole = |of: u64| step.subsec_nanos() == 0 && step.as_secs().is_multiple_of(of);
     match () {
         () if whole(HOUR_S) => Resolution::Hour,
         () if whole(FIVE_MINUTES_S) => Resolution::FiveMinutes,
