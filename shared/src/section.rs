@@ -17,6 +17,7 @@ pub use texts::Texts;
 
 use crate::{ContentHash, limits, sample::Series, wire};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
@@ -148,6 +149,12 @@ macro_rules! sections {
             #[must_use]
             pub fn len(&self) -> usize {
                 match self { $(Self::$variant(rows) => rows.len(),)* }
+            }
+
+            /// Bytes of memory that its rows take, without the texts and lists beside them.
+            #[must_use]
+            pub fn row_bytes(&self) -> usize {
+                match self { $(Self::$variant(rows) => size_of::<$row>() * rows.capacity(),)* }
             }
 
             /// The rows as JSON objects, in canonical order.
@@ -404,16 +411,31 @@ impl SectionDiff {
     }
 }
 
+/// Rows that `others` lacks. Both are in the order that sections have, so one pass over both is enough.
+pub fn only_in<'a, R: Ord>(rows: &'a [R], others: &'a [R]) -> impl Iterator<Item = &'a R> {
+    let mut others = others.iter().peekable();
+    rows.iter().filter(move |row| {
+        // Rows are long and most are equal: each pair is compared once.
+        loop {
+            match others.peek().map(|other| (*other).cmp(row)) {
+                Some(Ordering::Less) => drop(others.next()),
+                Some(Ordering::Equal) => return false,
+                Some(Ordering::Greater) | None => return true,
+            }
+        }
+    })
+}
+
 fn diff_rows<R: Row>(before: &[R], after: &[R]) -> SectionDiff {
     use std::collections::BTreeMap;
     let json = |row: &R| serde_json::to_value(row).unwrap_or_default();
     // Equal rows are the most: drop them before any key is built.
     let mut gone: BTreeMap<String, Vec<&R>> = BTreeMap::new();
-    for row in before.iter().filter(|row| after.binary_search(row).is_err()) {
+    for row in only_in(before, after) {
         gone.entry(row.key()).or_default().push(row);
     }
     let mut come: BTreeMap<String, Vec<&R>> = BTreeMap::new();
-    for row in after.iter().filter(|row| before.binary_search(row).is_err()) {
+    for row in only_in(after, before) {
         come.entry(row.key()).or_default().push(row);
     }
     let mut diff = SectionDiff::default();

@@ -92,7 +92,8 @@ typed_id! {
 }
 
 /// Kinds of configuration items that have their own id prefix. A CI may change its class within its family, never its id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Family {
     /// Hosts of every class.
     Host,
@@ -163,12 +164,19 @@ impl FromStr for CiId {
 
 impl Serialize for CiId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if !serializer.is_human_readable() {
+            return (self.family, self.bits.to_be_bytes()).serialize(serializer);
+        }
         serializer.collect_str(self)
     }
 }
 
 impl<'de> Deserialize<'de> for CiId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if !deserializer.is_human_readable() {
+            let (family, bits) = Deserialize::deserialize(deserializer)?;
+            return Ok(Self { family, bits: u128::from_be_bytes(bits) });
+        }
         String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
     }
 }

@@ -15,7 +15,7 @@ use axum::extract::State;
 use axum::response::Response;
 use rollcall_domain::ci::{self, CiCommand};
 use rollcall_domain::id::CiId;
-use rollcall_domain::{Command, World};
+use rollcall_domain::{Command, Event, World};
 use rollcall_shared::Timestamp;
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
@@ -208,12 +208,23 @@ pub async fn list_ci_history(
 #[utoipa::path(get, path = "/api/v1/cis/{id}/identification", tag = "cis",
     responses((status = 200, description = "The explanation.", body = Identification)))]
 pub async fn get_ci_identification(State(api): State<Api>, Named(id): Named<CiId>) -> Result<Response, ApiError> {
+    let attempts = attempts(&api, id).await?;
     api.engine.read(|world| {
         let ci = find(world, id)?;
-        let (operation, attempts) =
-            world.cmdb.identifications.get(&id).ok_or_else(|| ApiError::not_found("identification of", &id.to_string()))?;
-        Ok(answer::resource(&Identification::new(id, *operation, attempts), ci.revision))
+        let identified = world.cmdb.identifications.get(&id).ok_or_else(|| ApiError::not_found("identification of", &id.to_string()))?;
+        Ok(answer::resource(&Identification::new(id, identified.operation, &attempts), ci.revision))
     })
+}
+
+/// Every try of the last identification of a host, from the log; none of what was never identified.
+pub async fn attempts(api: &Api, id: CiId) -> Result<Vec<ci::Attempt>, ApiError> {
+    let revision = api.engine.read(|world| world.cmdb.identifications.get(&id).map(|identified| identified.revision));
+    let records = api.engine.records_at(revision.into_iter().collect()).await?;
+    let attempts = records.into_iter().find_map(|record| match record.event {
+        Event::Ci(event) => event.identification().map(|(_, _, attempts)| attempts.to_vec()),
+        _ => None,
+    });
+    Ok(attempts.unwrap_or_default())
 }
 
 /// The configuration item, or that there is none.

@@ -93,9 +93,10 @@ fn reporter(agent: Option<String>, feed: Option<Feed>) -> Result<Reporter, ApiEr
 #[utoipa::path(get, path = "/api/v1/cis/{id}/explain", tag = "cis",
     responses((status = 200, description = "The explanation.", body = Explained)))]
 pub async fn explain_ci(State(api): State<Api>, Named(id): Named<CiId>) -> Result<Response, ApiError> {
+    let attempts = cis::attempts(&api, id).await?;
     api.engine.read(|world| {
         let ci = cis::find(world, id)?;
-        Ok(answer::resource(&Explained::new(world, ci, &explain::explain(world, ci, api.engine.now())), ci.revision))
+        Ok(answer::resource(&Explained::new(world, ci, &explain::explain(world, ci, api.engine.now()), &attempts), ci.revision))
     })
 }
 

@@ -6,7 +6,10 @@ use rollcall_shared::{ContentHash, Section};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Decoded sections, at most so many bytes of canonical form; the one that came first goes first. Clones share it.
+/// Bytes of memory for each byte of text in the canonical form: a text is an allocation of its own, most of them short.
+const BYTES_PER_TEXT_BYTE: usize = 2;
+
+/// Decoded sections, at most so many bytes of memory; the one that came first goes first. Clones share it.
 #[derive(Clone)]
 pub struct SectionCache {
     store: Arc<dyn Store>,
@@ -21,15 +24,16 @@ struct Held {
 }
 
 impl SectionCache {
-    /// An empty cache of at most `limit` bytes.
+    /// An empty cache of at most `limit` bytes of memory.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, limit: usize) -> Self {
         let held = Held { sections: BTreeMap::new(), order: VecDeque::new(), bytes: 0, limit };
         Self { store, held: Arc::new(Mutex::new(held)) }
     }
 
-    /// Keeps a section; `bytes` is the size of its canonical form.
-    pub fn remember(&self, hash: ContentHash, section: Arc<Section>, bytes: usize) {
+    /// Keeps a section; `canonical` is the size of its canonical form. Decoded it takes several times as much.
+    pub fn remember(&self, hash: ContentHash, section: Arc<Section>, canonical: usize) {
+        let bytes = section.row_bytes() + canonical * BYTES_PER_TEXT_BYTE;
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         if held.sections.insert(hash, (section, bytes)).is_none() {
             held.order.push_back(hash);
@@ -52,6 +56,12 @@ impl SectionCache {
                 held.order.retain(|known| known != hash);
             }
         }
+    }
+
+    /// Bytes of memory that it holds, estimated.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).bytes
     }
 
     /// Whether it is in memory.

@@ -8,12 +8,16 @@ use rollcall_domain::sample::Grain;
 use rollcall_domain::{Actor, Command, Record, Rejection};
 use std::time::Duration;
 
+/// A list of 2,000 packages is a megabyte of texts, and an inventory with one package changed is held against the list before: the
+/// lists of some two hundred images should be at hand.
+const SECTION_CACHE_BYTES: usize = 256 << 20;
+
 /// How the engine is set up.
 #[derive(Clone, Debug)]
 pub struct EngineConfig {
     /// How long samples are kept.
     pub retention: Retention,
-    /// Bytes of decoded sections kept in memory.
+    /// Bytes of memory for decoded sections.
     pub section_cache_bytes: usize,
     /// Time between two snapshots, each followed by a compaction of the journal up to it.
     pub snapshot_every: Duration,
@@ -21,7 +25,7 @@ pub struct EngineConfig {
 
 impl Default for EngineConfig {
     fn default() -> Self {
-        Self { retention: Retention::default(), section_cache_bytes: 64 << 20, snapshot_every: Duration::from_secs(300) }
+        Self { retention: Retention::default(), section_cache_bytes: SECTION_CACHE_BYTES, snapshot_every: Duration::from_secs(300) }
     }
 }
 

@@ -5,9 +5,11 @@
 //! items have are held once; what only one source speaks of needs no memory of its own. Invariants: at most one proposal a
 //! source, in order of the sources; an attribute has a proposal or a lock.
 
+mod frozen;
 mod map;
 mod method;
 
+pub(in crate::ci) use frozen::{FrozenAttributes, Reading, Tables, Writing};
 pub use map::Attributes;
 pub use method::Method;
 
@@ -76,6 +78,11 @@ impl Proposal {
     #[must_use]
     pub fn refreshed(self) -> Self {
         Self { stale: false, ..self }
+    }
+
+    /// Value and source as they are held.
+    pub(super) fn held(&self) -> (&Arc<AttributeValue>, &Arc<Source>) {
+        (&self.value, &self.source)
     }
 
     /// Holds what others hold already instead of its own.

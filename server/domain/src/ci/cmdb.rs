@@ -1,7 +1,7 @@
 //! Everything that is known of configuration items: the fold of their events, with the projections beside it.
 
 use super::{
-    Attempt, Ci, Class, DeadLetter, Merge, Operation, ReviewTask, Source, changes, ledger, lifecycle, parking, policy, relation, software,
+    Ci, Class, DeadLetter, Identified, Items, Merge, ReviewTask, Source, changes, ledger, lifecycle, parking, policy, relation, software,
     topology,
 };
 use crate::actor::Actor;
@@ -36,21 +36,25 @@ pub struct Revert {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Cmdb {
     /// By id.
-    pub cis: BTreeMap<CiId, Ci>,
+    pub cis: Items,
     /// By class and natural key: components and products.
-    #[serde(with = "crate::world::pairs")]
+    #[serde(with = "super::packed")]
     pub keys: BTreeMap<(Class, String), CiId>,
     /// Identifier facts of hosts (`cloud:…`, `serial:…`, `uuid:…`, `board:…`, `chassis:…`, `mac:…`, `machine_id:…`, `name:…`), for
     /// identification.
+    #[serde(with = "super::packed")]
     pub facts: BTreeMap<String, Vec<CiId>>,
     /// Components by the host that contains them.
+    #[serde(with = "super::packed")]
     pub components: BTreeMap<CiId, BTreeSet<CiId>>,
     /// When each component was first and last seen in its host.
+    #[serde(with = "super::packed")]
     pub contained: BTreeMap<CiId, (Timestamp, Timestamp)>,
     /// How each host was last identified.
-    pub identifications: BTreeMap<CiId, (Operation, Vec<Attempt>)>,
+    #[serde(with = "super::packed")]
+    pub identifications: BTreeMap<CiId, Identified>,
     /// Which agent was last identified as each host.
-    #[serde(default)]
+    #[serde(default, with = "super::packed")]
     pub reporters: BTreeMap<CiId, AgentId>,
     /// Which host each key of a feed is: feed, key.
     #[serde(default, with = "crate::world::pairs")]

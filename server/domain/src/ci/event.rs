@@ -379,6 +379,19 @@ pub enum CiEvent {
     },
 }
 
+impl CiEvent {
+    /// Who a reporter was identified as, what was done, and every try; of events that say so.
+    #[must_use]
+    pub fn identification(&self) -> Option<(CiId, Operation, &[Attempt])> {
+        match self {
+            Self::HostIdentified { ci, operation, attempts, .. }
+            | Self::ForeignHostIdentified { ci, operation, attempts, .. }
+            | Self::FeedIdentified { ci, operation, attempts, .. } => Some((*ci, *operation, attempts)),
+            _ => None,
+        }
+    }
+}
+
 /// Why a lock ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -54,11 +54,10 @@ fn reasons(world: &World, ci: &Ci, found: &Explanation, now: Timestamp) -> Vec<S
     if let Some(main) = ci.duplicate_of {
         reasons.push(format!("it is a duplicate: {main} is the record that counts"));
     }
-    if let Some((operation, attempts)) = world.cmdb.identifications.get(&ci.id) {
-        let decided = attempts.iter().find(|attempt| attempt.candidates.contains(&ci.id) && attempt.note.is_none());
-        reasons.push(match (operation, decided) {
+    if let Some(identified) = world.cmdb.identifications.get(&ci.id) {
+        reasons.push(match (identified.operation, &identified.decided) {
             (Operation::Insert, _) => {
-                format!("when it was first reported, none of {} identifier entries matched a known record", attempts.len())
+                format!("when it was first reported, none of {} identifier entries matched a known record", identified.tried)
             }
             (_, Some(attempt)) => format!("identifier entry {} matched it: {}", attempt.entry, named(attempt)),
             (_, None) => "its reporter was bound to it".to_owned(),

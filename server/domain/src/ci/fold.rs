@@ -11,7 +11,7 @@ pub use history::{concerns, creates, is_volatile};
 
 use super::attribute::{Attribute, Method, Proposal};
 use super::decide::components::dependent_of;
-use super::identify::{Fingerprint, is_unreported};
+use super::identify::{Fingerprint, Identified, is_unreported};
 use super::ledger::Ledger;
 use super::lifecycle::Candidate;
 use super::{AttributeChange, AttributeValue, Ci, CiEvent, Class, Cmdb, Lifecycle, Reporter, SectionState, Source};
@@ -184,19 +184,14 @@ fn change_section(cmdb: &mut Cmdb, record: &Record, event: &CiEvent, content: &d
 
 /// Remembers who a reporter was identified as, and how.
 fn identify(cmdb: &mut Cmdb, record: &Record, event: &CiEvent) {
-    let (ci, operation, attempts) = match event {
-        CiEvent::HostIdentified { ci, operation, attempts, .. }
-        | CiEvent::ForeignHostIdentified { ci, operation, attempts, .. }
-        | CiEvent::FeedIdentified { ci, operation, attempts, .. } => (*ci, *operation, attempts),
-        _ => return,
-    };
+    let Some((ci, operation, attempts)) = event.identification() else { return };
     if let CiEvent::ForeignHostIdentified { home, .. } = event {
         touch(cmdb, record, *home);
     }
     if touch(cmdb, record, ci).is_none() {
         return;
     }
-    cmdb.identifications.insert(ci, (operation, attempts.clone()));
+    cmdb.identifications.insert(ci, Identified::new(ci, record.revision, operation, attempts));
     match event {
         CiEvent::HostIdentified { agent, .. } => {
             cmdb.reporters.insert(ci, *agent);
@@ -452,6 +447,8 @@ fn section_state(
         && let Some(content) = state.hash
     {
         state.since = record.at;
+        // Most contents never change again, and a fleet has millions of sections: no room for more.
+        state.history.reserve_exact(1);
         state.history.push((record.at, content));
         trim(&mut state.history, if is_volatile(section) { VOLATILE_HISTORY } else { SECTION_HISTORY });
     }

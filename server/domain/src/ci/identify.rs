@@ -7,10 +7,12 @@
 
 mod entry;
 mod fingerprint;
+mod identified;
 mod search;
 mod veto;
 
 pub use fingerprint::{Boot, Fingerprint, chassis_serial, container_fact, container_id, is_unreported, kind as fingerprint_kind};
+pub use identified::Identified;
 
 use super::{Attempt, Ci, Class, DeadLetterCode, Lifecycle, Operation, Reporter};
 use crate::World;

@@ -6,6 +6,7 @@
 mod pool;
 
 use self::pool::Pool;
+pub(super) use self::pool::Seen;
 use super::attribute::{Attribute, Proposal};
 use super::policy::Reconciliation;
 use super::{AttributeValue, Ci, Source};
@@ -143,6 +144,35 @@ impl Ledger {
         }
     }
 
+    /// Takes note of an item of a snapshot, whose attributes share what they can already.
+    pub(super) fn recall(&mut self, ci: &Ci, seen: &mut Seen) {
+        for (name, attribute) in ci.attributes.entries() {
+            self.names.recall(name, seen);
+            for proposal in attribute.proposals() {
+                let (value, source) = proposal.held();
+                self.values.recall(value, seen);
+                self.shared_sources.recall(source, seen);
+            }
+            if ci.id.family != Family::Software && attribute.drifts() {
+                self.drifting.insert((ci.id, Arc::clone(name)));
+            }
+        }
+        // One source says nearly all of an item: it is counted once.
+        let mut said: Vec<(&Source, u32)> = Vec::new();
+        for source in ci.attributes.values().flat_map(words).filter(|_| ci.id.family != Family::Software) {
+            match said.iter_mut().find(|(known, _)| std::ptr::eq(*known, source) || *known == source) {
+                Some((_, count)) => *count += 1,
+                None => said.push((source, 1)),
+            }
+        }
+        for (source, count) in said {
+            self.enter_many(ci.id, source, count);
+        }
+        for feed in ci.feeds.keys() {
+            self.deliver(ci.id, &Source::Feed { name: feed.clone() });
+        }
+    }
+
     /// An attribute of an item became another.
     pub(super) fn replace(&mut self, id: CiId, name: &Arc<str>, before: Option<&Attribute>, after: Option<&Attribute>) {
         // What a product is called follows from its key: it is nobody's word.
@@ -193,6 +223,15 @@ impl Ledger {
         if let Some(at) = due {
             self.queue.insert((at, ci.id));
         }
+    }
+
+    fn enter_many(&mut self, id: CiId, source: &Source, proposals: u32) {
+        if !self.sources.contains_key(source) {
+            self.sources.insert(source.clone(), Tally::default());
+        }
+        let Some(tally) = self.sources.get_mut(source) else { return };
+        *tally.cis.entry(id).or_default() += proposals;
+        tally.proposals += u64::from(proposals);
     }
 
     fn enter(&mut self, id: CiId, source: &Source, proposals: u64) {

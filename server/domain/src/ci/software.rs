@@ -102,14 +102,35 @@ impl SoftwareIndex {
         if self.set_known(host, contents) {
             return;
         }
-        let mut packages: Vec<&Installed> = packages.iter().collect();
-        packages.sort_unstable();
-        // Of rows that differ in their details alone the first counts.
-        packages.dedup_by(|next, kept| next.product == kept.product && next.version == kept.version);
-        let mut numbers: Vec<u32> = packages.into_iter().map(|installed| self.number(installed)).collect();
+        let mut numbers = self.numbers_of(packages);
         numbers.sort_unstable();
         let image = self.images.of(numbers);
         self.put(host, contents, image);
+    }
+
+    /// Changes a host's packages to those of these contents: they differ from those that it has in these products alone, of which
+    /// it has `fresh` now.
+    pub fn change(&mut self, host: CiId, contents: Contents, products: &BTreeSet<CiId>, fresh: Vec<Installed>) {
+        let Some(image) = self.image_of(host) else { return };
+        let stays = |&(_, pair): &(u32, &Pair)| !products.contains(&pair.product);
+        let mut numbers: Vec<u32> = self.images.pairs(image).filter(stays).map(|(number, _)| number).collect();
+        numbers.extend(self.numbers_of(fresh));
+        numbers.sort_unstable();
+        let image = self.images.of(numbers);
+        self.put(host, contents, image);
+    }
+
+    /// The contents that a host's packages follow from.
+    #[must_use]
+    pub fn contents_of(&self, host: CiId) -> Option<Contents> {
+        self.hosts.get(&host).map(|placed| placed.contents)
+    }
+
+    fn numbers_of(&mut self, mut packages: Vec<Installed>) -> Vec<u32> {
+        packages.sort_unstable();
+        // Of rows that differ in their details alone the first counts.
+        packages.dedup_by(|next, kept| next.product == kept.product && next.version == kept.version);
+        packages.iter().map(|installed| self.number(installed)).collect()
     }
 
     /// Forgets a host's packages.

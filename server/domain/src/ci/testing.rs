@@ -4,7 +4,7 @@ pub mod rows;
 
 use crate::actor::Actor;
 use crate::ci::identify::Fingerprint;
-use crate::ci::{Ci, CiCommand, CiEvent, Class, Lifecycle, Source};
+use crate::ci::{Attempt, Ci, CiCommand, CiEvent, Class, Lifecycle, Source};
 use crate::context::{CountingIds, IdSource};
 use crate::id::{CiId, Family, TokenId};
 use crate::journal::JournalEntry;
@@ -240,6 +240,15 @@ impl Fleet {
     #[track_caller]
     pub fn host_of(&self, agent: u128) -> &Ci {
         &self.world.cmdb.cis[&self.id_of(agent)]
+    }
+
+    /// Every try of the last identification of a host, as the log has it.
+    #[track_caller]
+    pub fn attempts_of(&self, host: CiId) -> &[Attempt] {
+        let revision = self.world.cmdb.identifications[&host].revision;
+        let record = self.log.iter().find(|record| record.revision == revision).expect("the log is whole");
+        let Event::Ci(event) = &record.event else { panic!("{record:?}") };
+        event.identification().expect("an identification").2
     }
 
     #[track_caller]

@@ -16,7 +16,7 @@ use self::row::{Cell, Row};
 use self::texts::Texts;
 use crate::Content;
 use crate::ci::software::SoftwareIndex;
-use crate::ci::{Ci, Class, Lifecycle};
+use crate::ci::{Ci, Class, Items, Lifecycle};
 use crate::id::CiId;
 use roaring::RoaringBitmap;
 use rollcall_shared::{AgentId, SectionName, Timestamp};
@@ -79,7 +79,7 @@ pub enum Changes {
 /// What the index follows.
 pub struct Records<'a> {
     /// All records.
-    pub cis: &'a BTreeMap<CiId, Ci>,
+    pub cis: &'a Items,
     /// Agents of hosts.
     pub reporters: &'a BTreeMap<CiId, AgentId>,
     /// Packages of hosts.

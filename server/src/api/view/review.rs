@@ -103,13 +103,13 @@ pub struct Explained {
 
 impl Explained {
     /// The view of an explanation.
-    pub fn new(world: &World, ci: &ci::Ci, found: &Explanation) -> Self {
-        let identification = world.cmdb.identifications.get(&ci.id);
+    pub fn new(world: &World, ci: &ci::Ci, found: &Explanation, attempts: &[ci::Attempt]) -> Self {
+        let identified = world.cmdb.identifications.get(&ci.id);
         Self {
             ci: ci.id.to_string(),
             reasons: found.reasons.clone(),
-            operation: identification.map(|(operation, _)| (*operation).into()),
-            attempts: identification.map(|(_, attempts)| attempts.iter().map(Into::into).collect()).unwrap_or_default(),
+            operation: identified.map(|identified| identified.operation.into()),
+            attempts: attempts.iter().map(Into::into).collect(),
             facts: found.facts.iter().map(|(fact, others)| Fact { fact: fact.clone(), others: texts(others) }).collect(),
             agents: texts(&found.agents),
             feeds: found.feeds.iter().map(|(feed, key)| FeedKey { feed: feed.clone(), key: key.clone() }).collect(),

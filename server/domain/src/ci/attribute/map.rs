@@ -70,6 +70,17 @@ impl Attributes {
         self.0.iter().map(|(_, attribute)| attribute)
     }
 
+    /// Those that come in order of their names.
+    pub(super) fn of_sorted(sorted: Vec<(Arc<str>, Attribute)>) -> Self {
+        debug_assert!(sorted.is_sorted_by(|(a, _), (b, _)| a < b));
+        Self(sorted)
+    }
+
+    /// All with their names as they are held.
+    pub(in crate::ci) fn entries(&self) -> &[(Arc<str>, Attribute)] {
+        &self.0
+    }
+
     /// Gives back what growing has reserved.
     pub(in crate::ci) fn shrink(&mut self) {
         self.0.shrink_to_fit();

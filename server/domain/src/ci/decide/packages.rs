@@ -4,7 +4,7 @@ use crate::IdSource;
 use crate::ci::software::{self, PACKAGES_PER_HOST};
 use crate::ci::{CiEvent, Class, Cmdb, PackageChange, PackageChangeKind};
 use crate::id::{CiId, Family};
-use rollcall_shared::section::Package;
+use rollcall_shared::section::{Package, only_in};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ pub fn discover(cmdb: &Cmdb, before: &[Package], packages: &[Package], ids: &mut
     // Of a longer list some rows were left out.
     let before = if before.len() <= PACKAGES_PER_HOST { before } else { &[] };
     for package in only_in(&packages[..packages.len().min(PACKAGES_PER_HOST)], before) {
-        let key = (Class::SoftwareProduct, software::product_key(package));
+        let key = (Class::SoftwareProduct, software::product_key(package).into_owned());
         if !cmdb.keys.contains_key(&key) {
             fresh.entry(key.1).or_insert(package);
         }
@@ -46,7 +46,7 @@ pub fn changes(cmdb: &Cmdb, fresh: &BTreeMap<String, CiId>, before: &[Package], 
         groups.entry(same_package(row)).or_default().come.push(row);
     }
     let product = |row: &Package| {
-        let key = software::product_key(row);
+        let key = software::product_key(row).into_owned();
         fresh.get(&key).copied().or_else(|| cmdb.keys.get(&(Class::SoftwareProduct, key)).copied())
     };
     let mut found = Vec::new();
@@ -62,15 +62,6 @@ pub fn changes(cmdb: &Cmdb, fresh: &BTreeMap<String, CiId>, before: &[Package], 
     }
     found.truncate(SOFTWARE_CHANGES);
     found
-}
-
-/// Rows that `others` lacks. Both are in the order that sections have, so one pass over both is enough.
-fn only_in<'a>(rows: &'a [Package], others: &'a [Package]) -> impl Iterator<Item = &'a Package> {
-    let mut others = others.iter().peekable();
-    rows.iter().filter(move |row| {
-        while others.next_if(|other| other < row).is_some() {}
-        others.peek() != Some(row)
-    })
 }
 
 fn kind(manager: &str, before: Option<&str>, after: Option<&str>) -> PackageChangeKind {

@@ -5,9 +5,13 @@ use crate::Content;
 use crate::ci::software::{self, Contents, Installed, PACKAGES_PER_HOST};
 use crate::ci::{AttributeValue, Class, Cmdb};
 use crate::id::CiId;
-use rollcall_shared::section::Package;
+use rollcall_shared::section::{Package, only_in};
 use rollcall_shared::{ContentHash, Section, SectionName};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
+
+/// Up to one product in so many that differs, the others are not looked at.
+const FEW: usize = 8;
 
 impl Cmdb {
     /// Counts tags anew.
@@ -46,9 +50,11 @@ impl Cmdb {
             self.index_release(host);
             return;
         }
-        match self.installed(&contents, content) {
-            Some(packages) => self.software.set(host, contents, packages),
-            None => self.software.remove(host),
+        if !self.index_changed_packages(host, contents, content) {
+            match self.installed(&contents, content) {
+                Some(packages) => self.software.set(host, contents, packages),
+                None => self.software.remove(host),
+            }
         }
         self.index_release(host);
     }
@@ -62,6 +68,32 @@ impl Cmdb {
         };
         let release = (text("os_id"), text("os_version"));
         self.software.set_release(host, release);
+    }
+
+    /// Takes over what differs between the packages that a host had and those that it has now: an upgrade changes few of
+    /// thousands. `false` when the whole list must be looked at.
+    fn index_changed_packages(&mut self, host: CiId, contents: Contents, content: &dyn Content) -> bool {
+        let Some(known) = self.software.contents_of(host).filter(|known| known.partial.is_none() && contents.partial.is_none()) else {
+            return false;
+        };
+        let (Some(before), Some(after)) = (content.section(&known.complete), content.section(&contents.complete)) else { return false };
+        let (Section::Packages(before), Section::Packages(after)) = (&*before, &*after) else { return false };
+        // Of longer lists some rows were left out.
+        if before.len().max(after.len()) > PACKAGES_PER_HOST {
+            return false;
+        }
+        let differing = only_in(before, after).chain(only_in(after, before));
+        let keys: BTreeSet<Cow<'_, str>> = differing.map(software::product_key).collect();
+        if keys.len() * FEW > after.len() {
+            return false;
+        }
+        // Several rows may be of one product: what became of it follows from all of them.
+        let rows = after.iter().filter(|row| keys.contains(&software::product_key(row)));
+        let fresh: Vec<Installed> = rows.filter_map(|row| Some(Installed::new(self.product(row)?, row))).collect();
+        let products = keys.into_iter().filter_map(|key| self.keys.get(&(Class::SoftwareProduct, key.into_owned())));
+        let products: BTreeSet<CiId> = products.copied().collect();
+        self.software.change(host, contents, &products, fresh);
+        true
     }
 
     /// Products and versions in a host's packages: those of the complete content, save for products that the partial one knows better.
@@ -84,6 +116,6 @@ impl Cmdb {
     /// The product that a package installs.
     #[must_use]
     pub fn product(&self, package: &Package) -> Option<CiId> {
-        self.keys.get(&(Class::SoftwareProduct, software::product_key(package))).copied()
+        self.keys.get(&(Class::SoftwareProduct, software::product_key(package).into_owned())).copied()
     }
 }

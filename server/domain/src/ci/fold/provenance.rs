@@ -1,7 +1,7 @@
 //! What is remembered of whose word counts: locks, confirmations, reverted sources, and the ledger over all of it.
 
 use super::super::attribute::Attribute;
-use super::super::ledger::{Clockwork, Ledger};
+use super::super::ledger::{Clockwork, Ledger, Seen};
 use super::super::{AttributeChange, Ci, CiEvent, Cmdb, Revert, Source};
 use super::{alter, touch};
 use crate::id::CiId;
@@ -182,8 +182,9 @@ impl Cmdb {
         let Self { cis, ledger, policy, policy_set_at, confirmed, .. } = self;
         let clockwork = Clockwork { policy: &policy.reconciliation, policy_set_at: *policy_set_at, confirmed };
         *ledger = Ledger::default();
-        for ci in cis.values_mut() {
-            ledger.adopt(ci);
+        let mut seen = Seen::default();
+        for ci in cis.values() {
+            ledger.recall(ci, &mut seen);
             ledger.settle(ci, &clockwork);
         }
     }

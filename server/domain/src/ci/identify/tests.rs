@@ -75,7 +75,7 @@ fn decided_by(attempts: &[Attempt]) -> Option<u16> {
 
 #[track_caller]
 fn note(fleet: &Fleet, agent: u128, entry: u16) -> String {
-    let attempts = &fleet.world.cmdb.identifications[&fleet.id_of(agent)].1;
+    let attempts = fleet.attempts_of(fleet.id_of(agent));
     attempts.iter().find(|attempt| attempt.entry == entry).and_then(|attempt| attempt.note.clone()).unwrap_or_default()
 }
 
@@ -162,7 +162,7 @@ fn a_name_alone_identifies_nothing() {
 #[test]
 fn a_contradicting_uuid_or_serial_is_a_veto() {
     let fleet = check(vm(1), System { uuid: vm(2).uuid, ..vm(1) }, NEW);
-    let attempts = &fleet.world.cmdb.identifications[&fleet.id_of(2)].1;
+    let attempts = fleet.attempts_of(fleet.id_of(2));
     let vetoed = attempts.iter().find(|attempt| attempt.entry == 90).unwrap();
     assert!(vetoed.note.as_deref().is_some_and(|note| note.contains("is vetoed: its UUID is")), "{vetoed:?}");
     check(server(1), System { serial: server(2).serial, ..server(1) }, NEW);

@@ -17,7 +17,19 @@ pub struct Pool<T: ?Sized> {
     room: usize,
 }
 
+/// Where values that were recalled are in memory.
+#[derive(Default)]
+pub struct Seen(BTreeSet<*const ()>);
+
 impl<T: Ord + ?Sized> Pool<T> {
+    /// Takes note of a value that several hold already. What was `seen` is told by its place: that is cheaper than to compare.
+    pub fn recall(&mut self, value: &Arc<T>, seen: &mut Seen) {
+        let is_shared = Arc::strong_count(value) > 1;
+        if is_shared && seen.0.insert(Arc::as_ptr(value).cast()) && self.held.len() < LARGE {
+            self.held.insert(Arc::clone(value));
+        }
+    }
+
     /// The value as others hold it.
     pub fn share(&mut self, value: &T, make: impl FnOnce(&T) -> Arc<T>) -> Arc<T> {
         if let Some(held) = self.held.get(value) {

@@ -4,10 +4,10 @@
 //! over 100,000 hosts with a million parts takes seven minutes. That takes no memory per item, and whatever changed since the
 //! last turn (the policy, the clock, a merge) is seen at the next. Only who returns does not wait for its turn.
 
-use crate::ci::Ci;
+use crate::ci::Items;
 use crate::id::{CiId, Family};
 use rollcall_shared::Timestamp;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::Bound::{Excluded, Unbounded};
 use std::time::Duration;
 
@@ -63,7 +63,7 @@ impl Round {
     }
 
     /// The items whose turn it is: those that returned first.
-    pub(super) fn next(&mut self, cis: &BTreeMap<CiId, Ci>) -> Vec<CiId> {
+    pub(super) fn next(&mut self, cis: &Items) -> Vec<CiId> {
         let mut turn = Vec::new();
         while turn.len() < JUDGED
             && let Some(id) = self.returned.pop_first()

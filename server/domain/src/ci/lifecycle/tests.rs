@@ -282,7 +282,8 @@ fn many_are_retired_at_once_save_for_those_that_are_alive() {
 fn a_round_reaches_everybody_and_begins_anew() {
     let mut round = Round::default();
     let ci = |bits| Ci::new(CiId { family: Family::Host, bits }, Class::Host, "a", Timestamp(0), 1);
-    let cis: BTreeMap<CiId, Ci> = (0..1_200).map(|bits| (ci(bits).id, ci(bits))).collect();
+    let mut cis = crate::ci::Items::default();
+    (0..1_200).for_each(|bits| drop(cis.insert(ci(bits).id, ci(bits))));
     let mut seen: Vec<u128> = Vec::new();
     for _ in 0..4 {
         round.returns(ci(7).id);

@@ -4,24 +4,25 @@ use crate::ci::normalise::{cut, text};
 use crate::id::CiId;
 use rollcall_shared::limits;
 use rollcall_shared::section::Package;
+use std::borrow::Cow;
 
 /// Bytes of a name, key, version or other text in the index.
 const TEXT_BYTES: usize = 255;
 
 /// What identifies a product: the package URL without version and qualifiers, else manager and name.
 #[must_use]
-pub fn product_key(package: &Package) -> String {
+pub fn product_key(package: &Package) -> Cow<'_, str> {
     let purl = package.purl.as_deref().filter(|purl| purl.starts_with("pkg:") && purl.len() <= limits::TEXT_BYTES);
     let key = match purl {
         Some(purl) => {
             let purl = purl.split(['?', '#']).next().unwrap_or(purl);
             // An `@` before the last `/` belongs to a namespace.
             let name = purl.rfind('/').unwrap_or(0);
-            purl.rfind('@').filter(|&at| at > name).map_or(purl, |at| &purl[..at]).to_owned()
+            purl.rfind('@').filter(|&at| at > name).map_or(purl, |at| &purl[..at])
         }
-        None => format!("{}/{}", package.manager, package.name),
+        None => return cut(&format!("{}/{}", package.manager, package.name), TEXT_BYTES).to_owned().into(),
     };
-    cut(&key, TEXT_BYTES).to_owned()
+    cut(key, TEXT_BYTES).into()
 }
 
 /// What people call the product.

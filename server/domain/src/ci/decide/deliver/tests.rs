@@ -121,7 +121,7 @@ fn a_new_key_adopts_the_host_of_the_one_that_it_replaces() {
     let renamed = Foreign { key: "srv1-2027-01-01-00-00-00", former: Some(GLPI.key), ..GLPI };
     renamed.send(&mut fleet, [system(nameless())]).expect("taken");
     assert_eq!(renamed.id(&fleet), GLPI.id(&fleet));
-    let (_, attempts) = &fleet.world.cmdb.identifications[&renamed.id(&fleet)];
+    let attempts = fleet.attempts_of(renamed.id(&fleet));
     assert_eq!(attempts[0].attributes["former_key"], GLPI.key);
     fleet.check();
 }

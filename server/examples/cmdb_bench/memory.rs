@@ -1,0 +1,87 @@
+//! What the heap holds, and what each part of the state takes of it.
+
+use anyhow::{Context, Result};
+use rollcall_domain::World;
+use rollcall_server::engine::StoredContent;
+use rollcall_server::log;
+use rollcall_server::store::Store;
+use rollcall_server::store::sled::SledStore;
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+use std::alloc::System;
+use std::mem::take;
+use std::path::Path;
+use std::time::Instant;
+
+/// The system's allocator, counting.
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// Bytes that are allocated now, without what the allocator adds to them.
+pub fn heap_bytes() -> u64 {
+    let stats = ALLOCATOR.stats();
+    stats.bytes_allocated.saturating_sub(stats.bytes_deallocated) as u64
+}
+
+/// Drops one part of the state.
+type Drop = fn(&mut World);
+
+/// The state in parts. What several share is counted with the last of them.
+const PARTS: [(&str, Drop); 20] = [
+    ("index_of_queries", |world| drop(take(&mut world.cmdb.index))),
+    ("index_of_software", |world| drop(take(&mut world.cmdb.software))),
+    ("index_of_topology", |world| drop(take(&mut world.cmdb.topology))),
+    ("ledger_of_sources", |world| drop(take(&mut world.cmdb.ledger))),
+    ("identifications", |world| drop(take(&mut world.cmdb.identifications))),
+    ("natural_keys", |world| drop(take(&mut world.cmdb.keys))),
+    ("facts", |world| drop(take(&mut world.cmdb.facts))),
+    ("components", |world| drop(take(&mut world.cmdb.components))),
+    ("containments", |world| drop(take(&mut world.cmdb.contained))),
+    ("relations", |world| drop(take(&mut world.cmdb.links))),
+    ("reporters", |world| drop(take(&mut world.cmdb.reporters))),
+    ("changes_of_the_fleet", |world| drop(take(&mut world.cmdb.changes))),
+    ("changes_for_incidents", |world| drop(take(&mut world.incidents.changes))),
+    ("sections_of_items", |world| world.cmdb.cis.values_mut().for_each(|ci| ci.sections = Default::default())),
+    ("attributes_of_items", |world| world.cmdb.cis.values_mut().for_each(|ci| ci.attributes = Default::default())),
+    ("histories_of_items", |world| world.cmdb.cis.values_mut().for_each(|ci| ci.history = Default::default())),
+    ("items", |world| drop(take(&mut world.cmdb.cis))),
+    ("agents", |world| drop(take(&mut world.trust))),
+    ("signs_of_life", |world| drop(take(&mut world.telemetry))),
+    ("all_else", |world| *world = World::default()),
+];
+
+/// What the state takes.
+pub struct State {
+    /// On the heap.
+    pub bytes_per_host: u64,
+    /// The same by part.
+    pub by_part: serde_json::Value,
+    /// Seconds that each step from the stored snapshot to the state took.
+    pub steps: serde_json::Value,
+}
+
+/// Brings the state back from a stopped engine's store and takes it apart.
+pub fn state(dir: &Path, hosts: u64) -> Result<State> {
+    let mut steps = serde_json::Map::new();
+    let mut began = Instant::now();
+    let mut step = |name: &str| {
+        let took = std::mem::replace(&mut began, Instant::now()).elapsed();
+        steps.insert(name.to_owned(), ((took.as_secs_f64() * 1e3).round() / 1e3).into());
+    };
+    let store = SledStore::open(dir)?;
+    step("store_opened");
+    let snapshot = store.load_snapshot()?.context("the engine left a snapshot")?;
+    step("snapshot_read");
+    let before = heap_bytes();
+    let (_, mut world) = log::thaw(&snapshot).context("the snapshot is of this release")?;
+    step("snapshot_decoded");
+    world.rebuild_projections(&StoredContent::new(&store));
+    step("projections_rebuilt");
+    let whole = heap_bytes().saturating_sub(before);
+    let mut by_part = serde_json::Map::new();
+    for (name, forget) in PARTS {
+        let before = heap_bytes();
+        forget(&mut world);
+        by_part.insert(name.to_owned(), (before.saturating_sub(heap_bytes()) / hosts).into());
+    }
+    Ok(State { bytes_per_host: whole / hosts, by_part: by_part.into(), steps: steps.into() })
+}
