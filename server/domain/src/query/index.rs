@@ -5,6 +5,7 @@
 //! changes is brought in line by [`Index::settle`]; two indexes over the same records
 //! [say the same](Index::says_the_same) whatever their numbers.
 
+mod build;
 pub mod listings;
 pub mod numbers;
 mod row;
@@ -110,11 +111,6 @@ impl Index {
         if self.touched.iter().all(|(touched, _)| *touched != id) {
             self.touched.push((id, before.map(|(ci, agent)| Row::new(ci, agent, self.changes))));
         }
-    }
-
-    /// Takes note of a record that the index does not know yet.
-    pub fn touch_new(&mut self, id: CiId) {
-        self.touched.push((id, None));
     }
 
     /// Brings the index in line with the records that were touched.

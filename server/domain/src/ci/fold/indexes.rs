@@ -1,10 +1,10 @@
 //! Projections over content and records, brought in line with what is remembered.
 
-use super::settle_index;
 use crate::Content;
 use crate::ci::software::{self, Contents, Installed, PACKAGES_PER_HOST};
 use crate::ci::{AttributeValue, Class, Cmdb};
 use crate::id::CiId;
+use crate::query::index::{Index, Records};
 use rollcall_shared::section::{Package, only_in};
 use rollcall_shared::{ContentHash, Section, SectionName};
 use std::borrow::Cow;
@@ -33,9 +33,8 @@ impl Cmdb {
 
     /// Rebuilds the index for queries.
     pub fn rebuild_index(&mut self, content: &dyn Content) {
-        self.index = crate::query::Index::default();
-        self.cis.keys().for_each(|&id| self.index.touch_new(id));
-        settle_index(self, content);
+        let records = Records { cis: &self.cis, reporters: &self.reporters, software: &self.software, content };
+        self.index = Index::of(&records);
     }
 
     /// Brings the software index in line with a host's section state. Content that is not there leaves the host out.

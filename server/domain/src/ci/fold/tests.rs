@@ -7,8 +7,10 @@ use crate::ci::testing::*;
 use crate::ci::{DeadLetter, DeadLetterCode, Operation, ReviewTask, dead_letter};
 use crate::context::NoContent;
 use crate::id::{DeadLetterId, TaskId};
+use proptest::prelude::*;
 use rollcall_shared::Section;
 use rollcall_shared::message::Loss;
+use rollcall_shared::section::Package;
 use rollcall_shared::{AgentId, Timestamp};
 use std::collections::BTreeSet;
 
@@ -193,4 +195,45 @@ fn relations_are_in_order_and_say_who_knows() {
     assert_eq!(of(host[0].to), [host[0].clone()]);
     let curl = fleet.world.cmdb.keys[&(Class::SoftwareProduct, "dpkg/curl".into())];
     assert_eq!(of(curl).iter().map(|relation| relation.to).collect::<Vec<_>>(), [fleet.id_of(1), fleet.id_of(2)]);
+}
+
+/// Rows of twenty products for two architectures each, in the version and of the vendor that `rows` says; none where it says nothing.
+fn listed(rows: &[Option<(u8, u8)>]) -> Section {
+    let row = |(place, state): (usize, &Option<(u8, u8)>)| {
+        state.map(|(version, vendor)| Package {
+            name: format!("package{}", place / 2),
+            version: version.to_string(),
+            manager: "dpkg".into(),
+            architecture: Some(if place % 2 == 0 { "amd64" } else { "i386" }.into()),
+            vendor: Some(vendor.to_string()),
+            ..Package::default()
+        })
+    };
+    Section::Packages(rows.iter().enumerate().filter_map(row).collect())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn a_changed_list_of_packages_is_indexed_like_a_new_one(
+        steps in proptest::collection::vec((0_usize..40, proptest::option::of((0_u8..3, 0_u8..2))), 1..6),
+    ) {
+        let mut fleet = Fleet::with_agents([1]);
+        let mut rows = vec![Some((0, 0)); 40];
+        fleet.report(1, [system(server(1)), listed(&rows)]);
+        for (place, state) in steps {
+            rows[place] = state;
+            fleet.report(1, [system(server(1)), listed(&rows)]);
+            let host = fleet.id_of(1);
+            let mut rebuilt = fleet.world.clone();
+            rebuilt.rebuild_projections(&fleet.content);
+            let pairs = |world: &crate::World| {
+                let pairs = world.cmdb.software.pairs_of(host);
+                pairs.map(|pair| (pair.product, pair.version.to_owned(), pair.details.clone())).collect::<BTreeSet<_>>()
+            };
+            prop_assert_eq!(pairs(&fleet.world), pairs(&rebuilt));
+        }
+        fleet.check();
+    }
 }

@@ -35,6 +35,17 @@ pub enum Cell {
     Address(IpAddr),
 }
 
+/// The same without [`Cell::Present`], which every field has that is shown, and without memory of its own.
+#[derive(Clone, Debug)]
+pub enum Value<'a> {
+    /// As text.
+    Text(Cow<'a, str>),
+    /// As number.
+    Number(Key),
+    /// As address.
+    Address(IpAddr),
+}
+
 /// A record.
 #[derive(Clone, Debug, Default)]
 pub struct Row {
@@ -68,41 +79,79 @@ impl Row {
         if changes == Changes::Sections {
             return row;
         }
-        row.put(NAME, &ci.name);
-        words(ci).into_iter().for_each(|word| row.put(WORD, &word));
-        ci.tags.iter().for_each(|tag| row.put(TAG, tag));
-        sources(ci).into_iter().for_each(|source| row.put(SOURCE, source));
-        for (name, attribute) in &ci.attributes {
-            row.attribute(name, attribute.value());
-        }
+        let mut values = Vec::new();
+        let mut keep = |field: &str, values: &mut Vec<Value<'_>>| {
+            let field = lasting(field);
+            row.cells.extend(values.drain(..).map(|value| (field.clone(), value.kept())));
+            row.cells.insert((field, Cell::Present));
+        };
+        show_words(ci, &mut values, &mut keep);
+        show_attributes(ci, &mut values, &mut keep);
         row
     }
+}
 
-    fn put(&mut self, field: &'static str, text: &str) {
-        self.cells.insert((field.into(), Cell::Text(text.to_owned())));
-        self.cells.insert((field.into(), Cell::Present));
+/// The name of a field for as long as one likes: those that are known need no memory.
+fn lasting(name: &str) -> Cow<'static, str> {
+    let known = field::ATTRIBUTES.binary_search_by(|(known, _)| (*known).cmp(name)).ok().map(|place| field::ATTRIBUTES[place].0);
+    let known = known.or_else(|| [NAME, WORD, TAG, SOURCE].into_iter().find(|known| *known == name));
+    known.map_or_else(|| name.to_owned().into(), Cow::from)
+}
+
+impl Value<'_> {
+    fn kept(self) -> Cell {
+        match self {
+            Self::Text(text) => Cell::Text(text.into_owned()),
+            Self::Number(key) => Cell::Number(key),
+            Self::Address(address) => Cell::Address(address),
+        }
     }
+}
 
-    fn attribute(&mut self, name: &str, value: &AttributeValue) {
-        let known = field::ATTRIBUTES.binary_search_by(|(known, _)| (*known).cmp(name)).ok().map(|place| field::ATTRIBUTES[place].0);
-        let field: Cow<'static, str> = known.map_or_else(|| name.to_owned().into(), Cow::from);
-        let kind = field::kind(name);
-        let number = match (kind, value) {
-            (_, AttributeValue::Integer(_) | AttributeValue::Number(_)) => number_of(value),
-            (Kind::Moment, AttributeValue::Text(text)) => moment_of(&folded(text)).map(millis),
-            _ => None,
-        };
-        self.cells.extend(number.map(|number| (field.clone(), Cell::Number(Key::new(number)))));
-        if !matches!(kind, Kind::Number | Kind::Size | Kind::Moment) {
-            for text in texts_of(value) {
-                self.cells.insert((field.clone(), Cell::Text(text.into_owned())));
-            }
+/// Shows the fields of a record that are no attributes, each with its values. `values` is room to be used again.
+pub fn show_words<'a>(ci: &'a Ci, values: &mut Vec<Value<'a>>, show: &mut impl FnMut(&str, &mut Vec<Value<'a>>)) {
+    let mut field = |name: &str, texts: &mut dyn Iterator<Item = Cow<'a, str>>| {
+        values.clear();
+        values.extend(texts.map(Value::Text));
+        if !values.is_empty() {
+            show(name, values);
         }
-        if name == "ip_addresses" {
-            let addresses = texts_of(value).into_iter().filter_map(|text| text.parse().ok());
-            self.cells.extend(addresses.map(|address| (field.clone(), Cell::Address(address))));
+    };
+    field(NAME, &mut std::iter::once(Cow::from(&ci.name)));
+    field(WORD, &mut words(ci).into_iter());
+    field(TAG, &mut ci.tags.iter().map(Cow::from));
+    field(SOURCE, &mut sources(ci).into_iter().map(Cow::from));
+}
+
+/// Shows the attributes of a record, each with its values, each of them once.
+pub fn show_attributes<'a>(ci: &'a Ci, values: &mut Vec<Value<'a>>, show: &mut impl FnMut(&str, &mut Vec<Value<'a>>)) {
+    for (name, attribute) in &ci.attributes {
+        values.clear();
+        add_values(name, attribute.value(), values);
+        show(name, values);
+    }
+}
+
+fn add_values<'a>(name: &str, value: &'a AttributeValue, values: &mut Vec<Value<'a>>) {
+    let kind = field::kind(name);
+    let number = match (kind, value) {
+        (_, AttributeValue::Integer(_) | AttributeValue::Number(_)) => number_of(value),
+        (Kind::Moment, AttributeValue::Text(text)) => moment_of(&folded(text)).map(millis),
+        _ => None,
+    };
+    values.extend(number.map(|number| Value::Number(Key::new(number))));
+    let is_text = !matches!(kind, Kind::Number | Kind::Size | Kind::Moment);
+    match value {
+        AttributeValue::Text(text) if is_text => values.push(Value::Text(text.into())),
+        AttributeValue::List(texts) if is_text => {
+            values.extend(texts.iter().collect::<BTreeSet<_>>().into_iter().map(|text| Value::Text(text.into())));
         }
-        self.cells.insert((field, Cell::Present));
+        _ if is_text => values.extend(texts_of(value).into_iter().map(Value::Text)),
+        _ => {}
+    }
+    if name == "ip_addresses" {
+        let addresses: BTreeSet<IpAddr> = texts_of(value).into_iter().filter_map(|text| text.parse().ok()).collect();
+        values.extend(addresses.into_iter().map(Value::Address));
     }
 }
 
