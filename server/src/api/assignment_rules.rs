@@ -16,7 +16,7 @@ use rollcall_domain::incident::{IncidentCommand, IncidentEvent};
 use rollcall_domain::{Command, Event, World};
 
 /// Lists assignment rules in the order in which they are asked: the first that fits decides.
-#[utoipa::path(get, path = "/api/v1/assignment-rules", tag = "incidents", params(PageQuery),
+#[utoipa::path(get, path = "/api/v1/assignment_rules", tag = "incidents", params(PageQuery),
     responses((status = 200, description = "A page.", body = Page<AssignmentRule>)))]
 pub async fn list_assignment_rules(
     State(api): State<Api>,
@@ -33,7 +33,7 @@ pub async fn list_assignment_rules(
 }
 
 /// Makes an assignment rule.
-#[utoipa::path(post, path = "/api/v1/assignment-rules", tag = "incidents", request_body = AssignmentRuleInput,
+#[utoipa::path(post, path = "/api/v1/assignment_rules", tag = "incidents", request_body = AssignmentRuleInput,
     responses((status = 201, description = "The rule.", body = AssignmentRule)))]
 pub async fn create_assignment_rule(
     State(api): State<Api>,
@@ -49,26 +49,26 @@ pub async fn create_assignment_rule(
     let id = made.ok_or_else(|| ApiError::internal("an assignment rule was made and no record says so"))?;
     api.engine.read(|world| {
         let known = find(world, id)?;
-        Ok(answer::created(&format!("/api/v1/assignment-rules/{id}"), &AssignmentRule::from(known), Some(known.revision)))
+        Ok(answer::created(&format!("/api/v1/assignment_rules/{id}"), &AssignmentRule::from(known), Some(known.revision)))
     })
 }
 
 /// Says which rule would decide on an incident, and of each other one why it does not fit.
-#[utoipa::path(post, path = "/api/v1/assignment-rules/test", tag = "incidents", request_body = AssignmentCase,
+#[utoipa::path(post, path = "/api/v1/assignment_rules/test", tag = "incidents", request_body = AssignmentCase,
     responses((status = 200, description = "What each rule says.", body = AssignmentAnswer)))]
 pub async fn test_assignment_rules(State(api): State<Api>, Body(case): Body<AssignmentCase>) -> Result<Response, ApiError> {
     api.engine.read(|world| Ok(answer::json(&case.answer(world)?)))
 }
 
 /// Shows one assignment rule.
-#[utoipa::path(get, path = "/api/v1/assignment-rules/{id}", tag = "incidents",
+#[utoipa::path(get, path = "/api/v1/assignment_rules/{id}", tag = "incidents",
     responses((status = 200, description = "The rule.", body = AssignmentRule)))]
 pub async fn get_assignment_rule(State(api): State<Api>, Named(id): Named<AssignmentRuleId>) -> Result<Response, ApiError> {
     show(&api, id)
 }
 
 /// Says anew what an assignment rule says. Incidents that are open stay where they are.
-#[utoipa::path(put, path = "/api/v1/assignment-rules/{id}", tag = "incidents", request_body = AssignmentRuleInput,
+#[utoipa::path(put, path = "/api/v1/assignment_rules/{id}", tag = "incidents", request_body = AssignmentRuleInput,
     responses((status = 200, description = "The rule as it is now.", body = AssignmentRule)))]
 pub async fn put_assignment_rule(
     State(api): State<Api>,
@@ -83,7 +83,7 @@ pub async fn put_assignment_rule(
 }
 
 /// Does away with an assignment rule.
-#[utoipa::path(delete, path = "/api/v1/assignment-rules/{id}", tag = "incidents", responses((status = 204, description = "It is gone.")))]
+#[utoipa::path(delete, path = "/api/v1/assignment_rules/{id}", tag = "incidents", responses((status = 204, description = "It is gone.")))]
 pub async fn delete_assignment_rule(
     State(api): State<Api>,
     Named(id): Named<AssignmentRuleId>,

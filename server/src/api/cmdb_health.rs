@@ -75,8 +75,8 @@ pub struct FindingQuery {
 /// A score is 100 when nothing is wrong: `100 × (1 − failing / items)`. That of completeness is 100 times the mean, over the items, of
 /// `(2 × required present + recommended present) / (2 × required + recommended)`. Health is the mean of the five. A small CMDB is
 /// measured when this is asked, one of more than 4,000 items once a day; until then its list is empty. `GET
-/// /api/v1/cmdb-health/{name}/cis` leads to the items behind a figure.
-#[utoipa::path(get, path = "/api/v1/cmdb-health", tag = "cmdb-health", params(HealthQuery),
+/// /api/v1/cmdb_health/{name}/cis` leads to the items behind a figure.
+#[utoipa::path(get, path = "/api/v1/cmdb_health", tag = "cmdb-health", params(HealthQuery),
     responses((status = 200, description = "A page.", body = Page<ClassHealth>)))]
 pub async fn list_cmdb_health(
     State(api): State<Api>,
@@ -104,7 +104,7 @@ fn rows(measured: &Measurement, wanted: Option<ci::Class>) -> impl Iterator<Item
 }
 
 /// Shows how good the CMDB was, a row a day, oldest first.
-#[utoipa::path(get, path = "/api/v1/cmdb-health/history", tag = "cmdb-health", params(HealthHistoryQuery),
+#[utoipa::path(get, path = "/api/v1/cmdb_health/history", tag = "cmdb-health", params(HealthHistoryQuery),
     responses((status = 200, description = "A page.", body = Page<DayHealth>)))]
 pub async fn list_cmdb_health_history(
     State(api): State<Api>,
@@ -128,7 +128,7 @@ pub async fn list_cmdb_health_history(
 ///
 /// As they are now. At most 5,000 items are looked at for one page, so it may hold fewer than the limit, and even none, while
 /// `next_cursor` leads on.
-#[utoipa::path(get, path = "/api/v1/cmdb-health/{name}/cis", tag = "cmdb-health", params(FindingQuery),
+#[utoipa::path(get, path = "/api/v1/cmdb_health/{name}/cis", tag = "cmdb-health", params(FindingQuery),
     responses((status = 200, description = "A page.", body = Page<Finding>)))]
 pub async fn list_cmdb_health_cis(
     State(api): State<Api>,

@@ -34,7 +34,7 @@ pub struct DeadLetterQuery {
 }
 
 /// Lists inputs that were refused and set aside, the last refused first. A letter goes when its sender is identified after all.
-#[utoipa::path(get, path = "/api/v1/dead-letters", tag = "dead-letters", params(DeadLetterQuery), responses((status = 200, description = "A page.", body = Page<DeadLetter>)))]
+#[utoipa::path(get, path = "/api/v1/dead_letters", tag = "dead-letters", params(DeadLetterQuery), responses((status = 200, description = "A page.", body = Page<DeadLetter>)))]
 pub async fn list_dead_letters(
     State(api): State<Api>,
     Parameters(query): Parameters<DeadLetterQuery>,

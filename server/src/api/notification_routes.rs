@@ -28,7 +28,7 @@ const POSITION: u32 = 100;
 const PREVIEW_CHARACTERS: usize = 8_000;
 
 /// Lists notification routes, by id. They are looked at by position.
-#[utoipa::path(get, path = "/api/v1/notification-routes", tag = "notifications", params(PageQuery),
+#[utoipa::path(get, path = "/api/v1/notification_routes", tag = "notifications", params(PageQuery),
     responses((status = 200, description = "A page.", body = Page<NotificationRoute>)))]
 pub async fn list_routes(State(api): State<Api>, Parameters(query): Parameters<PageQuery>, format: Format) -> Result<Response, ApiError> {
     let paging = Paging::<RouteId>::new("notification_routes", query.limit, query.cursor.as_deref())?;
@@ -40,7 +40,7 @@ pub async fn list_routes(State(api): State<Api>, Parameters(query): Parameters<P
 }
 
 /// Makes a notification route.
-#[utoipa::path(post, path = "/api/v1/notification-routes", tag = "notifications", request_body = NotificationRouteInput,
+#[utoipa::path(post, path = "/api/v1/notification_routes", tag = "notifications", request_body = NotificationRouteInput,
     responses((status = 201, description = "The route.", body = NotificationRoute)))]
 pub async fn create_route(State(api): State<Api>, caller: Caller, Body(input): Body<NotificationRouteInput>) -> Result<Response, ApiError> {
     let command = NotificationCommand::SetRoute { id: None, route: Box::new(input.into_domain()?), expected: None };
@@ -52,19 +52,19 @@ pub async fn create_route(State(api): State<Api>, caller: Caller, Body(input): B
     let id = made.ok_or_else(|| ApiError::internal("a route was made and no record says so"))?;
     api.engine.read(|world| {
         let known = find(world, id)?;
-        Ok(answer::created(&format!("/api/v1/notification-routes/{id}"), &NotificationRoute::from(known), Some(known.revision)))
+        Ok(answer::created(&format!("/api/v1/notification_routes/{id}"), &NotificationRoute::from(known), Some(known.revision)))
     })
 }
 
 /// Shows one notification route.
-#[utoipa::path(get, path = "/api/v1/notification-routes/{id}", tag = "notifications",
+#[utoipa::path(get, path = "/api/v1/notification_routes/{id}", tag = "notifications",
     responses((status = 200, description = "The route.", body = NotificationRoute)))]
 pub async fn get_route(State(api): State<Api>, Named(id): Named<RouteId>) -> Result<Response, ApiError> {
     show(&api, id)
 }
 
 /// Says anew what a notification route is; what is left out gets its default.
-#[utoipa::path(put, path = "/api/v1/notification-routes/{id}", tag = "notifications", request_body = NotificationRouteInput,
+#[utoipa::path(put, path = "/api/v1/notification_routes/{id}", tag = "notifications", request_body = NotificationRouteInput,
     responses((status = 200, description = "The route as it is now.", body = NotificationRoute)))]
 pub async fn put_route(
     State(api): State<Api>,
@@ -79,7 +79,7 @@ pub async fn put_route(
 }
 
 /// Ends a notification route. What it told is not told any more, resolved or not.
-#[utoipa::path(delete, path = "/api/v1/notification-routes/{id}", tag = "notifications", responses((status = 204, description = "Ended.")))]
+#[utoipa::path(delete, path = "/api/v1/notification_routes/{id}", tag = "notifications", responses((status = 204, description = "Ended.")))]
 pub async fn delete_route(State(api): State<Api>, Named(id): Named<RouteId>, caller: Caller) -> Result<Response, ApiError> {
     let command = NotificationCommand::DeleteRoute { id, expected: caller.expected };
     caller.execute(&api.engine, Command::Notification(command)).await?;
@@ -87,7 +87,7 @@ pub async fn delete_route(State(api): State<Api>, Named(id): Named<RouteId>, cal
 }
 
 /// Tells who would be told of an incident, when and why: of one that is there, or of one that might be. Nothing is sent.
-#[utoipa::path(post, path = "/api/v1/notification-routes/test", tag = "notifications", request_body = RouteTestInput,
+#[utoipa::path(post, path = "/api/v1/notification_routes/test", tag = "notifications", request_body = RouteTestInput,
     responses((status = 200, description = "All routes with what came of each.", body = RouteTest)))]
 pub async fn test_routes(State(api): State<Api>, Body(input): Body<RouteTestInput>) -> Result<Response, ApiError> {
     let now = api.engine.now();
@@ -106,7 +106,7 @@ pub async fn test_routes(State(api): State<Api>, Body(input): Body<RouteTestInpu
 }
 
 /// Shows what templates say, of an incident or an example, and what they may hold.
-#[utoipa::path(post, path = "/api/v1/notification-routes/preview", tag = "notifications", request_body = TemplateInput,
+#[utoipa::path(post, path = "/api/v1/notification_routes/preview", tag = "notifications", request_body = TemplateInput,
     responses((status = 200, description = "What they say.", body = TemplatePreview)))]
 pub async fn preview_templates(State(api): State<Api>, Body(input): Body<TemplateInput>) -> Result<Response, ApiError> {
     let mut message = explain::example(api.engine.now());

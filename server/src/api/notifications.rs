@@ -88,7 +88,7 @@ pub async fn list_incident_notifications(
 }
 
 /// Lists groups of incidents that are told together and not over yet, by id.
-#[utoipa::path(get, path = "/api/v1/notification-groups", tag = "notifications", params(PageQuery),
+#[utoipa::path(get, path = "/api/v1/notification_groups", tag = "notifications", params(PageQuery),
     responses((status = 200, description = "A page.", body = Page<NotificationGroup>)))]
 pub async fn list_notification_groups(
     State(api): State<Api>,
@@ -104,14 +104,14 @@ pub async fn list_notification_groups(
 }
 
 /// Shows one group of incidents.
-#[utoipa::path(get, path = "/api/v1/notification-groups/{id}", tag = "notifications",
+#[utoipa::path(get, path = "/api/v1/notification_groups/{id}", tag = "notifications",
     responses((status = 200, description = "The group.", body = NotificationGroup)))]
 pub async fn get_notification_group(State(api): State<Api>, Named(id): Named<NotificationGroupId>) -> Result<Response, ApiError> {
     show(&api, id)
 }
 
 /// Takes notice of all open incidents of a group: nobody else is told, and nothing is told again.
-#[utoipa::path(post, path = "/api/v1/notification-groups/{id}/acknowledge", tag = "notifications",
+#[utoipa::path(post, path = "/api/v1/notification_groups/{id}/acknowledge", tag = "notifications",
     responses((status = 200, description = "The group as it is now.", body = NotificationGroup)))]
 pub async fn acknowledge_notification_group(
     State(api): State<Api>,
@@ -124,7 +124,7 @@ pub async fn acknowledge_notification_group(
 }
 
 /// Tells whether anybody would be told of a page, and what stands in the way.
-#[utoipa::path(get, path = "/api/v1/notification-status", tag = "notifications",
+#[utoipa::path(get, path = "/api/v1/notification_status", tag = "notifications",
     responses((status = 200, description = "How notification stands.", body = NotificationStatus)))]
 pub async fn get_notification_status(State(api): State<Api>) -> Result<Response, ApiError> {
     Ok(answer::json(&api.engine.read(NotificationStatus::new)))

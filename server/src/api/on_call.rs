@@ -42,7 +42,7 @@ pub struct ShiftQuery {
 }
 
 /// Lists on-call schedules, by id.
-#[utoipa::path(get, path = "/api/v1/on-call-schedules", tag = "on-call", params(PageQuery),
+#[utoipa::path(get, path = "/api/v1/on_call_schedules", tag = "on-call", params(PageQuery),
     responses((status = 200, description = "A page.", body = Page<OnCallSchedule>)))]
 pub async fn list_schedules(
     State(api): State<Api>,
@@ -58,7 +58,7 @@ pub async fn list_schedules(
 }
 
 /// Makes an on-call schedule.
-#[utoipa::path(post, path = "/api/v1/on-call-schedules", tag = "on-call", request_body = OnCallScheduleInput,
+#[utoipa::path(post, path = "/api/v1/on_call_schedules", tag = "on-call", request_body = OnCallScheduleInput,
     responses((status = 201, description = "The schedule.", body = OnCallSchedule)))]
 pub async fn create_schedule(State(api): State<Api>, caller: Caller, Body(input): Body<OnCallScheduleInput>) -> Result<Response, ApiError> {
     let schedule = Box::new(api.engine.read(|world| input.into_domain(world))?);
@@ -73,14 +73,14 @@ pub async fn create_schedule(State(api): State<Api>, caller: Caller, Body(input)
 }
 
 /// Shows one on-call schedule.
-#[utoipa::path(get, path = "/api/v1/on-call-schedules/{id}", tag = "on-call",
+#[utoipa::path(get, path = "/api/v1/on_call_schedules/{id}", tag = "on-call",
     responses((status = 200, description = "The schedule.", body = OnCallSchedule)))]
 pub async fn get_schedule(State(api): State<Api>, Named(id): Named<ScheduleId>) -> Result<Response, ApiError> {
     show(&api, id)
 }
 
 /// Says anew what an on-call schedule is. Overrides stay.
-#[utoipa::path(put, path = "/api/v1/on-call-schedules/{id}", tag = "on-call", request_body = OnCallScheduleInput,
+#[utoipa::path(put, path = "/api/v1/on_call_schedules/{id}", tag = "on-call", request_body = OnCallScheduleInput,
     responses((status = 200, description = "The schedule as it is now.", body = OnCallSchedule)))]
 pub async fn put_schedule(
     State(api): State<Api>,
@@ -95,7 +95,7 @@ pub async fn put_schedule(
 }
 
 /// Ends an on-call schedule that no escalation policy asks.
-#[utoipa::path(delete, path = "/api/v1/on-call-schedules/{id}", tag = "on-call", responses((status = 204, description = "Ended.")))]
+#[utoipa::path(delete, path = "/api/v1/on_call_schedules/{id}", tag = "on-call", responses((status = 204, description = "Ended.")))]
 pub async fn delete_schedule(State(api): State<Api>, Named(id): Named<ScheduleId>, caller: Caller) -> Result<Response, ApiError> {
     let command = NotificationCommand::DeleteSchedule { id, expected: caller.expected };
     caller.execute(&api.engine, Command::Notification(command)).await?;
@@ -103,7 +103,7 @@ pub async fn delete_schedule(State(api): State<Api>, Named(id): Named<ScheduleId
 }
 
 /// Lets somebody stand in.
-#[utoipa::path(post, path = "/api/v1/on-call-schedules/{id}/overrides", tag = "on-call", request_body = OnCallOverrideInput,
+#[utoipa::path(post, path = "/api/v1/on_call_schedules/{id}/overrides", tag = "on-call", request_body = OnCallOverrideInput,
     responses((status = 201, description = "The schedule with the override, the last one.", body = OnCallSchedule)))]
 pub async fn create_override(
     State(api): State<Api>,
@@ -118,7 +118,7 @@ pub async fn create_override(
 }
 
 /// Takes an override back.
-#[utoipa::path(delete, path = "/api/v1/on-call-schedules/{id}/overrides/{name}", tag = "on-call",
+#[utoipa::path(delete, path = "/api/v1/on_call_schedules/{id}/overrides/{name}", tag = "on-call",
     responses((status = 204, description = "Taken back.")))]
 pub async fn delete_override(
     State(api): State<Api>,
@@ -132,7 +132,7 @@ pub async fn delete_override(
 }
 
 /// Lists who is on call now in each schedule, and who is next.
-#[utoipa::path(get, path = "/api/v1/on-call", tag = "on-call", params(PageQuery),
+#[utoipa::path(get, path = "/api/v1/on_call", tag = "on-call", params(PageQuery),
     responses((status = 200, description = "A page.", body = Page<OnCall>)))]
 pub async fn list_on_call(State(api): State<Api>, Parameters(query): Parameters<PageQuery>, format: Format) -> Result<Response, ApiError> {
     let paging = Paging::<ScheduleId>::new("on_call", query.limit, query.cursor.as_deref())?;
@@ -149,7 +149,7 @@ pub async fn list_on_call(State(api): State<Api>, Parameters(query): Parameters<
 }
 
 /// Lists who is on call in a schedule from one moment to another, gaps included.
-#[utoipa::path(get, path = "/api/v1/on-call/{id}", tag = "on-call", params(ShiftQuery),
+#[utoipa::path(get, path = "/api/v1/on_call/{id}", tag = "on-call", params(ShiftQuery),
     responses((status = 200, description = "A page.", body = Page<OnCallShift>)))]
 pub async fn list_shifts(
     State(api): State<Api>,
@@ -182,7 +182,7 @@ fn show(api: &Api, id: ScheduleId) -> Result<Response, ApiError> {
 fn created(api: &Api, id: ScheduleId) -> Result<Response, ApiError> {
     api.engine.read(|world| {
         let known = find(world, id)?;
-        Ok(answer::created(&format!("/api/v1/on-call-schedules/{id}"), &OnCallSchedule::from(known), Some(known.revision)))
+        Ok(answer::created(&format!("/api/v1/on_call_schedules/{id}"), &OnCallSchedule::from(known), Some(known.revision)))
     })
 }
 

@@ -37,7 +37,7 @@ pub struct RetirementRequest {
 }
 
 /// Lists configuration items that have been silent for so long that they may be retired, by id.
-#[utoipa::path(get, path = "/api/v1/retirement-candidates", tag = "cis", params(PageQuery),
+#[utoipa::path(get, path = "/api/v1/retirement_candidates", tag = "cis", params(PageQuery),
     responses((status = 200, description = "A page.", body = Page<RetirementCandidate>)))]
 pub async fn list_retirement_candidates(
     State(api): State<Api>,
@@ -56,7 +56,7 @@ pub async fn list_retirement_candidates(
 ///
 /// Nothing is deleted. What is retired raises no alerts, and is operational again when something reports as it. What is alive
 /// is refused here: to retire it nevertheless, set its status.
-#[utoipa::path(post, path = "/api/v1/retirement-candidates/retire", tag = "cis", request_body = RetirementRequest,
+#[utoipa::path(post, path = "/api/v1/retirement_candidates/retire", tag = "cis", request_body = RetirementRequest,
     responses((status = 200, description = "What became of each.", body = Retirement)))]
 pub async fn retire_candidates(
     State(api): State<Api>,

@@ -2,7 +2,12 @@
 //!
 //! A handler that is not in this list is not reachable, and a route in it cannot be without an access rule.
 
-use super::{Api, advisories, agents, alerts, assignment_rules, attributes, audit, bills, changes, channels, cis, classes, cmdb_health, contacts, dead_letters, deliveries, erasure, escalation, events, export, feeds, gate, groups, identity, imports, incidents, inventory, locks, manual, metrics, mutes, notification_routes, notifications, on_call, parked, policy, probes, problems, queries, relate, relations, retirement, reviews, rules, samples, sections, services, software, software_rules, sources, tokens};
+use super::{
+    Api, advisories, agents, alerts, assignment_rules, attributes, audit, bills, changes, channels, cis, classes, cmdb_health, contacts,
+    dead_letters, deliveries, erasure, escalation, events, export, feeds, gate, groups, identity, imports, incidents, inventory, locks,
+    manual, metrics, mutes, notification_routes, notifications, on_call, parked, policy, probes, problems, queries, relate, relations,
+    retirement, reviews, rules, samples, sections, services, software, software_rules, sources, tokens,
+};
 use rollcall_domain::actor::Role;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -120,8 +125,8 @@ route_list! {
     GET    "/api/v1/reviews"                       List   Read       reviews::list_reviews;
     GET    "/api/v1/reviews/{id}"                  One    Read       reviews::get_review;
     POST   "/api/v1/reviews/{id}/resolve"          Act    Edit       reviews::resolve_review;
-    GET    "/api/v1/retirement-candidates"         List   Read       retirement::list_retirement_candidates;
-    POST   "/api/v1/retirement-candidates/retire"  Act    Edit       retirement::retire_candidates;
+    GET    "/api/v1/retirement_candidates"         List   Read       retirement::list_retirement_candidates;
+    POST   "/api/v1/retirement_candidates/retire"  Act    Edit       retirement::retire_candidates;
     GET    "/api/v1/cis/{id}/samples"              List   Read       samples::list_samples;
     GET    "/api/v1/samples"                       List   Read       samples::fleet::list_fleet_samples;
     GET    "/api/v1/samples/top"                   List   Read       samples::fleet::list_top_samples;
@@ -152,7 +157,7 @@ route_list! {
     DELETE "/api/v1/groups/{id}"                   Delete Edit       groups::delete_group;
     GET    "/api/v1/groups/{id}/members"           List   Read       groups::list_group_members;
     POST   "/api/v1/groups/{id}/members"           Act    Edit       groups::change_group_members;
-    GET    "/api/v1/dead-letters"                  List   Read       dead_letters::list_dead_letters;
+    GET    "/api/v1/dead_letters"                  List   Read       dead_letters::list_dead_letters;
     PUT    "/api/v1/cis/{id}/locks/{name}"         Update Edit       locks::put_lock;
     DELETE "/api/v1/cis/{id}/locks/{name}"         Delete Edit       locks::delete_lock;
     POST   "/api/v1/cis/{id}/drift/{name}/accept"  Act    Edit       locks::accept_observed;
@@ -162,9 +167,9 @@ route_list! {
     POST   "/api/v1/sources/{id}/revert"           Act    Administer sources::revert_source;
     GET    "/api/v1/parked"                        List   Read       parked::list_parked;
     DELETE "/api/v1/parked/{id}"                   Delete Administer parked::delete_parked;
-    GET    "/api/v1/cmdb-health"                   List   Read       cmdb_health::list_cmdb_health;
-    GET    "/api/v1/cmdb-health/history"           List   Read       cmdb_health::list_cmdb_health_history;
-    GET    "/api/v1/cmdb-health/{name}/cis"        List   Read       cmdb_health::list_cmdb_health_cis;
+    GET    "/api/v1/cmdb_health"                   List   Read       cmdb_health::list_cmdb_health;
+    GET    "/api/v1/cmdb_health/history"           List   Read       cmdb_health::list_cmdb_health_history;
+    GET    "/api/v1/cmdb_health/{name}/cis"        List   Read       cmdb_health::list_cmdb_health_cis;
     GET    "/api/v1/policy"                        One    Read       policy::get_policy;
     PUT    "/api/v1/policy"                        Update Administer policy::put_policy;
     GET    "/api/v1/imports"                       List   Read       imports::list_imports;
@@ -186,8 +191,8 @@ route_list! {
     GET    "/api/v1/software/rules/{id}"           One    Read       software_rules::get_software_rule;
     PUT    "/api/v1/software/rules/{id}"           Update Edit       software_rules::put_software_rule;
     DELETE "/api/v1/software/rules/{id}"           Delete Edit       software_rules::delete_software_rule;
-    GET    "/api/v1/software/end-of-life"          List   Read       software_rules::list_end_of_life;
-    POST   "/api/v1/software/end-of-life/import"   Act    Edit       software_rules::import_end_of_life;
+    GET    "/api/v1/software/end_of_life"          List   Read       software_rules::list_end_of_life;
+    POST   "/api/v1/software/end_of_life/import"   Act    Edit       software_rules::import_end_of_life;
     GET    "/api/v1/software/{id}"                 One    Read       software::get_software;
     PATCH  "/api/v1/software/{id}"                 Update Edit       software::patch_software;
     GET    "/api/v1/software/{id}/versions"        List   Read       software::list_versions;
@@ -246,12 +251,12 @@ route_list! {
     POST   "/api/v1/incidents/{id}/merge"          Act    Operate    incidents::family::merge_incident;
     POST   "/api/v1/incidents/{id}/watch"          Act    Operate    incidents::family::watch_incident;
     POST   "/api/v1/incidents/{id}/unwatch"        Act    Operate    incidents::family::unwatch_incident;
-    GET    "/api/v1/assignment-rules"              List   Read       assignment_rules::list_assignment_rules;
-    POST   "/api/v1/assignment-rules"              Create Administer assignment_rules::create_assignment_rule;
-    POST   "/api/v1/assignment-rules/test"         Ask    Read       assignment_rules::test_assignment_rules;
-    GET    "/api/v1/assignment-rules/{id}"         One    Read       assignment_rules::get_assignment_rule;
-    PUT    "/api/v1/assignment-rules/{id}"         Update Administer assignment_rules::put_assignment_rule;
-    DELETE "/api/v1/assignment-rules/{id}"         Delete Administer assignment_rules::delete_assignment_rule;
+    GET    "/api/v1/assignment_rules"              List   Read       assignment_rules::list_assignment_rules;
+    POST   "/api/v1/assignment_rules"              Create Administer assignment_rules::create_assignment_rule;
+    POST   "/api/v1/assignment_rules/test"         Ask    Read       assignment_rules::test_assignment_rules;
+    GET    "/api/v1/assignment_rules/{id}"         One    Read       assignment_rules::get_assignment_rule;
+    PUT    "/api/v1/assignment_rules/{id}"         Update Administer assignment_rules::put_assignment_rule;
+    DELETE "/api/v1/assignment_rules/{id}"         Delete Administer assignment_rules::delete_assignment_rule;
     GET    "/api/v1/problems"                      List   Read       problems::list_problems;
     POST   "/api/v1/problems"                      Create Operate    problems::create_problem;
     GET    "/api/v1/problem_precision"             List   Read       problems::list_problem_precision;
@@ -289,31 +294,31 @@ route_list! {
     POST   "/api/v1/deliveries/{id}/resend"        Act    Administer deliveries::resend_delivery;
     GET    "/api/v1/notifications"                 List   Read       notifications::list_notifications;
     GET    "/api/v1/notifications/{id}"            One    Read       notifications::get_notification;
-    GET    "/api/v1/notification-status"           One    Read       notifications::get_notification_status;
-    GET    "/api/v1/notification-groups"           List   Read       notifications::list_notification_groups;
-    GET    "/api/v1/notification-groups/{id}"      One    Read       notifications::get_notification_group;
-    POST   "/api/v1/notification-groups/{id}/acknowledge" Act Operate notifications::acknowledge_notification_group;
-    GET    "/api/v1/notification-routes"           List   Read       notification_routes::list_routes;
-    POST   "/api/v1/notification-routes"           Create Administer notification_routes::create_route;
-    POST   "/api/v1/notification-routes/test"      Ask    Read       notification_routes::test_routes;
-    POST   "/api/v1/notification-routes/preview"   Ask    Read       notification_routes::preview_templates;
-    GET    "/api/v1/notification-routes/{id}"      One    Read       notification_routes::get_route;
-    PUT    "/api/v1/notification-routes/{id}"      Update Administer notification_routes::put_route;
-    DELETE "/api/v1/notification-routes/{id}"      Delete Administer notification_routes::delete_route;
-    GET    "/api/v1/escalation-policies"           List   Read       escalation::list_policies;
-    POST   "/api/v1/escalation-policies"           Create Administer escalation::create_policy;
-    GET    "/api/v1/escalation-policies/{id}"      One    Read       escalation::get_policy;
-    PUT    "/api/v1/escalation-policies/{id}"      Update Administer escalation::put_policy;
-    DELETE "/api/v1/escalation-policies/{id}"      Delete Administer escalation::delete_policy;
-    GET    "/api/v1/on-call-schedules"             List   Read       on_call::list_schedules;
-    POST   "/api/v1/on-call-schedules"             Create Administer on_call::create_schedule;
-    GET    "/api/v1/on-call-schedules/{id}"        One    Read       on_call::get_schedule;
-    PUT    "/api/v1/on-call-schedules/{id}"        Update Administer on_call::put_schedule;
-    DELETE "/api/v1/on-call-schedules/{id}"        Delete Administer on_call::delete_schedule;
-    POST   "/api/v1/on-call-schedules/{id}/overrides" Create Operate on_call::create_override;
-    DELETE "/api/v1/on-call-schedules/{id}/overrides/{name}" Delete Operate on_call::delete_override;
-    GET    "/api/v1/on-call"                       List   Read       on_call::list_on_call;
-    GET    "/api/v1/on-call/{id}"                  List   Read       on_call::list_shifts;
+    GET    "/api/v1/notification_status"           One    Read       notifications::get_notification_status;
+    GET    "/api/v1/notification_groups"           List   Read       notifications::list_notification_groups;
+    GET    "/api/v1/notification_groups/{id}"      One    Read       notifications::get_notification_group;
+    POST   "/api/v1/notification_groups/{id}/acknowledge" Act Operate notifications::acknowledge_notification_group;
+    GET    "/api/v1/notification_routes"           List   Read       notification_routes::list_routes;
+    POST   "/api/v1/notification_routes"           Create Administer notification_routes::create_route;
+    POST   "/api/v1/notification_routes/test"      Ask    Read       notification_routes::test_routes;
+    POST   "/api/v1/notification_routes/preview"   Ask    Read       notification_routes::preview_templates;
+    GET    "/api/v1/notification_routes/{id}"      One    Read       notification_routes::get_route;
+    PUT    "/api/v1/notification_routes/{id}"      Update Administer notification_routes::put_route;
+    DELETE "/api/v1/notification_routes/{id}"      Delete Administer notification_routes::delete_route;
+    GET    "/api/v1/escalation_policies"           List   Read       escalation::list_policies;
+    POST   "/api/v1/escalation_policies"           Create Administer escalation::create_policy;
+    GET    "/api/v1/escalation_policies/{id}"      One    Read       escalation::get_policy;
+    PUT    "/api/v1/escalation_policies/{id}"      Update Administer escalation::put_policy;
+    DELETE "/api/v1/escalation_policies/{id}"      Delete Administer escalation::delete_policy;
+    GET    "/api/v1/on_call_schedules"             List   Read       on_call::list_schedules;
+    POST   "/api/v1/on_call_schedules"             Create Administer on_call::create_schedule;
+    GET    "/api/v1/on_call_schedules/{id}"        One    Read       on_call::get_schedule;
+    PUT    "/api/v1/on_call_schedules/{id}"        Update Administer on_call::put_schedule;
+    DELETE "/api/v1/on_call_schedules/{id}"        Delete Administer on_call::delete_schedule;
+    POST   "/api/v1/on_call_schedules/{id}/overrides" Create Operate on_call::create_override;
+    DELETE "/api/v1/on_call_schedules/{id}/overrides/{name}" Delete Operate on_call::delete_override;
+    GET    "/api/v1/on_call"                       List   Read       on_call::list_on_call;
+    GET    "/api/v1/on_call/{id}"                  List   Read       on_call::list_shifts;
     GET    "/api/v1/me"                            One    Read       tokens::get_me;
     GET    "/api/v1/tokens"                        List   Administer tokens::list_tokens;
     POST   "/api/v1/tokens"                        Create Administer tokens::create_token;
@@ -325,5 +330,5 @@ route_list! {
     GET    "/healthz"                              One    Public     probes::get_health;
     GET    "/readyz"                               One    Public     probes::get_readiness;
     GET    "/metrics"                              Text   Read       metrics::get_metrics;
-    GET    "/api/v1/fleet-metrics"                 Text   Read       metrics::fleet::get_fleet_metrics;
+    GET    "/api/v1/fleet_metrics"                 Text   Read       metrics::fleet::get_fleet_metrics;
 }

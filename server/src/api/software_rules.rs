@@ -101,7 +101,7 @@ pub async fn delete_software_rule(State(api): State<Api>, Named(id): Named<Softw
 }
 
 /// Lists until when the makers of products care for them, by product and cycle.
-#[utoipa::path(get, path = "/api/v1/software/end-of-life", tag = "software", params(CycleQuery),
+#[utoipa::path(get, path = "/api/v1/software/end_of_life", tag = "software", params(CycleQuery),
     responses((status = 200, description = "A page.", body = Page<Cycle>)))]
 pub async fn list_end_of_life(
     State(api): State<Api>,
@@ -125,7 +125,7 @@ pub async fn list_end_of_life(
 ///
 /// Columns (CSV) or fields (NDJSON, JSON) are `product`, `cycle` and `end_of_life` (also `eol`): a day, or nothing to forget the cycle. Each row
 /// succeeds or fails on its own.
-#[utoipa::path(post, path = "/api/v1/software/end-of-life/import", tag = "software",
+#[utoipa::path(post, path = "/api/v1/software/end_of_life/import", tag = "software",
     request_body(content = String, content_type = "text/csv", description = "The table; also application/x-ndjson and application/json."),
     responses((status = 200, description = "What became of each row.", body = ImportReport)))]
 pub async fn import_end_of_life(State(api): State<Api>, caller: Caller, table: Table) -> Result<Response, ApiError> {

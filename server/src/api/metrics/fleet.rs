@@ -42,7 +42,7 @@ pub struct FleetMetricsQuery {
 
 /// Shows the newest values of all hosts for Prometheus, whether each host reports, and the alerts that fire or are about to. Names have
 /// underscores for dots; every series has the labels `ci` and `host` and its own attributes.
-#[utoipa::path(get, path = "/api/v1/fleet-metrics", tag = "probes", params(FleetMetricsQuery),
+#[utoipa::path(get, path = "/api/v1/fleet_metrics", tag = "probes", params(FleetMetricsQuery),
     responses((status = 200, description = "Prometheus text format 0.0.4.", content_type = "text/plain", body = String)))]
 pub async fn get_fleet_metrics(State(api): State<Api>, Parameters(query): Parameters<FleetMetricsQuery>) -> Result<Response, ApiError> {
     let now = api.engine.now();

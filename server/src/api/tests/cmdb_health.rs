@@ -17,7 +17,7 @@ fn reasons(reply: &Reply) -> Vec<String> {
 async fn every_figure_leads_to_the_items_behind_it() {
     let host = Host::reported().await;
     let fixture = &host.fixture;
-    let all = fixture.get("/api/v1/cmdb-health").await.ok().items();
+    let all = fixture.get("/api/v1/cmdb_health").await.ok().items();
     assert_eq!(all[0]["class"], Value::Null);
     let names: Vec<&str> = all[1..].iter().map(|row| row["class"].as_str().unwrap()).collect();
     assert!(names.is_sorted() && names.contains(&"host") && names.contains(&"server"), "{names:?}");
@@ -27,14 +27,14 @@ async fn every_figure_leads_to_the_items_behind_it() {
         let class = row["class"].as_str().map(|class| format!("?class={class}")).unwrap_or_default();
         for metric in row["metrics"].as_array().unwrap() {
             let name = metric["metric"].as_str().unwrap();
-            let found = fixture.get(&format!("/api/v1/cmdb-health/{name}/cis{class}")).await.ok();
+            let found = fixture.get(&format!("/api/v1/cmdb_health/{name}/cis{class}")).await.ok();
             let failing =
                 found.items().iter().filter(|item| item.to_string().replace("lacks_recommended", "").contains("\"reason\":\"")).count();
             assert!(failing as u64 >= metric["failing"].as_u64().unwrap(), "{row} {found:?}", found = found.text());
             for counted in metric["reasons"].as_array().unwrap() {
                 let reason = counted["reason"].as_str().unwrap();
                 let sign = if class.is_empty() { "?" } else { "&" };
-                let found = fixture.get(&format!("/api/v1/cmdb-health/{name}/cis{class}{sign}reason={reason}")).await.ok();
+                let found = fixture.get(&format!("/api/v1/cmdb_health/{name}/cis{class}{sign}reason={reason}")).await.ok();
                 assert_eq!(found.items().len() as u64, counted["cis"].as_u64().unwrap(), "{class} {reason}");
             }
         }
@@ -45,7 +45,7 @@ async fn every_figure_leads_to_the_items_behind_it() {
 async fn what_is_expected_is_extended_by_the_policy_and_the_score_follows() {
     let mut host = Host::reported().await;
     let score = async |host: &Host| {
-        let rows = host.fixture.get("/api/v1/cmdb-health?class=server").await.ok().items();
+        let rows = host.fixture.get("/api/v1/cmdb_health?class=server").await.ok().items();
         (rows[0]["metrics"][0]["score"].as_f64().unwrap(), rows[0]["lacking"].clone())
     };
     let before = score(&host).await;
@@ -54,7 +54,7 @@ async fn what_is_expected_is_extended_by_the_policy_and_the_score_follows() {
     assert_eq!(set["health"]["expectations"][0]["required"], json!(["cost_centre"]));
     let after = score(&host).await;
     assert!(after.0 < before.0 && after.1.to_string().contains("cost_centre"), "{after:?}");
-    let found = host.fixture.get("/api/v1/cmdb-health/completeness/cis?reason=lacks_required&class=server").await.ok();
+    let found = host.fixture.get("/api/v1/cmdb_health/completeness/cis?reason=lacks_required&class=server").await.ok();
     assert!(reasons(&found)[0].contains("lacks_required cost_centre"), "{:?}", reasons(&found));
     host.fixture.put("PATCH", &host.path(), &[], r#"{"attributes": {"cost_centre": "4711"}}"#).await.ok();
     assert!(score(&host).await.0 > after.0);
@@ -68,12 +68,12 @@ async fn what_is_expected_is_extended_by_the_policy_and_the_score_follows() {
 #[tokio::test]
 async fn what_cannot_be_asked_is_refused_by_name() {
     let fixture = Fixture::new().await;
-    fixture.get("/api/v1/cmdb-health/beauty/cis").await.refused("not_found");
-    fixture.get("/api/v1/cmdb-health/orphans/cis?reason=drifts").await.refused("invalid_parameter");
-    fixture.get("/api/v1/cmdb-health/orphans/cis?class=fridge").await.refused("invalid_parameter");
-    fixture.get("/api/v1/cmdb-health/history?from=yesterday").await.refused("invalid_parameter");
+    fixture.get("/api/v1/cmdb_health/beauty/cis").await.refused("not_found");
+    fixture.get("/api/v1/cmdb_health/orphans/cis?reason=drifts").await.refused("invalid_parameter");
+    fixture.get("/api/v1/cmdb_health/orphans/cis?class=fridge").await.refused("invalid_parameter");
+    fixture.get("/api/v1/cmdb_health/history?from=yesterday").await.refused("invalid_parameter");
     for kind in ["application/json", "text/csv", "application/x-ndjson"] {
-        fixture.get_as("/api/v1/cmdb-health/orphans/cis", kind).await.ok();
+        fixture.get_as("/api/v1/cmdb_health/orphans/cis", kind).await.ok();
     }
 }
 
@@ -87,7 +87,7 @@ async fn a_walk_over_the_pages_of_a_class_sees_each_item_once() {
     let mut seen: Vec<String> = Vec::new();
     let mut cursor = String::new();
     loop {
-        let page = fixture.get(&format!("/api/v1/cmdb-health/orphans/cis?class=location&limit=2{cursor}")).await.ok().json();
+        let page = fixture.get(&format!("/api/v1/cmdb_health/orphans/cis?class=location&limit=2{cursor}")).await.ok().json();
         seen.extend(page["items"].as_array().unwrap().iter().map(|item| item["name"].as_str().unwrap().to_owned()));
         match page["next_cursor"].as_str() {
             Some(next) => cursor = format!("&cursor={next}"),

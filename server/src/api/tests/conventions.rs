@@ -17,6 +17,13 @@ async fn every_route_refuses_a_parameter_that_it_does_not_know() {
     }
 }
 
+#[test]
+fn every_path_is_in_snake_case() {
+    let wrong: Vec<&str> =
+        ROUTES.iter().map(|route| route.path).filter(|path| path.contains('-') || path.contains(char::is_uppercase)).collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+}
+
 #[tokio::test]
 async fn every_list_refuses_unbounded_pages_and_foreign_cursors() {
     let fixture = Fixture::new().await;

@@ -157,16 +157,16 @@ async fn one_that_is_closed_is_followed_by_another() {
 async fn assignment_rules_are_kept_in_order_tried_and_used() {
     let fixture = Fixture::new().await;
     let any = r#"{"name": "Rest", "position": 99, "group": "desk"}"#;
-    let made = fixture.post("/api/v1/assignment-rules", any).await.ok();
+    let made = fixture.post("/api/v1/assignment_rules", any).await.ok();
     let path = made.header("location").to_owned();
     let urgent = r#"{"name": "Urgent", "position": 1, "conditions": {"priorities": [1]}, "group": "duty", "assignee": "ada"}"#;
-    fixture.post("/api/v1/assignment-rules", urgent).await.ok();
+    fixture.post("/api/v1/assignment_rules", urgent).await.ok();
     let names = |items: Vec<Value>| items.iter().map(|item| item["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
-    assert_eq!(names(fixture.get("/api/v1/assignment-rules").await.ok().items()), ["Urgent", "Rest"]);
-    let page = fixture.get("/api/v1/assignment-rules?limit=1").await.ok().json();
+    assert_eq!(names(fixture.get("/api/v1/assignment_rules").await.ok().items()), ["Urgent", "Rest"]);
+    let page = fixture.get("/api/v1/assignment_rules?limit=1").await.ok().json();
     let next = page["next_cursor"].as_str().unwrap();
-    assert_eq!(names(fixture.get(&format!("/api/v1/assignment-rules?cursor={next}")).await.ok().items()), ["Rest"]);
-    let tried = fixture.post("/api/v1/assignment-rules/test", r#"{"impact": "low"}"#).await.ok().json();
+    assert_eq!(names(fixture.get(&format!("/api/v1/assignment_rules?cursor={next}")).await.ok().items()), ["Rest"]);
+    let tried = fixture.post("/api/v1/assignment_rules/test", r#"{"impact": "low"}"#).await.ok().json();
     assert_eq!((&tried["group"], &tried["rules"][0]["because"]), (&json!("desk"), &json!("priorities: 4 is none of them")));
     let incident = fixture.post("/api/v1/incidents", OPEN).await.ok().json();
     assert_eq!((&incident["group"], &incident["assignee"]), (&json!("duty"), &json!("ada")));
@@ -175,7 +175,7 @@ async fn assignment_rules_are_kept_in_order_tried_and_used() {
     assert_eq!((&changed["version"], &changed["group"]), (&json!(2), &json!("hall")));
     fixture.put("PUT", &path, &[("if-match", made.header("etag"))], any).await.refused("stale");
     fixture
-        .post("/api/v1/assignment-rules", r#"{"name": "x", "position": 1, "conditions": {"rules": ["none"]}}"#)
+        .post("/api/v1/assignment_rules", r#"{"name": "x", "position": 1, "conditions": {"rules": ["none"]}}"#)
         .await
         .refused("invalid_parameter");
     fixture.put("DELETE", &path, &[], "").await.ok();

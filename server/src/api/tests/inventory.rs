@@ -357,7 +357,7 @@ async fn prometheus_reads_the_newest_values_and_the_alerts_of_the_fleet() {
         host.measure(&series, vec![Some(0.99), Some(0.25)]).await;
     }
     let id = host.path().rsplit('/').next().unwrap().to_owned();
-    let text = host.fixture.get("/api/v1/fleet-metrics").await.ok().text();
+    let text = host.fixture.get("/api/v1/fleet_metrics").await.ok().text();
     for line in [
         format!("rollcall_host_up{{ci=\"{id}\",host=\"web-1\"}} 1"),
         format!("system_filesystem_utilization{{ci=\"{id}\",host=\"web-1\",mountpoint=\"/\\\"x\"}} 0.25"),
@@ -367,10 +367,10 @@ async fn prometheus_reads_the_newest_values_and_the_alerts_of_the_fleet() {
     }
     let alert = text.lines().find(|line| line.starts_with("rollcall_alert{")).expect("an alert");
     assert!(alert.contains("alertname=\"filesystem_inodes\",alertstate=\"firing\"") && alert.contains("mountpoint=\"/\""), "{alert}");
-    let some = host.fixture.get("/api/v1/fleet-metrics?match=system.filesystem.inodes.*").await.ok().text();
+    let some = host.fixture.get("/api/v1/fleet_metrics?match=system.filesystem.inodes.*").await.ok().text();
     assert!(some.contains("inodes_utilization{") && !some.contains("system_filesystem_utilization"), "{some}");
-    assert!(host.fixture.get("/api/v1/fleet-metrics?query=tag:none").await.ok().text().is_empty());
-    host.fixture.get("/api/v1/fleet-metrics?query=((").await.refused("invalid_parameter");
+    assert!(host.fixture.get("/api/v1/fleet_metrics?query=tag:none").await.ok().text().is_empty());
+    host.fixture.get("/api/v1/fleet_metrics?query=((").await.refused("invalid_parameter");
 }
 
 #[tokio::test]
@@ -444,7 +444,7 @@ async fn what_was_refused_is_set_aside_where_people_see_it() {
     let entry = SectionEntry { name, outcome: Outcome::Complete, hash: Some(hash), reason: None, duration_us: 1, bytes_read: 1 };
     let (sections, collected_at) = (vec![entry], host.fixture.engine.now());
     host.push(Payload::Report(Report { collected_at, root: root_hash(&sections), sections })).await;
-    let [letter] = &host.fixture.get("/api/v1/dead-letters").await.ok().items()[..] else { panic!("one letter") };
+    let [letter] = &host.fixture.get("/api/v1/dead_letters").await.ok().items()[..] else { panic!("one letter") };
     assert_eq!((&letter["code"], &letter["agent"], &letter["feed"]), (&"report_refused".into(), &AGENT.to_string().into(), &Value::Null));
     assert!(
         letter["id"].as_str().unwrap().starts_with("dead_") && letter["reason"].as_str().unwrap().contains("is a section os"),
@@ -459,10 +459,10 @@ async fn what_was_refused_is_set_aside_where_people_see_it() {
         ("feed=glpi", 0),
         ("ci=host_00000000000000000000000001", 0),
     ] {
-        assert_eq!(host.fixture.get(&format!("/api/v1/dead-letters?{query}")).await.ok().items().len(), count, "{query}");
+        assert_eq!(host.fixture.get(&format!("/api/v1/dead_letters?{query}")).await.ok().items().len(), count, "{query}");
     }
     for query in ["code=x", "agent=x", "ci=x"] {
-        host.fixture.get(&format!("/api/v1/dead-letters?{query}")).await.refused("invalid_parameter");
+        host.fixture.get(&format!("/api/v1/dead_letters?{query}")).await.refused("invalid_parameter");
     }
     let audit = host.fixture.get("/api/v1/audit").await.ok().text();
     assert!(audit.contains("report_refused") && !audit.contains("session_began"), "{audit}");

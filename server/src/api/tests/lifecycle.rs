@@ -26,25 +26,25 @@ async fn a_silent_host_becomes_a_candidate_is_retired_and_comes_back() {
     let explained = host.get("/explain").await.ok().json().to_string();
     assert!(explained.contains("it is stale: agent_00000000000000000000000007 has said nothing for 5 hours"), "{explained}");
     pass(&host, 17).await;
-    let listed = host.fixture.get("/api/v1/retirement-candidates").await.ok().items();
+    let listed = host.fixture.get("/api/v1/retirement_candidates").await.ok().items();
     assert_eq!((listed.len(), &listed[0]["ci"], &listed[0]["status"]), (1, &id.clone().into(), &"missing".into()));
     let found = host.fixture.get("/api/v1/cis?query=retirement_candidate:true").await.ok().items();
     assert_eq!((found.len(), &found[0]["id"]), (1, &id.clone().into()));
     let ask = |dry_run| json!({"query": "retirement_candidate:true", "reason": "swept", "dry_run": dry_run}).to_string();
     for dry_run in [true, false] {
-        let outcome = host.fixture.post("/api/v1/retirement-candidates/retire", &ask(dry_run)).await.ok().json();
+        let outcome = host.fixture.post("/api/v1/retirement_candidates/retire", &ask(dry_run)).await.ok().json();
         assert_eq!((&outcome["retired"], &outcome["dry_run"]), (&1.into(), &dry_run.into()));
         let status = if dry_run { "missing" } else { "retired" };
         assert_eq!(host.get("").await.ok().json()["status"], status);
     }
     let again = json!({"cis": [&id], "reason": "swept"}).to_string();
-    let outcome = host.fixture.post("/api/v1/retirement-candidates/retire", &again).await.ok().json();
+    let outcome = host.fixture.post("/api/v1/retirement_candidates/retire", &again).await.ok().json();
     assert_eq!((&outcome["refused"], &outcome["items"][0]["code"]), (&1.into(), &"wrong_state".into()));
-    assert!(host.fixture.get("/api/v1/retirement-candidates").await.ok().items().is_empty());
+    assert!(host.fixture.get("/api/v1/retirement_candidates").await.ok().items().is_empty());
     host.report(vec![system(), os()]).await;
     let back = host.get("").await.ok().json();
     assert_eq!((&back["status"], &back["staleness"][0]["stage"]), (&"operational".into(), &"fresh".into()));
-    let alive = host.fixture.post("/api/v1/retirement-candidates/retire", &again).await.ok().json();
+    let alive = host.fixture.post("/api/v1/retirement_candidates/retire", &again).await.ok().json();
     assert_eq!(alive["items"][0]["code"], "conflict");
 }
 
@@ -57,7 +57,7 @@ async fn requests_and_rules_that_make_no_sense_are_refused_by_their_field() {
         (json!({"cis": ["nobody"], "reason": "x"}), "cis[0]"),
         (json!({"cis": [], "reason": " "}), "reason"),
     ] {
-        let reply = fixture.post("/api/v1/retirement-candidates/retire", &body.to_string()).await;
+        let reply = fixture.post("/api/v1/retirement_candidates/retire", &body.to_string()).await;
         reply.refused("invalid_parameter");
         assert_eq!(reply.json()["field"], field);
     }

@@ -23,9 +23,9 @@ impl Fixture {
 #[tokio::test]
 async fn without_a_route_the_status_says_that_nobody_is_told() {
     let fixture = Fixture::new().await;
-    let status = fixture.get("/api/v1/notification-status").await.ok().json();
+    let status = fixture.get("/api/v1/notification_status").await.ok().json();
     assert_eq!(status["works"], false);
-    assert!(status["problems"][0].as_str().unwrap().contains("POST /api/v1/notification-routes"), "{status}");
+    assert!(status["problems"][0].as_str().unwrap().contains("POST /api/v1/notification_routes"), "{status}");
 }
 
 #[tokio::test]
@@ -33,8 +33,8 @@ async fn a_page_is_told_at_once_and_acknowledged_as_a_group() {
     let fixture = Fixture::new().await;
     let channel = fixture.channel("ops").await;
     let route = json!({"name": "Pages", "channels": [channel]});
-    fixture.set("/api/v1/notification-routes", &route).await;
-    assert_eq!(fixture.get("/api/v1/notification-status").await.ok().json()["works"], true);
+    fixture.set("/api/v1/notification_routes", &route).await;
+    assert_eq!(fixture.get("/api/v1/notification_status").await.ok().json()["works"], true);
     let incident = fixture.set("/api/v1/incidents", &serde_json::from_str(PAGE).unwrap()).await;
     let told = fixture.get(&format!("/api/v1/incidents/{incident}/notifications")).await.ok().items();
     assert_eq!(told.len(), 1, "{told:?}");
@@ -42,7 +42,7 @@ async fn a_page_is_told_at_once_and_acknowledged_as_a_group() {
     assert_eq!((&one["title"], &one["cause"], &one["state"]), (&"Shop is down".into(), &"opened".into(), &"waiting".into()));
     let delivery = format!("/api/v1/deliveries/{}", one["delivery"].as_str().unwrap());
     assert_eq!(fixture.get(&delivery).await.ok().json()["content"], "notification");
-    let group = format!("/api/v1/notification-groups/{}", one["group"].as_str().unwrap());
+    let group = format!("/api/v1/notification_groups/{}", one["group"].as_str().unwrap());
     assert_eq!(fixture.get(&group).await.ok().json()["told"], 1);
     let acknowledged = fixture.post(&format!("{group}/acknowledge"), "").await.ok().json();
     assert_eq!((&acknowledged["told"], &acknowledged["attended"]), (&0.into(), &1.into()));
@@ -55,7 +55,7 @@ async fn a_page_is_told_at_once_and_acknowledged_as_a_group() {
     let cursor = page["next_cursor"].as_str().unwrap();
     assert_eq!(fixture.get(&format!("/api/v1/notifications?limit=1&cursor={cursor}")).await.ok().items(), told[1..]);
     fixture.get("/api/v1/notifications?route=x").await.refused("invalid_parameter");
-    fixture.post("/api/v1/notification-groups/ngrp_00000000000000000000000001/acknowledge", "").await.refused("not_found");
+    fixture.post("/api/v1/notification_groups/ngrp_00000000000000000000000001/acknowledge", "").await.refused("not_found");
 }
 
 #[tokio::test]
@@ -65,7 +65,7 @@ async fn a_route_is_made_changed_at_its_revision_and_ended() {
     let body = json!({"name": "Pages", "channels": [channel], "repeat_interval_ms": 0, "group_by": ["location"],
         "when": {"tiers": ["page", "ticket"], "query": "class:server", "origins": ["api"]},
         "quiet_hours": {"time_zone": "Europe/Berlin", "hours": [{"weekdays": ["sunday"], "from": "22:00", "to": "06:00"}]}});
-    let made = fixture.post("/api/v1/notification-routes", &body.to_string()).await.ok();
+    let made = fixture.post("/api/v1/notification_routes", &body.to_string()).await.ok();
     let (path, tag) = (made.header("location").to_owned(), made.header("etag").to_owned());
     assert_eq!(made.json()["repeat_interval_ms"], 0);
     assert_eq!(made.json()["when"]["query"], "class:server");
@@ -100,36 +100,36 @@ async fn somebody_is_on_call_stands_in_and_is_told_by_a_policy() {
     }
     let schedule = json!({"name": "Web", "time_zone": "Europe/Berlin", "layers": [
         {"name": "Week", "members": ["ada"], "starts_at": "2026-01-05T09:00", "rotation": {"every": 1, "unit": "week"}}]});
-    let id = fixture.set("/api/v1/on-call-schedules", &schedule).await;
-    let on_call = fixture.get("/api/v1/on-call").await.ok().items();
+    let id = fixture.set("/api/v1/on_call_schedules", &schedule).await;
+    let on_call = fixture.get("/api/v1/on_call").await.ok().items();
     assert_eq!((&on_call[0]["now"]["name"], &on_call[0]["now"]["layer"]), (&"ada".into(), &"Week".into()));
     // The clock of these tests stands at 2026-11-21T04:31:00Z.
     let over = json!({"from": "2026-11-21T04:00:00Z", "to": "2026-11-21T06:00:00Z", "contact": "grace"});
-    fixture.post(&format!("/api/v1/on-call-schedules/{id}/overrides"), &over.to_string()).await.ok();
-    let shifts = fixture.get(&format!("/api/v1/on-call/{id}?from=2026-11-21T00:00:00Z&to=2026-11-22T00:00:00Z")).await.ok().items();
+    fixture.post(&format!("/api/v1/on_call_schedules/{id}/overrides"), &over.to_string()).await.ok();
+    let shifts = fixture.get(&format!("/api/v1/on_call/{id}?from=2026-11-21T00:00:00Z&to=2026-11-22T00:00:00Z")).await.ok().items();
     let names: Vec<&str> = shifts.iter().map(|shift| shift["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["ada", "grace", "ada"]);
     for wrong in ["to=2020-01-01T00:00:00Z", "from=2026-01-01T00:00:00Z&to=2027-01-01T00:00:00Z", "from=x"] {
-        fixture.get(&format!("/api/v1/on-call/{id}?{wrong}")).await.refused("invalid_parameter");
+        fixture.get(&format!("/api/v1/on_call/{id}?{wrong}")).await.refused("invalid_parameter");
     }
     let policy = json!({"name": "Web", "mail_channel": channel, "steps": [
         {"after_ms": 0, "targets": [{"kind": "schedule", "schedule": id}]}]});
-    let policy = fixture.set("/api/v1/escalation-policies", &policy).await;
-    fixture.set("/api/v1/notification-routes", &json!({"name": "Pages", "escalation": policy})).await;
-    let tested = fixture.post("/api/v1/notification-routes/test", r#"{"tier": "page", "severity": "critical"}"#).await.ok().json();
+    let policy = fixture.set("/api/v1/escalation_policies", &policy).await;
+    fixture.set("/api/v1/notification_routes", &json!({"name": "Pages", "escalation": policy})).await;
+    let tested = fixture.post("/api/v1/notification_routes/test", r#"{"tier": "page", "severity": "critical"}"#).await.ok().json();
     let step = &tested["routes"][0]["steps"][0];
     assert_eq!((&tested["told"], &step["addresses"][0]["recipient"]), (&true.into(), &"grace@example.org".into()));
-    let quiet = fixture.post("/api/v1/notification-routes/test", r#"{"tier": "ticket"}"#).await.ok().json();
+    let quiet = fixture.post("/api/v1/notification_routes/test", r#"{"tier": "ticket"}"#).await.ok().json();
     assert_eq!((&quiet["told"], &quiet["routes"][0]["reason"]), (&false.into(), &"its tier is another".into()));
     fixture.post("/api/v1/incidents", PAGE).await.ok();
     let told = fixture.get("/api/v1/notifications").await.ok().items();
     assert_eq!(told[0]["recipients"], json!(["grace@example.org"]));
-    let standing_in = fixture.get(&format!("/api/v1/on-call-schedules/{id}")).await.ok().json()["overrides"][0]["id"].clone();
-    let path = format!("/api/v1/on-call-schedules/{id}/overrides/{}", standing_in.as_str().unwrap());
+    let standing_in = fixture.get(&format!("/api/v1/on_call_schedules/{id}")).await.ok().json()["overrides"][0]["id"].clone();
+    let path = format!("/api/v1/on_call_schedules/{id}/overrides/{}", standing_in.as_str().unwrap());
     fixture.put("DELETE", &path, &[], "").await.ok();
-    assert_eq!(fixture.get("/api/v1/on-call").await.ok().items()[0]["now"]["name"], "ada");
+    assert_eq!(fixture.get("/api/v1/on_call").await.ok().items()[0]["now"]["name"], "ada");
     fixture.put("DELETE", &path, &[], "").await.refused("not_found");
-    fixture.put("DELETE", &format!("/api/v1/on-call-schedules/{id}"), &[], "").await.refused("conflict");
+    fixture.put("DELETE", &format!("/api/v1/on_call_schedules/{id}"), &[], "").await.refused("conflict");
 }
 
 #[tokio::test]
@@ -149,7 +149,7 @@ async fn a_contact_says_how_it_is_reached() {
 #[tokio::test]
 async fn templates_are_looked_at_before_they_are_used() {
     let fixture = Fixture::new().await;
-    let ask = async |body: Value| fixture.post("/api/v1/notification-routes/preview", &body.to_string()).await;
+    let ask = async |body: Value| fixture.post("/api/v1/notification_routes/preview", &body.to_string()).await;
     let seen = ask(json!({"title": "{severity}: {count} × {label.rule}", "text": "{incidents}"})).await.ok().json();
     assert_eq!(seen["title"], "critical: 3 × filesystem_space");
     assert!(seen["placeholders"]["incident.title"].is_string());

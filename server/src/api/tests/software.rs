@@ -134,7 +134,7 @@ async fn send(fixture: &Fixture, path: &str, kind: &str, body: &str) -> Reply {
 #[tokio::test]
 async fn ends_of_life_come_as_a_table_row_by_row() {
     let host = host().await;
-    let path = "/api/v1/software/end-of-life/import";
+    let path = "/api/v1/software/end_of_life/import";
     let table = "product,cycle,eol\nOpenSSL,3.0,2026-09-07\nopenssl,1.1.1,soon\n,2,2026-01-01\nLinux kernel,6.1,2027-12-31\n";
     let report = send(&host.fixture, path, "text/csv", table).await.ok().json();
     assert_eq!((&report["rows"], &report["accepted"], &report["refused"]), (&json!(4), &json!(2), &json!(2)));
@@ -152,7 +152,7 @@ async fn ends_of_life_come_as_a_table_row_by_row() {
     assert_eq!(product(&host, "libssl3").await["end_of_life"], "2026-09-07");
     let installed = host.fixture.get(&format!("{}/installations", path_of(&host, "libssl3").await)).await.ok().items();
     assert_eq!(installed[0]["end_of_life"], "2026-09-07");
-    assert_eq!(host.fixture.get("/api/v1/software/end-of-life?product=OPENSSL").await.ok().items().len(), 1);
+    assert_eq!(host.fixture.get("/api/v1/software/end_of_life?product=OPENSSL").await.ok().items().len(), 1);
     for (kind, body, code) in [
         ("text/plain", table, "unsupported_media_type"),
         ("text/csv", "", "invalid_parameter"),

@@ -313,7 +313,7 @@ pub struct NotificationStatus {
     /// Notifications that wait in outboxes.
     pub outbox: usize,
     /// What stands in the way, in words.
-    #[schema(example = json!(["no route counts: nobody is told of anything; POST /api/v1/notification-routes makes one"]))]
+    #[schema(example = json!(["no route counts: nobody is told of anything; POST /api/v1/notification_routes makes one"]))]
     pub problems: Vec<String>,
 }
 
@@ -332,7 +332,7 @@ impl NotificationStatus {
             })
             .collect();
         if routes.is_empty() {
-            problems.insert(0, "no route counts: nobody is told of anything; POST /api/v1/notification-routes makes one".into());
+            problems.insert(0, "no route counts: nobody is told of anything; POST /api/v1/notification_routes makes one".into());
         }
         Self {
             works: routes.iter().any(|route| route.escalation.is_some() || route.channels.iter().any(active)),
