@@ -11,7 +11,7 @@ use crate::id::IncidentId;
 use crate::incident::compose::cut;
 use crate::incident::{Incident, display_number};
 use crate::rule::{Severity, Tier};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Characters of a title.
 const TITLE_CHARACTERS: usize = 300;
@@ -40,6 +40,9 @@ pub(super) fn compose(world: &World, telling: Telling<'_>) -> Message {
     let open: Vec<&Incident> = group.open().filter_map(of).filter(|incident| !is_suppressed(world, incident)).collect();
     let mut told = if open.is_empty() { group.ended.iter().copied().filter_map(of).collect() } else { open };
     let more = if group.is_open() { 0 } else { usize::try_from(group.ended_count).unwrap_or(0).saturating_sub(told.len()) };
+    let storms: BTreeSet<IncidentId> = told.iter().filter(|incident| incident.storm.is_some()).map(|incident| incident.id).collect();
+    // What is part of a storm is told with it.
+    told.retain(|incident| incident.parent.is_none_or(|parent| !storms.contains(&parent)));
     told.sort_by_key(|incident| (incident.acknowledged.is_some(), incident.priority, incident.number));
     let severity = told.iter().filter_map(|incident| incident.breach.as_ref().map(|breach| breach.severity)).max();
     let omitted = told.len().saturating_sub(NAMED) + more;
