@@ -84,7 +84,8 @@ async fn incidents_are_joined_merged_and_watched() {
     fixture.clock.advance(Duration::from_secs(1));
     fixture.post(&format!("{}/watch", paths[0]), "{}").await.ok();
     for (query, expected) in [
-        ("watcher=me", vec!["one"]),
+        // Who reported what was merged goes on to hear of it.
+        ("watcher=me", vec!["two", "one"]),
         ("parent=INC0000001", vec!["two"]),
         ("parent=none&open=true", vec!["one"]),
         ("sort=number", vec!["one", "two", "three"]),

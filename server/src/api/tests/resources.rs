@@ -177,7 +177,7 @@ async fn problems_are_opened_by_hand_given_incidents_merged_and_resolved_with_th
     let linked = fixture.post(&at(&first, "link"), &format!(r#"{{"incidents": [{}]}}"#, incident["id"])).await.ok().json();
     assert_eq!(linked["incident_count"], 1);
     fixture.post(&at(&first, "accept_risk"), r#"{"reason": "Replaced in March."}"#).await.ok();
-    fixture.post(&at(&first, "duplicate"), &format!(r#"{{"of": {}}}"#, first["id"])).await.refused("invalid");
+    fixture.post(&at(&first, "duplicate"), &format!(r#"{{"of": {}}}"#, first["id"])).await.refused("invalid_parameter");
     let merged = fixture.post(&at(&first, "duplicate"), &format!(r#"{{"of": {}}}"#, second["id"])).await.ok().json();
     assert_eq!((&merged["state"], &merged["duplicate_of"]), (&"cancelled".into(), &second["id"]));
     let resolved = fixture.post(&at(&second, "resolve"), r#"{"notes": "New printer.", "incidents": true}"#).await.ok().json();
@@ -185,6 +185,6 @@ async fn problems_are_opened_by_hand_given_incidents_merged_and_resolved_with_th
     let after = fixture.get(&format!("/api/v1/incidents/{}", incident["id"].as_str().unwrap())).await.ok().json();
     assert_eq!((&after["state"], &after["problem"]), (&"resolved".into(), &second["id"]));
     assert_eq!(fixture.get("/api/v1/problems?origin=person").await.items().len(), 2);
-    fixture.get("/api/v1/problems?origin=nobody").await.refused("invalid");
+    fixture.get("/api/v1/problems?origin=nobody").await.refused("invalid_parameter");
     assert!(fixture.get("/api/v1/problem_precision").await.items().is_empty());
 }
