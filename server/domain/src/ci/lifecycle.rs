@@ -14,7 +14,9 @@ pub use people::{RETIRED_AT_ONCE, check_transition, retirable, retire};
 pub use round::Round;
 
 use super::policy::{Candidates, Patience};
+use super::review::{Resolution, Settled};
 use super::{Ci, CiEvent, Cmdb, Lifecycle, RelationKind, ReviewTask, Source};
+use crate::actor::Actor;
 use crate::id::{CiId, Family, TaskId};
 use crate::{Context, Event, World};
 use rollcall_shared::Timestamp;
@@ -211,6 +213,13 @@ fn verdict(world: &World, ci: &Ci, now: Timestamp) -> Option<Verdict> {
     Some(Verdict { freshest, patience, is_settled })
 }
 
+/// The source that spoke last of an item, when its silence is longer than the policy allows and it had the time to break it.
+#[must_use]
+pub fn silence(world: &World, ci: &Ci, now: Timestamp) -> Option<Staleness> {
+    let Verdict { freshest, is_settled, .. } = verdict(world, ci, now)?;
+    (is_settled && freshest.stage > Stage::Fresh).then_some(freshest)
+}
+
 fn judge(world: &World, ci: &Ci, context: &mut Context<'_>) -> Vec<CiEvent> {
     let Some(verdict) = verdict(world, ci, context.now) else { return Vec::new() };
     let Verdict { freshest, is_settled, .. } = &verdict;
@@ -248,17 +257,34 @@ fn candidacy(world: &World, ci: &Ci, verdict: &Verdict, after: Option<Lifecycle>
             let (source, last_seen) = (freshest.source.clone(), freshest.last_seen);
             let mut events = vec![CiEvent::RetirementSuggested { ci: ci.id, source, last_seen }];
             if world.cmdb.policy.lifecycle.candidates == Candidates::Review {
-                events.extend(question(world, ci, review_reason(freshest), context));
+                events.extend(question(world, ci, review_reason(&freshest.source, freshest.last_seen), context));
             }
             events
         }
-        (true, false) => vec![CiEvent::RetirementWithdrawn { ci: ci.id }],
+        (true, false) => {
+            let mut events = vec![CiEvent::RetirementWithdrawn { ci: ci.id }];
+            events.extend(answered(world, ci, context));
+            events
+        }
         _ => Vec::new(),
     }
 }
 
-fn review_reason(freshest: &Staleness) -> String {
-    format!("may be retired: {} was the last to speak of it, at {}", freshest.source, freshest.last_seen)
+fn review_reason(source: &Source, last_seen: Timestamp) -> String {
+    format!("may be retired: {source} was the last to speak of it, at {last_seen}")
+}
+
+/// The question whether to retire the item has no object any more.
+fn answered(world: &World, ci: &Ci, context: &Context<'_>) -> Vec<CiEvent> {
+    let Some(candidate) = world.cmdb.candidates.get(&ci.id) else { return Vec::new() };
+    let (cis, asked) = ([ci.id], review_reason(&candidate.source, candidate.last_seen));
+    let open = world.cmdb.reviews.values().filter(|task| task.settled.is_none() && task.cis == cis && task.reason == asked);
+    let settle = |task: &ReviewTask| {
+        let reason = "it is no candidate for retirement any more".to_owned();
+        let settled = Settled { resolution: Resolution::Dismissed, reason, at: context.now, by: Actor::System };
+        CiEvent::ReviewSettled { task: task.id, settled }
+    };
+    open.map(settle).collect()
 }
 
 /// What is thrown away and yet reports is for people to look at; it is asked once.

@@ -187,6 +187,25 @@ fn rules_by_class_and_source_decide_and_a_new_policy_counts_at_once() {
     fleet.tick();
     fleet.tick();
     check(&fleet, Operational, Operational, false);
+    let asked: Vec<&ReviewTask> = fleet.world.cmdb.reviews.values().collect();
+    let settled = asked[0].settled.as_ref().expect("closed with the candidacy");
+    assert_eq!((asked.len(), &settled.by, settled.reason.as_str()), (1, &Actor::System, "it is no candidate for retirement any more"));
+    fleet.check();
+}
+
+#[test]
+fn a_review_of_a_candidate_that_people_settled_stays_as_they_settled_it() {
+    let mut fleet = fleet();
+    policy(&mut fleet, &json!({"candidates": "review"}));
+    live(&mut fleet, 61 * DAY);
+    let task = *fleet.world.cmdb.reviews.keys().next().expect("asked");
+    let dismissed = CiCommand::ResolveReview { task, resolution: Resolution::Dismissed, reason: "it is in a cupboard".into() };
+    fleet.command("ada", dismissed).expect("settled");
+    fleet.report(1, sections());
+    fleet.tick();
+    check(&fleet, Operational, Operational, false);
+    let settled = fleet.world.cmdb.reviews[&task].settled.as_ref().expect("settled");
+    assert_eq!(settled.reason, "it is in a cupboard");
 }
 
 #[test]
