@@ -87,7 +87,11 @@ pub fn command(world: &World, command: &CiCommand, context: &mut Context<'_>) ->
         CiCommand::Deliver { feed, key, former, report } => {
             return deliver::deliver(world, &deliver::Delivery { feed, key, former: former.as_deref(), report }, context);
         }
-        CiCommand::Merge { into, from, reason, expected } => merge::merge(world, *into, from, reason, *expected, context)?,
+        CiCommand::Merge { into, from, reason, expected } => {
+            let mut events = merge::merge(world, *into, from, reason, *expected, context)?;
+            events.extend(review::answered(world, *into, from, reason, context));
+            events
+        }
         CiCommand::Unmerge { ci, reason, expected } => merge::unmerge(world, *ci, reason, *expected)?,
         CiCommand::ResolveReview { task, resolution, reason } => review::resolve(world, *task, resolution, reason, context)?,
         CiCommand::SetPolicy { policy, expected } => {

@@ -20,7 +20,7 @@ mod measure;
 mod reason;
 mod tally;
 
-pub use examine::{Examined, Examiner, SEEN_WITHIN};
+pub use examine::{Examined, Examiner};
 pub use expectations::{BUILT_IN, ClassExpectation, Expected, expected};
 pub use measure::{DAYS_KEPT, Health, LIVE, Measurement, Sweep, counts_for, current, due};
 pub use reason::{Reason, ReasonCode};

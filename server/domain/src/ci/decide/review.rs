@@ -30,6 +30,20 @@ pub fn resolve(world: &World, id: TaskId, resolution: &Resolution, reason: &str,
     Ok(events)
 }
 
+/// Open tasks whose records a merge makes one: what they ask is answered by it.
+pub fn answered(world: &World, into: CiId, from: &[CiId], reason: &str, context: &Context<'_>) -> Vec<CiEvent> {
+    let is_one = |id: &CiId| {
+        let record = world.cmdb.record(*id).map_or(*id, |ci| ci.id);
+        record == into || from.contains(&record) || from.contains(id)
+    };
+    let open = world.cmdb.reviews.values().filter(|task| task.settled.is_none() && task.cis.len() > 1 && task.cis.iter().all(is_one));
+    let settle = |task: &ReviewTask| {
+        let (resolution, reason) = (Resolution::Merged { keep: into }, reason.trim().to_owned());
+        CiEvent::ReviewSettled { task: task.id, settled: Settled { resolution, reason, at: context.now, by: context.actor.clone() } }
+    };
+    open.map(settle).collect()
+}
+
 /// Records that were found to be duplicates of others of the task, and are none.
 fn unmarked(world: &World, task: &ReviewTask, reason: &str) -> Vec<CiEvent> {
     let marked = task.cis.iter().filter_map(|id| world.cmdb.cis.get(id)).filter(|ci| !world.cmdb.merges.contains_key(&ci.id));

@@ -7,16 +7,11 @@ use crate::World;
 use crate::attribute::{self, Kind};
 use crate::ci::class::model::Dependence;
 use crate::ci::normalise::{self, Uuid, folded};
-use crate::ci::{Attribute, AttributeValue, Ci, Class, Lifecycle, RelationKind};
+use crate::ci::{Attribute, AttributeValue, Ci, Class, Lifecycle, RelationKind, lifecycle};
 use crate::id::{CiId, Family, TaskId};
 use crate::query::{Query, Scope};
 use rollcall_shared::Timestamp;
-use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
-
-/// A host that was not heard of for longer is stale, whatever its life says: people go on holidays, and so do their laptops.
-pub const SEEN_WITHIN: Duration = Duration::from_secs(14 * 24 * 3600);
 
 /// Groups by query that are asked whether an item that nobody looks after is in one of them.
 const GROUPS_ASKED: usize = 100;
@@ -48,8 +43,6 @@ pub struct Examiner<'a> {
     expected: BTreeMap<Class, Expected<'a>>,
     /// Groups that a query fills.
     queries: Vec<&'a Query>,
-    /// Those that feeds deliver, with the newest inventory of each; found out when somebody asks.
-    delivered: OnceCell<BTreeMap<CiId, Timestamp>>,
     /// How much was done: an item is one, a group asked another one.
     pub work: usize,
 }
@@ -69,7 +62,7 @@ impl<'a> Examiner<'a> {
         });
         let scope = Scope { world, groups: &world.groups, now };
         let queries = queries.take(GROUPS_ASKED).collect();
-        Self { world, scope, tasks, expected: BTreeMap::new(), queries, delivered: OnceCell::new(), work: 0 }
+        Self { world, scope, tasks, expected: BTreeMap::new(), queries, work: 0 }
     }
 
     /// Judges an item; `None` for one that does not count.
@@ -169,27 +162,13 @@ impl<'a> Examiner<'a> {
         if ci.id.family != Family::Host || ci.parent.is_some() || !self.is_reported(ci) {
             return;
         }
-        let delivered = if ci.feeds.is_empty() { None } else { self.delivered().get(&ci.id).copied() };
-        let seen = self.scope.last_seen(ci).max(delivered);
-        if seen.is_none_or(|at| self.scope.now.since(at) > SEEN_WITHIN) {
-            reasons.push(Reason::NotSeen(seen));
-        }
+        // The round that moves items between the words of their lives may not have come to it yet.
+        let silent = lifecycle::silence(self.world, ci, self.scope.now);
+        reasons.extend(silent.map(|silent| Reason::NotSeen(Some(silent.last_seen))));
     }
 
     fn is_reported(&self, ci: &Ci) -> bool {
         !ci.sections.is_empty() || !ci.feeds.is_empty() || self.world.cmdb.reporters.contains_key(&ci.id)
-    }
-
-    fn delivered(&self) -> &BTreeMap<CiId, Timestamp> {
-        self.delivered.get_or_init(|| {
-            let mut newest: BTreeMap<CiId, Timestamp> = BTreeMap::new();
-            for (key, at) in &self.world.cmdb.deliveries {
-                let Some(host) = self.world.cmdb.natives.get(key) else { continue };
-                let known = newest.entry(*host).or_insert(*at);
-                *known = (*known).max(*at);
-            }
-            newest
-        })
     }
 
     fn duplicates(&self, ci: &'a Ci, reasons: &mut Vec<Reason<'a>>) {

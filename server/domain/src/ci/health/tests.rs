@@ -13,6 +13,9 @@ use std::time::Duration;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
+/// Longer than a source may be silent unless somebody decides otherwise.
+const SILENT: Duration = Duration::from_secs(7 * 86_400);
+
 /// Reasons of one item, in words that programs read; an attribute after a colon.
 fn reasons(fleet: &Fleet, id: CiId) -> Option<Vec<String>> {
     let mut examiner = Examiner::new(&fleet.world, fleet.now);
@@ -147,7 +150,10 @@ fn a_host_that_is_not_heard_of_is_stale_and_its_parts_are_not_counted_again() {
     let (mut fleet, host) = fleet();
     let part = fleet.of_class(Class::Disk)[0].id;
     check(&fleet, host, Metric::Staleness, &[]);
-    fleet.pass(SEEN_WITHIN + DAY);
+    fleet.tick();
+    fleet.pass(DAY);
+    check(&fleet, host, Metric::Staleness, &[]);
+    fleet.pass(SILENT);
     check(&fleet, host, Metric::Staleness, &["not_seen"]);
     check(&fleet, part, Metric::Staleness, &[]);
     fleet.report(1, [system(server(1)), os("12"), Section::Disks(vec![])]);
@@ -155,7 +161,7 @@ fn a_host_that_is_not_heard_of_is_stale_and_its_parts_are_not_counted_again() {
     check(&fleet, part, Metric::Staleness, &["absent"]);
     fleet.deliver("glpi", "k", [system(server(9))]).unwrap();
     let foreign = fleet.world.cmdb.natives[&("glpi".to_owned(), "k".to_owned())];
-    fleet.pass(SEEN_WITHIN + DAY);
+    fleet.pass(SILENT);
     check(&fleet, foreign, Metric::Staleness, &["not_seen"]);
     fleet.deliver("glpi", "k", [system(server(9))]).unwrap();
     check(&fleet, foreign, Metric::Staleness, &[]);
@@ -177,6 +183,13 @@ fn doubts_about_two_records_are_possible_duplicates() {
     fleet.command("ada", CiCommand::ResolveReview { task, resolution, reason: "one machine".into() }).unwrap();
     check(&fleet, one, Metric::Duplicates, &[]);
     assert_eq!(reasons(&fleet, two), None, "merged records are no items any more");
+    let serial = [("serial", "SRV00002")];
+    let (three, four) = (make(&mut fleet, Class::Server, "three", &serial), make(&mut fleet, Class::Server, "four", &serial));
+    check(&fleet, three, Metric::Duplicates, &["may_be_duplicate"]);
+    let merge = CiCommand::Merge { into: three, from: vec![four], reason: "one machine".into(), expected: None };
+    fleet.command("ada", merge).unwrap();
+    check(&fleet, three, Metric::Duplicates, &[]);
+    assert!(fleet.world.cmdb.reviews.values().all(|task| task.settled.is_some()), "a merge answers what was asked");
 }
 
 #[test]
