@@ -1,12 +1,12 @@
 //! What hosts share: what they stand on, a network, a site.
 //!
-//! Networks are recorded ones that a host is a member of; where none is recorded they are taken from its addresses: with the prefix that is
+//! Networks are recorded ones that a host, or what it hangs on, is a member of; where none is recorded they are taken from its addresses: with the prefix that is
 //! written with the address, else the 256 addresses (IPv6: the /64) around it. Replacing [`network_of`] replaces that.
 
 use crate::World;
 use crate::alert::dependency;
 use crate::ci::topology::{parse_address, relates_hosts};
-use crate::ci::{AttributeValue, Ci, Class, RelationKind};
+use crate::ci::{AttributeValue, Ci, network};
 use crate::id::CiId;
 use crate::query::term::Network;
 use serde::{Deserialize, Serialize};
@@ -104,14 +104,7 @@ impl Sharing {
 pub(super) fn shared_by(world: &World, host: CiId) -> Vec<Shared> {
     let Some(ci) = world.cmdb.cis.get(&host) else { return vec![Shared::All] };
     let mut found: Vec<Shared> = dependency::parents(world, host).into_values().flatten().map(|ci| Shared::Parent { ci }).collect();
-    let networks: Vec<Shared> = world
-        .cmdb
-        .links
-        .from(host)
-        .filter(|relation| relation.kind == RelationKind::MemberOf)
-        .filter(|relation| world.cmdb.cis.get(&relation.to).is_some_and(|to| to.class.is_a(Class::Network)))
-        .map(|relation| Shared::Network { ci: relation.to })
-        .collect();
+    let networks: Vec<Shared> = network::all_of(&world.cmdb, host).into_iter().map(|ci| Shared::Network { ci }).collect();
     if networks.is_empty() {
         found.extend(subnets(ci));
     } else {

@@ -101,6 +101,26 @@ fn a_switch_without_an_agent_is_named_when_all_behind_it_fall_silent() {
 }
 
 #[test]
+fn a_network_that_is_recorded_counts_for_its_hosts_and_for_what_hangs_on_them() {
+    let mut scenario = fleet(&[(1, ""), (2, ""), (3, ""), (4, ""), (5, "")]);
+    let network = host(100);
+    let recorded = crate::ci::Ci::new(network, crate::ci::Class::Network, "Guests", seconds(0), 0);
+    scenario.seed(|world| drop(world.cmdb.cis.insert(network, recorded.clone())));
+    for n in [1, 2, 4] {
+        let source = Source::Person { name: "ada".into() };
+        let (from, to, first_seen, last_seen) = (host(n), network, seconds(0), seconds(0));
+        let relation = Relation { from, kind: RelationKind::MemberOf, to, source, first_seen, last_seen };
+        scenario.seed(|world| world.cmdb.links.apply(&Change::Set { relation: relation.clone() }));
+    }
+    // A container on the fourth.
+    scenario.seed(|world| world.cmdb.cis.get_mut(&host(3)).expect("there").parent = Some(host(4)));
+    for n in 1..=4 {
+        assert!(sharing::shared_by(&scenario.world, host(n)).contains(&Shared::Network { ci: network }), "{n}");
+    }
+    assert!(!sharing::shared_by(&scenario.world, host(5)).contains(&Shared::Network { ci: network }));
+}
+
+#[test]
 fn hosts_that_said_goodbye_are_not_counted() {
     let mut scenario = fleet(&[(1, ""), (1, ""), (1, ""), (2, "")]);
     scenario.push(0, 1, Vec::new(), vec![Sign::Goodbye("switched off".into())]);
