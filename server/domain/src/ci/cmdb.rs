@@ -135,6 +135,17 @@ pub struct Cmdb {
 }
 
 impl Cmdb {
+    /// The record that one was merged into; `None` for one that was not.
+    #[must_use]
+    pub fn survivor(&self, ci: CiId) -> Option<CiId> {
+        self.merges.contains_key(&ci).then(|| self.cis.get(&ci)?.duplicate_of)?
+    }
+
+    /// An item's own id, and those of the records that were merged into it.
+    pub fn records_of(&self, ci: CiId) -> impl Iterator<Item = CiId> {
+        std::iter::once(ci).chain(self.merges.keys().copied().filter(move |lost| self.survivor(*lost) == Some(ci)))
+    }
+
     /// The record that stands for a thing: the CI itself, or the one that it is a duplicate of (there are no chains).
     #[must_use]
     pub fn record(&self, id: CiId) -> Option<&Ci> {

@@ -209,12 +209,12 @@ impl Scope<'_> {
 
     fn has_incidents(&self, ci: CiId, test: IncidentTest) -> bool {
         let incidents = &self.world.incidents;
-        let of_ci = incidents.by_ci.get(&ci).map_or(&[][..], Vec::as_slice);
+        let mut of_ci = self.world.cmdb.records_of(ci).filter_map(|record| incidents.by_ci.get(&record)).flatten();
         let is_open = |id| incidents.incidents.get(id).is_some_and(|incident| incident.state.is_open());
         match test {
-            IncidentTest::Open => of_ci.iter().any(is_open),
-            IncidentTest::Any => !of_ci.is_empty(),
-            IncidentTest::None => !of_ci.iter().any(is_open),
+            IncidentTest::Open => of_ci.any(is_open),
+            IncidentTest::Any => of_ci.next().is_some(),
+            IncidentTest::None => !of_ci.any(is_open),
         }
     }
 

@@ -258,7 +258,9 @@ impl<'a> Scope<'a> {
         let is_open = |id| incidents.incidents.get(id).is_some_and(|incident| incident.state.is_open());
         let with = |open: bool| -> RoaringBitmap {
             let cis = incidents.by_ci.iter().filter(|(_, ids)| if open { ids.iter().any(is_open) } else { !ids.is_empty() });
-            self.index().numbers_of(&cis.map(|(ci, _)| *ci).collect::<Vec<_>>())
+            let merged_into = |ci: &CiId| self.world.cmdb.survivor(*ci);
+            let found = cis.flat_map(|(ci, _)| std::iter::once(*ci).chain(merged_into(ci)));
+            self.index().numbers_of(&found.collect::<Vec<_>>())
         };
         match test {
             IncidentTest::Open => with(true),

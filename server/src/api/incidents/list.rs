@@ -150,7 +150,8 @@ impl Order {
 
 struct Filter<'a> {
     query: &'a IncidentQuery,
-    ci: Option<CiId>,
+    /// The item, and what was merged into it.
+    cis: Option<Vec<CiId>>,
     service: Option<CiId>,
     problem: Option<ProblemId>,
     parent: Option<Option<IncidentId>>,
@@ -171,7 +172,7 @@ impl<'a> Filter<'a> {
         });
         Ok(Self {
             query,
-            ci: item("ci", query.ci.as_ref())?,
+            cis: item("ci", query.ci.as_ref())?.map(|ci| world.cmdb.records_of(ci).collect()),
             service: item("service", query.service.as_ref())?,
             problem: problem.map_err(|_| ApiError::invalid("problem", "must be the id of a problem"))?,
             parent: parent.transpose()?,
@@ -197,7 +198,7 @@ impl<'a> Filter<'a> {
             && query.channel.is_none_or(|channel| incident.channel == channel.0)
             && query.opened_from.is_none_or(|from| incident.opened_at >= from)
             && query.opened_to.is_none_or(|to| incident.opened_at < to)
-            && self.ci.is_none_or(|ci| incident.primary_ci == Some(ci) || incident.affected_cis.contains(&ci))
+            && self.cis.as_ref().is_none_or(|cis| concerns(incident, cis))
             && self.service.is_none_or(|service| incident.service == Some(service))
             && query.group.as_ref().is_none_or(|group| incident.group.as_ref() == Some(group))
             && query.assignee.as_ref().is_none_or(|assignee| incident.assignee.as_ref() == Some(assignee))
@@ -208,6 +209,10 @@ impl<'a> Filter<'a> {
             && self.watcher.as_ref().is_none_or(|watcher| incident.watchers.contains(watcher))
             && self.text.as_ref().is_none_or(|text| says(incident, text))
     }
+}
+
+fn concerns(incident: &incident::Incident, cis: &[CiId]) -> bool {
+    incident.primary_ci.iter().chain(&incident.affected_cis).any(|ci| cis.contains(ci))
 }
 
 fn rule_of(incident: &incident::Incident) -> Option<&str> {
