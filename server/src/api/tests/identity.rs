@@ -50,7 +50,7 @@ async fn records_are_merged_and_taken_apart() {
     let explained = host.fixture.get(&format!("/api/v1/cis/{known}/explain")).await.ok().json();
     assert_eq!(explained["merged"], serde_json::json!([other]));
     assert_eq!(explained["feeds"][0]["feed"], "glpi");
-    let body_of = |ci: &str| serde_json::json!({"title": "Slow", "primary_ci": ci}).to_string();
+    let body_of = |ci: &str| serde_json::json!({"title": "Slow", "description": "Since noon", "primary_ci": ci}).to_string();
     host.fixture.post("/api/v1/incidents", &body_of(&other)).await.ok();
     assert_eq!(host.fixture.get(&format!("/api/v1/incidents?ci={known}")).await.ok().items().len(), 1, "of what was merged into it");
     let asked = host.fixture.get("/api/v1/cis?query=incident:open").await.ok().items();
