@@ -2,7 +2,7 @@
 //!
 //! What a link lets its holder do is in the link, under a code of this server ([`Links`]). Looking at the page changes nothing, so
 //! scanners of mail that follow every link do not either; only the button does. The page tells of its incidents no more than the
-//! message did. A link ends with its time, and with the channel that it was sent through.
+//! message did; of what its message had no room for, or joined its group since, it tells the number before it offers the button. A link ends with its time, and with the channel that it was sent through.
 
 use crate::answer::{self, ApiError};
 use crate::clock::Clock;
@@ -17,6 +17,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use rollcall_domain::incident::{Incident, IncidentAction, IncidentCommand, display_number};
+use rollcall_domain::notification::NotificationCommand;
 use rollcall_domain::{Actor, Command, World};
 use std::fmt::Write as _;
 use std::net::IpAddr;
@@ -85,8 +86,12 @@ async fn press(State(service): State<AcknowledgeService>, Path(token): Path<Stri
         Err(refusal) => return *refusal,
     };
     let request_id = request_id(request.headers());
-    for incident in service.engine.read(|world| unnoticed(world, &invitation).map(|incident| incident.id).collect::<Vec<_>>()) {
-        let command = Command::Incident(IncidentCommand::Act { incident, action: IncidentAction::Acknowledge, expected: None });
+    let group = invitation.group.filter(|group| service.engine.read(|world| world.notifications.groups.contains_key(group)));
+    // Of the group first: what is left then are incidents that a route has moved to another one.
+    let whole = group.map(|group| Command::Notification(NotificationCommand::AcknowledgeGroup { group }));
+    let each = service.engine.read(|world| unnoticed(world, &invitation).map(|incident| incident.id).collect::<Vec<_>>());
+    let act = |incident| IncidentCommand::Act { incident, action: IncidentAction::Acknowledge, expected: None };
+    for command in whole.into_iter().chain(each.into_iter().map(|incident| Command::Incident(act(incident)))) {
         let request = EngineRequest { actor: actor.clone(), request_id: request_id.clone(), idempotency_key: None, command };
         match service.engine.execute(request).await {
             // Somebody resolved it meanwhile: the page says how it stands.
@@ -141,13 +146,23 @@ fn unnoticed<'a>(world: &'a World, invitation: &'a Invitation) -> impl Iterator<
     incidents(world, invitation).filter(|incident| incident.state.is_open() && incident.acknowledged.is_none())
 }
 
+/// Incidents of the link's group that it does not name and of which nobody has taken notice.
+fn others(world: &World, invitation: &Invitation) -> usize {
+    let group = invitation.group.and_then(|group| world.notifications.groups.get(&group));
+    group.map_or(0, |group| group.unattended().filter(|incident| !invitation.incidents.contains(incident)).count())
+}
+
 fn incidents<'a>(world: &'a World, invitation: &'a Invitation) -> impl Iterator<Item = &'a Incident> {
     invitation.incidents.iter().filter_map(|id| world.incidents.incidents.get(id))
 }
 
 fn offer(world: &World, invitation: &Invitation) -> Response {
-    let list = list(world, invitation);
-    if unnoticed(world, invitation).next().is_none() {
+    let mut list = list(world, invitation);
+    let others = others(world, invitation);
+    if others > 0 {
+        let _ = write!(list, "<p>And {others} more that were told together with them, or joined them since.</p>");
+    }
+    if others == 0 && unnoticed(world, invitation).next().is_none() {
         return page(StatusCode::OK, "There is nothing to acknowledge", &list);
     }
     let button = "<form method=\"post\"><button type=\"submit\">Acknowledge</button></form>";

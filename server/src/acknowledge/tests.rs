@@ -6,8 +6,10 @@ use crate::entropy::SeededEntropy;
 use crate::store::memory::MemoryStore;
 use axum::body::Body;
 use rollcall_domain::delivery::{ChannelKind, DeliveryCommand, NewChannel, Wanted};
-use rollcall_domain::id::{ChannelId, IncidentId};
+use rollcall_domain::id::{ChannelId, IncidentId, RouteId};
 use rollcall_domain::incident::NewIncident;
+use rollcall_domain::notification::NotificationCommand;
+use rollcall_domain::notification::route::{Route, When};
 use rollcall_shared::Timestamp;
 use tower::ServiceExt as _;
 
@@ -44,7 +46,7 @@ impl Fixture {
     fn token(&self) -> String {
         let expires_at = NOW.plus(Duration::from_secs(60));
         let (channel, incidents) = (self.channel, vec![self.incident]);
-        self.links.token(&Invitation { channel, expires_at, incidents, sent_to: "ann@example.org".into() })
+        self.links.token(&Invitation { channel, expires_at, group: None, incidents, sent_to: "ann@example.org".into() })
     }
 
     async fn ask(&self, method: &str, token: &str) -> (u16, String) {
@@ -85,6 +87,52 @@ async fn looking_changes_nothing_and_the_button_acknowledges_once() {
     let (status, page) = fixture.ask("POST", &token).await;
     assert!(status == 200 && page.contains("(acknowledged)"), "{page}");
     assert_eq!(fixture.engine.read(|world| world.revision), revision);
+    assert!(!fixture.ask("GET", &token).await.1.contains("<button"));
+}
+
+fn route(channel: ChannelId) -> Route {
+    Route {
+        id: RouteId(0),
+        name: "Pages".into(),
+        position: 1,
+        enabled: true,
+        when: When::default(),
+        continues: false,
+        channels: [channel].into(),
+        escalation: None,
+        group_by: [].into(),
+        group_wait_ms: None,
+        group_interval_ms: 60_000,
+        repeat_interval_ms: None,
+        quiet_hours: None,
+        tell_resolved: true,
+        tell_acknowledged: true,
+        title: None,
+        text: None,
+    }
+}
+
+#[tokio::test]
+async fn a_press_takes_notice_of_the_whole_group_after_the_page_told_its_size() {
+    let fixture = Fixture::new().await;
+    let set = NotificationCommand::SetRoute { id: None, route: Box::new(route(fixture.channel)), expected: None };
+    run(&fixture.engine, Command::Notification(set)).await;
+    for title in ["two", "three", "four"] {
+        let new = NewIncident { title: title.into(), description: "It is full.".into(), ..NewIncident::default() };
+        run(&fixture.engine, Command::Incident(IncidentCommand::Open(Box::new(new)))).await;
+    }
+    let (group, told) = fixture.engine.read(|world| {
+        let group = world.notifications.groups.values().next().expect("told of");
+        (group.id, group.unattended().collect::<Vec<_>>())
+    });
+    assert_eq!(told.len(), 3);
+    let (channel, expires_at, incidents) = (fixture.channel, NOW.plus(Duration::from_secs(60)), vec![fixture.incident, told[0]]);
+    let token = fixture.links.token(&Invitation { channel, expires_at, group: Some(group), incidents, sent_to: String::new() });
+    let (_, page) = fixture.ask("GET", &token).await;
+    assert!(page.contains("And 2 more") && page.contains("<button"), "{page}");
+    assert_eq!(fixture.ask("POST", &token).await.0, 200);
+    let open = fixture.engine.read(|world| world.incidents.incidents.values().filter(|one| one.acknowledged.is_none()).count());
+    assert_eq!(open, 0, "the one that no group has was named by the link");
     assert!(!fixture.ask("GET", &token).await.1.contains("<button"));
 }
 

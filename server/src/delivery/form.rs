@@ -41,7 +41,8 @@ impl Telling<'_> {
             return None;
         }
         let (channel, sent_to) = (self.channel.id, self.message.recipients.join(", "));
-        self.links.acknowledge(&Invitation { channel, expires_at: self.at.plus(GOOD_FOR), incidents, sent_to })
+        let group = self.message.group.parse().ok();
+        self.links.acknowledge(&Invitation { channel, expires_at: self.at.plus(GOOD_FOR), group, incidents, sent_to })
     }
 
     /// Where to look when there are no links.

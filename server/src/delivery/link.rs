@@ -1,7 +1,7 @@
 //! Links in messages: where incidents are shown, and how people take notice with one press.
 //!
-//! A link to take notice says which incidents, through which channel it was sent, to whom and until when, under a code that this
-//! server alone can make. Whoever holds it may take notice of those incidents and may do nothing else. It holds no secret of its
+//! A link to take notice says which incidents, of which group, through which channel it was sent, to whom and until when, under a
+//! code that this server alone can make. Whoever holds it may take notice of those incidents and of their group's, and may do nothing else. It holds no secret of its
 //! own, and the server keeps nothing for it.
 
 use super::secret::Signer;
@@ -9,7 +9,7 @@ use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use rollcall_domain::delivery::message::NAMED;
-use rollcall_domain::id::{ChannelId, IncidentId};
+use rollcall_domain::id::{ChannelId, IncidentId, NotificationGroupId};
 use rollcall_shared::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +24,7 @@ pub const GOOD_FOR: Duration = Duration::from_secs(7 * 86_400);
 const SENT_TO_BYTES: usize = 100;
 
 /// What tokens begin with; another form would begin with something else.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Characters of the longest token, and some.
 const TOKEN_CHARACTERS: usize = 2_000;
@@ -36,6 +36,8 @@ pub struct Invitation {
     pub channel: ChannelId,
     /// Until when it is good.
     pub expires_at: Timestamp,
+    /// The group that was told of, whose other incidents count as well; `None` for a test.
+    pub group: Option<NotificationGroupId>,
     /// Of which incidents to take notice; at most [`NAMED`].
     pub incidents: Vec<IncidentId>,
     /// To whom it was sent; empty for all that the channel reaches.
@@ -91,6 +93,7 @@ impl Links {
         let mut bytes = vec![VERSION];
         bytes.extend(invitation.channel.0.to_be_bytes());
         bytes.extend(invitation.expires_at.0.to_be_bytes());
+        bytes.extend(invitation.group.map_or(0, |group| group.0).to_be_bytes());
         bytes.push(u8::try_from(incidents.len()).unwrap_or(u8::MAX));
         incidents.iter().for_each(|id| bytes.extend(id.0.to_be_bytes()));
         bytes.extend(prefix(&invitation.sent_to, SENT_TO_BYTES).as_bytes());
@@ -119,6 +122,8 @@ fn parse(bytes: &[u8]) -> Option<Invitation> {
     let (version, bytes) = bytes.split_first()?;
     let (channel, bytes) = bytes.split_first_chunk()?;
     let (expires_at, bytes) = bytes.split_first_chunk()?;
+    let (group, bytes) = bytes.split_first_chunk()?;
+    let group = u128::from_be_bytes(*group);
     let (count, bytes) = bytes.split_first()?;
     let (ids, sent_to) = bytes.split_at_checked(usize::from(*count) * 16)?;
     let incidents = ids.chunks_exact(16).filter_map(|id| Some(IncidentId(u128::from_be_bytes(id.try_into().ok()?))));
@@ -126,6 +131,7 @@ fn parse(bytes: &[u8]) -> Option<Invitation> {
     Some(Invitation {
         channel: ChannelId(u128::from_be_bytes(*channel)),
         expires_at: Timestamp(i64::from_be_bytes(*expires_at)),
+        group: (group != 0).then_some(NotificationGroupId(group)),
         incidents: incidents.collect(),
         sent_to: std::str::from_utf8(sent_to).ok()?.to_owned(),
     })
@@ -149,7 +155,8 @@ mod tests {
 
     fn invitation() -> Invitation {
         let incidents = vec![IncidentId(5), IncidentId(u128::MAX)];
-        Invitation { channel: ChannelId(3), expires_at: NOW.plus(GOOD_FOR), incidents, sent_to: "ann@example.org".into() }
+        let (group, sent_to) = (Some(NotificationGroupId(9)), "ann@example.org".into());
+        Invitation { channel: ChannelId(3), expires_at: NOW.plus(GOOD_FOR), group, incidents, sent_to }
     }
 
     #[test]
