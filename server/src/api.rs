@@ -25,6 +25,7 @@ mod escalation;
 mod events;
 mod export;
 mod extract;
+mod external_alerts;
 mod feeds;
 mod format;
 mod gate;

@@ -1,4 +1,4 @@
-//! Other people's agents: GLPI's, OCS Inventory's, FusionInventory's. On the API listener, because they have no certificate.
+//! Other people's agents and monitoring: GLPI's, OCS Inventory's, FusionInventory's, an Alertmanager. On the API listener, because they have no certificate.
 //!
 //! They speak for whoever holds their feed's secret, never for one machine: which machine it is, identification decides, and
 //! what they say counts less than what an agent of ours says. This module bounds, decodes and answers in their words; what an
@@ -8,6 +8,7 @@
 //! that come, the bytes that they expand to, the values in them. Nothing is decoded for somebody who is not let in.
 
 mod access;
+mod alertmanager;
 mod body;
 mod refusal;
 
@@ -102,6 +103,7 @@ pub fn router(service: ForeignService) -> Router {
     PATHS
         .iter()
         .fold(Router::new(), |router, path| router.route(path, post(take)))
+        .route(alertmanager::PATH, post(alertmanager::take))
         .layer(CatchPanicLayer::custom(observability::answer_panic))
         .layer(middleware::from_fn(answer::finish))
         .with_state(service)
@@ -122,6 +124,14 @@ struct Speaker {
     request_id: Option<String>,
 }
 
+impl Speaker {
+    /// Whether the feed is of a kind that brings such.
+    fn must(&self, brings: bool, what: &str) -> Result<(), ApiError> {
+        let reason = || format!("feed {} is of kind {}, which brings no {what}", self.name, self.kind.as_str());
+        if brings { Ok(()) } else { Err(ApiError::new(Code::Forbidden, reason())) }
+    }
+}
+
 /// A message with how it came and how its answer goes.
 struct Received {
     message: Message,
@@ -139,6 +149,7 @@ impl ForeignService {
             return Err(ApiError::new(Code::Unauthenticated, "this needs a feed's name and secret").asking_for_basic());
         };
         let speaker = self.admit(&credential, address, request.headers(), request.uri().path()).await?;
+        speaker.must(speaker.kind.brings_inventories(), "inventories")?;
         let received = self.intake.read(request, |bytes, form| match form {
             Form::Json => json::read(bytes),
             Form::Xml => xml::read(bytes),

@@ -7,6 +7,7 @@
 mod bad_input;
 pub mod decide;
 pub mod dependency;
+pub mod external;
 pub mod flapping;
 pub mod inventory;
 pub mod machine;
@@ -208,6 +209,13 @@ pub enum AlertEvent {
         /// Which.
         mute: MuteId,
     },
+    /// An alert of another system began, changed or ended.
+    ExternalAlertChanged {
+        /// What changed.
+        change: external::ExternalChange,
+        /// As it is now; carried whole.
+        alert: Box<external::ExternalAlert>,
+    },
 }
 
 /// All alert instances that were ever more than pending, and those pending.
@@ -233,6 +241,9 @@ pub struct Alerts {
     /// Maintenance windows, silences and freezes.
     #[serde(default)]
     pub mutes: BTreeMap<MuteId, mute::Mute>,
+    /// Alerts of other systems.
+    #[serde(default)]
+    pub external: external::Externals,
 }
 
 /// The alert instances of one CI.

@@ -8,6 +8,7 @@ mod command;
 pub mod compose;
 pub mod decide;
 mod event;
+mod external;
 pub mod fold;
 pub mod history;
 mod model;

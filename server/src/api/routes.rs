@@ -4,9 +4,9 @@
 
 use super::{
     Api, advisories, agents, alerts, assignment_rules, attributes, audit, bills, changes, channels, cis, classes, cmdb_health, contacts,
-    dead_letters, deliveries, erasure, escalation, events, export, feeds, gate, groups, identity, imports, incidents, inventory, locks,
-    manual, metrics, mutes, notification_routes, notifications, on_call, parked, policy, probes, problems, queries, relate, relations,
-    retirement, reviews, rules, samples, sections, services, software, software_rules, sources, tokens,
+    dead_letters, deliveries, erasure, escalation, events, export, external_alerts, feeds, gate, groups, identity, imports, incidents,
+    inventory, locks, manual, metrics, mutes, notification_routes, notifications, on_call, parked, policy, probes, problems, queries,
+    relate, relations, retirement, reviews, rules, samples, sections, services, software, software_rules, sources, tokens,
 };
 use rollcall_domain::actor::Role;
 use utoipa_axum::router::OpenApiRouter;
@@ -219,6 +219,7 @@ route_list! {
     GET    "/api/v1/alerts/{id}"                   One    Read       alerts::get_alert;
     POST   "/api/v1/alerts/{id}/acknowledge"       Act    Operate    alerts::acknowledge_alert;
     POST   "/api/v1/alerts/{id}/unacknowledge"     Act    Operate    alerts::unacknowledge_alert;
+    GET    "/api/v1/external_alerts"               List   Read       external_alerts::list_external_alerts;
     GET    "/api/v1/maintenance_windows"           List   Read       mutes::list_maintenance_windows;
     POST   "/api/v1/maintenance_windows"           Create Operate    mutes::create_maintenance_window;
     GET    "/api/v1/maintenance_windows/{id}"      One    Read       mutes::get_maintenance_window;

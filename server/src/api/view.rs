@@ -14,6 +14,7 @@ pub mod dead_letter;
 pub mod delivery;
 pub mod drift;
 pub mod erasure;
+pub mod external_alert;
 pub mod feed;
 pub mod import;
 pub mod incident;

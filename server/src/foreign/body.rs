@@ -25,6 +25,9 @@ const BODY_BYTES: usize = limits::BODY_BYTES;
 /// Bytes that a body may expand to.
 const EXPANDED_BYTES: usize = limits::FRAME_BYTES;
 
+/// Bytes that a message that is no inventory may expand to. In maps of short texts they take ten times as much memory.
+const MESSAGE_BYTES: usize = 8 << 20;
+
 /// Bodies on their way at once; with those that are being decoded this bounds the memory at about 200 MiB.
 const BODIES: usize = 16;
 
@@ -79,16 +82,16 @@ impl Packing {
         }
     }
 
-    fn unpack(self, bytes: &[u8]) -> Result<Vec<u8>, ApiError> {
-        let limit = u64::try_from(EXPANDED_BYTES).unwrap_or(u64::MAX) + 1;
+    fn unpack(self, bytes: &[u8], most: usize) -> Result<Vec<u8>, ApiError> {
+        let limit = u64::try_from(most).unwrap_or(u64::MAX) + 1;
         let mut expanded = Vec::new();
         let read = match self {
             Self::Plain => return Ok(bytes.to_vec()),
             Self::Zlib => ZlibDecoder::new(bytes).take(limit).read_to_end(&mut expanded),
             Self::Gzip => GzDecoder::new(bytes).take(limit).read_to_end(&mut expanded),
         };
-        if expanded.len() > EXPANDED_BYTES {
-            return Err(ApiError::new(Code::PayloadTooLarge, format!("the body expands to more than {EXPANDED_BYTES} bytes")));
+        if expanded.len() > most {
+            return Err(ApiError::new(Code::PayloadTooLarge, format!("the body expands to more than {most} bytes")));
         }
         read.map_err(|_| ApiError::new(Code::MalformedInventory, "the body cannot be decompressed"))?;
         Ok(expanded)
@@ -166,10 +169,28 @@ impl Intake {
         let _turn = self.decoders.acquire().await.map_err(|_| ApiError::internal("the decoders' semaphore is closed"))?;
         let decoded = tokio::task::spawn_blocking(move || {
             let packing = Packing::of(&bytes);
-            let expanded = packing.unpack(&bytes)?;
+            let expanded = packing.unpack(&bytes, EXPANDED_BYTES)?;
             let form = Form::of(&expanded)?;
             Ok((decode(&expanded, form)?, form, packing))
         });
+        decoded.await.unwrap_or_else(|error| Err(ApiError::internal(format!("decoding: {error}"))))
+    }
+
+    /// What `decode` makes of a body, which may be packed with gzip or zlib and expands to [`MESSAGE_BYTES`] at most.
+    ///
+    /// # Errors
+    /// Too large, too slow, too much at once, or what `decode` refuses.
+    pub async fn read_plain<T: Send + 'static>(
+        &self,
+        request: Request,
+        decode: impl FnOnce(&[u8]) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        check_length(request.headers())?;
+        let busy = |_| ApiError::too_many("too many messages are on their way to this server; try again later", RETRY_AFTER);
+        let _held = self.bodies.clone().try_acquire_owned().map_err(busy)?;
+        let bytes = collect(request).await?;
+        let _turn = self.decoders.acquire().await.map_err(|_| ApiError::internal("the decoders' semaphore is closed"))?;
+        let decoded = tokio::task::spawn_blocking(move || decode(&Packing::of(&bytes).unpack(&bytes, MESSAGE_BYTES)?));
         decoded.await.unwrap_or_else(|error| Err(ApiError::internal(format!("decoding: {error}"))))
     }
 

@@ -1,5 +1,6 @@
 //! Decisions of people on alerts, maintenance windows and silences.
 
+use super::external::{self, ExternalReport};
 use super::mute::{self, NewMute};
 use super::{Acknowledgement, AlertEvent, AlertState};
 use crate::id::{AlertId, MuteId};
@@ -30,6 +31,13 @@ pub enum AlertCommand {
         /// Revision that the person saw.
         expected: Option<u64>,
     },
+    /// Another system says how its alerts are.
+    Receive {
+        /// The feed that says so.
+        source: String,
+        /// Which.
+        reports: Vec<ExternalReport>,
+    },
 }
 
 /// Decides a command.
@@ -52,6 +60,7 @@ pub fn command(world: &World, command: &AlertCommand, context: &mut Context<'_>)
             }
             Ok(vec![Event::Alert(AlertEvent::MuteEnded { mute: *mute })])
         }
+        AlertCommand::Receive { source, reports } => external::receive(world, source, reports, context),
     }
 }
 

@@ -274,6 +274,7 @@ impl Scenario {
             }
             Event::Alert(AlertEvent::MuteSet { mute }) => format!("{at} {:?} set", mute.kind),
             Event::Alert(AlertEvent::MuteEnded { .. }) => format!("{at} mute ended"),
+            Event::Alert(AlertEvent::ExternalAlertChanged { change, .. }) => format!("{at} external alert: {change:?}"),
             Event::Incident(event) => format!("{at} {}", self.incident_line(event)),
             Event::Problem(event) => format!("{at} {}", self.problem_line(event)),
             Event::Catalogue(_) | Event::Advisory(_) => format!("{at} software"),

@@ -105,6 +105,7 @@ fn items(world: &World, event: &Event) -> impl Iterator<Item = CiId> {
                 E::OutageBegan { outage } => (None, outage.hosts.iter().copied().collect()),
                 E::OutageGrew { alerts, .. } => (None, alerts.values().copied().collect()),
                 E::OutageShrank { returned, .. } => (None, returned.iter().copied().collect()),
+                E::ExternalAlertChanged { alert, .. } => (alert.ci, Vec::new()),
                 E::MuteSet { .. } | E::MuteEnded { .. } | E::OutageEnded { .. } => (None, Vec::new()),
             }
         }

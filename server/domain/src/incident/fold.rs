@@ -136,6 +136,9 @@ fn open(world: &mut World, record: &Record, incident: &Incident) {
     if let Some(alert) = incident.breach.as_ref().and_then(|breach| world.alerts.alerts.get_mut(&breach.alert)) {
         alert.incident = Some(incident.id);
     }
+    if let Some(alert) = incident.dedup_key.as_ref().and_then(|key| world.alerts.external.alerts.get_mut(key)) {
+        alert.incident = Some(incident.id);
+    }
     let (id, parent) = (incident.id, incident.parent);
     let incidents = &mut world.incidents;
     incidents.count = incidents.count.max(incident.number);

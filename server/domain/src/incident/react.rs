@@ -40,6 +40,9 @@ pub fn react(world: &World, event: &Event, context: &mut Context<'_>) -> Vec<Eve
         let events = suppressed(world, *alert, (*axis, reason.as_deref()), context);
         return events.into_iter().map(Event::Incident).collect();
     }
+    if let AlertEvent::ExternalAlertChanged { change, alert } = event {
+        return super::external::react(world, *change, alert, context).into_iter().map(Event::Incident).collect();
+    }
     if let Some(events) = super::outage::react(world, event, context) {
         return events.into_iter().map(Event::Incident).collect();
     }

@@ -1,4 +1,4 @@
-//! Feeds: other people's agents that may deliver inventories, each source with a secret of its own.
+//! Feeds: other people's agents and monitoring that may deliver inventories, alerts or samples, each source with a secret of its own.
 //!
 //! A feed proves a site or a kind of agents, never one machine: everything that it delivers is of lower trust than what an agent
 //! proves by its certificate. Its name becomes the source of values, so a name that was withdrawn can be renewed with another
@@ -75,11 +75,13 @@ pub enum FeedKind {
     Ocs,
     /// FusionInventory agents: XML.
     Fusioninventory,
+    /// An Alertmanager, or what speaks as one does: alerts.
+    Alertmanager,
 }
 
 impl FeedKind {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Glpi, Self::Ocs, Self::Fusioninventory];
+    pub const ALL: [Self; 4] = [Self::Glpi, Self::Ocs, Self::Fusioninventory, Self::Alertmanager];
 
     /// The name in JSON and on the command line.
     #[must_use]
@@ -88,7 +90,14 @@ impl FeedKind {
             Self::Glpi => "glpi",
             Self::Ocs => "ocs",
             Self::Fusioninventory => "fusioninventory",
+            Self::Alertmanager => "alertmanager",
         }
+    }
+
+    /// Whether it delivers inventories of machines.
+    #[must_use]
+    pub fn brings_inventories(self) -> bool {
+        matches!(self, Self::Glpi | Self::Ocs | Self::Fusioninventory)
     }
 }
 

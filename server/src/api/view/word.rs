@@ -104,6 +104,8 @@ words! {
         = ["unknown" "keep"];
     AlertState(alert::AlertState) "Where an alert is."
         = ["inactive" "pending" "firing" "recovering" "resolved" "unknown"];
+    ExternalState(alert::external::ExternalState) "What another system said of its alert last."
+        = ["firing" "resolved"];
     IncidentState(incident::IncidentState) "Where an incident is."
         = ["new" "assigned" "in_progress" "on_hold" "resolved" "closed" "cancelled"];
     HoldReason(incident::HoldReason) "What an incident waits for."
@@ -123,7 +125,7 @@ words! {
     InsertRight(ci::policy::InsertRight) "What becomes of an item that a source brings and nobody knows."
         = ["allow" "park" "refuse"];
     FeedKind(trust::feed::FeedKind) "Whose agents deliver by a feed."
-        = ["glpi" "ocs" "fusioninventory"];
+        = ["glpi" "ocs" "fusioninventory" "alertmanager"];
     Category(catalogue::Category) "Whether a software product may be used."
         = ["approved" "denied" "unclassified"];
     Rating(advisory::Rating) "How bad an advisory is."

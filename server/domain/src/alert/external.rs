@@ -1,0 +1,234 @@
+//! Alerts of other systems, as an Alertmanager tells of them.
+//!
+//! One record for each source and fingerprint. Its life is that of what the source said last: `firing` begins an episode, `resolved` ends
+//! it, and nothing else does. A source that falls silent ends nothing. Saying the same again changes nothing, however often and in
+//! whichever order: a repeat is told from a come-back by the moment in which the episode began.
+//!
+//! Invariants: bounded in records and in the size of each; [`receive`] judges, [`Externals::apply`] remembers what it is told.
+
+pub mod place;
+pub mod report;
+
+use super::AlertEvent;
+use crate::id::{CiId, IncidentId};
+use crate::rule::Severity;
+use crate::{Context, Event, Rejection, World};
+pub use report::{ExternalReport, ExternalState};
+use rollcall_shared::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// Alerts of other systems that are remembered, firing or not: at about 2 KiB each as many as fit into 200 MiB.
+pub const EXTERNAL_ALERTS: usize = 100_000;
+
+/// Those of them that are over: what a repeated message can still be about.
+pub const OVER: usize = 10_000;
+
+/// For how long after its end an episode is not begun again by a message that still calls it firing: that is a late copy, from the other
+/// node of a pair. An Alertmanager tells of one group no more often than this.
+const LATE: Duration = Duration::from_secs(60);
+
+/// An alert of another system.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ExternalAlert {
+    /// The feed that tells of it.
+    pub source: String,
+    /// What the source tells it apart by.
+    pub fingerprint: String,
+    /// What the source said last.
+    pub state: ExternalState,
+    /// How bad; `None` for what is but for information and opens no incident.
+    pub severity: Option<Severity>,
+    /// A line.
+    pub title: String,
+    /// More, for people.
+    pub description: String,
+    /// What it is of, in the source's words.
+    pub labels: BTreeMap<String, String>,
+    /// Where to read on at the source.
+    pub link: Option<String>,
+    /// What to do about it.
+    pub runbook: Option<String>,
+    /// The item that the labels mean.
+    pub ci: Option<CiId>,
+    /// How the item was found, or why none was.
+    pub placed: String,
+    /// When the episode began, as the source says.
+    pub began_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// When the source's word last changed something here.
+    pub changed_at: Timestamp,
+    /// How often it began to fire.
+    pub times_fired: u32,
+    /// Its live or last incident.
+    #[serde(default)]
+    pub incident: Option<IncidentId>,
+    /// Log revision of the last change; filled in by the fold.
+    #[serde(default)]
+    pub revision: u64,
+}
+
+/// What a message changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum ExternalChange {
+    /// An episode began.
+    Began,
+    /// It is worse or better than before, or goes on with another beginning.
+    Graded {
+        /// How bad it was.
+        before: Option<Severity>,
+    },
+    /// The episode ended.
+    Ended,
+}
+
+/// All alerts of other systems.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Externals {
+    /// By [`ExternalAlert::dedup_key`].
+    pub alerts: BTreeMap<String, ExternalAlert>,
+    /// Those that are over, in the order in which that was told.
+    pub over: BTreeSet<(Timestamp, String)>,
+}
+
+impl ExternalAlert {
+    /// Its key, and that of its incident.
+    #[must_use]
+    pub fn dedup_key(&self) -> String {
+        key(&self.source, &self.fingerprint)
+    }
+}
+
+/// Both parts have no slash: see [`crate::trust::feed::FeedName`] and [`report::fingerprint`].
+fn key(source: &str, fingerprint: &str) -> String {
+    format!("{PREFIX}{source}/{fingerprint}")
+}
+
+/// What the dedup keys of other systems' alerts begin with. No rule has a name with a slash.
+pub const PREFIX: &str = "external/";
+
+impl Externals {
+    /// The alert that a source tells apart by a fingerprint.
+    #[must_use]
+    pub fn get(&self, source: &str, fingerprint: &str) -> Option<&ExternalAlert> {
+        self.alerts.get(&key(source, fingerprint))
+    }
+
+    pub(super) fn apply(&mut self, revision: u64, at: Timestamp, alert: &ExternalAlert) {
+        let key = alert.dedup_key();
+        if let Some(known) = self.alerts.get(&key) {
+            self.over.remove(&(known.changed_at, key.clone()));
+        }
+        let incident = self.alerts.get(&key).and_then(|known| known.incident);
+        self.alerts.insert(key.clone(), ExternalAlert { revision, incident, changed_at: at, ..alert.clone() });
+        if alert.state == ExternalState::Resolved {
+            self.over.insert((at, key));
+        }
+        while self.over.len() > OVER {
+            if let Some((_, oldest)) = self.over.pop_first() {
+                self.alerts.remove(&oldest);
+            }
+        }
+    }
+}
+
+/// Judges what a source says of some alerts, one after the other.
+///
+/// # Errors
+/// [`Rejection::Conflict`] when there are [`EXTERNAL_ALERTS`] that fire already; nothing of the message has taken effect then.
+pub fn receive(world: &World, source: &str, reports: &[ExternalReport], context: &Context<'_>) -> Result<Vec<Event>, Rejection> {
+    let known = &world.alerts.external.alerts;
+    let mut changed: BTreeMap<String, ExternalAlert> = BTreeMap::new();
+    let (mut events, mut begun) = (Vec::new(), 0);
+    for report in reports {
+        let key = key(source, &report.fingerprint);
+        let before = changed.get(&key).or_else(|| known.get(&key));
+        let is_new = before.is_none();
+        let Some((change, alert)) = step(world, (source, before), report, context.now) else { continue };
+        begun += usize::from(is_new);
+        if known.len() + begun > EXTERNAL_ALERTS {
+            return Err(Rejection::Conflict(format!("{EXTERNAL_ALERTS} alerts of other systems are known, which is the limit")));
+        }
+        changed.insert(key, alert.clone());
+        events.push(Event::Alert(AlertEvent::ExternalAlertChanged { change, alert: Box::new(alert) }));
+    }
+    Ok(events)
+}
+
+/// What one message changes; `None` when it says what is known, or is late.
+fn step(
+    world: &World,
+    (source, known): (&str, Option<&ExternalAlert>),
+    report: &ExternalReport,
+    now: Timestamp,
+) -> Option<(ExternalChange, ExternalAlert)> {
+    // What is said to begin or end after now is happening now.
+    let began_at = report.began_at.map(|at| at.min(now));
+    match (known, report.state) {
+        (None, ExternalState::Resolved) => None,
+        (None, ExternalState::Firing) => Some((ExternalChange::Began, begin(world, source, None, report, now))),
+        (Some(known), ExternalState::Firing) if known.state == ExternalState::Firing => {
+            let later = began_at.filter(|at| *at > known.began_at);
+            if known.severity == report.severity && later.is_none() {
+                return None;
+            }
+            let alert = ExternalAlert {
+                severity: report.severity,
+                title: report.title.clone(),
+                description: report.description.clone(),
+                began_at: later.unwrap_or(known.began_at),
+                changed_at: now,
+                ..known.clone()
+            };
+            Some((ExternalChange::Graded { before: known.severity }, alert))
+        }
+        (Some(known), ExternalState::Firing) => {
+            let is_same = began_at.is_none_or(|at| at <= known.began_at);
+            if is_same && now.since(known.changed_at) < LATE {
+                return None;
+            }
+            Some((ExternalChange::Began, begin(world, source, Some(known), report, now)))
+        }
+        (Some(known), ExternalState::Resolved) => {
+            let ended_at = report.ended_at.map_or(now, |at| at.min(now));
+            // The end of an episode that is over says nothing about the one that fires.
+            if known.state == ExternalState::Resolved || ended_at < known.began_at {
+                return None;
+            }
+            let alert = ExternalAlert { state: ExternalState::Resolved, ended_at: Some(ended_at), changed_at: now, ..known.clone() };
+            Some((ExternalChange::Ended, alert))
+        }
+    }
+}
+
+fn begin(world: &World, source: &str, known: Option<&ExternalAlert>, report: &ExternalReport, now: Timestamp) -> ExternalAlert {
+    let (ci, placed) = match place::place(world, &report.labels, now) {
+        Ok((ci, how)) => (Some(ci), how),
+        Err(why) => (None, why),
+    };
+    ExternalAlert {
+        source: source.to_owned(),
+        fingerprint: report.fingerprint.clone(),
+        state: ExternalState::Firing,
+        severity: report.severity,
+        title: report.title.clone(),
+        description: report.description.clone(),
+        labels: report.labels.clone(),
+        link: report.link.clone(),
+        runbook: report.runbook.clone(),
+        ci,
+        placed,
+        began_at: report.began_at.map_or(now, |at| at.min(now)),
+        ended_at: None,
+        changed_at: now,
+        times_fired: known.map_or(0, |known| known.times_fired).saturating_add(1),
+        incident: None,
+        revision: 0,
+    }
+}
+
+#[cfg(test)]
+mod tests;

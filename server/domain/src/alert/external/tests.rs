@@ -1,0 +1,285 @@
+use super::report::Raw;
+use super::*;
+use crate::alert::decide::AlertCommand;
+use crate::alert::scenario::{Scenario, agent, host, text};
+use crate::ci::{Attribute, AttributeValue, Method, Proposal, Source};
+use crate::incident::{Children, IncidentAction, IncidentState};
+use crate::{Command, Rejection};
+use proptest::prelude::*;
+use rollcall_shared::SectionName;
+
+const STARTS: &str = "1970-01-01T00:00:10Z";
+
+fn raw(status: &str, severity: &str, instance: &str) -> Raw {
+    let label = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    Raw {
+        status: status.into(),
+        labels: [label("alertname", "DiskFull"), label("severity", severity), label("instance", instance)].into(),
+        annotations: [label("summary", "Disk is full"), label("runbook_url", "https://wiki/disk")].into(),
+        starts_at: Some(STARTS.into()),
+        ends_at: Some(if status == "resolved" { "1970-01-01T00:01:40Z" } else { "0001-01-01T00:00:00Z" }.into()),
+        generator_url: Some("https://prometheus/graph".into()),
+        fingerprint: Some("f1".into()),
+    }
+}
+
+fn scenario() -> Scenario {
+    let mut scenario = Scenario::new(Vec::new());
+    scenario.add_host(2, &[]);
+    scenario.seed(|world| {
+        for (n, name, address) in [(1, "web-1.example.com", "10.0.0.1"), (2, "twin.example.com", "10.0.0.2")] {
+            let id = host(n);
+            let mut ci = world.cmdb.cis.get(&id).expect("a host").clone();
+            ci.attributes.insert("fqdn".into(), text(name));
+            ci.attributes.insert("hostname".into(), text("shared"));
+            let addresses = AttributeValue::List(vec![address.into()]);
+            let proposal = Proposal::new(addresses, Source::Agent { id: agent(n) }, Timestamp(0), Method::Section(SectionName::System));
+            ci.attributes.insert("ip_addresses".into(), Attribute::sole(proposal));
+            world.cmdb.topology.set_identity(&ci);
+            world.cmdb.cis.insert(id, ci);
+        }
+        world.cmdb.rebuild_index(&crate::context::NoContent);
+        world.cmdb.rebuild_topology(&crate::context::NoContent);
+    });
+    scenario
+}
+
+fn receive(scenario: &mut Scenario, at: i64, raws: Vec<Raw>) -> Result<(), Rejection> {
+    let reports = raws.into_iter().map(ExternalReport::new).collect::<Result<_, _>>()?;
+    scenario.command(at, &Command::Alert(AlertCommand::Receive { source: "am".into(), reports }))
+}
+
+/// Messages with their moments, and what becomes of them.
+#[track_caller]
+fn check(messages: &[(i64, Raw)], expected: &[&str]) -> Scenario {
+    let mut scenario = scenario();
+    for (at, raw) in messages {
+        receive(&mut scenario, *at, vec![raw.clone()]).expect("a proper message");
+    }
+    assert_eq!(scenario.story(), expected);
+    scenario
+}
+
+#[test]
+fn an_alert_opens_one_incident_and_its_end_resolves_it_however_often_both_are_told() {
+    let firing = raw("firing", "critical", "web-1.example.com:9100");
+    let resolved = raw("resolved", "critical", "web-1.example.com:9100");
+    let messages = [(20, firing.clone()), (30, firing.clone()), (100, resolved.clone()), (101, resolved), (102, firing)];
+    let scenario = check(
+        &messages,
+        &["20 external alert: Began", "20 INC1 opened P2: Disk is full on web-1", "100 external alert: Ended", "100 INC1 new → resolved"],
+    );
+    let incident = &scenario.world.incidents.incidents[&scenario.incident(1)];
+    assert_eq!(incident.primary_ci, Some(host(1)));
+    assert_eq!(incident.close_code.as_deref(), Some("recovered_by_itself"));
+    assert_eq!(incident.close_notes.as_deref(), Some("am says that the alert ended at 1970-01-01T00:01:40.000Z."));
+    assert_eq!(incident.knowledge, ["https://wiki/disk"]);
+    assert!(incident.description.contains("https://prometheus/graph"), "{}", incident.description);
+}
+
+#[test]
+fn a_source_that_says_nothing_more_resolves_nothing() {
+    let mut scenario = check(
+        &[(20, raw("firing", "warning", "web-1.example.com"))],
+        &["20 external alert: Began", "20 INC1 opened P3: Disk is full on web-1"],
+    );
+    (1..=30).for_each(|day| scenario.tick(day * 86_400));
+    assert!(scenario.world.incidents.incidents[&scenario.incident(1)].state.is_open());
+}
+
+#[test]
+fn what_was_never_told_cannot_end_and_an_earlier_end_ends_no_later_episode() {
+    check(&[(20, raw("resolved", "critical", "web-1.example.com"))], &[]);
+    let later = Raw { starts_at: Some("1970-01-01T00:03:20Z".into()), ..raw("firing", "critical", "10.0.0.1:9100") };
+    let ended = Raw { ends_at: Some("1970-01-01T00:01:40Z".into()), ..raw("resolved", "critical", "10.0.0.1:9100") };
+    check(&[(200, later), (210, ended)], &["200 external alert: Began", "200 INC1 opened P2: Disk is full on web-1"]);
+}
+
+#[test]
+fn one_that_comes_back_opens_another_incident() {
+    let again = Raw { starts_at: Some("1970-01-01T00:01:50Z".into()), ..raw("firing", "critical", "10.0.0.1") };
+    let messages = [(20, raw("firing", "critical", "10.0.0.1")), (100, raw("resolved", "critical", "10.0.0.1")), (110, again)];
+    let opened = "INC2 opened P2: Disk is full on web-1";
+    let scenario = check(
+        &messages,
+        &[
+            "20 external alert: Began",
+            "20 INC1 opened P2: Disk is full on web-1",
+            "100 external alert: Ended",
+            "100 INC1 new → resolved",
+            "110 external alert: Began",
+            &format!("110 {opened}"),
+        ],
+    );
+    assert_eq!(scenario.world.alerts.external.alerts["external/am/f1"].times_fired, 2);
+    // An Alertmanager that lost sight of it for a while tells of the first beginning again.
+    let messages = [(20, raw("firing", "critical", "10.0.0.1")), (100, raw("resolved", "critical", "10.0.0.1"))];
+    let mut scenario = scenario_after(&messages);
+    receive(&mut scenario, 161, vec![raw("firing", "critical", "10.0.0.1")]).expect("a proper message");
+    assert_eq!(scenario.story(), ["161 external alert: Began", &format!("161 {opened}")]);
+}
+
+fn scenario_after(messages: &[(i64, Raw)]) -> Scenario {
+    let mut scenario = scenario();
+    for (at, raw) in messages {
+        receive(&mut scenario, *at, vec![raw.clone()]).expect("a proper message");
+    }
+    scenario.story();
+    scenario
+}
+
+#[test]
+fn worse_and_better_move_the_priority_and_information_opens_nothing() {
+    check(
+        &[
+            (20, raw("firing", "info", "10.0.0.1")),
+            (30, raw("firing", "warning", "10.0.0.1")),
+            (40, raw("firing", "page", "10.0.0.1")),
+            (50, raw("firing", "unheard-of", "10.0.0.1")),
+            (60, raw("firing", "none", "10.0.0.1")),
+        ],
+        &[
+            "20 external alert: Began",
+            "30 external alert: Graded { before: None }",
+            "30 INC1 opened P3: Disk is full on web-1",
+            "40 external alert: Graded { before: Some(Warning) }",
+            "40 INC1 Critical",
+            "40 INC1 P2",
+            "50 external alert: Graded { before: Some(Critical) }",
+            "50 INC1 Warning",
+            "50 INC1 P3",
+            "60 external alert: Graded { before: Some(Warning) }",
+            "60 INC1 noted",
+        ],
+    );
+}
+
+#[test]
+fn what_people_resolved_stays_resolved_while_the_alert_fires() {
+    let firing = raw("firing", "critical", "10.0.0.1");
+    let mut scenario = scenario_after(&[(20, firing.clone())]);
+    let resolve = IncidentAction::Resolve { close_code: "fixed".into(), notes: "ok".into(), children: Children::Leave };
+    scenario.act(30, 1, resolve).expect("resolved");
+    receive(&mut scenario, 40, vec![firing]).expect("a proper message");
+    receive(&mut scenario, 100, vec![raw("resolved", "critical", "10.0.0.1")]).expect("a proper message");
+    assert_eq!(scenario.story(), ["30 INC1 new → resolved", "100 external alert: Ended"]);
+    assert_eq!(scenario.world.incidents.incidents[&scenario.incident(1)].state, IncidentState::Resolved);
+}
+
+#[test]
+fn one_message_with_an_alert_twice_counts_it_once() {
+    let mut scenario = scenario();
+    let firing = raw("firing", "critical", "10.0.0.1");
+    receive(&mut scenario, 20, vec![firing.clone(), firing]).expect("a proper message");
+    assert_eq!(scenario.story(), ["20 external alert: Began", "20 INC1 opened P2: Disk is full on web-1"]);
+}
+
+/// Labels beside those of every alert, the item that is meant, and what is said of it.
+#[track_caller]
+fn check_place(labels: &[(&str, &str)], expected: Result<u128, &str>) {
+    let scenario = scenario();
+    let labels: BTreeMap<String, String> = labels.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+    let found = place::place(&scenario.world, &labels, Timestamp(0));
+    match (found, expected) {
+        (Ok((ci, _)), Ok(n)) => assert_eq!(ci, host(n), "{labels:?}"),
+        (Err(reason), Err(part)) => assert!(reason.contains(part), "{reason}"),
+        (found, _) => panic!("{labels:?}: {found:?}"),
+    }
+}
+
+#[test]
+fn labels_mean_the_one_item_that_fits_and_several_mean_none() {
+    check_place(&[("ci", &host(2).to_string()), ("instance", "10.0.0.1")], Ok(2));
+    check_place(&[("instance", "WEB-1.example.com.:9100")], Ok(1));
+    check_place(&[("instance", "[::ffff:10.0.0.2]:9100")], Ok(2));
+    check_place(&[("host", "web-2"), ("instance", "localhost:9090")], Ok(2));
+    check_place(&[("host", "shared"), ("instance", "10.0.0.1")], Err("label host fits 2 items: host_"));
+    check_place(&[("host", "*"), ("instance", "127.0.0.1:9100")], Err("no item is called as the labels say: host, instance"));
+    check_place(&[("ci", &host(99).to_string())], Err("no item"));
+    check_place(&[("job", "node")], Err("none of the labels"));
+}
+
+#[test]
+fn an_alert_of_nobody_opens_an_incident_without_an_item_that_says_why() {
+    let scenario = check(&[(20, raw("firing", "critical", "localhost"))], &["20 external alert: Began", "20 INC1 opened P2: Disk is full"]);
+    let incident = &scenario.world.incidents.incidents[&scenario.incident(1)];
+    assert_eq!(incident.primary_ci, None);
+    assert!(incident.description.contains("No item: no item is called as the labels say: instance."), "{}", incident.description);
+}
+
+#[test]
+fn what_no_source_would_send_is_refused_by_the_name_of_its_field() {
+    let plain = || raw("firing", "critical", "x");
+    let labels = |pairs: Vec<(String, String)>| Raw { labels: pairs.into_iter().collect(), ..plain() };
+    let cases = [
+        (Raw { status: "NaN".into(), ..plain() }, "status"),
+        (labels(Vec::new()), "labels"),
+        (labels((0..65).map(|n| (n.to_string(), String::new())).collect()), "labels"),
+        (labels(vec![("a".into(), "x".repeat(1_025))]), "labels.a"),
+        (labels(vec![("x".repeat(201), String::new())]), "labels"),
+        (labels((0..60).map(|n| (n.to_string(), "x".repeat(1_000))).collect()), "labels"),
+        (Raw { fingerprint: Some("a/b".into()), ..plain() }, "fingerprint"),
+        (Raw { fingerprint: Some("x".repeat(65)), ..plain() }, "fingerprint"),
+        (Raw { starts_at: Some("yesterday".into()), ..plain() }, "startsAt"),
+        (Raw { ends_at: Some("99999-01-01T00:00:00Z".into()), ..plain() }, "endsAt"),
+    ];
+    for (raw, expected) in cases {
+        match ExternalReport::new(raw.clone()) {
+            Err(Rejection::Invalid { field, .. }) => assert_eq!(field, expected),
+            other => panic!("{raw:?}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn text_for_people_is_cut_and_only_addresses_of_the_web_are_links() {
+    let mut raw = Raw { generator_url: Some("javascript:alert(1)".into()), fingerprint: None, ..raw("firing", "p1", "x") };
+    raw.annotations = [("summary".into(), "ä".repeat(1_000)), ("description".into(), "x".repeat(100_000))].into();
+    let report = ExternalReport::new(raw).expect("a proper alert");
+    assert_eq!((report.link, report.title.len(), report.description.len()), (None, 200, 8 << 10));
+    assert_eq!(report.fingerprint.len(), 32);
+}
+
+#[test]
+fn those_that_are_over_make_room_and_those_that_fire_are_bounded() {
+    let mut externals = Externals::default();
+    let report = ExternalReport::new(raw("firing", "info", "x")).expect("a proper alert");
+    let world = World::default();
+    for n in 0..i64::try_from(OVER).expect("a small number") + 5 {
+        let mut alert = begin(&world, "am", None, &report, Timestamp(n));
+        (alert.fingerprint, alert.state) = (n.to_string(), ExternalState::Resolved);
+        externals.apply(1, Timestamp(n), &alert);
+    }
+    assert_eq!((externals.alerts.len(), externals.over.len()), (OVER, OVER));
+    assert!(!externals.alerts.contains_key("external/am/4") && externals.alerts.contains_key("external/am/5"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn an_incident_is_open_while_its_alert_fires_whatever_is_repeated(
+        steps in prop::collection::vec((1_i64..200, any::<bool>(), 0_u8..3), 1..40),
+    ) {
+        let mut scenario = scenario();
+        let (mut at, mut began, mut fires) = (1_000, 0, false);
+        for (wait, firing, copies) in steps {
+            at += wait;
+            if firing && !fires {
+                began = at;
+            }
+            fires = firing;
+            let status = if firing { "firing" } else { "resolved" };
+            let message = Raw {
+                starts_at: Some(Timestamp(began * 1_000).to_string()),
+                ends_at: (!firing).then(|| Timestamp(at * 1_000).to_string()),
+                ..raw(status, "critical", "10.0.0.1")
+            };
+            for _ in 0..=copies {
+                receive(&mut scenario, at, vec![message.clone()]).expect("a proper message");
+            }
+            prop_assert_eq!(scenario.world.incidents.live.len(), usize::from(fires));
+        }
+        scenario.replay();
+    }
+}

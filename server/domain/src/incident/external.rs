@@ -1,0 +1,106 @@
+//! Incidents of other systems' alerts.
+//!
+//! An episode opens one incident, when it is more than information; its end resolves it. What people resolved while the alert fires stays
+//! resolved. What a person or a rule opened, and such an incident was merged into, is theirs to resolve.
+
+use super::compose::{self, cut, cut_bytes, word};
+use super::react::{RECOVERED, note};
+use super::{Channel, Incident, IncidentEvent, IncidentState, priority};
+use crate::alert::AlertState;
+use crate::alert::external::{ExternalAlert, ExternalChange, ExternalState, PREFIX};
+use crate::rule::{Grade, Severity};
+use crate::{Context, World};
+
+/// Bytes of a description.
+const TEXT_BYTES: usize = 32 << 10;
+
+/// What follows from a change that has just been applied.
+pub(super) fn react(world: &World, change: ExternalChange, alert: &ExternalAlert, context: &mut Context<'_>) -> Vec<IncidentEvent> {
+    let live = world.incidents.live.get(&alert.dedup_key()).and_then(|id| world.incidents.incidents.get(id));
+    match (change, live, alert.severity) {
+        (ExternalChange::Began | ExternalChange::Graded { before: None }, None, Some(severity)) => {
+            vec![IncidentEvent::IncidentOpened { incident: Box::new(opened(world, alert, severity, context)) }]
+        }
+        (ExternalChange::Began, Some(incident), Some(severity)) => graded(incident, severity, format!("Back: {}.", alert.title), true),
+        (ExternalChange::Graded { before }, Some(incident), Some(severity)) if before != Some(severity) => {
+            let way = if Some(severity) > before { "Worse" } else { "Better" };
+            graded(incident, severity, format!("{way}, now {}, says {}: {}.", word(severity), alert.source, alert.title), false)
+        }
+        (ExternalChange::Graded { before: Some(_) }, Some(incident), None) => {
+            vec![note(incident, format!("{} calls it information now. The incident stays open until it ends.", alert.source))]
+        }
+        (ExternalChange::Ended, Some(incident), _) => ended(world, incident, alert),
+        _ => Vec::new(),
+    }
+}
+
+fn opened(world: &World, alert: &ExternalAlert, severity: Severity, context: &mut Context<'_>) -> Incident {
+    let ci = alert.ci.and_then(|ci| world.cmdb.record(ci));
+    let name = ci.map(|ci| format!(" on {}", ci.name)).unwrap_or_default();
+    let actor = context.actor.clone();
+    let mut incident = Incident {
+        title: cut(&format!("{}{name}", alert.title), compose::TITLE_CHARS),
+        description: description(alert),
+        primary_ci: ci.map(|ci| ci.id),
+        category: Some(cut(alert.labels.get("alertname").map_or("external", String::as_str), compose::TITLE_CHARS)),
+        channel: Channel::Monitoring,
+        dedup_key: Some(alert.dedup_key()),
+        knowledge: alert.runbook.iter().cloned().collect(),
+        ..compose::blank(world, (Grade::Medium, compose::urgency(severity)), actor, context)
+    };
+    compose::surround(world, &mut incident, context.now);
+    compose::assign(world, &mut incident, None);
+    incident
+}
+
+fn description(alert: &ExternalAlert) -> String {
+    let labels: Vec<String> = alert.labels.iter().map(|(name, value)| format!("- {name}: {value}")).collect();
+    let item = match alert.ci {
+        Some(ci) => format!("Item: {ci}, by {}.", alert.placed),
+        None => format!("No item: {}.", alert.placed),
+    };
+    let link = alert.link.iter().map(|link| format!("Source: {link}"));
+    let runbook = alert.runbook.iter().map(|link| format!("What to do: {link}"));
+    let told = format!("Told by {}, firing since {}.", alert.source, alert.began_at);
+    let parts = Some(alert.description.clone()).filter(|text| !text.is_empty()).into_iter().chain([told, item]).chain(link).chain(runbook);
+    let text = parts.chain([format!("Labels:\n{}", labels.join("\n"))]).collect::<Vec<_>>().join("\n\n");
+    cut_bytes(text, TEXT_BYTES)
+}
+
+fn graded(incident: &Incident, severity: Severity, reason: String, flapped: bool) -> Vec<IncidentEvent> {
+    let updated = IncidentEvent::IncidentUpdated { incident: incident.id, severity, value: None, reason, flapped };
+    let (impact, urgency) = (incident.impact, compose::urgency(severity));
+    if urgency == incident.urgency || incident.graded_by_hand {
+        return vec![updated];
+    }
+    let (priority, reason) = (priority(impact, urgency), format!("the alert is {}", word(severity)));
+    vec![updated, IncidentEvent::IncidentPrioritised { incident: incident.id, impact, urgency, priority, reason, by_hand: false }]
+}
+
+fn ended(world: &World, incident: &Incident, alert: &ExternalAlert) -> Vec<IncidentEvent> {
+    let at = alert.ended_at.unwrap_or(alert.changed_at);
+    let text = format!("{} says that the alert ended at {at}.", alert.source);
+    let is_external = incident.dedup_key.as_ref().is_some_and(|key| key.starts_with(PREFIX));
+    if !is_external {
+        return vec![note(incident, format!("{text} It was merged into this incident, which others resolve."))];
+    }
+    if goes_on(world, incident) {
+        return vec![note(incident, format!("{text} Another alert of this incident is not over."))];
+    }
+    vec![IncidentEvent::IncidentStateChanged {
+        incident: incident.id,
+        before: incident.state,
+        after: IncidentState::Resolved,
+        hold_reason: None,
+        close_code: Some(RECOVERED.to_owned()),
+        notes: Some(text),
+    }]
+}
+
+/// Whether something else that the incident stands for is not over.
+fn goes_on(world: &World, incident: &Incident) -> bool {
+    let fires = |key: &String| world.alerts.external.alerts.get(key).is_some_and(|alert| alert.state == ExternalState::Firing);
+    let live = incident.alerts.iter().filter_map(|id| world.alerts.alerts.get(id));
+    let is_over = |state: AlertState| matches!(state, AlertState::Inactive | AlertState::Pending | AlertState::Resolved);
+    incident.keys().any(fires) || live.into_iter().any(|alert| !is_over(alert.state))
+}

@@ -1,0 +1,71 @@
+//! Alerts of other systems.
+
+use super::Time;
+use super::word::{ExternalState, Severity};
+use rollcall_domain::alert::external as domain;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
+
+/// An alert of another system.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ExternalAlert {
+    /// The feed that tells of it.
+    pub source: String,
+    /// What the source tells it apart by.
+    pub fingerprint: String,
+    /// What the source said last.
+    pub state: ExternalState,
+    /// How bad; null for what is but for information and opens no incident.
+    pub severity: Option<Severity>,
+    /// A line.
+    pub title: String,
+    /// More, for people.
+    pub description: String,
+    /// What it is of, in the source's words.
+    pub labels: BTreeMap<String, String>,
+    /// Where to read on at the source.
+    pub link: Option<String>,
+    /// What to do about it.
+    pub runbook: Option<String>,
+    /// The configuration item that the labels mean; null when none or several fit.
+    pub ci: Option<String>,
+    /// How the item was found, or why none was.
+    pub placed: String,
+    /// When the episode began, as the source says.
+    pub began_at: Time,
+    /// When it ended; null while it fires.
+    pub ended_at: Option<Time>,
+    /// When the source's word last changed something here.
+    pub changed_at: Time,
+    /// How often it began to fire.
+    pub times_fired: u32,
+    /// Its live or last incident.
+    pub incident: Option<String>,
+    /// Revision of the last change.
+    pub revision: u64,
+}
+
+impl From<&domain::ExternalAlert> for ExternalAlert {
+    fn from(alert: &domain::ExternalAlert) -> Self {
+        Self {
+            source: alert.source.clone(),
+            fingerprint: alert.fingerprint.clone(),
+            state: alert.state.into(),
+            severity: alert.severity.map(Into::into),
+            title: alert.title.clone(),
+            description: alert.description.clone(),
+            labels: alert.labels.clone(),
+            link: alert.link.clone(),
+            runbook: alert.runbook.clone(),
+            ci: alert.ci.map(|ci| ci.to_string()),
+            placed: alert.placed.clone(),
+            began_at: Time(alert.began_at),
+            ended_at: alert.ended_at.map(Time),
+            changed_at: Time(alert.changed_at),
+            times_fired: alert.times_fired,
+            incident: alert.incident.map(|id| id.to_string()),
+            revision: alert.revision,
+        }
+    }
+}
