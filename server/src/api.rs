@@ -24,8 +24,8 @@ mod erasure;
 mod escalation;
 mod events;
 mod export;
-mod extract;
 mod external_alerts;
+mod extract;
 mod feeds;
 mod format;
 mod gate;
@@ -72,6 +72,7 @@ use crate::engine::Engine;
 use crate::entropy::Entropy;
 use crate::observability;
 use crate::refusals::Refusals;
+use crate::remote_write::Remotes;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, header};
@@ -81,6 +82,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 
+pub use metrics::fleet::FleetSeries;
 pub use page::LIMIT_MAX;
 pub use view::record::show_to_outsiders;
 
@@ -103,6 +105,8 @@ pub struct Site {
     pub refusals: Refusals,
     /// Secrets of channels, which addresses they may call, and how far they have come.
     pub dispatch: Dispatch,
+    /// Where samples are pushed to, and how that goes.
+    pub remotes: Remotes,
 }
 
 /// What handlers share.

@@ -19,6 +19,7 @@ use crate::ingest::{self, EnrolService, enrol::EnrolParts};
 use crate::listener::{self, Door, Listener};
 use crate::observability::{self, Companion};
 use crate::refusals::Refusals;
+use crate::remote_write::Remotes;
 use crate::store::sled::SledStore;
 use crate::store::{Store, StoreError};
 use crate::tls::{self, TlsError};
@@ -209,7 +210,9 @@ impl Parts {
             cause,
         })?;
         write_run_file(&self.directory, api, agents)?;
-        let (api_router, agent_router) = (self.api_router(&api_url, &agent_url, &refusals, &stop), self.agent_router(&refusals));
+        let remotes = Remotes::new(&self.config.remote_writes);
+        let (api_router, agent_router) =
+            (self.api_router((&api_url, &agent_url), &refusals, &remotes, &stop), self.agent_router(&refusals));
         let limits = self.config.limits;
         let api_listener = Listener {
             name: "api",
@@ -242,12 +245,13 @@ impl Parts {
             show: api::show_to_outsiders,
         };
         tasks.spawn(courier.run(stop.clone()));
+        tasks.spawn(remotes.run(self.engine.clone(), self.dispatch.guard.clone(), stop.clone()));
         tasks.spawn(admin::serve(admin_socket, tokens.clone(), stop.clone()));
         tracing::info!("ready api={api_url} agents={agent_url}");
         Ok(Server { api, agents, engine: self.engine, refusals, tokens, directory: self.directory, stop, tasks })
     }
 
-    fn api_router(&self, api_url: &str, agent_url: &str, refusals: &Refusals, stop: &CancellationToken) -> Router {
+    fn api_router(&self, (api_url, agent_url): (&str, &str), refusals: &Refusals, remotes: &Remotes, stop: &CancellationToken) -> Router {
         let enrolment = EnrolService::new(EnrolParts {
             engine: self.engine.clone(),
             authority: self.authority.clone(),
@@ -263,6 +267,7 @@ impl Parts {
             entropy: self.environment.entropy.clone(),
             refusals: refusals.clone(),
             dispatch: self.dispatch.clone(),
+            remotes: remotes.clone(),
         };
         let router = api::router(self.engine.clone(), site)
             .merge(ingest::enrol_router(enrolment))

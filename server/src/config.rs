@@ -8,12 +8,17 @@ mod sample;
 pub use sample::render;
 
 use crate::ca;
+use crate::delivery::{Guard, SystemNames};
 use crate::observability::{self, LogFormat};
 use ipnet::IpNet;
+use rollcall_domain::query::Query;
+use rollcall_domain::trust::feed::FeedName;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 use toml::Spanned;
 
 /// Where the API and, later, the console are served unless said otherwise.
@@ -51,6 +56,25 @@ pub struct Config {
     pub delivery_networks: Vec<IpNet>,
     /// Files of credentials that channels may use, by name.
     pub credential_files: BTreeMap<String, PathBuf>,
+    /// Where the fleet's newest values are pushed to.
+    pub remote_writes: Vec<RemoteWrite>,
+}
+
+/// A system that the fleet's newest values are pushed to, by Prometheus remote write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemoteWrite {
+    /// What people call it: plain.
+    pub name: String,
+    /// Where it takes samples.
+    pub url: String,
+    /// Time between two pushes.
+    pub interval: Duration,
+    /// A file with a bearer token.
+    pub token_file: Option<PathBuf>,
+    /// Only these metrics; an asterisk at the end stands for any rest. All when empty.
+    pub wanted: Vec<String>,
+    /// Only of configuration items that this query selects.
+    pub query: Option<String>,
 }
 
 /// Log lines.
@@ -141,6 +165,19 @@ struct File {
     limits: LimitsTable,
     #[serde(default)]
     delivery: DeliveryTable,
+    #[serde(default)]
+    remote_writes: BTreeMap<Spanned<String>, RemoteWriteTable>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RemoteWriteTable {
+    url: Spanned<String>,
+    interval_seconds: Option<Spanned<u32>>,
+    token_file: Option<PathBuf>,
+    #[serde(default, rename = "match")]
+    wanted: Vec<String>,
+    query: Option<Spanned<String>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -199,6 +236,11 @@ impl Config {
         let file: File = toml::from_str(text).map_err(|error| source.refuse(error.span().map_or(0, |span| span.start), error.message()))?;
         let beside = path.parent().unwrap_or(Path::new("."));
         let (raw_samples_days, five_minute_samples_days, hourly_samples_days) = source.retention(&file.retention)?;
+        let delivery_networks: Vec<IpNet> =
+            file.delivery.allowed_networks.iter().map(|network| source.network(network)).collect::<Result<_, _>>()?;
+        let guard = Guard::new(&delivery_networks, Arc::new(SystemNames));
+        let remote_writes = file.remote_writes.iter().map(|(name, table)| source.remote_write(name, table, (&guard, beside)));
+        let remote_writes = remote_writes.collect::<Result<_, _>>()?;
         Ok(Self {
             data: file.data.map_or_else(|| beside.to_owned(), |data| beside.join(data)),
             listen: source.address(file.listen.as_ref(), API_ADDRESS)?,
@@ -212,7 +254,8 @@ impl Config {
             hourly_samples_days,
             limits: source.limits(&file.limits)?,
             credential_files: file.delivery.credential_files.iter().map(|(name, file)| (name.clone(), beside.join(file))).collect(),
-            delivery_networks: file.delivery.allowed_networks.iter().map(|network| source.network(network)).collect::<Result<_, _>>()?,
+            delivery_networks,
+            remote_writes,
         })
     }
 
@@ -291,6 +334,36 @@ impl Source<'_> {
         let text = value.as_ref();
         text.parse()
             .map_err(|_| self.refuse(value.span().start, format!("{text:?} is not a network such as \"10.0.0.0/8\" or \"fd00::/8\"")))
+    }
+
+    fn remote_write(
+        &self,
+        name: &Spanned<String>,
+        table: &RemoteWriteTable,
+        (guard, beside): (&Guard, &Path),
+    ) -> Result<RemoteWrite, ConfigError> {
+        let refuse = |offset: usize, reason: String| Err(self.refuse(offset, reason));
+        if let Err(error) = name.as_ref().parse::<FeedName>() {
+            return refuse(name.span().start, error.to_string());
+        }
+        if let Err(refusal) = guard.check(table.url.as_ref()) {
+            return refuse(table.url.span().start, refusal.to_string());
+        }
+        if let Some(query) = &table.query
+            && let Err(error) = Query::parse(query.as_ref())
+        {
+            return refuse(query.span().start, error.to_string());
+        }
+        // More often than every ten seconds there is nothing new; a system that asks for less than hourly values is an archive.
+        let seconds = self.number(table.interval_seconds.as_ref(), 30, 10..=3_600)?;
+        Ok(RemoteWrite {
+            name: name.as_ref().clone(),
+            url: table.url.as_ref().clone(),
+            interval: Duration::from_secs(seconds.into()),
+            token_file: table.token_file.as_ref().map(|file| beside.join(file)),
+            wanted: table.wanted.clone(),
+            query: table.query.as_ref().map(|query| query.as_ref().clone()),
+        })
     }
 
     fn url(&self, value: Option<&Spanned<String>>) -> Result<Option<String>, ConfigError> {

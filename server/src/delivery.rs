@@ -12,7 +12,7 @@ mod guard;
 mod link;
 mod parcel;
 mod secret;
-mod sender;
+pub mod sender;
 mod smtp;
 mod vault;
 mod worker;

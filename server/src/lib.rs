@@ -28,6 +28,7 @@ pub mod log;
 pub mod observability;
 pub mod rate_limit;
 pub mod refusals;
+pub mod remote_write;
 pub mod store;
 #[cfg(test)]
 mod testing;

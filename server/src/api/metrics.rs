@@ -5,6 +5,7 @@ pub mod fleet;
 use super::Api;
 use crate::answer;
 use crate::engine::Counters;
+use crate::remote_write::Figures;
 use axum::extract::State;
 use axum::response::Response;
 use rollcall_domain::World;
@@ -27,6 +28,7 @@ pub async fn get_metrics(State(api): State<Api>) -> Response {
         text.world(world);
         text.channels(world, |id| api.site.dispatch.position(id));
     });
+    text.remotes(&api.site.remotes.figures());
     answer::body("text/plain; version=0.0.4; charset=utf-8", text.0)
 }
 
@@ -82,6 +84,21 @@ impl Exposition {
         self.family("rollcall_incidents", "gauge", "Incidents by state.", tally(incidents));
         let problems = world.problems.problems.values().map(|problem| word(&problem.state));
         self.family("rollcall_problems", "gauge", "Problems by state.", tally(problems));
+    }
+
+    /// Of each remote that samples are pushed to; its name is of the configuration and plain.
+    fn remotes(&mut self, remotes: &[Figures]) {
+        let mut each = |name: &str, kind: &str, help: &str, value: &dyn Fn(&Figures) -> u64| {
+            let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
+            for remote in remotes {
+                let _ = writeln!(self.0, "{name}{{remote=\"{}\"}} {}", remote.name, value(remote));
+            }
+        };
+        let up = |remote: &Figures| u64::from(remote.up);
+        each("rollcall_remote_write_up", "gauge", "Whether the last push of samples succeeded.", &up);
+        each("rollcall_remote_write_samples_total", "counter", "Samples that a remote took.", &|remote| remote.samples);
+        each("rollcall_remote_write_failures_total", "counter", "Pushes that failed.", &|remote| remote.failures);
+        each("rollcall_remote_write_sent_seconds", "gauge", "When a remote last took samples; 0 for never.", &|remote| remote.sent_at_s);
     }
 
     /// Of each channel; its id is a word of the program, its name is not.

@@ -19,6 +19,7 @@ mod past;
 mod people;
 mod provenance;
 mod queries;
+mod remote_write;
 mod resources;
 mod rules;
 mod software;
@@ -29,6 +30,7 @@ use crate::delivery::{Dispatch, Guard, Signer, SystemNames};
 use crate::engine::{Engine, EngineConfig, Executed, Request as Asked};
 use crate::entropy::SeededEntropy;
 use crate::refusals::Refusals;
+use crate::remote_write::Remotes;
 use crate::store::Store;
 use crate::store::memory::MemoryStore;
 use crate::token;
@@ -81,8 +83,14 @@ impl Fixture {
             tokens.push((role, new.text));
         }
         let dispatch = Dispatch::new(Signer::new([7; 32]), Guard::new(&[], Arc::new(SystemNames)));
-        let site =
-            Site { url: "https://rollcall.example:8443".into(), ca_pin: "ab".repeat(32), entropy, refusals: Refusals::default(), dispatch };
+        let site = Site {
+            url: "https://rollcall.example:8443".into(),
+            ca_pin: "ab".repeat(32),
+            entropy,
+            refusals: Refusals::default(),
+            dispatch,
+            remotes: Remotes::default(),
+        };
         let api = Api::new(engine.clone(), site);
         Self { router: route(&api), api, engine, clock, tokens }
     }

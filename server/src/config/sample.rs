@@ -57,6 +57,11 @@ pub fn render(listen: Option<&str>, agent_listen: Option<&str>, names: &[String]
 # Credentials of channels in files, by the names that administrators use: replaced files take effect at once.
 # credential_files = {{ pagerduty = "/etc/rollcall/pagerduty.key" }}
 
+[remote_writes]
+# Systems that the fleet's newest values are pushed to by Prometheus remote write 1.0, by name. `interval_seconds` is 30 unless given;
+# `token_file` holds a bearer token; `match` and `query` choose metrics and hosts. How it goes: rollcall_remote_write_* of /metrics.
+# mimir = {{ url = "https://mimir.example/api/v1/push", interval_seconds = 30, token_file = "mimir.token", match = ["system.*"], query = "tag:web" }}
+
 [limits]
 # Connections at once; more are closed at once.
 # api_connections = {api}

@@ -54,16 +54,7 @@ impl Sender {
     /// A sender that waits no longer than this for an answer.
     #[must_use]
     pub fn with_limit(guard: Guard, whole: Duration) -> Self {
-        let builder = Client::builder()
-            .no_proxy()
-            .redirect(redirect::Policy::none())
-            .dns_resolver(guard.clone())
-            .connect_timeout(CONNECT.min(whole))
-            .timeout(whole)
-            .pool_idle_timeout(IDLE)
-            .pool_max_idle_per_host(1)
-            .user_agent(concat!("rollcall/", env!("CARGO_PKG_VERSION")));
-        Self { guard, client: builder.build().map_err(|error| format!("this server cannot send: {}", cause(&error))) }
+        Self { client: client(&guard, whole), guard }
     }
 
     /// Sends; `now` is for a `Retry-After` that names a date.
@@ -88,13 +79,30 @@ impl Sender {
     }
 }
 
+/// A client that calls nothing but what the guard lets through, and waits no longer than this for an answer.
+///
+/// # Errors
+/// Why this machine cannot send at all.
+pub fn client(guard: &Guard, whole: Duration) -> Result<Client, String> {
+    let builder = Client::builder()
+        .no_proxy()
+        .redirect(redirect::Policy::none())
+        .dns_resolver(guard.clone())
+        .connect_timeout(CONNECT.min(whole))
+        .timeout(whole)
+        .pool_idle_timeout(IDLE)
+        .pool_max_idle_per_host(1)
+        .user_agent(concat!("rollcall/", env!("CARGO_PKG_VERSION")));
+    builder.build().map_err(|error| format!("this server cannot send: {}", cause(&error)))
+}
+
 /// Whole seconds since 1970, as the signature has them.
 pub fn seconds(at: Timestamp) -> i64 {
     at.0.div_euclid(1_000)
 }
 
 /// Seconds, or a date (RFC 9110, 10.2.3). What is neither is nothing.
-fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+pub fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse() {
         return Some(Duration::from_secs(seconds));
@@ -106,7 +114,7 @@ fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
 
 /// What lies at the root of an error; the layers above it say only that something failed. Addresses may hold secrets of the
 /// receiver, and none of these errors names them.
-fn cause(error: &reqwest::Error) -> String {
+pub fn cause(error: &reqwest::Error) -> String {
     let mut root: &dyn Error = error;
     while let Some(deeper) = root.source() {
         root = deeper;

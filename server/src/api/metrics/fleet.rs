@@ -7,11 +7,13 @@ use super::super::Api;
 use super::super::extract::Parameters;
 use super::super::selection::Selection;
 use crate::answer::{self, ApiError};
+use crate::engine::Engine;
 use axum::extract::State;
 use axum::response::Response;
 use rollcall_domain::World;
 use rollcall_domain::alert::{Alert, AlertState};
 use rollcall_domain::ci::Ci;
+use rollcall_domain::id::CiId;
 use rollcall_domain::rule::Severity;
 use rollcall_shared::Timestamp;
 use serde::Deserialize;
@@ -25,6 +27,9 @@ const SERIES: usize = 200_000;
 
 /// A value that is older is left out; what Prometheus itself looks back for is five minutes.
 const FRESH: Duration = Duration::from_secs(300);
+
+/// Records looked at in one piece: components are among them, and a host has a hundred series.
+const PORTION: usize = 1_000;
 
 /// Which values are wanted.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -51,7 +56,7 @@ pub async fn get_fleet_metrics(State(api): State<Api>, Parameters(query): Parame
     let families = api.engine.read(|world| {
         let mut families = Families::default();
         for ci in selection.all(world)? {
-            families.host(world, ci, &wanted, now);
+            host(world, ci, (&wanted, now), &mut |name, labels, value, _| families.put(name, &line(labels), value));
             if families.count > SERIES {
                 return Err(ApiError::invalid(
                     "match",
@@ -72,30 +77,6 @@ struct Families {
 }
 
 impl Families {
-    fn host(&mut self, world: &World, ci: &Ci, wanted: &[&str], now: Timestamp) {
-        let id = ci.id.to_string();
-        let own = [("ci", id.as_str()), ("host", ci.name.as_str())];
-        if let Some(agent) = world.telemetry.speaker(ci.id) {
-            self.put("rollcall_host_up", &labels(&own, &[]), f64::from(u8::from(!world.telemetry.is_silent(agent))));
-            if let Some(newest) = world.telemetry.newest(agent).filter(|newest| now.since(newest.at) <= FRESH) {
-                for (series, value) in newest.values().filter(|(series, _)| is_wanted(wanted, &series.metric)) {
-                    self.put(&in_alphabet(&series.metric), &labels(&own, &series.attributes), value);
-                }
-            }
-        }
-        let known = world.alerts.by_ci.get(&ci.id).into_iter().flat_map(|known| &known.alerts);
-        for alert in known.filter_map(|id| world.alerts.alerts.get(id)) {
-            let Some(state) = state(alert) else { continue };
-            let severity = match alert.severity {
-                Some(Severity::Critical) => "critical",
-                Some(Severity::Warning) | None => "warning",
-            };
-            let named = [&own[..], &[("alertname", alert.key.rule.as_str()), ("alertstate", state), ("severity", severity)]].concat();
-            let attributes: Vec<(String, String)> = alert.key.attributes.clone().into_iter().collect();
-            self.put("rollcall_alert", &labels(&named, &attributes), 1.0);
-        }
-    }
-
     fn put(&mut self, name: &str, labels: &str, value: f64) {
         let family = match self.by_name.get_mut(name) {
             Some(family) => family,
@@ -120,6 +101,67 @@ impl Families {
     }
 }
 
+/// Takes a series with its value: name, labels, value, and when it was measured.
+pub type Take<'t> = dyn FnMut(&str, &BTreeMap<String, &str>, f64, Timestamp) + 't;
+
+/// Shows the series of a host.
+fn host<T: AsRef<str>>(world: &World, ci: &Ci, (wanted, now): (&[T], Timestamp), take: &mut Take<'_>) {
+    let id = ci.id.to_string();
+    let own = [("ci", id.as_str()), ("host", ci.name.as_str())];
+    if let Some(agent) = world.telemetry.speaker(ci.id) {
+        take("rollcall_host_up", &labels(&own, &[]), f64::from(u8::from(!world.telemetry.is_silent(agent))), now);
+        if let Some(newest) = world.telemetry.newest(agent).filter(|newest| now.since(newest.at) <= FRESH) {
+            for (series, value) in newest.values().filter(|(series, _)| is_wanted(wanted, &series.metric)) {
+                take(&in_alphabet(&series.metric), &labels(&own, &series.attributes), value, newest.at);
+            }
+        }
+    }
+    let known = world.alerts.by_ci.get(&ci.id).into_iter().flat_map(|known| &known.alerts);
+    for alert in known.filter_map(|id| world.alerts.alerts.get(id)) {
+        let Some(state) = state(alert) else { continue };
+        let severity = match alert.severity {
+            Some(Severity::Critical) => "critical",
+            Some(Severity::Warning) | None => "warning",
+        };
+        let named = [&own[..], &[("alertname", alert.key.rule.as_str()), ("alertstate", state), ("severity", severity)]].concat();
+        let attributes: Vec<(String, String)> = alert.key.attributes.clone().into_iter().collect();
+        take("rollcall_alert", &labels(&named, &attributes), 1.0, now);
+    }
+}
+
+/// The series of the fleet, so many hosts at a time: between two portions the state is free for who writes it.
+pub struct FleetSeries {
+    query: Option<String>,
+    wanted: Vec<String>,
+    after: Option<CiId>,
+}
+
+impl FleetSeries {
+    /// Those of the hosts that a query selects, and of these metrics; of all without.
+    #[must_use]
+    pub fn new(query: Option<String>, wanted: Vec<String>) -> Self {
+        Self { query, wanted, after: None }
+    }
+
+    /// Shows the next [`PORTION`] hosts; whether there are more.
+    ///
+    /// # Errors
+    /// The query can no longer be answered, for people.
+    pub fn portion(&mut self, engine: &Engine, take: &mut Take<'_>) -> Result<bool, String> {
+        let now = engine.now();
+        let selection = Selection::new(self.query.as_deref(), now).map_err(|error| error.detail().to_owned())?;
+        engine.read(|world| {
+            let cis = selection.after(world, self.after, PORTION).map_err(|error| error.detail().to_owned())?;
+            let mut shown = 0;
+            for ci in cis.take(PORTION) {
+                host(world, ci, (&self.wanted, now), take);
+                (self.after, shown) = (Some(ci.id), shown + 1);
+            }
+            Ok(shown == PORTION)
+        })
+    }
+}
+
 /// How Prometheus calls the state of an alert that is one.
 fn state(alert: &Alert) -> Option<&'static str> {
     match alert.state {
@@ -129,12 +171,12 @@ fn state(alert: &Alert) -> Option<&'static str> {
     }
 }
 
-fn is_wanted(wanted: &[&str], metric: &str) -> bool {
-    let fits = |name: &&str| name.strip_suffix('*').map_or(metric == *name, |begin| metric.starts_with(begin));
-    wanted.is_empty() || wanted.iter().any(fits)
+fn is_wanted<T: AsRef<str>>(wanted: &[T], metric: &str) -> bool {
+    let fits = |name: &str| name.strip_suffix('*').map_or(metric == name, |begin| metric.starts_with(begin));
+    wanted.is_empty() || wanted.iter().any(|name| fits(name.as_ref()))
 }
 
-fn labels(own: &[(&str, &str)], attributes: &[(String, String)]) -> String {
+fn labels<'a>(own: &[(&str, &'a str)], attributes: &'a [(String, String)]) -> BTreeMap<String, &'a str> {
     let mut known: BTreeMap<String, &str> = BTreeMap::new();
     for (name, value) in own {
         known.insert((*name).to_owned(), value);
@@ -144,8 +186,13 @@ fn labels(own: &[(&str, &str)], attributes: &[(String, String)]) -> String {
         let name = if own.iter().any(|(taken, _)| *taken == name) { format!("attribute_{name}") } else { name };
         known.entry(name).or_insert(value);
     }
+    known
+}
+
+/// Labels as they stand between the braces.
+fn line(labels: &BTreeMap<String, &str>) -> String {
     let mut text = String::new();
-    for (name, value) in known {
+    for (name, value) in labels {
         let separator = if text.is_empty() { "" } else { "," };
         let _ = write!(text, "{separator}{name}=\"");
         for character in value.chars() {
@@ -179,16 +226,20 @@ mod tests {
         let attributes = [("mount.point", "/a\"b\\c\nd"), ("ci", "fake"), ("0", ""), ("__name__", "x")];
         let attributes: Vec<(String, String)> = attributes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let expected = r#"attribute_ci="fake",ci="host_1",mount_point="/a\"b\\c\nd",x_0="",x___name__="x""#;
-        assert_eq!(labels(&[("ci", "host_1")], &attributes), expected);
+        assert_eq!(line(&labels(&[("ci", "host_1")], &attributes)), expected);
         assert_eq!(in_alphabet("system.cpu.utilization"), "system_cpu_utilization");
         assert_eq!(in_alphabet("größe\n}"), "gr__e__");
     }
 
     #[test]
     fn metrics_are_chosen_by_name_or_by_its_begin() {
-        for (wanted, metric, expected) in
-            [(vec![], "m", true), (vec!["m"], "m", true), (vec!["m"], "mm", false), (vec!["x", "m*"], "mm", true), (vec!["m*"], "n", false)]
-        {
+        for (wanted, metric, expected) in [
+            (Vec::<&str>::new(), "m", true),
+            (vec!["m"], "m", true),
+            (vec!["m"], "mm", false),
+            (vec!["x", "m*"], "mm", true),
+            (vec!["m*"], "n", false),
+        ] {
             assert_eq!(is_wanted(&wanted, metric), expected, "{wanted:?} {metric}");
         }
     }
