@@ -10,8 +10,8 @@ pub trait IdSource {
     fn next_bits(&mut self) -> u128;
 }
 
-/// Reads sections by name. What it answers for one hash never changes.
-pub trait Content {
+/// Reads sections by name. What it answers for one hash never changes, whichever thread asks.
+pub trait Content: Sync {
     /// The section, when it is stored here and decodes.
     fn section(&self, hash: &ContentHash) -> Option<Arc<Section>>;
 }

@@ -243,9 +243,8 @@ impl World {
 
     /// Rebuilds what is never stored (indexes over content) after a snapshot was loaded.
     pub fn rebuild_projections(&mut self, content: &dyn Content) {
-        self.cmdb.rebuild_software(content);
+        self.cmdb.rebuild_software_and_ledger(content);
         self.cmdb.rebuild_tags();
-        self.cmdb.rebuild_ledger();
         self.cmdb.rebuild_topology(content);
         self.advisories.rebuild(&mut self.cmdb);
         self.cmdb.rebuild_index(content);

@@ -4,7 +4,7 @@ use crate::IdSource;
 use crate::ci::software::{self, PACKAGES_PER_HOST};
 use crate::ci::{CiEvent, Class, Cmdb, PackageChange, PackageChangeKind};
 use crate::id::{CiId, Family};
-use rollcall_shared::section::{Package, only_in};
+use rollcall_shared::section::{Differing, Package};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
@@ -14,13 +14,32 @@ pub const SOFTWARE_CHANGES: usize = 5_000;
 /// Products in one event, so that no record of the log is larger than stores like.
 const PRODUCTS_PER_EVENT: usize = 250;
 
-/// Products of a list that no host had before, as events; and the ids of those that are new. Rows that the host had `before` were
-/// discovered then.
-pub fn discover(cmdb: &Cmdb, before: &[Package], packages: &[Package], ids: &mut dyn IdSource) -> (Vec<CiEvent>, BTreeMap<String, CiId>) {
+/// The packages that a host had and those that it has, held against each other.
+pub struct Lists<'a> {
+    before: &'a [Package],
+    after: &'a [Package],
+    differing: Differing<'a, Package>,
+}
+
+impl<'a> Lists<'a> {
+    /// Of two lists in the order that sections have; an empty one where nothing was known.
+    pub fn new(before: &'a [Package], after: &'a [Package]) -> Self {
+        Self { before, after, differing: Differing::of(before, after) }
+    }
+
+    /// Rows whose products may be new. Rows that the host had before were discovered then, save those that a longer list left out.
+    fn undiscovered(&self) -> Vec<&'a Package> {
+        if self.before.len().max(self.after.len()) <= PACKAGES_PER_HOST {
+            return self.differing.come.clone();
+        }
+        self.after.iter().take(PACKAGES_PER_HOST).collect()
+    }
+}
+
+/// Products that no host had before, as events; and the ids of those that are new.
+pub fn discover(cmdb: &Cmdb, lists: &Lists<'_>, ids: &mut dyn IdSource) -> (Vec<CiEvent>, BTreeMap<String, CiId>) {
     let mut fresh: BTreeMap<String, &Package> = BTreeMap::new();
-    // Of a longer list some rows were left out.
-    let before = if before.len() <= PACKAGES_PER_HOST { before } else { &[] };
-    for package in only_in(&packages[..packages.len().min(PACKAGES_PER_HOST)], before) {
+    for package in lists.undiscovered() {
         let key = (Class::SoftwareProduct, software::product_key(package).into_owned());
         if !cmdb.keys.contains_key(&key) {
             fresh.entry(key.1).or_insert(package);
@@ -35,14 +54,14 @@ pub fn discover(cmdb: &Cmdb, before: &[Package], packages: &[Package], ids: &mut
     (events, known)
 }
 
-/// What changed from `before` to `after`. Where several versions of one package are installed side by side (kernels, signing
+/// What changed from one list to the other. Where several versions of one package are installed side by side (kernels, signing
 /// keys), the last one that went was replaced by the last one that came; the others were removed or installed.
-pub fn changes(cmdb: &Cmdb, fresh: &BTreeMap<String, CiId>, before: &[Package], after: &[Package]) -> Vec<PackageChange> {
+pub fn changes(cmdb: &Cmdb, fresh: &BTreeMap<String, CiId>, lists: &Lists<'_>) -> Vec<PackageChange> {
     let mut groups: BTreeMap<SamePackage<'_>, Sides<'_>> = BTreeMap::new();
-    for row in only_in(before, after) {
+    for &row in &lists.differing.gone {
         groups.entry(same_package(row)).or_default().gone.push(row);
     }
-    for row in only_in(after, before) {
+    for &row in &lists.differing.come {
         groups.entry(same_package(row)).or_default().come.push(row);
     }
     let product = |row: &Package| {

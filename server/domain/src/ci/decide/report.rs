@@ -348,10 +348,11 @@ impl<'a> Taking<'a> {
                 Some(Section::Packages(before)) => Some(before),
                 _ => None,
             };
-            let (events, fresh) = packages::discover(&self.world.cmdb, before.map_or(&[], Vec::as_slice), rows, context.ids);
+            let lists = packages::Lists::new(before.map_or(&[], Vec::as_slice), rows);
+            let (events, fresh) = packages::discover(&self.world.cmdb, &lists, context.ids);
             self.events.extend(events);
-            if let Some(before) = before {
-                let mut changes = packages::changes(&self.world.cmdb, &fresh, before, rows);
+            if before.is_some() {
+                let mut changes = packages::changes(&self.world.cmdb, &fresh, &lists);
                 // What a partial list lacks is unknown.
                 changes.retain(|change| change.after.is_some() || entry.outcome == Outcome::Complete);
                 software = Some(changes).filter(|changes| !changes.is_empty());

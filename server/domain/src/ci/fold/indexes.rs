@@ -1,11 +1,11 @@
 //! Projections over content and records, brought in line with what is remembered.
 
 use crate::Content;
-use crate::ci::software::{self, Contents, Installed, PACKAGES_PER_HOST};
+use crate::ci::software::{self, Contents, Installed, PACKAGES_PER_HOST, SoftwareIndex};
 use crate::ci::{AttributeValue, Class, Cmdb};
 use crate::id::CiId;
 use crate::query::index::{Index, Records};
-use rollcall_shared::section::{Package, only_in};
+use rollcall_shared::section::{Differing, Package};
 use rollcall_shared::{ContentHash, Section, SectionName};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -22,13 +22,24 @@ impl Cmdb {
         }
     }
 
-    /// Rebuilds the software index from section content.
-    pub fn rebuild_software(&mut self, content: &dyn Content) {
-        self.software = software::SoftwareIndex::default();
-        let hosts: Vec<CiId> = self.cis.values().filter(|ci| ci.section(SectionName::Packages).is_some()).map(|host| host.id).collect();
-        for host in hosts {
-            self.index_software(host, content);
+    /// Rebuilds the software index from section content and the ledger of sources from all items, side by side: neither looks at the
+    /// other, and a server answers nobody before both are done.
+    pub fn rebuild_software_and_ledger(&mut self, content: &dyn Content) {
+        let this = &*self;
+        let (software, ledger) = std::thread::scope(|scope| {
+            let ledger = scope.spawn(|| this.ledger_anew());
+            (this.software_anew(content), ledger.join().expect("a rebuilding of the ledger panics only by a bug"))
+        });
+        self.software = software;
+        self.ledger = ledger;
+    }
+
+    fn software_anew(&self, content: &dyn Content) -> SoftwareIndex {
+        let mut software = SoftwareIndex::default();
+        for host in self.cis.values().filter(|ci| ci.section(SectionName::Packages).is_some()) {
+            self.enter_software(&mut software, host.id, content);
         }
+        software
     }
 
     /// Rebuilds the index for queries.
@@ -39,40 +50,48 @@ impl Cmdb {
 
     /// Brings the software index in line with a host's section state. Content that is not there leaves the host out.
     pub(in crate::ci) fn index_software(&mut self, host: CiId, content: &dyn Content) {
+        let mut software = std::mem::take(&mut self.software);
+        self.enter_software(&mut software, host, content);
+        self.software = software;
+    }
+
+    fn enter_software(&self, software: &mut SoftwareIndex, host: CiId, content: &dyn Content) {
         let counts = self.cis.get(&host).filter(|host| host.duplicate_of.is_none());
         let state = counts.and_then(|host| host.section(SectionName::Packages));
         let Some((Some(complete), partial)) = state.map(|state| (state.hash, state.partial)) else {
-            return self.software.remove(host);
+            return software.remove(host);
         };
         let contents = Contents { complete, partial: partial.filter(|&partial| partial != complete) };
-        if self.software.set_known(host, contents) {
-            self.index_release(host);
-            return;
-        }
-        if !self.index_changed_packages(host, contents, content) {
+        if !software.set_known(host, contents) && !self.enter_changed_packages(software, host, contents, content) {
             match self.installed(&contents, content) {
-                Some(packages) => self.software.set(host, contents, packages),
-                None => self.software.remove(host),
+                Some(packages) => software.set(host, contents, packages),
+                None => software.remove(host),
             }
         }
-        self.index_release(host);
+        self.enter_release(software, host);
     }
 
     /// Brings the software index in line with what a host runs.
     pub(super) fn index_release(&mut self, host: CiId) {
+        let mut software = std::mem::take(&mut self.software);
+        self.enter_release(&mut software, host);
+        self.software = software;
+    }
+
+    fn enter_release(&self, software: &mut SoftwareIndex, host: CiId) {
         let Some(ci) = self.cis.get(&host) else { return };
         let text = |name: &str| match ci.attributes.get(name).map(|attribute| attribute.value()) {
             Some(AttributeValue::Text(text)) => Box::from(text.as_str()),
             _ => Box::default(),
         };
         let release = (text("os_id"), text("os_version"));
-        self.software.set_release(host, release);
+        software.set_release(host, release);
     }
 
     /// Takes over what differs between the packages that a host had and those that it has now: an upgrade changes few of
     /// thousands. `false` when the whole list must be looked at.
-    fn index_changed_packages(&mut self, host: CiId, contents: Contents, content: &dyn Content) -> bool {
-        let Some(known) = self.software.contents_of(host).filter(|known| known.partial.is_none() && contents.partial.is_none()) else {
+    fn enter_changed_packages(&self, software: &mut SoftwareIndex, host: CiId, contents: Contents, content: &dyn Content) -> bool {
+        let Some(known) = software.contents_of(host).filter(|known| known.partial.is_none() && contents.partial.is_none()) else {
             return false;
         };
         let (Some(before), Some(after)) = (content.section(&known.complete), content.section(&contents.complete)) else { return false };
@@ -81,8 +100,8 @@ impl Cmdb {
         if before.len().max(after.len()) > PACKAGES_PER_HOST {
             return false;
         }
-        let differing = only_in(before, after).chain(only_in(after, before));
-        let keys: BTreeSet<Cow<'_, str>> = differing.map(software::product_key).collect();
+        let Differing { gone, come } = Differing::of(before, after);
+        let keys: BTreeSet<Cow<'_, str>> = gone.into_iter().chain(come).map(software::product_key).collect();
         if keys.len() * FEW > after.len() {
             return false;
         }
@@ -91,7 +110,7 @@ impl Cmdb {
         let fresh: Vec<Installed> = rows.filter_map(|row| Some(Installed::new(self.product(row)?, row))).collect();
         let products = keys.into_iter().filter_map(|key| self.keys.get(&(Class::SoftwareProduct, key.into_owned())));
         let products: BTreeSet<CiId> = products.copied().collect();
-        self.software.change(host, contents, &products, fresh);
+        software.change(host, contents, &products, fresh);
         true
     }
 

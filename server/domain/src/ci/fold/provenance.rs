@@ -177,15 +177,16 @@ fn forget_inventory(cmdb: &mut Cmdb, record: &Record, id: CiId, source: &Source,
 }
 
 impl Cmdb {
-    /// Rebuilds the ledger from all items.
-    pub fn rebuild_ledger(&mut self) {
-        let Self { cis, ledger, policy, policy_set_at, confirmed, .. } = self;
+    /// The ledger of all items.
+    pub(super) fn ledger_anew(&self) -> Ledger {
+        let Self { cis, policy, policy_set_at, confirmed, .. } = self;
         let clockwork = Clockwork { policy: &policy.reconciliation, policy_set_at: *policy_set_at, confirmed };
-        *ledger = Ledger::default();
+        let mut ledger = Ledger::default();
         let mut seen = Seen::default();
         for ci in cis.values() {
             ledger.recall(ci, &mut seen);
             ledger.settle(ci, &clockwork);
         }
+        ledger
     }
 }

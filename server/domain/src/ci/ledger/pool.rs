@@ -17,15 +17,35 @@ pub struct Pool<T: ?Sized> {
     room: usize,
 }
 
+/// Places of values that came last: most of what an item holds, the items before it hold as well.
+const RECENT: usize = 1 << 14;
+
 /// Where values that were recalled are in memory.
-#[derive(Default)]
-pub struct Seen(BTreeSet<*const ()>);
+pub struct Seen {
+    all: BTreeSet<*const ()>,
+    recent: Vec<*const ()>,
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self { all: BTreeSet::new(), recent: vec![std::ptr::null(); RECENT] }
+    }
+}
+
+impl Seen {
+    /// Whether it came for the first time.
+    fn is_first(&mut self, place: *const ()) -> bool {
+        // Allocations are sixteen bytes apart.
+        let recent = &mut self.recent[(place.addr() >> 4) % RECENT];
+        std::mem::replace(recent, place) != place && self.all.insert(place)
+    }
+}
 
 impl<T: Ord + ?Sized> Pool<T> {
     /// Takes note of a value that several hold already. What was `seen` is told by its place: that is cheaper than to compare.
     pub fn recall(&mut self, value: &Arc<T>, seen: &mut Seen) {
         let is_shared = Arc::strong_count(value) > 1;
-        if is_shared && seen.0.insert(Arc::as_ptr(value).cast()) && self.held.len() < LARGE {
+        if is_shared && seen.is_first(Arc::as_ptr(value).cast()) && self.held.len() < LARGE {
             self.held.insert(Arc::clone(value));
         }
     }

@@ -19,8 +19,8 @@ fn sorted(mut rows: Vec<Package>) -> Vec<Package> {
 /// Changes between two lists whose products are all known.
 fn compare(before: &[Package], after: &[Package]) -> Vec<PackageChange> {
     let all: Vec<Package> = before.iter().chain(after).cloned().collect();
-    let (_, fresh) = discover(&Cmdb::default(), &[], &all, &mut CountingIds::default());
-    changes(&Cmdb::default(), &fresh, before, after)
+    let (_, fresh) = discover(&Cmdb::default(), &Lists::new(&[], &all), &mut CountingIds::default());
+    changes(&Cmdb::default(), &fresh, &Lists::new(before, after))
 }
 
 #[track_caller]
@@ -89,7 +89,7 @@ fn architectures_of_one_product_are_told_apart() {
 #[test]
 fn products_are_discovered_once_and_in_events_of_bounded_size() {
     let rows: Vec<Package> = (0..600).map(|n| package(&format!("p{n}"), "1")).collect();
-    let (events, fresh) = discover(&Cmdb::default(), &[], &[rows.clone(), rows].concat(), &mut CountingIds::default());
+    let (events, fresh) = discover(&Cmdb::default(), &Lists::new(&[], &[rows.clone(), rows].concat()), &mut CountingIds::default());
     assert_eq!((events.len(), fresh.len()), (3, 600));
 }
 
