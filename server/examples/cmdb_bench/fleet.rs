@@ -4,14 +4,14 @@ use crate::measure::Distribution;
 use anyhow::{Context, Result};
 use rollcall_domain::trust::Agent;
 use rollcall_domain::trust::decide::TrustCommand;
-use rollcall_domain::{Actor, Command, context};
+use rollcall_domain::{Actor, Command, Content, Record, World, context};
 use rollcall_server::engine::{Engine, Request};
 use rollcall_shared::enrol::AgentStatus;
-use rollcall_shared::message::{Content, Message, Payload, Push, Report, SectionEntry, Upload, root_hash};
+use rollcall_shared::message::{Content as Uploaded, Message, Payload, Push, Report, SectionEntry, Upload, root_hash};
 use rollcall_shared::section::{
     Cpu, Disk, InterfaceAddress, Listener, MemoryModule, NetworkInterface, Os, Package, Service, System, User, Virtualisation,
 };
-use rollcall_shared::{AgentId, ContentHash, Outcome, Section, Timestamp};
+use rollcall_shared::{AgentId, ContentHash, Outcome, Section, SectionName, Timestamp};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
@@ -106,22 +106,75 @@ impl Fleet {
     /// Milliseconds from the push of an inventory with one upgraded package to its answer: decided, applied, durable.
     pub async fn changed(&self, engine: &Engine) -> Result<Distribution> {
         let mut times = Vec::new();
-        for host in 0..self.hosts.min(MEASURED / 10) {
-            let agent = AgentId(u128::from(host) + 1);
-            let fresh = upload(engine, agent, vec![packages(host % self.images, self.packages, Some(host))]).await?;
-            let known = engine.read(|world| {
-                let ci = world.trust.agents.get(&agent).and_then(|agent| agent.ci).context("a host that reported")?;
-                let sections = &world.cmdb.cis.get(&ci).context("a host that reported")?.sections;
-                Ok::<_, anyhow::Error>(sections.iter().filter_map(|(name, state)| Some(entry(*name, state.hash?))).collect::<Vec<_>>())
-            })?;
-            let mut entries: Vec<SectionEntry> = known.into_iter().filter(|entry| fresh.iter().all(|new| new.name != entry.name)).collect();
-            entries.extend(fresh);
+        for host in 0..self.changing() {
+            let (agent, report) = self.upgrade(engine, host).await?;
             let began = Instant::now();
-            push(engine, agent, 2, report(entries)).await?;
+            push(engine, agent, 2, report).await?;
             times.push(began.elapsed().as_secs_f64() * 1e3);
         }
         Ok(Distribution::of(times))
     }
+
+    /// Inventories with one upgraded package whose content is stored and that are not reported yet.
+    pub async fn upgrades(&self, engine: &Engine) -> Result<Vec<Upgrade>> {
+        let mut upgrades = Vec::new();
+        for host in self.changing()..(2 * self.changing()).min(self.hosts) {
+            upgrades.push(self.upgrade(engine, host).await?);
+        }
+        Ok(upgrades)
+    }
+
+    /// Hosts whose changed inventories are measured.
+    fn changing(&self) -> u32 {
+        self.hosts.min(MEASURED / 10)
+    }
+
+    async fn upgrade(&self, engine: &Engine, host: u32) -> Result<Upgrade> {
+        let agent = AgentId(u128::from(host) + 1);
+        let fresh = upload(engine, agent, vec![packages(host % self.images, self.packages, Some(host))]).await?;
+        let known = engine.read(|world| {
+            let ci = world.trust.agents.get(&agent).and_then(|agent| agent.ci).context("a host that reported")?;
+            let sections = &world.cmdb.cis.get(&ci).context("a host that reported")?.sections;
+            Ok::<_, anyhow::Error>(sections.iter().filter_map(|(name, state)| Some(entry(*name, state.hash?))).collect::<Vec<_>>())
+        })?;
+        let mut entries: Vec<SectionEntry> = known.into_iter().filter(|entry| fresh.iter().all(|new| new.name != entry.name)).collect();
+        entries.extend(fresh);
+        Ok((agent, report(entries)))
+    }
+}
+
+/// A changed inventory and whose it is.
+pub type Upgrade = (AgentId, Report);
+
+/// Milliseconds that each of some changed inventories takes to be decided and applied, without disk.
+pub fn judged(world: &mut World, upgrades: &[Upgrade], content: &dyn Content) -> Result<Distribution> {
+    let mut times = Vec::new();
+    for (agent, report) in upgrades {
+        for entry in &report.sections {
+            let is_packages = entry.name == SectionName::Packages;
+            // What an agent has just uploaded is at hand; what it had before may not be.
+            entry.hash.filter(|_| is_packages).and_then(|hash| content.section(&hash)).map(drop);
+        }
+        let began = Instant::now();
+        judge(world, *agent, report, content)?;
+        times.push(began.elapsed().as_secs_f64() * 1e3);
+    }
+    Ok(Distribution::of(times))
+}
+
+fn judge(world: &mut World, agent: AgentId, report: &Report, content: &dyn Content) -> Result<()> {
+    let (now, actor) = (Timestamp(1_795_235_470_000), Actor::Agent { id: agent });
+    let mut ids = context::CountingIds::default();
+    let mut context = rollcall_domain::Context { now, actor: actor.clone(), ids: &mut ids, content };
+    let events = world.report(agent, report, &mut context)?;
+    anyhow::ensure!(!events.is_empty(), "a changed inventory says nothing");
+    for event in events {
+        let (revision, actor) = (world.revision + 1, actor.clone());
+        let record = Record { revision, at: now, actor, request_id: None, idempotency_key: None, event };
+        world.apply(&record, content);
+        world.react(&record.event, &mut context);
+    }
+    Ok(())
 }
 
 async fn first_report(engine: &Engine, host: u32, shared: Vec<SectionEntry>) -> Result<()> {
@@ -145,7 +198,7 @@ async fn upload(engine: &Engine, agent: AgentId, sections: Vec<Section>) -> Resu
         let name = section.name();
         let (hash, bytes) = section.canonical()?;
         if known.insert(hash) {
-            contents.push(Content(bytes));
+            contents.push(Uploaded(bytes));
         }
         entries.push(entry(name, hash));
     }
@@ -153,7 +206,7 @@ async fn upload(engine: &Engine, agent: AgentId, sections: Vec<Section>) -> Resu
     Ok(entries)
 }
 
-fn entry(name: rollcall_shared::SectionName, hash: ContentHash) -> SectionEntry {
+fn entry(name: SectionName, hash: ContentHash) -> SectionEntry {
     SectionEntry { name, outcome: Outcome::Complete, hash: Some(hash), reason: None, duration_us: 900, bytes_read: 4096 }
 }
 

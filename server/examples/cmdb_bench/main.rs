@@ -6,7 +6,9 @@
 //! queries, look-ups of packages, and a restart from the last snapshot.
 //!
 //! Memory is given twice: what the process holds (`rss`: the store's cache, the cache of sections, snapshots under way and what the
-//! allocator keeps included), and what the state alone takes on the heap, in whole and by its parts.
+//! allocator keeps included), and what the state alone takes on the heap, in whole and by its parts. A changed inventory is given as
+//! it is judged, with the list before at hand and read from the store, and as it is pushed until it is durable. That the restart needs
+//! nothing but the snapshot is checked.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the result goes to standard output, progress to standard error")]
 #![allow(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
@@ -59,17 +61,22 @@ async fn run(size: &Size, dir: &Path) -> Result<serde_json::Value> {
     eprintln!("cmdb_bench: {} hosts reported after {:.0} s", size.hosts, loading.as_secs_f64());
     let loaded = resident_bytes();
     let unchanged = fleet.unchanged(&engine)?;
+    let before = engine.counters();
     let changed = fleet.changed(&engine).await?;
+    let after = engine.counters();
+    let commit_ms = (after.commit_us - before.commit_us) as f64 / (after.commits - before.commits).max(1) as f64 / 1e3;
+    let upgrades = fleet.upgrades(&engine).await?;
     let queries = measure::queries(&engine)?;
     let packages = measure::packages(&engine);
     let held = memory::heap_bytes();
+    let cached = engine.history().content.bytes() as u64;
     let items = engine.read(|world| world.cmdb.cis.len());
     engine.snapshot().await;
     eprintln!("cmdb_bench: measured; weighing the state, then restarting");
     engine.shutdown().await;
     drop(engine);
     let disk = directory_bytes(dir);
-    let state = memory::state(dir, u64::from(size.hosts))?;
+    let state = memory::state(dir, u64::from(size.hosts), &upgrades)?;
     let restart = restart(dir, size.hosts)?;
     let hosts = u64::from(size.hosts);
     Ok(serde_json::json!({
@@ -82,13 +89,20 @@ async fn run(size: &Size, dir: &Path) -> Result<serde_json::Value> {
         "memory_bytes_per_host": {
             "rss": loaded.saturating_sub(empty) / hosts,
             "rss_of_enrolment": enrolled.saturating_sub(empty) / hosts,
+            "rss_without_sections": loaded.saturating_sub(empty + cached) / hosts,
             "heap": held / hosts,
+            "section_cache": cached / hosts,
             "state": state.bytes_per_host,
         },
         "memory_by_part": state.by_part,
         "disk_bytes_per_host": disk / hosts,
         "unchanged_report_us": unchanged,
-        "changed_report_ms": changed,
+        "changed_report_ms": {
+            "judged_list_before_at_hand": state.judged[0],
+            "judged_list_before_read": state.judged[1],
+            "pushed_until_durable": changed,
+            "commit_mean": commit_ms,
+        },
         "queries_ms": queries,
         "package_lookup_ms": packages,
         "restart_seconds": restart.as_secs_f64(),

@@ -1,8 +1,10 @@
 //! What the heap holds, and what each part of the state takes of it.
 
+use crate::fleet::{Upgrade, judged};
+use crate::measure::Distribution;
 use anyhow::{Context, Result};
 use rollcall_domain::World;
-use rollcall_server::engine::StoredContent;
+use rollcall_server::engine::{SectionCache, StoredContent};
 use rollcall_server::log;
 use rollcall_server::store::Store;
 use rollcall_server::store::sled::SledStore;
@@ -10,6 +12,7 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 use std::alloc::System;
 use std::mem::take;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// The system's allocator, counting.
@@ -21,6 +24,9 @@ pub fn heap_bytes() -> u64 {
     let stats = ALLOCATOR.stats();
     stats.bytes_allocated.saturating_sub(stats.bytes_deallocated) as u64
 }
+
+/// Of the cache of sections while judgement is measured: all that is asked for has room.
+const CACHE_BYTES: usize = 1 << 30;
 
 /// Drops one part of the state.
 type Drop = fn(&mut World);
@@ -57,31 +63,47 @@ pub struct State {
     pub by_part: serde_json::Value,
     /// Seconds that each step from the stored snapshot to the state took.
     pub steps: serde_json::Value,
+    /// Milliseconds that a changed inventory takes to be decided and applied, with the list before at hand and without.
+    pub judged: [Distribution; 2],
 }
 
 /// Brings the state back from a stopped engine's store and takes it apart.
-pub fn state(dir: &Path, hosts: u64) -> Result<State> {
+pub fn state(dir: &Path, hosts: u64, upgrades: &[Upgrade]) -> Result<State> {
     let mut steps = serde_json::Map::new();
     let mut began = Instant::now();
     let mut step = |name: &str| {
         let took = std::mem::replace(&mut began, Instant::now()).elapsed();
         steps.insert(name.to_owned(), ((took.as_secs_f64() * 1e3).round() / 1e3).into());
     };
-    let store = SledStore::open(dir)?;
+    let store = Arc::new(SledStore::open(dir)?);
     step("store_opened");
     let snapshot = store.load_snapshot()?.context("the engine left a snapshot")?;
     step("snapshot_read");
+    anyhow::ensure!(store.read_log(snapshot.revision, 1)?.is_empty(), "there are records behind the snapshot: a restart would replay them");
     let before = heap_bytes();
     let (_, mut world) = log::thaw(&snapshot).context("the snapshot is of this release")?;
     step("snapshot_decoded");
-    world.rebuild_projections(&StoredContent::new(&store));
+    world.rebuild_projections(&StoredContent::new(store.as_ref()));
     step("projections_rebuilt");
     let whole = heap_bytes().saturating_sub(before);
+    drop(snapshot);
+    let (cold, warm) = upgrades.split_at(upgrades.len() / 2);
+    let judged = [judged_at_hand(&mut world, warm, &store)?, judged(&mut world, cold, &SectionCache::new(store.clone(), CACHE_BYTES))?];
     let mut by_part = serde_json::Map::new();
     for (name, forget) in PARTS {
         let before = heap_bytes();
         forget(&mut world);
         by_part.insert(name.to_owned(), (before.saturating_sub(heap_bytes()) / hosts).into());
     }
-    Ok(State { bytes_per_host: whole / hosts, by_part: by_part.into(), steps: steps.into() })
+    Ok(State { bytes_per_host: whole / hosts, by_part: by_part.into(), steps: steps.into(), judged })
+}
+
+fn judged_at_hand(world: &mut World, upgrades: &[Upgrade], store: &Arc<SledStore>) -> Result<Distribution> {
+    let content = SectionCache::new(store.clone(), CACHE_BYTES);
+    for host in upgrades.iter().filter_map(|(agent, _)| world.cmdb.cis.get(&world.trust.agents.get(agent)?.ci?)) {
+        for hash in host.sections.values().filter_map(|state| state.hash) {
+            content.load(&hash)?;
+        }
+    }
+    judged(world, upgrades, &content)
 }
