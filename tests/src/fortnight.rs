@@ -46,6 +46,7 @@ pub fn run(plan: Plan, mut progress: impl FnMut(u32)) -> Result<Outcome> {
     let mut fleet = Fleet::new(plan);
     let faults = fault::all(&fleet, plan.seed);
     fleet.join(&mut stage)?;
+    stage::page_people(&mut stage)?;
     let end = BEGIN.0 + i64::from(plan.days) * fleet::DAY_MS;
     let slots = (PUSH_MS / TICK_MS) as u32;
     let mut now = BEGIN.0 + TICK_MS;

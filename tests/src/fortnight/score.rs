@@ -111,7 +111,7 @@ pub fn score(stage: &Stage, fleet: &Fleet, faults: Vec<Fault>, onsets: &BTreeMap
         .iter()
         .map(|(index, fault)| {
             let opened = of_fault.get(index).map_or(&[][..], Vec::as_slice);
-            let groups: BTreeSet<String> = opened.iter().map(|incident| group(incident)).collect();
+            let groups: BTreeSet<String> = opened.iter().map(|incident| group(stage, incident)).collect();
             let first = opened.iter().map(|incident| incident.opened_at).min();
             let onset = onsets.get(index).copied().unwrap_or(fault.begin);
             let named = problems.iter().filter(|problem| problem.incidents.iter().any(|id| fault_of.get(id) == Some(index)));
@@ -140,7 +140,7 @@ pub fn score(stage: &Stage, fleet: &Fleet, faults: Vec<Fault>, onsets: &BTreeMap
         (!right).then(|| format!("{named} for {}", fault.map_or("no fault", |fault| fault.name.as_str())))
     });
     let (groups, occurrences) = rows.iter().fold((0, 0), |(groups, all), row| (groups + row.groups, all + row.occurrences));
-    let alarms: BTreeMap<String, &Incident> = strangers.into_iter().map(|incident| (group(incident), incident)).collect();
+    let alarms: BTreeMap<String, &Incident> = strangers.into_iter().map(|incident| (group(stage, incident), incident)).collect();
     Outcome {
         missed: rows.iter().filter(|row| row.incidents == 0).map(|row| row.fault.clone()).collect(),
         false_alarms: alarms.into_values().map(|incident| incident.title.clone()).collect(),
@@ -154,16 +154,20 @@ pub fn score(stage: &Stage, fleet: &Fleet, faults: Vec<Fault>, onsets: &BTreeMap
     }
 }
 
-/// What an incident is a part of.
-fn group(incident: &Incident) -> String {
-    incident.problem.map_or_else(|| incident.id.to_string(), |problem| problem.to_string())
+/// What an incident is a part of: a problem of its own, of its parent or of one of that one's children; else its parent; else nothing.
+fn group(stage: &Stage, incident: &Incident) -> String {
+    let known = &stage.world.incidents.incidents;
+    let top = incident.parent.and_then(|parent| known.get(&parent)).unwrap_or(incident);
+    let family = top.children.iter().filter_map(|id| known.get(id));
+    let problem = incident.problem.or(top.problem).or_else(|| family.into_iter().find_map(|one| one.problem));
+    problem.map_or_else(|| top.id.to_string(), |problem| problem.to_string())
 }
 
 /// The cause that a problem names: none when it only says that something comes back.
 fn cause(problem: &Problem) -> Option<String> {
     match &problem.origin {
-        Origin::CommonCause { factor, .. } => Some(problem.hypotheses.first().map_or(factor, |first| &first.factor).clone()),
-        _ => None,
+        Origin::CommonCause { .. } | Origin::Topology { .. } => problem.hypotheses.first().map(|first| first.factor.clone()),
+        Origin::Recurrence { .. } | Origin::Person => None,
     }
 }
 
@@ -195,7 +199,8 @@ impl<'a> Truth<'a> {
     fn fault(&self, incident: &Incident) -> Option<usize> {
         let cis = incident.primary_ci.into_iter().chain(incident.affected_cis.iter().copied());
         let hosts: BTreeSet<u32> = cis.filter_map(|ci| self.items.get(&ci)).flatten().copied().collect();
-        let category = incident.category.as_deref().unwrap_or_default();
+        let of_storm = incident.storm.as_ref().map(|storm| storm.rule.as_str());
+        let category = of_storm.or(incident.category.as_deref()).unwrap_or_default();
         let fits = |fault: &Fault| {
             let during = fault.begin <= incident.opened_at && incident.opened_at.0 <= fault.end.0 + SLACK_MS;
             let told = fault.rules().contains(&category) || (fault.kind == Kind::DyingSwitch && category.contains("silent"));

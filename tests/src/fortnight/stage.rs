@@ -2,8 +2,11 @@
 
 use anyhow::{Context as _, Result, ensure};
 use rollcall_domain::context::{Content, Context, CountingIds};
-use rollcall_domain::delivery::{self, DeliveryEvent};
+use rollcall_domain::delivery::{self, DeliveryCommand, DeliveryEvent};
+use rollcall_domain::id::RouteId;
 use rollcall_domain::journal::JournalEntry;
+use rollcall_domain::notification::NotificationCommand;
+use rollcall_domain::notification::route::{self, GroupBy, Route, When};
 use rollcall_domain::rule::RuleEvent;
 use rollcall_domain::rule::stock::stock;
 use rollcall_domain::{Actor, Command, Event, Record, World};
@@ -103,6 +106,7 @@ impl Stage {
         let mut context = Context { now: at, actor: actor.clone(), ids: &mut self.ids, content: &self.shelf };
         let events = self.world.observe(&entry, &mut context);
         self.commit(at, &actor, events);
+        self.settle(at);
     }
 
     /// Lets time pass.
@@ -110,6 +114,24 @@ impl Stage {
         let mut context = Context { now: at, actor: Actor::System, ids: &mut self.ids, content: &self.shelf };
         let events = self.world.tick(&mut context);
         self.commit(at, &Actor::System, events);
+        self.settle(at);
+    }
+
+    /// Whom inputs that came together concern is told; receivers confirm at once.
+    fn settle(&mut self, at: Timestamp) {
+        let mut context = Context { now: at, actor: Actor::System, ids: &mut self.ids, content: &self.shelf };
+        let events = self.world.settle(&mut context);
+        if events.is_empty() {
+            return;
+        }
+        self.commit(at, &Actor::System, events);
+        let waiting = self.world.delivery.deliveries.values().filter(|delivery| delivery.state == delivery::DeliveryState::Waiting);
+        let told: Vec<_> = waiting.map(|delivery| (delivery.channel, delivery.id)).collect();
+        for (channel, id) in told {
+            let conclude = DeliveryCommand::Conclude { channel, told: delivery::Told::Message(id), outcome: delivery::Outcome::Confirmed };
+            // A message that something newer took the place of has nothing to confirm.
+            let _ = self.command(at, &Command::Delivery(conclude));
+        }
     }
 
     /// The host that an agent is.
@@ -162,4 +184,37 @@ pub fn join_token(stage: &mut Stage, uses: u32) -> Result<String> {
     let events = stage.command(super::BEGIN, &Command::Trust(create))?;
     ensure!(!events.is_empty(), "no token was made");
     Ok(secret_hash)
+}
+
+/// A channel, and a route that tells pages through it, by rule.
+///
+/// # Errors
+/// The rejection.
+pub fn page_people(stage: &mut Stage) -> Result<()> {
+    let kind = delivery::ChannelKind::Webhook { url: "https://receiver.example/".into() };
+    let wanted = delivery::Wanted::default();
+    let channel = delivery::NewChannel { name: "on call".into(), kind, enabled: true, wanted };
+    stage.command(super::BEGIN, &Command::Delivery(DeliveryCommand::Create { id: None, channel, after: None }))?;
+    let channel = *stage.world.delivery.channels.keys().next().context("a channel")?;
+    let route = Route {
+        id: RouteId(0),
+        name: "Pages".into(),
+        position: 1,
+        enabled: true,
+        when: When::default(),
+        continues: false,
+        channels: [channel].into(),
+        escalation: None,
+        group_by: [GroupBy::Rule].into(),
+        group_wait_ms: None,
+        group_interval_ms: route::GROUP_INTERVAL_MS,
+        repeat_interval_ms: Some(route::REPEAT_INTERVAL_MS),
+        quiet_hours: None,
+        tell_resolved: true,
+        tell_acknowledged: true,
+        title: None,
+        text: None,
+    };
+    let set = NotificationCommand::SetRoute { id: None, route: Box::new(route), expected: None };
+    stage.command(super::BEGIN, &Command::Notification(set)).map(drop)
 }

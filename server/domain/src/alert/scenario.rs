@@ -308,6 +308,7 @@ impl Scenario {
                 format!("INC{} {severity:?}{}", number(incident), if *flapped { ", back" } else { "" })
             }
             IncidentEvent::IncidentNoted { incident, .. } => format!("INC{} noted", number(incident)),
+            IncidentEvent::AlertJoined { incident, .. } => format!("INC{} joined", number(incident)),
             IncidentEvent::AlertAttached { incident, .. } => format!("INC{} attached", number(incident)),
             IncidentEvent::IncidentUnlinked { incident, .. } => format!("INC{} unlinked", number(incident)),
             IncidentEvent::IncidentLinked { incident, .. } => format!("INC{} linked", number(incident)),

@@ -93,6 +93,17 @@ pub enum IncidentEvent {
         /// Why, in words.
         reason: String,
     },
+    /// Another rule tells of the same thing: its alert is told about here, and opens nothing.
+    AlertJoined {
+        /// To which.
+        incident: IncidentId,
+        /// Which.
+        alert: AlertId,
+        /// Its dedup key, which leads here while the incident is open.
+        key: String,
+        /// Why, in words.
+        reason: String,
+    },
     /// It does not belong to a problem after all.
     IncidentUnlinked {
         /// Which.

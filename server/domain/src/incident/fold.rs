@@ -231,6 +231,7 @@ pub fn id(event: &IncidentEvent) -> Option<IncidentId> {
         | IncidentEvent::IncidentUpdated { incident, .. }
         | IncidentEvent::IncidentNoted { incident, .. }
         | IncidentEvent::AlertAttached { incident, .. }
+        | IncidentEvent::AlertJoined { incident, .. }
         | IncidentEvent::IncidentUnlinked { incident, .. }
         | IncidentEvent::IncidentEdited { incident, .. }
         | IncidentEvent::IncidentParentChanged { incident, .. }
@@ -277,6 +278,13 @@ fn change(incident: &mut Incident, record: &Record, event: &IncidentEvent) {
             }
         }
         IncidentEvent::IncidentNoted { text, public, .. } => note(incident, record, text, *public),
+        IncidentEvent::AlertJoined { alert, key, reason, .. } => {
+            attach(incident, *alert, None);
+            if incident.keys().all(|known| known != key) {
+                incident.merged_keys.push(key.clone());
+            }
+            note(incident, record, reason, false);
+        }
         IncidentEvent::AlertAttached { alert, ci, .. } => attach(incident, *alert, Some(*ci)),
         IncidentEvent::IncidentUnlinked { problem, .. } => incident.problem = incident.problem.filter(|known| known != problem),
         IncidentEvent::IncidentLinked { problem, .. } => incident.problem = Some(*problem),

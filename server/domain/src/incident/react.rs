@@ -8,7 +8,7 @@ use super::compose::{self, word};
 use super::{Incident, IncidentEvent, IncidentState, priority, storm};
 use crate::alert::{Alert, AlertEvent, AlertState, Suppression, mute, suppress};
 use crate::rule::select::effective;
-use crate::rule::{Rule, Severity, Tier};
+use crate::rule::{Condition, Rule, Severity, Tier};
 use crate::trust::TrustEvent;
 use crate::{Context, Event, World};
 use rollcall_shared::AgentId;
@@ -51,10 +51,12 @@ pub fn react(world: &World, event: &Event, context: &mut Context<'_>) -> Vec<Eve
     let Some(rule) = rule_of(world, alert) else { return Vec::new() };
     let rule = &*rule;
     let live = world.incidents.live.get(&alert.key.dedup_key()).and_then(|id| world.incidents.incidents.get(id));
+    if matches!((after, live), (AlertState::Firing, None)) && is_quiet(world, alert, context) {
+        return hushed(world, alert, context);
+    }
     let events = match (after, live) {
         (AlertState::Firing, Some(incident)) if !is_own(incident, alert) => also(incident, event),
         (AlertState::Firing, Some(incident)) => fires_on(incident, event),
-        (AlertState::Firing, None) if is_quiet(world, alert, context) => Vec::new(),
         (AlertState::Firing, None) => fires(world, alert, rule, event, context),
         (AlertState::Resolved, Some(_)) if alert.flaps() => Vec::new(),
         (AlertState::Resolved, Some(incident)) => resolves(world, (incident, alert), rule, reason, context),
@@ -137,6 +139,18 @@ fn is_quiet(world: &World, alert: &Alert, context: &Context<'_>) -> bool {
     !mute::mutes(world, alert, context.now).is_empty() || suppress::behind(world, alert, context.now).is_some()
 }
 
+/// What keeps an alert quiet is written down at once: when that is over before time is looked at again, it is told about all the same.
+fn hushed(world: &World, alert: &Alert, context: &Context<'_>) -> Vec<Event> {
+    let muted = mute::mutes(world, alert, context.now).into_iter().map(|(axis, reason)| (axis, reason, None));
+    let behind = suppress::behind(world, alert, context.now).map(|behind| (Suppression::Dependency, behind.reason, behind.incident));
+    let new = muted.chain(behind).filter(|(axis, reason, incident)| {
+        alert.suppressed.get(axis) != Some(reason) || (*axis == Suppression::Dependency && alert.told_by != *incident)
+    });
+    let event =
+        |(axis, reason, incident)| AlertEvent::AlertSuppressed { alert: alert.id, axis, reason: Some(reason), incident, at: context.now };
+    new.map(event).map(Event::Alert).collect()
+}
+
 /// The rule of an alert as it counts for its item; as it is written when it no longer applies there.
 fn rule_of<'a>(world: &'a World, alert: &Alert) -> Option<Cow<'a, Rule>> {
     let rule = &world.rules.rules.get(&alert.key.rule)?.rule;
@@ -162,7 +176,52 @@ fn fires(world: &World, alert: &Alert, rule: &Rule, event: &AlertEvent, context:
     if loud < Tier::Ticket || !(begins || escalates) {
         return Vec::new();
     }
+    if let Some(incident) = of_same_value(world, alert, rule) {
+        return joins(incident, alert, rule, event);
+    }
     storm::opened(world, compose::opened(world, alert, rule, severity, context), rule, context)
+}
+
+/// Incidents of one item that are asked whether they are about the same value, newest first.
+const OF_ITEM: usize = 50;
+
+/// The open incident of a rule that looks at the same thing in another way: a file system that fills up and then is full, an agent and
+/// then its host that say nothing, are one thing.
+fn of_same_value<'a>(world: &'a World, alert: &Alert, rule: &Rule) -> Option<&'a Incident> {
+    let subject = subject(&rule.condition)?;
+    let latest = world.incidents.by_ci.get(&alert.key.ci)?.iter().rev().take(OF_ITEM);
+    let mut open = latest.filter_map(|id| world.incidents.incidents.get(id)).filter(|incident| incident.state.is_open());
+    open.find(|incident| {
+        let Some(breach) = &incident.breach else { return false };
+        let is_same = breach.key.ci == alert.key.ci && breach.key.attributes == alert.key.attributes;
+        let condition = world.rules.rules.get(&breach.key.rule).map(|known| &known.rule.condition);
+        // Two lines on one value are two rules on purpose.
+        let is_other = condition.is_some_and(|condition| std::mem::discriminant(condition) != std::mem::discriminant(&rule.condition));
+        is_same && is_other && condition.and_then(self::subject) == Some(subject)
+    })
+}
+
+/// What a rule looks at, for the kinds that look at one thing in two ways.
+fn subject(condition: &Condition) -> Option<&str> {
+    match condition {
+        Condition::Threshold { metric, .. } | Condition::Forecast { metric, .. } => Some(metric),
+        Condition::AgentSilent { .. } | Condition::HostSilent { .. } => Some("silence"),
+        _ => None,
+    }
+}
+
+fn joins(incident: &Incident, alert: &Alert, rule: &Rule, event: &AlertEvent) -> Vec<IncidentEvent> {
+    let AlertEvent::AlertTransitioned { reason, .. } = event else { return Vec::new() };
+    let reason = format!("{} tells of the same thing: {reason}.", rule.title);
+    let joined = IncidentEvent::AlertJoined { incident: incident.id, alert: alert.id, key: alert.key.dedup_key(), reason };
+    std::iter::once(joined).chain(worse(incident, event)).collect()
+}
+
+/// What a joined or merged alert changes: only for the worse, for the incident's own alert says when it is better.
+fn worse(incident: &Incident, event: &AlertEvent) -> Vec<IncidentEvent> {
+    let AlertEvent::AlertTransitioned { severity: Some(severity), .. } = event else { return Vec::new() };
+    let is_worse = incident.breach.as_ref().is_some_and(|breach| *severity > breach.severity);
+    if is_worse { fires_on(incident, event) } else { Vec::new() }
 }
 
 fn fires_on(incident: &Incident, event: &AlertEvent) -> Vec<IncidentEvent> {
@@ -212,7 +271,8 @@ fn is_own(incident: &Incident, alert: &Alert) -> bool {
 fn also(incident: &Incident, event: &AlertEvent) -> Vec<IncidentEvent> {
     let AlertEvent::AlertTransitioned { severity, reason, .. } = event else { return Vec::new() };
     let severity = severity.map_or("firing", word);
-    vec![note(incident, format!("What was merged into it is {severity}: {reason}."))]
+    let text = format!("Another alert that it tells of is {severity}: {reason}.");
+    std::iter::once(note(incident, text)).chain(worse(incident, event)).collect()
 }
 
 /// Whether another alert that the incident stands for is not over: its own, or that of what was merged into it.

@@ -261,7 +261,7 @@ pub fn tier(world: &World, incident: &Incident) -> Tier {
         (None, None) => Tier::Ticket,
     };
     let told = incident.alerts.iter().take(LOOKED_AT).filter_map(|id| world.alerts.alerts.get(id));
-    let told = told.filter(|alert| alert.told_by == Some(incident.id));
+    let told = told.filter(|alert| alert.told_by == Some(incident.id) || Some(alert.key.ci) == incident.primary_ci);
     told.filter_map(|alert| Some(of_rule(&alert.key.rule, Some(alert.key.ci), alert.severity?))).fold(own, Tier::max)
 }
 

@@ -63,7 +63,7 @@ fn a_muted_alert_fires_without_an_incident_and_opens_it_when_the_window_is_over(
         [
             "50 Maintenance set",
             "110 load: Inactive → Firing Critical",
-            "111 Maintenance begins",
+            "110 Maintenance begins",
             "200 Maintenance ends",
             "200 INC1 opened P2: Load critical on web-1: 96",
         ]
@@ -81,7 +81,7 @@ fn a_silence_that_outlives_the_alert_leaves_no_trace_of_an_incident() {
     scenario.tick(900);
     assert_eq!(
         scenario.story(),
-        ["50 Silence set", "110 load: Inactive → Firing Critical", "111 Silence begins", "120 load: Firing → Resolved", "121 Silence ends",]
+        ["50 Silence set", "110 load: Inactive → Firing Critical", "110 Silence begins", "120 load: Firing → Resolved", "121 Silence ends",]
     );
     scenario.tick(900 + 7 * 86_400);
     assert_eq!(scenario.story(), ["605700 mute ended"]);

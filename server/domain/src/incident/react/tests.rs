@@ -166,3 +166,32 @@ Other open incidents on it:
     assert_eq!((incident.group.as_deref(), related), (Some("web"), vec![(scenario.incident(1), 0)]));
     assert_eq!(incident.recent_changes.len(), 1);
 }
+
+#[test]
+fn an_agent_and_its_host_that_say_nothing_share_an_incident() {
+    use crate::rule::{Condition, Level, Levels};
+    let level = || Some(Level { raise: 0.0, clear: 0.0, and: None, for_ms: None });
+    let agent = Rule {
+        condition: Condition::AgentSilent { after_ms: 180_000 },
+        levels: Levels { warning: level(), critical: None },
+        ..rule("agent")
+    };
+    let whole = Rule {
+        condition: Condition::HostSilent { after_ms: 600_000 },
+        levels: Levels { warning: None, critical: level() },
+        tier: Tier::Page,
+        ..rule("whole")
+    };
+    let mut scenario = Scenario::new(vec![agent, whole]);
+    scenario.value(1, 1.0);
+    (1..=70).for_each(|tick| scenario.tick(1 + tick * 10));
+    scenario.replay();
+    let incidents = &scenario.world.incidents;
+    assert_eq!((incidents.incidents.len(), incidents.live.len()), (1, 2));
+    let one = incidents.incidents.values().next().expect("one");
+    assert_eq!((one.alerts.len(), one.state.is_open(), one.priority), (2, true, 2));
+    scenario.value(800, 1.0);
+    scenario.replay();
+    assert!(scenario.world.incidents.live.is_empty());
+    assert!(scenario.world.incidents.incidents.values().all(|one| !one.state.is_open()));
+}
