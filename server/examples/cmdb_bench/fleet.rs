@@ -153,7 +153,7 @@ pub fn judged(world: &mut World, upgrades: &[Upgrade], content: &dyn Content) ->
         for entry in &report.sections {
             let is_packages = entry.name == SectionName::Packages;
             // What an agent has just uploaded is at hand; what it had before may not be.
-            entry.hash.filter(|_| is_packages).and_then(|hash| content.section(&hash)).map(drop);
+            drop(entry.hash.filter(|_| is_packages).and_then(|hash| content.section(&hash)));
         }
         let began = Instant::now();
         judge(world, *agent, report, content)?;

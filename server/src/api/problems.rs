@@ -455,7 +455,7 @@ fn origin_of(problem: &problem::Problem) -> &'static str {
 
 fn ids(texts: &[String]) -> Result<Vec<IncidentId>, ApiError> {
     let read = |(place, text): (usize, &String)| {
-        text.parse().map_err(|_| ApiError::invalid(&format!("incidents[{place}]"), "must be the id of an incident"))
+        text.parse().map_err(|_| ApiError::invalid(format!("incidents[{place}]"), "must be the id of an incident"))
     };
     texts.iter().enumerate().map(read).collect()
 }

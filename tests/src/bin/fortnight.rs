@@ -5,7 +5,7 @@ use anyhow::{Result, bail};
 use clap::Parser;
 use rollcall_tests::fortnight::score::{Outcome, Row};
 use rollcall_tests::fortnight::{Plan, run};
-use std::time::Instant;
+use rollcall_tests::harness::clock;
 
 /// Lives through two weeks of a fleet in minutes: a bad package on 40 hosts, a dying switch, a bug of the agent, crashes, leaks, full
 /// disks, nightly peaks and an upgrade of everything. Shows what was opened for each fault and which cause was named.
@@ -40,7 +40,7 @@ struct Line {
 
 fn main() -> Result<()> {
     let line = Line::parse();
-    let began = Instant::now();
+    let began = clock::instant();
     let plan = Plan { hosts: line.hosts, days: line.days, seed: line.seed };
     let outcome = run(plan, |day| eprintln!("day {day} of {} is over after {:.0} s", line.days, began.elapsed().as_secs_f64()))?;
     if line.json {

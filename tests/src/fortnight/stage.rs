@@ -91,8 +91,8 @@ impl Stage {
     /// When it has no canonical form.
     pub fn shelve(&mut self, section: Section) -> Result<ContentHash> {
         let (hash, bytes) = section.canonical()?;
-        if !self.shelf.0.contains_key(&hash) {
-            self.shelf.0.insert(hash, Arc::new(Section::decode(&bytes)?));
+        if let std::collections::btree_map::Entry::Vacant(place) = self.shelf.0.entry(hash) {
+            place.insert(Arc::new(Section::decode(&bytes)?));
         }
         Ok(hash)
     }

@@ -243,10 +243,10 @@ impl Target {
                 self.scrub.ids.insert(alert.to_string());
                 self.told_by.insert(alert.to_string());
             }
-            Event::Incident(crate::incident::IncidentEvent::IncidentOpened { incident }) => {
-                if serde_json::to_value(incident).is_ok_and(|text| self.scrub.names(&text)) {
-                    self.told_by.insert(incident.id.to_string());
-                }
+            Event::Incident(crate::incident::IncidentEvent::IncidentOpened { incident })
+                if serde_json::to_value(incident).is_ok_and(|text| self.scrub.names(&text)) =>
+            {
+                self.told_by.insert(incident.id.to_string());
             }
             _ => {}
         }

@@ -64,7 +64,6 @@ impl Items {
     }
 
     /// All, in order of the ids.
-    #[must_use]
     pub fn iter(&self) -> Iter<'_, btree_map::Iter<'_, CiId, Box<Ci>>> {
         self.0.iter().map(pair)
     }
@@ -75,7 +74,6 @@ impl Items {
     }
 
     /// All ids, in order.
-    #[must_use]
     pub fn keys(&self) -> btree_map::Keys<'_, CiId, Box<Ci>> {
         self.0.keys()
     }

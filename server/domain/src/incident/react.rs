@@ -131,7 +131,7 @@ fn told_elsewhere<'a>(world: &'a World, alert: &Alert) -> Option<(&'a Incident, 
     let other = world.incidents.incidents.get(&alert.told_by?).filter(|one| one.state.is_open())?;
     let reason = alert.suppressed.get(&Suppression::Dependency)?.clone();
     let is_new = !other.alerts.contains(&alert.id);
-    is_new.then(|| (other, IncidentEvent::AlertAttached { incident: other.id, alert: alert.id, ci: alert.key.ci, reason }))
+    is_new.then_some((other, IncidentEvent::AlertAttached { incident: other.id, alert: alert.id, ci: alert.key.ci, reason }))
 }
 
 /// Whether people said beforehand that the alert is no matter now, or it is told about elsewhere or may yet be.

@@ -139,9 +139,7 @@ pub fn has(cmdb: &Cmdb, software: &dyn Software, host: CiId, factor: &Factor) ->
     match factor {
         Factor::Package { product, version, .. } => software.has(host, *product, version),
         Factor::Attribute { name, value } => ci.and_then(|ci| attribute(ci, name)) == Some(value),
-        Factor::Related { kind, other, .. } => {
-            cmdb.links.told(host, *kind, *other).first().is_some() || stands_on(cmdb, host, *kind, *other)
-        }
+        Factor::Related { kind, other, .. } => !cmdb.links.told(host, *kind, *other).is_empty() || stands_on(cmdb, host, *kind, *other),
         Factor::Content { section, hash } => ci.and_then(|ci| ci.section(*section)).and_then(|state| state.hash) == Some(*hash),
     }
 }

@@ -94,7 +94,7 @@ fn incident_head(incident: &MessageIncident) -> String {
 fn foot(telling: &Telling<'_>) -> String {
     let message = telling.message;
     let more = message.incidents.len().saturating_sub(INCIDENTS) as u64 + u64::from(message.omitted);
-    let more = (more > 0).then(|| format!("And {more} more.\n")).unwrap_or_default();
+    let more = if more > 0 { format!("And {more} more.\n") } else { String::new() };
     let look = telling.where_to_look().map(|look| look + "\n").unwrap_or_default();
     let (channel, route) = (line(&telling.channel.name, SUBJECT), line(&message.route, SUBJECT));
     format!("{more}{look}-- \nSent through the channel {channel} by the route {route}, step {}.\n", message.step)

@@ -56,7 +56,9 @@ impl Index {
         }
         self.agents.extend(row.agent.map(|agent| (agent, number)));
         for (listings, contents) in self.listings.iter_mut().zip(row.listed) {
-            contents.map(|contents| listings.set(number, contents, records.content));
+            if let Some(contents) = contents {
+                listings.set(number, contents, records.content);
+            }
         }
     }
 }
