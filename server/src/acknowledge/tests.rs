@@ -10,6 +10,7 @@ use rollcall_domain::id::{ChannelId, IncidentId, RouteId};
 use rollcall_domain::incident::NewIncident;
 use rollcall_domain::notification::NotificationCommand;
 use rollcall_domain::notification::route::{Route, When};
+use rollcall_domain::rule::Grade;
 use rollcall_shared::Timestamp;
 use tower::ServiceExt as _;
 
@@ -118,7 +119,8 @@ async fn a_press_takes_notice_of_the_whole_group_after_the_page_told_its_size() 
     let set = NotificationCommand::SetRoute { id: None, route: Box::new(route(fixture.channel)), expected: None };
     run(&fixture.engine, Command::Notification(set)).await;
     for title in ["two", "three", "four"] {
-        let new = NewIncident { title: title.into(), description: "It is full.".into(), ..NewIncident::default() };
+        let (impact, urgency) = (Some(Grade::High), Some(Grade::High));
+        let new = NewIncident { title: title.into(), description: "It is full.".into(), impact, urgency, ..NewIncident::default() };
         run(&fixture.engine, Command::Incident(IncidentCommand::Open(Box::new(new)))).await;
     }
     let (group, told) = fixture.engine.read(|world| {

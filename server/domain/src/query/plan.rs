@@ -16,6 +16,7 @@ use crate::ci::{Class, Lifecycle};
 use crate::id::CiId;
 use roaring::RoaringBitmap;
 use rollcall_shared::Timestamp;
+use std::collections::BTreeSet;
 
 /// Candidates up to which each is looked at: a look takes microseconds, a pass over all agents milliseconds.
 const FEW: u64 = 256;
@@ -260,7 +261,8 @@ impl<'a> Scope<'a> {
             let cis = incidents.by_ci.iter().filter(|(_, ids)| if open { ids.iter().any(is_open) } else { !ids.is_empty() });
             let merged_into = |ci: &CiId| self.world.cmdb.survivor(*ci);
             let found = cis.flat_map(|(ci, _)| std::iter::once(*ci).chain(merged_into(ci)));
-            self.index().numbers_of(&found.collect::<Vec<_>>())
+            // In order, each once: what stays may come before what was merged into it.
+            self.index().numbers_of(&found.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>())
         };
         match test {
             IncidentTest::Open => with(true),
