@@ -1,7 +1,7 @@
 //! Back-tests: what a rule would have done to stored samples.
 //!
 //! Hosts are shared out over threads that may block, and each host's samples are streamed, an hour at a time, through the code that judges
-//! live. Hours are left out where rows of an hour prove that nothing can have been raised ([`Reach`]) and no series is in a state that
+//! live. Hours are left out where rows of an hour prove that nothing can have been raised ([`rollcall_domain::alert::replay::Reach`]) and no series is in a state that
 //! samples could end; before the next hour that counts, samples are taken in from so far back that windows hold what they would hold had
 //! nothing been left out. What is judged at full resolution therefore comes out as if every sample had been replayed.
 //!

@@ -46,6 +46,11 @@ fn on_incident(world: &World, event: &IncidentEvent, context: &mut Context<'_>) 
     if wanted == Standing::Waiting && !is_told_elsewhere(world, incident) {
         events.extend(joined(world, incident, context));
     }
+    // What is part of a storm may make the whole of it louder, and so a matter of other routes.
+    let storm = world.incidents.storm_of(incident).filter(|_| matches!(event, IncidentEvent::IncidentPrioritised { .. }));
+    if let Some(storm) = storm.filter(|storm| self::wanted(storm) == Standing::Waiting && !is_told_elsewhere(world, storm)) {
+        events.extend(joined(world, storm, context));
+    }
     events
 }
 

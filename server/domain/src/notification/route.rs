@@ -256,7 +256,10 @@ pub fn tier(world: &World, incident: &Incident) -> Tier {
     };
     let own = match (&incident.breach, &incident.storm) {
         (Some(breach), _) => of_rule(&breach.key.rule, Some(breach.key.ci), breach.severity),
-        (None, Some(storm)) => of_rule(&storm.rule, None, Severity::Critical),
+        (None, Some(storm)) => {
+            let parts = incident.children.iter().take(LOOKED_AT).filter_map(|id| world.incidents.incidents.get(id));
+            parts.map(|part| tier(world, part)).max().unwrap_or_else(|| of_rule(&storm.rule, None, Severity::Warning))
+        }
         (None, None) if incident.priority == 1 => Tier::Page,
         (None, None) => Tier::Ticket,
     };

@@ -195,6 +195,17 @@ fn a_storm_is_told_as_one_incident_and_nothing_of_what_joins_it() {
 }
 
 #[test]
+fn a_storm_of_tickets_pages_when_a_part_of_it_becomes_one() {
+    let mut desk = Desk::under(vec![Rule { warning_tier: Some(Tier::Ticket), ..loud("load") }]);
+    desk.set_route(route(desk.channel));
+    desk.values(10, 1..=30, 90.0);
+    desk.wait([19, 20, 30, 90]);
+    desk.check(&[]);
+    desk.values(100, [7], 99.0);
+    desk.check(&["100 firing: Storm: Load on 30 items"]);
+}
+
+#[test]
 fn what_joins_after_the_first_is_told_in_one_message_after_the_interval() {
     let mut desk = Desk::with_route();
     desk.breach(10, [1]);

@@ -143,7 +143,7 @@ impl FleetSeries {
         Self { query, wanted, after: None }
     }
 
-    /// Shows the next [`PORTION`] hosts; whether there are more.
+    /// Shows the next portion of hosts; whether there are more.
     ///
     /// # Errors
     /// The query can no longer be answered, for people.

@@ -1,7 +1,7 @@
 //! The form of mails: plain text, and the same as HTML without anything that is loaded or run.
 //!
 //! A mail's id follows from its delivery, so that a second copy is known as one; what it refers to follows from channel and group,
-//! so that clients show all mails of one group together. Nothing from outside gets into a header but through [`line`], and
+//! so that clients show all mails of one group together. Nothing from outside gets into a header but through [`line()`], and
 //! addresses are checked before.
 
 use super::{Telling, cut, line, paragraph, severity_word};

@@ -1,4 +1,4 @@
-//! Measures how fast a rule is replayed: `backtest_bench [hosts] [days] [interval s]`, as one line of JSON.
+//! Measures how fast a rule is replayed: `replay_bench [hosts] [days] [interval s]`, as one line of JSON.
 //!
 //! Each host has one table of 100 series; samples are made as they are taken in, so that what is measured is judging, not reading.
 
