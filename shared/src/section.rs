@@ -8,6 +8,7 @@
 //! that changes while the host is idle (usage, frequencies, ages), or every report would be a change.
 
 mod order;
+mod own;
 mod row;
 mod texts;
 
@@ -357,16 +358,6 @@ impl Section {
         // A number can be written in more bytes than it needs.
         let is_same = section.encode_rows().is_ok_and(|again| again == rows);
         if section.is_sorted() && is_same { Ok(section) } else { Err(SectionError::NotCanonical(name)) }
-    }
-
-    /// Decodes bytes that were found canonical before and are known to be unchanged, by their hash: half the work of
-    /// [`Section::decode`].
-    ///
-    /// # Errors
-    /// When they are no section that this release reads.
-    pub fn decode_own(bytes: &[u8]) -> Result<Self, SectionError> {
-        let (name, rows) = Self::header(bytes)?;
-        Self::decode_rows(name, rows).map_err(|error| SectionError::Rows { name, error })
     }
 
     /// Which section canonical bytes claim to be, without decoding the rows.

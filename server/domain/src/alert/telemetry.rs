@@ -244,27 +244,6 @@ impl Telemetry {
         self.hosts.retain(|&host, &mut agent| is_host(host) && is_agent(agent));
     }
 
-    /// The settings of an agent, taking note of which version it works with.
-    pub(crate) fn settings(&mut self, world: &World, agent: AgentId, (applied, now): (u64, Timestamp)) -> Arc<Settings> {
-        let host = world.trust.agents.get(&agent).and_then(|agent| agent.ci).and_then(|ci| world.cmdb.cis.get(&ci));
-        let seen = Seen { world, rules: &world.rules, host, now };
-        let view = self.agents.get_mut(&agent).map(|state| &mut state.view);
-        let scope = match view {
-            Some(view) => {
-                view.applied = Some(applied);
-                view.scope(seen)
-            }
-            None => plan::scope(&world.rules, world, host),
-        };
-        self.tables.of(world, (host, scope), now)
-    }
-
-    /// Which version of its settings an agent worked with at its last push; `None` before it pushed to this process.
-    #[must_use]
-    pub fn applied(&self, agent: AgentId) -> Option<u64> {
-        self.agents.get(&agent).and_then(|state| state.view.applied)
-    }
-
     /// The server begins to listen: silence counts from now at the earliest, for it was the server that was away.
     pub fn resume(&mut self, now: Timestamp) {
         self.resumed_at = Some(now);
@@ -508,5 +487,6 @@ fn tag(alert: &super::Alert) -> u64 {
     plan::tag(&alert.key.rule, alert.key.attributes.iter().map(|(name, value)| (name.as_str(), value.as_str())))
 }
 
+mod settings;
 #[cfg(test)]
 mod tests;

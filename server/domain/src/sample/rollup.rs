@@ -103,16 +103,21 @@ impl Row {
 /// is not stored mean nothing to anybody and are passed over.
 #[must_use]
 pub fn fold(sets: &[SampleSet], grain: Grain, wanted: &dyn Fn(&str) -> bool, content: &dyn Content) -> Rolled {
-    fold_by(sets, &|at| grain.begin(at), wanted, content)
+    fold_by(sets, &|at| Some(grain.begin(at)), wanted, content)
 }
 
-/// As [`fold`], with a row for each moment.
+/// As [`fold`], with a row for each sample, though several may be of one moment.
 #[must_use]
 pub fn points(sets: &[SampleSet], wanted: &dyn Fn(&str) -> bool, content: &dyn Content) -> Rolled {
-    fold_by(sets, &|at| at, wanted, content)
+    fold_by(sets, &|_| None, wanted, content)
 }
 
-fn fold_by(sets: &[SampleSet], begin: &dyn Fn(Timestamp) -> Timestamp, wanted: &dyn Fn(&str) -> bool, content: &dyn Content) -> Rolled {
+fn fold_by(
+    sets: &[SampleSet],
+    bucket: &dyn Fn(Timestamp) -> Option<Timestamp>,
+    wanted: &dyn Fn(&str) -> bool,
+    content: &dyn Content,
+) -> Rolled {
     let mut rolled = Rolled::new();
     let mut tables: BTreeMap<ContentHash, Option<Arc<Section>>> = BTreeMap::new();
     for run in sets.chunk_by(|a, b| a.table == b.table) {
@@ -120,22 +125,29 @@ fn fold_by(sets: &[SampleSet], begin: &dyn Fn(Timestamp) -> Timestamp, wanted: &
         let table = tables.entry(first.table).or_insert_with(|| content.section(&first.table));
         let Some(Section::Series(series)) = table.as_deref() else { continue };
         for (column, one) in series.iter().enumerate().filter(|(_, one)| wanted(&one.metric)) {
-            let rows = fold_column(run, column, begin);
+            let rows = fold_column(run, column, bucket);
             if rows.is_empty() {
                 continue;
             }
             let tracks = rolled.entry(one.metric.clone()).or_default();
-            extend(tracks.entry(one.attributes.clone()).or_default(), rows);
+            let known = tracks.entry(one.attributes.clone()).or_default();
+            match rows.first().and_then(|row| bucket(row.at)) {
+                Some(_) => extend(known, rows),
+                None => known.extend(rows),
+            }
         }
     }
     rolled
 }
 
-fn fold_column(run: &[SampleSet], column: usize, begin: &dyn Fn(Timestamp) -> Timestamp) -> Vec<Row> {
+fn fold_column(run: &[SampleSet], column: usize, bucket: &dyn Fn(Timestamp) -> Option<Timestamp>) -> Vec<Row> {
     let mut rows = Vec::new();
     for set in run {
         let Some(value) = set.values.get(column).copied().flatten().filter(|value| value.is_finite()) else { continue };
-        push(&mut rows, Row::of(begin(set.at), value));
+        match bucket(set.at) {
+            Some(begin) => push(&mut rows, Row::of(begin, value)),
+            None => rows.push(Row::of(set.at, value)),
+        }
     }
     rows
 }

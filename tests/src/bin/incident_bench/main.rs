@@ -111,6 +111,7 @@ async fn main() -> Result<()> {
     let api = server.api()?;
     let receiver = Receiver::start().await?;
     notify(&api, &receiver).await?;
+    api.post(&format!("/api/v1/rules/{RULE}/disable"), json!({})).await?;
 
     eprintln!("{} agents on an idle server", line.breaches);
     let first = fleet(&server, line.breaches, 1).await?;
@@ -132,11 +133,21 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-/// A channel to the receiver, and a route that pages through it.
+/// A channel to the receiver, and a route that pages through it: by item, so that each breach is a matter of its own.
 async fn notify(api: &Api, receiver: &Receiver) -> Result<()> {
     let url = format!("http://{}/", receiver.address());
-    let channel = json!({"kind": "webhook", "name": "bench", "url": url, "types": ["incident_opened"]});
-    api.post("/api/v1/channels", channel).await.map(drop)
+    let channel = json!({"kind": "webhook", "name": "bench", "url": url, "follows": "notifications"});
+    let made = api.post("/api/v1/channels", channel).await?;
+    let route = json!({"name": "bench", "channels": [made["id"]], "group_by": ["ci"], "tell_resolved": false});
+    api.post("/api/v1/notification_routes", route).await.map(drop)
+}
+
+/// The route takes what one rule says together, as people would have it.
+async fn together(api: &Api) -> Result<()> {
+    let route = api.list("/api/v1/notification_routes").await?.pop().context("a route")?;
+    let path = format!("/api/v1/notification_routes/{}", route["id"].as_str().context("its id")?);
+    let channels = route["channels"].clone();
+    api.edit(&path, |shown| *shown = json!({"name": "bench", "channels": channels, "group_by": ["rule"]})).await.map(drop)
 }
 
 async fn fleet(server: &Server, agents: u64, seed: u64) -> Result<Vec<SimulatedAgent>> {
@@ -146,9 +157,23 @@ async fn fleet(server: &Server, agents: u64, seed: u64) -> Result<Vec<SimulatedA
     introduce(enrol(plan, &target).await?).await
 }
 
-/// One breach after the other, each of a host of its own.
+/// A rule for one host alone: what one rule says of many hosts within a minute is a storm, and told as one.
+async fn rule_for(api: &Api, host: &str) -> Result<()> {
+    let condition = json!({"kind": "threshold", "metric": METRIC, "reduce": "last", "window_ms": 0, "side": "above"});
+    let rule = json!({
+        "id": host.to_lowercase().replace('-', "_"), "title": "Memory of one host", "description": "A benchmark's own.", "enabled": true,
+        "tier": "page", "condition": condition, "levels": {"critical": {"raise": 0.9, "clear": 0.8}}, "impact": "low", "auto_resolve": true,
+        "selector": {"cis": [host]}
+    });
+    api.post("/api/v1/rules", rule).await.map(drop)
+}
+
+/// One breach after the other, each of a host and a rule of its own.
 async fn breaches(api: &Api, agents: Vec<SimulatedAgent>, receiver: &Receiver) -> Result<Breaches> {
     let (mut acknowledged, mut readable, mut sent) = (Vec::new(), Vec::new(), Vec::new());
+    for agent in &agents {
+        rule_for(api, &host(api, agent).await?).await?;
+    }
     for mut agent in agents {
         let host = host(api, &agent).await?;
         agent.sample_with(clock::now(), METRIC, 0.2).await?;
@@ -177,6 +202,8 @@ async fn breaches(api: &Api, agents: Vec<SimulatedAgent>, receiver: &Receiver) -
 
 async fn storm(api: &Api, agents: Vec<SimulatedAgent>, receiver: &Receiver) -> Result<Storm> {
     let hosts = agents.len() as u64;
+    together(api).await?;
+    api.post(&format!("/api/v1/rules/{RULE}/enable"), json!({})).await?;
     let before = count(api).await?;
     let heard = receiver.count();
     let began = clock::instant();
