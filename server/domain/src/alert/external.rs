@@ -4,7 +4,7 @@
 //! it, and nothing else does. A source that falls silent ends nothing. Saying the same again changes nothing, however often and in
 //! whichever order: a repeat is told from a come-back by the moment in which the episode began.
 //!
-//! Invariants: bounded in records and in the size of each; [`receive`] judges, [`Externals::apply`] remembers what it is told.
+//! Invariants: bounded in records and in the size of each; [`receive`] judges, `Externals::apply` remembers what it is told.
 
 pub mod place;
 pub mod report;
