@@ -89,6 +89,32 @@ fn nothing_is_left_of_an_erased_host_and_everything_of_the_others() {
 }
 
 #[test]
+fn what_another_system_said_of_it_is_gone_too() {
+    use crate::alert::decide::AlertCommand;
+    use crate::alert::external::{ExternalReport, ExternalState};
+    let mut fleet = fleet();
+    let first = fleet.id_of(1);
+    let external = ExternalReport {
+        fingerprint: "00c0ffee00c0ffee".into(),
+        state: ExternalState::Firing,
+        severity: Some(crate::rule::Severity::Critical),
+        title: "Disk of srv1 is full".into(),
+        description: "See srv1.".into(),
+        labels: [("host".to_owned(), "srv1".to_owned())].into(),
+        link: None,
+        runbook: None,
+        began_at: None,
+        ended_at: None,
+    };
+    let receive = AlertCommand::Receive { source: "am".into(), reports: vec![external] };
+    fleet.decide("am", &crate::Command::Alert(receive)).expect("taken");
+    let incidents = &fleet.world.incidents.incidents;
+    assert!(incidents.values().any(|incident| incident.primary_ci == Some(first)), "{incidents:?}");
+    erase(&mut fleet, first);
+    check_gone(&fleet, &[&first.to_string(), "srv1\"", "of srv1", "see srv1"]);
+}
+
+#[test]
 fn erasing_is_done_once_and_a_return_is_a_new_item() {
     let mut fleet = fleet();
     let first = fleet.id_of(1);

@@ -52,6 +52,15 @@ fn a_row_holds_count_extremes_mean_and_newest_and_a_gap_has_no_row() {
 }
 
 #[test]
+fn samples_of_one_moment_are_shown_each_and_reduced_together() {
+    let table = OneTable::new();
+    let sets = [table.set(7, [Some(1.0), None, None]), table.set(7, [Some(2.0), None, None]), table.set(8, [Some(3.0), None, None])];
+    let shown = points(&sets, &|_| true, &table)["a"][&Vec::new()].iter().map(|row| (row.at.0, row.last)).collect::<Vec<_>>();
+    assert_eq!(shown, [(7, 1.0), (7, 2.0), (8, 3.0)]);
+    check(&[(7, Some(1.0)), (7, Some(2.0)), (8, Some(3.0))], &[(0, 3, 1.0, 3.0, 2.0, 3.0)]);
+}
+
+#[test]
 fn series_are_told_apart_by_their_attributes_and_unwanted_metrics_are_left_out() {
     let table = OneTable::new();
     let sets = [table.set(0, [Some(1.0), Some(2.0), Some(3.0)])];
