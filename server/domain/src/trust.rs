@@ -2,6 +2,7 @@
 
 pub mod decide;
 pub mod feed;
+mod roster;
 pub mod session;
 
 use crate::actor::{Actor, Role};
@@ -205,6 +206,8 @@ pub struct Trust {
     /// By name.
     #[serde(default)]
     pub feeds: BTreeMap<FeedName, Feed>,
+    #[serde(skip)]
+    roster: roster::Roster,
 }
 
 impl Trust {
@@ -242,6 +245,30 @@ impl Trust {
         }
     }
 
+    /// The agent with this enrolment, if there is one.
+    #[must_use]
+    pub fn enrolled(&self, token: TokenId, enrolment_id: &str) -> Option<&Agent> {
+        let is_it = |agent: &&Agent| agent.token == token && agent.enrolment_id == enrolment_id;
+        self.roster.enrolled(token, enrolment_id).filter_map(|id| self.agents.get(&id)).find(is_it)
+    }
+
+    /// The agents that ever spoke for a host, in order; more than one after it was enrolled again.
+    pub fn of_host(&self, ci: CiId) -> impl Iterator<Item = &Agent> {
+        self.roster.of_host(ci).filter_map(|id| self.agents.get(&id))
+    }
+
+    /// How many agents wait for approval.
+    #[must_use]
+    pub fn pending(&self) -> usize {
+        self.roster.pending()
+    }
+
+    /// Brings the projection back after a snapshot was loaded.
+    pub(crate) fn rebuild_roster(&mut self) {
+        self.roster = roster::Roster::default();
+        self.agents.values().for_each(|agent| self.roster.change(None, Some(agent)));
+    }
+
     /// Remembers which host an agent is.
     pub fn bind(&mut self, revision: u64, agent: AgentId, ci: CiId) {
         self.change(revision, agent, |known| known.ci = Some(ci));
@@ -260,14 +287,16 @@ impl Trust {
         if let Some(token) = self.join_tokens.get_mut(&agent.token) {
             token.used = token.used.saturating_add(1);
         }
-        self.agents.insert(agent.id, Agent { revision, ..agent.clone() });
+        let before = self.agents.insert(agent.id, Agent { revision, ..agent.clone() });
+        self.roster.change(before.as_ref(), Some(agent));
     }
 
     fn change(&mut self, revision: u64, id: AgentId, change: impl FnOnce(&mut Agent)) {
-        if let Some(agent) = self.agents.get_mut(&id) {
-            change(agent);
-            agent.revision = revision;
-        }
+        let Some(agent) = self.agents.get_mut(&id) else { return };
+        self.roster.change(Some(agent), None);
+        change(agent);
+        agent.revision = revision;
+        self.roster.change(None, Some(agent));
     }
 }
 

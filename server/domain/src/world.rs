@@ -243,6 +243,7 @@ impl World {
 
     /// Rebuilds what is never stored (indexes over content) after a snapshot was loaded.
     pub fn rebuild_projections(&mut self, content: &dyn Content) {
+        self.trust.rebuild_roster();
         self.cmdb.rebuild_software_and_ledger(content);
         self.cmdb.rebuild_tags();
         self.cmdb.rebuild_topology(content);

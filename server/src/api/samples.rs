@@ -91,7 +91,7 @@ async fn blocking<R: Send + 'static>(work: impl FnOnce() -> Result<R, ApiError> 
 /// The agents that ever spoke for a host; more than one after it was enrolled again.
 fn agents_of(world: &World, id: CiId) -> Result<Vec<AgentId>, ApiError> {
     cis::find(world, id)?;
-    Ok(world.trust.agents.values().filter(|agent| agent.ci == Some(id)).map(|agent| agent.id).collect())
+    Ok(world.trust.of_host(id).map(|agent| agent.id).collect())
 }
 
 fn newest(api: &Api, id: CiId, pairs: &[(String, String)]) -> Result<Vec<SampleSeries>, ApiError> {

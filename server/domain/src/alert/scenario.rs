@@ -116,13 +116,16 @@ impl Scenario {
         for world in [&mut self.world, &mut self.seed] {
             world.cmdb.cis.insert(host(n), ci(n, attributes));
             world.trust.agents.insert(agent(n), enrolled(n));
+            world.trust.rebuild_roster();
         }
     }
 
     /// Changes what the script takes as given.
     pub(crate) fn seed(&mut self, change: impl Fn(&mut World)) {
-        change(&mut self.world);
-        change(&mut self.seed);
+        for world in [&mut self.world, &mut self.seed] {
+            change(world);
+            world.trust.rebuild_roster();
+        }
     }
 
     /// Pushes values of `m`, one per mount point (`""` for none), measured and received at `at`.
@@ -356,7 +359,7 @@ fn ci(n: u128, attributes: &[(&str, &str)]) -> Ci {
     Ci { attributes, ..Ci::new(host(n), Class::Server, &format!("web-{n}"), seconds(0), 0) }
 }
 
-fn enrolled(n: u128) -> Agent {
+pub(crate) fn enrolled(n: u128) -> Agent {
     Agent {
         id: agent(n),
         status: AgentStatus::Approved,

@@ -153,8 +153,7 @@ impl Target {
         let mut cis: BTreeSet<CiId> = merged.chain([id]).collect();
         let parts: Vec<CiId> = cis.iter().filter_map(|id| cmdb.components.get(id)).flatten().copied().collect();
         cis.extend(parts);
-        let by_binding = world.trust.agents.values().filter(|agent| agent.ci.is_some_and(|ci| cis.contains(&ci))).map(|agent| agent.id);
-        let agents: BTreeSet<AgentId> = by_binding.collect();
+        let agents: BTreeSet<AgentId> = cis.iter().flat_map(|&ci| world.trust.of_host(ci)).map(|agent| agent.id).collect();
         let mut target = Self { cis, agents, ..Self::default() };
         target.learn_state(world);
         target

@@ -30,7 +30,7 @@ pub struct Explanation {
 #[must_use]
 pub fn explain(world: &World, ci: &Ci, now: Timestamp) -> Explanation {
     let cmdb = &world.cmdb;
-    let agents = world.trust.agents.values().filter(|agent| agent.ci == Some(ci.id)).map(|agent| agent.id).collect();
+    let agents = world.trust.of_host(ci.id).map(|agent| agent.id).collect();
     let feeds = cmdb.natives.iter().filter(|&(_, &known)| known == ci.id).map(|(key, _)| key.clone()).collect();
     let merged = cmdb.merges.iter().filter(|(_, merge)| merge.into == ci.id).map(|(&id, _)| id).collect();
     let open = cmdb.reviews.values().filter(|task| task.settled.is_none() && task.cis.contains(&ci.id));

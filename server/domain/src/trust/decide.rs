@@ -90,8 +90,7 @@ pub enum Admission {
 /// another key; [`Rejection::Forbidden`] when too many agents wait.
 pub fn admit(world: &World, secret_hash: &str, enrolment_id: &str, public_key: &str, now: Timestamp) -> Result<Admission, Rejection> {
     let token = world.trust.join_tokens.values().find(|token| token.secret_hash == secret_hash).ok_or(Rejection::BadCredential)?;
-    let known = world.trust.agents.values().find(|agent| agent.enrolment_id == enrolment_id && agent.token == token.id);
-    if let Some(agent) = known {
+    if let Some(agent) = world.trust.enrolled(token.id, enrolment_id) {
         if agent.public_key != public_key {
             return Err(Rejection::Conflict("this enrolment is known with another key".into()));
         }
@@ -103,7 +102,7 @@ pub fn admit(world: &World, secret_hash: &str, enrolment_id: &str, public_key: &
     if token.revoked || token.used >= token.uses || token.expires_at <= now {
         return Err(Rejection::BadCredential);
     }
-    let pending = world.trust.agents.values().filter(|agent| agent.status == AgentStatus::Pending).count();
+    let pending = world.trust.pending();
     if !token.auto_approve && pending >= PENDING_AGENTS {
         return Err(Rejection::Forbidden(format!("{pending} agents wait for approval; approve or revoke some first")));
     }

@@ -150,6 +150,7 @@ fn a_crowd_of_pending_agents_is_stopped_and_approved_ones_do_not_count() {
     office.join_token("s", 10, false);
     let crowd = (1..=PENDING_AGENTS as u128).map(|id| (AgentId(id), agent(id, "e", "k")));
     office.world.trust.agents.extend(crowd);
+    office.world.trust.rebuild_roster();
     let newcomer = PENDING_AGENTS as u128 + 1;
     assert!(matches!(office.enrol("s", newcomer, "new", "k"), Err(Rejection::Forbidden(_))));
     office.command(TrustCommand::ApproveAgent(AgentId(1))).unwrap();

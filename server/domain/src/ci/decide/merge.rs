@@ -216,8 +216,7 @@ impl Joining<'_> {
     }
 
     fn agents(&self) -> Vec<AgentId> {
-        let agents = self.world.trust.agents.values();
-        agents.filter(|agent| agent.ci == Some(self.lost.id)).map(|agent| agent.id).collect()
+        self.world.trust.of_host(self.lost.id).map(|agent| agent.id).collect()
     }
 }
 
