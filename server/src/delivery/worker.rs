@@ -89,6 +89,12 @@ enum Step {
     Rest(Duration),
 }
 
+/// How long a message that was last changed at a revision has to wait; `None` when it goes out. What is not on disk may yet turn out
+/// not to have happened: nobody is told of it, and the next durable revision wakes who waits.
+fn wait(revision: u64, due: Timestamp, (now, durable): (Timestamp, u64)) -> Option<Duration> {
+    if due > now { Some(due.since(now).min(REST)) } else { (revision > durable).then_some(REST) }
+}
+
 /// The task of one channel.
 struct Run {
     courier: Courier,
@@ -150,10 +156,10 @@ impl Run {
         let now = self.courier.clock.now();
         let mut rest = REST;
         if let Some((message, due)) = message {
-            if due <= now {
-                return self.send_message(known, message).await;
+            match wait(message.revision, due, (now, durable)) {
+                None => return self.send_message(known, message).await,
+                Some(wait) => rest = wait,
             }
-            rest = rest.min(due.since(now));
         }
         if !known.channel.follows_feed() {
             self.save().await?;
@@ -282,4 +288,18 @@ pub fn records_body(channel: ChannelId, batch: &Batch) -> String {
     let records: Vec<&str> = batch.records.iter().map(|(_, text)| text.as_str()).collect();
     let (at, records) = (batch.at, records.join(","));
     format!(r#"{{"type":"rollcall.records","timestamp":"{at}","data":{{"channel":"{channel}","records":[{records}]}}}}"#)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_told_of_what_is_not_on_disk() {
+        let check = |revision, due, expected| assert_eq!(wait(revision, Timestamp(due), (Timestamp(1_000), 7)), expected);
+        check(7, 1_000, None);
+        check(8, 1_000, Some(REST));
+        check(7, 1_500, Some(Duration::from_millis(500)));
+        check(8, 900_000, Some(REST));
+    }
 }
