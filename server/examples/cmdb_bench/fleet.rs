@@ -1,7 +1,9 @@
 //! Hosts by number: the same number is the same machine in every run.
 
+use crate::Size;
 use crate::measure::Distribution;
 use anyhow::{Context, Result};
+use clap::ValueEnum;
 use rollcall_domain::trust::Agent;
 use rollcall_domain::trust::decide::TrustCommand;
 use rollcall_domain::{Actor, Command, Content, Record, World, context};
@@ -25,19 +27,30 @@ const MEASURED: u32 = 1_000;
 /// Enrolments that one join token is good for.
 const PER_TOKEN: u32 = 1_000;
 
+/// What the maker wrote into the hosts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Serials {
+    /// A serial number and a UUID of its own into each.
+    Own,
+    /// The same serial number into all, and no UUID.
+    Shared,
+}
+
 /// The fleet.
 pub struct Fleet {
     hosts: u32,
     images: u32,
     packages: u32,
+    serials: Serials,
     /// Contents that all hosts of an image share.
     shared: Vec<Vec<SectionEntry>>,
 }
 
 impl Fleet {
-    /// So many hosts from so many images.
-    pub fn new(hosts: u32, images: u32, packages: u32) -> Self {
-        Self { hosts, images: images.min(hosts), packages, shared: Vec::new() }
+    /// A fleet of that size.
+    pub fn new(size: &Size) -> Self {
+        let Size { hosts, images, packages, serials, .. } = *size;
+        Self { hosts, images: images.min(hosts), packages, serials, shared: Vec::new() }
     }
 
     /// Every agent joins.
@@ -71,7 +84,8 @@ impl Fleet {
                 tasks.join_next().await.context("a task")???;
             }
             let (engine, shared) = (engine.clone(), self.shared[(host % self.images) as usize].clone());
-            tasks.spawn(async move { first_report(&engine, host, shared).await });
+            let system = system(host, self.serials);
+            tasks.spawn(async move { first_report(&engine, host, system, shared).await });
         }
         while let Some(done) = tasks.join_next().await {
             done??;
@@ -177,9 +191,9 @@ fn judge(world: &mut World, agent: AgentId, report: &Report, content: &dyn Conte
     Ok(())
 }
 
-async fn first_report(engine: &Engine, host: u32, shared: Vec<SectionEntry>) -> Result<()> {
+async fn first_report(engine: &Engine, host: u32, system: Section, shared: Vec<SectionEntry>) -> Result<()> {
     let agent = AgentId(u128::from(host) + 1);
-    let own = upload(engine, agent, vec![system(host), disks(host), memory(host), network(host)]).await?;
+    let own = upload(engine, agent, vec![system, disks(host), memory(host), network(host)]).await?;
     push(engine, agent, 1, report(own.into_iter().chain(shared).collect())).await
 }
 
@@ -241,12 +255,16 @@ fn agent(host: u32) -> Agent {
     }
 }
 
-fn system(host: u32) -> Section {
+fn system(host: u32, serials: Serials) -> Section {
+    let (serial, uuid) = match serials {
+        Serials::Own => (format!("SRV{host:06}"), Some(format!("4c4c4544-0042-3510-8056-{host:012x}"))),
+        Serials::Shared => ("SHARED-4711".to_owned(), None),
+    };
     Section::System(vec![System {
         manufacturer: Some("Dell Inc.".into()),
         product: Some("PowerEdge R650".into()),
-        serial: Some(format!("SRV{host:06}")),
-        uuid: Some(format!("4c4c4544-0042-3510-8056-{host:012x}")),
+        serial: Some(serial),
+        uuid,
         chassis_type: Some("rack_mount_chassis".into()),
         bios_vendor: Some("Dell Inc.".into()),
         bios_version: Some("2.21.2".into()),

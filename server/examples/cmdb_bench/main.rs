@@ -1,5 +1,5 @@
 //! What a large CMDB costs, as one JSON object:
-//! `cargo run --release -p rollcall-server --example cmdb_bench -- [--hosts 100000] [--images 200] [--packages 2000] [--dir DIR]`
+//! `cargo run --release -p rollcall-server --example cmdb_bench -- --help` says how.
 //!
 //! The hosts enrol, upload what the server does not know, and report, through the engine and the embedded store: the path of a
 //! real agent without its TLS. Then figures are taken: memory and disk a host, an unchanged and a changed inventory, ten
@@ -16,9 +16,11 @@ mod fleet;
 mod measure;
 mod memory;
 
-use anyhow::{Context, Result};
-use fleet::Fleet;
+use anyhow::Result;
+use clap::Parser;
+use fleet::{Fleet, Serials};
 use measure::{directory_bytes, resident_bytes};
+use rollcall_domain::id::Family;
 use rollcall_server::clock::SystemClock;
 use rollcall_server::engine::{Engine, EngineConfig};
 use rollcall_server::entropy::SystemEntropy;
@@ -28,28 +30,54 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How large.
-#[derive(Clone, Debug)]
+/// Loads a fleet through the engine and the embedded store, and measures what it costs. Prints JSON.
+#[derive(Clone, Debug, Parser)]
+#[command(
+    name = "cmdb_bench",
+    after_help = "\
+Examples:
+  The whole of it, some minutes:
+    cargo run --release -p rollcall-server --example cmdb_bench
+  A fifth of it, kept, and its restart once more:
+    cargo run --release -p rollcall-server --example cmdb_bench -- --hosts 20000 --dir /tmp/fleet
+    cargo run --release -p rollcall-server --example cmdb_bench -- --dir /tmp/fleet --again
+  Machines of which the maker forgot the serial number and the UUID:
+    cargo run --release -p rollcall-server --example cmdb_bench -- --packages 10 --serials shared"
+)]
 pub struct Size {
+    /// Hosts that enrol and report.
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..))]
     hosts: u32,
+    /// Images that they come from: hosts of one have the same packages.
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
     images: u32,
+    /// Packages of each host.
+    #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..))]
     packages: u32,
+    /// Whether each host has a serial number and a UUID of its own, or all have one serial number and no UUID.
+    #[arg(long, value_enum, default_value_t = Serials::Own)]
+    serials: Serials,
+    /// Where the store is made and kept; a temporary directory without.
+    #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
+    /// Load nothing: measure the restart of what an earlier run left in DIR.
+    #[arg(long, requires = "dir")]
+    again: bool,
 }
 
 fn main() -> Result<()> {
-    let size = Size::from_arguments()?;
+    let size = Size::parse();
     let temporary = tempfile::tempdir()?;
     let dir = size.dir.clone().unwrap_or_else(|| temporary.path().join("store"));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let result = runtime.block_on(run(&size, &dir))?;
+    let result = if size.again { runtime.block_on(async { restart_again(&dir) })? } else { runtime.block_on(run(&size, &dir))? };
     println!("{result:#}");
     Ok(())
 }
 
 async fn run(size: &Size, dir: &Path) -> Result<serde_json::Value> {
     let engine = start(Arc::new(SledStore::create(dir)?))?;
-    let mut fleet = Fleet::new(size.hosts, size.images, size.packages);
+    let mut fleet = Fleet::new(size);
     let empty = resident_bytes();
     let began = Instant::now();
     fleet.enrol(&engine).await?;
@@ -70,7 +98,10 @@ async fn run(size: &Size, dir: &Path) -> Result<serde_json::Value> {
     let packages = measure::packages(&engine);
     let held = memory::heap_bytes();
     let cached = engine.history().content.bytes() as u64;
-    let items = engine.read(|world| world.cmdb.cis.len());
+    let (items, hosts_found) =
+        engine.read(|world| (world.cmdb.cis.len(), world.cmdb.cis.values().filter(|ci| ci.id.family == Family::Host).count()));
+    anyhow::ensure!(hosts_found == size.hosts as usize, "{hosts_found} records of {} hosts", size.hosts);
+    let reviews = engine.read(|world| world.cmdb.reviews.len());
     engine.snapshot().await;
     eprintln!("cmdb_bench: measured; weighing the state, then restarting");
     engine.shutdown().await;
@@ -84,6 +115,7 @@ async fn run(size: &Size, dir: &Path) -> Result<serde_json::Value> {
         "images": size.images,
         "packages_per_host": size.packages,
         "configuration_items": items,
+        "reviews": reviews,
         "loading_seconds": loading.as_secs_f64(),
         "reports_per_second": f64::from(size.hosts) / loading.as_secs_f64(),
         "memory_bytes_per_host": {
@@ -120,6 +152,16 @@ fn start(store: Arc<dyn Store>) -> Result<Engine> {
     Ok(Engine::start(config, store, Arc::new(SystemClock::new()), Arc::new(SystemEntropy))?)
 }
 
+/// The restart alone, and its steps.
+fn restart_again(dir: &Path) -> Result<serde_json::Value> {
+    let (hosts, steps) = {
+        let state = memory::thawed(dir)?;
+        (u32::try_from(state.world.trust.agents.len())?, state.steps)
+    };
+    let took = restart(dir, hosts)?;
+    Ok(serde_json::json!({"hosts": hosts, "restart_seconds": took.as_secs_f64(), "restart_by_step": steps}))
+}
+
 /// From the opening of the store to an engine that answers.
 fn restart(dir: &Path, hosts: u32) -> Result<Duration> {
     let began = Instant::now();
@@ -128,23 +170,4 @@ fn restart(dir: &Path, hosts: u32) -> Result<Duration> {
     let took = began.elapsed();
     anyhow::ensure!(known == hosts as usize, "{known} agents are known after the restart, {hosts} were before");
     Ok(took)
-}
-
-impl Size {
-    fn from_arguments() -> Result<Self> {
-        let mut size = Self { hosts: 100_000, images: 200, packages: 2_000, dir: None };
-        let mut arguments = std::env::args().skip(1);
-        while let Some(name) = arguments.next() {
-            let value = arguments.next().with_context(|| format!("{name} needs a value"))?;
-            let number = || value.parse::<u32>().ok().filter(|&number| number > 0).with_context(|| format!("{name} is a number above 0"));
-            match name.as_str() {
-                "--hosts" => size.hosts = number()?,
-                "--images" => size.images = number()?,
-                "--packages" => size.packages = number()?,
-                "--dir" => size.dir = Some(value.into()),
-                _ => anyhow::bail!("unknown argument {name}; there are --hosts, --images, --packages and --dir"),
-            }
-        }
-        Ok(size)
-    }
 }

@@ -3,9 +3,11 @@
 use anyhow::Result;
 use rollcall_domain::World;
 use rollcall_domain::ci::Class;
+use rollcall_domain::ci::software::compare;
 use rollcall_domain::query::{Query, Scope};
 use rollcall_server::engine::Engine;
 use serde::Serialize;
+use std::ops::Bound;
 use std::path::Path;
 use std::time::Instant;
 
@@ -85,15 +87,18 @@ pub fn queries(engine: &Engine) -> Result<serde_json::Value> {
     Ok(result.into())
 }
 
-/// Milliseconds to find the hosts that have one version of a product.
+/// Milliseconds to answer which hosts have a product below the newest version that anybody has: how many, and the first hundred of them.
 pub fn packages(engine: &Engine) -> Distribution {
     let products: Vec<_> = engine.read(|world| {
         let products = world.cmdb.cis.values().filter(|ci| ci.class == Class::SoftwareProduct);
         products.map(|product| product.id).take(ROUNDS).collect()
     });
     let look = |world: &World, product| {
-        let versions: Vec<String> = world.cmdb.software.product_versions(product).map(|(version, _)| version.to_owned()).collect();
-        versions.first().map(|version| world.cmdb.software.hosts_with(product, version).len())
+        let software = &world.cmdb.software;
+        let newest = software.product_versions(product).map(|(version, _)| version).max_by(|a, b| compare("dpkg", a, b))?;
+        let below = |version: &str| compare("dpkg", version, newest).is_lt();
+        let first: Vec<_> = software.installations_where(product, below, Bound::Unbounded).take(100).collect();
+        Some((software.hosts_where(product, below).len(), first.len()))
     };
     let times = products.into_iter().map(|product| {
         let began = Instant::now();

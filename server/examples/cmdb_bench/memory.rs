@@ -67,8 +67,18 @@ pub struct State {
     pub judged: [Distribution; 2],
 }
 
-/// Brings the state back from a stopped engine's store and takes it apart.
-pub fn state(dir: &Path, hosts: u64, upgrades: &[Upgrade]) -> Result<State> {
+/// A state that was brought back from a snapshot.
+pub struct Thawed {
+    /// The state.
+    pub world: World,
+    /// Seconds that each step took.
+    pub steps: serde_json::Value,
+    store: Arc<SledStore>,
+    heap: u64,
+}
+
+/// Brings the state back from a stopped engine's store.
+pub fn thawed(dir: &Path) -> Result<Thawed> {
     let mut steps = serde_json::Map::new();
     let mut began = Instant::now();
     let mut step = |name: &str| {
@@ -85,8 +95,13 @@ pub fn state(dir: &Path, hosts: u64, upgrades: &[Upgrade]) -> Result<State> {
     step("snapshot_decoded");
     world.rebuild_projections(&StoredContent::new(store.as_ref()));
     step("projections_rebuilt");
-    let whole = heap_bytes().saturating_sub(before);
-    drop(snapshot);
+    let heap = heap_bytes().saturating_sub(before);
+    Ok(Thawed { world, steps: steps.into(), store, heap })
+}
+
+/// Brings the state back from a stopped engine's store and takes it apart.
+pub fn state(dir: &Path, hosts: u64, upgrades: &[Upgrade]) -> Result<State> {
+    let Thawed { mut world, steps, store, heap } = thawed(dir)?;
     let (cold, warm) = upgrades.split_at(upgrades.len() / 2);
     let judged = [judged_at_hand(&mut world, warm, &store)?, judged(&mut world, cold, &SectionCache::new(store.clone(), CACHE_BYTES))?];
     let mut by_part = serde_json::Map::new();
@@ -95,7 +110,7 @@ pub fn state(dir: &Path, hosts: u64, upgrades: &[Upgrade]) -> Result<State> {
         forget(&mut world);
         by_part.insert(name.to_owned(), (before.saturating_sub(heap_bytes()) / hosts).into());
     }
-    Ok(State { bytes_per_host: whole / hosts, by_part: by_part.into(), steps: steps.into(), judged })
+    Ok(State { bytes_per_host: heap / hosts, by_part: by_part.into(), steps, judged })
 }
 
 fn judged_at_hand(world: &mut World, upgrades: &[Upgrade], store: &Arc<SledStore>) -> Result<Distribution> {

@@ -11,7 +11,6 @@ use rollcall_tests::fleet::{Plan, Target};
 use rollcall_tests::harness::{Api, Server, SimulatedAgent, clock};
 use serde::Serialize;
 use serde_json::{Value, json};
-use std::io::Write;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
@@ -23,6 +22,9 @@ const METRIC: &str = "system.memory.utilization";
 
 /// How long anything may take before it counts as lost.
 const LOST: Duration = Duration::from_secs(60);
+
+/// Between a sample that is fine and the breach.
+const APART: Duration = Duration::from_millis(100);
 
 /// How long after the last incident of a storm messages are counted.
 const LISTEN: Duration = Duration::from_secs(20);
@@ -105,8 +107,10 @@ async fn main() -> Result<()> {
     let temporary = tempfile::tempdir()?;
     eprintln!("building the server, when it is not fresh");
     let mut server = Server::init(temporary.path())?;
-    let mut configuration = std::fs::File::options().append(true).open(server.data().join("rollcall.toml"))?;
-    configuration.write_all(b"\n[delivery]\nallowed_networks = [\"127.0.0.0/8\"]\n")?;
+    let path = server.data().join("rollcall.toml");
+    let configuration = std::fs::read_to_string(&path)?;
+    ensure!(configuration.contains("[delivery]"), "the configuration has no place for deliveries");
+    std::fs::write(&path, configuration.replace("[delivery]", "[delivery]\nallowed_networks = [\"127.0.0.0/8\"]"))?;
     server.run()?;
     let api = server.api()?;
     let receiver = Receiver::start().await?;
@@ -138,7 +142,7 @@ async fn notify(api: &Api, receiver: &Receiver) -> Result<()> {
     let url = format!("http://{}/", receiver.address());
     let channel = json!({"kind": "webhook", "name": "bench", "url": url, "follows": "notifications"});
     let made = api.post("/api/v1/channels", channel).await?;
-    let route = json!({"name": "bench", "channels": [made["id"]], "group_by": ["ci"], "tell_resolved": false});
+    let route = json!({"name": "bench", "channels": [made["channel"]["id"]], "group_by": ["ci"], "tell_resolved": false});
     api.post("/api/v1/notification_routes", route).await.map(drop)
 }
 
@@ -169,14 +173,16 @@ async fn rule_for(api: &Api, host: &str) -> Result<()> {
 }
 
 /// One breach after the other, each of a host and a rule of its own.
-async fn breaches(api: &Api, agents: Vec<SimulatedAgent>, receiver: &Receiver) -> Result<Breaches> {
+async fn breaches(api: &Api, mut agents: Vec<SimulatedAgent>, receiver: &Receiver) -> Result<Breaches> {
     let (mut acknowledged, mut readable, mut sent) = (Vec::new(), Vec::new(), Vec::new());
-    for agent in &agents {
+    for agent in &mut agents {
         rule_for(api, &host(api, agent).await?).await?;
+        agent.sample_with(clock::now(), METRIC, 0.2).await?;
     }
+    // The times of two samples in a row must differ when they are brought to the server's clock.
+    tokio::time::sleep(APART).await;
     for mut agent in agents {
         let host = host(api, &agent).await?;
-        agent.sample_with(clock::now(), METRIC, 0.2).await?;
         let began = clock::instant();
         agent.sample_with(clock::now(), METRIC, 0.99).await?;
         acknowledged.push(began.elapsed());
