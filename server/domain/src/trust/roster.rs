@@ -10,12 +10,19 @@ use rollcall_shared::enrol::AgentStatus;
 use std::collections::BTreeSet;
 
 /// Looks agents up.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Roster {
     /// By [`enrolment`].
     enrolled: BTreeSet<(u64, AgentId)>,
     hosts: BTreeSet<(CiId, AgentId)>,
     pending: BTreeSet<AgentId>,
+}
+
+// A cache: two worlds that know the same agents are equal whatever they have cached.
+impl PartialEq for Roster {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 impl Roster {
@@ -70,7 +77,8 @@ mod tests {
     fn check(trust: &Trust) {
         let mut anew = trust.clone();
         anew.rebuild_roster();
-        assert_eq!(trust.roster, anew.roster, "as a walk over all agents says");
+        let parts = |roster: &Roster| (roster.enrolled.clone(), roster.hosts.clone(), roster.pending.clone());
+        assert_eq!(parts(&trust.roster), parts(&anew.roster), "as a walk over all agents says");
     }
 
     #[test]
