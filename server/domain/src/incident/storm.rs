@@ -57,6 +57,12 @@ pub(super) fn opened(world: &World, mut incident: Incident, rule: &Rule, context
     events
 }
 
+/// How many incidents the live storm of a rule has.
+pub(crate) fn size(incidents: &Incidents, rule: &RuleId) -> usize {
+    let live = incidents.live.get(&key(rule)).and_then(|id| incidents.incidents.get(id));
+    live.filter(|parent| parent.storm.is_some()).map_or(0, |parent| parent.children.len())
+}
+
 /// Incidents of a rule that opened within the last minute and are part of nothing.
 fn crowd(incidents: &Incidents, rule: &RuleId, now: Timestamp) -> Vec<IncidentId> {
     let recent = incidents.bursts.get(rule).into_iter().flatten().filter(|(at, _)| now.since(*at) <= WITHIN);

@@ -6,7 +6,8 @@
 //! open problem suspects joins that problem; only the others are tested for another cause.
 //!
 //! Bounds: the newest 5,000 incidents, 200 affected hosts and 5,000 hosts compared with; tested while few are affected
-//! and then each time their number has doubled, so that a storm of a thousand incidents is tested some twenty times.
+//! and then each time their number has doubled, so that a storm of a thousand incidents is tested some twenty times. In a larger one
+//! nothing is even counted in between: ten thousand hosts that breach in one second wait for each other.
 
 use super::exposure::{self, Software};
 use super::recurrence::{self, blank, evidence, joined, lines, opened, statement};
@@ -15,7 +16,7 @@ use super::topology;
 use super::{Hypothesis, Origin, Problem};
 use crate::ci::{Ci, Class, Lifecycle};
 use crate::id::{CiId, IncidentId, ProblemId, RuleId};
-use crate::incident::{Incident, IncidentEvent, compose};
+use crate::incident::{Incident, IncidentEvent, compose, storm};
 use crate::{Context, Event, World};
 use rollcall_shared::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,6 +37,9 @@ const COMPARED: usize = 5_000;
 /// Up to so many affected hosts each new one is worth a test.
 const FEW: usize = 16;
 
+/// Incidents of a storm from which on the hosts of any one system have been tested often enough.
+const CROWD: usize = 4 * AFFECTED;
+
 /// What follows from an event that has just been applied.
 #[must_use]
 pub fn react(world: &World, event: &Event, context: &mut Context<'_>) -> Vec<Event> {
@@ -54,7 +58,8 @@ pub fn react(world: &World, event: &Event, context: &mut Context<'_>) -> Vec<Eve
     cause.retain(|event| !matches!(event, Event::Incident(IncidentEvent::IncidentLinked { incident, .. }) if taken.contains(incident)));
     events.extend(cause);
     if events.is_empty() {
-        events = topology::react(world, incident, 0, is_telling, context);
+        let never = |_| false;
+        events = topology::react(world, incident, 0, if in_crowd(world, incident) { never } else { is_telling }, context);
     }
     events.extend(workaround(world, &events));
     events
@@ -78,10 +83,15 @@ fn common_cause(world: &World, software: &dyn Software, incident: &Incident, ahe
     let (Some(breach), Some(host)) = (&incident.breach, incident.primary_ci) else { return Vec::new() };
     let rule = &breach.key.rule;
     let Some(ci) = world.cmdb.cis.get(&host).filter(|ci| is_comparable(ci)) else { return Vec::new() };
-    let recent = recent(world, rule, ci, context.now);
-    if let Some(problem) = suspected(world, software, rule, host) {
+    let suspected = suspected(world, software, rule, host);
+    let crowded = in_crowd(world, incident);
+    if crowded && suspected.is_none() {
+        return Vec::new();
+    }
+    let recent = if crowded { Vec::new() } else { recent(world, rule, ci, context.now) };
+    if let Some(problem) = suspected {
         let affected: BTreeSet<CiId> = recent.iter().filter_map(|incident| incident.primary_ci).collect();
-        let again = if is_telling(affected.len()) { tested(world, software, ci, &recent) } else { Vec::new() };
+        let again = if !crowded && is_telling(affected.len()) { tested(world, software, ci, &recent) } else { Vec::new() };
         let Origin::CommonCause { factor, .. } = &problem.origin else { return Vec::new() };
         return joined(problem.id, incident, format!("the host has {factor}; {}", statement(incident)), again);
     }
@@ -136,6 +146,7 @@ fn fill(world: &World, problem: &mut Problem, rule: &RuleId, members: &[&Inciden
 /// Incidents of the rule within a day on hosts comparable with `like`, oldest first; the newest of each host.
 fn recent<'a>(world: &'a World, rule: &RuleId, like: &Ci, now: Timestamp) -> Vec<&'a Incident> {
     let since = now.minus(WITHIN);
+    let is_like = alike(like);
     let mut hosts = BTreeSet::new();
     let mut found: Vec<&Incident> = world
         .incidents
@@ -144,12 +155,18 @@ fn recent<'a>(world: &'a World, rule: &RuleId, like: &Ci, now: Timestamp) -> Vec
         .rev()
         .take(SCANNED)
         .filter(|other| other.opened_at >= since && other.breach.as_ref().is_some_and(|breach| breach.key.rule == *rule))
-        .filter(|other| other.primary_ci.and_then(|ci| world.cmdb.cis.get(&ci)).is_some_and(|ci| is_like(ci, like)))
+        .filter(|other| other.primary_ci.and_then(|ci| world.cmdb.cis.get(&ci)).is_some_and(&is_like))
         .filter(|other| other.primary_ci.is_some_and(|ci| hosts.insert(ci)))
         .take(AFFECTED)
         .collect();
     found.reverse();
     found
+}
+
+/// Whether an incident is one of so many of a storm that it tells nothing new; each time their number has doubled, one does.
+fn in_crowd(world: &World, incident: &Incident) -> bool {
+    let size = incident.breach.as_ref().map_or(0, |breach| storm::size(&world.incidents, &breach.key.rule));
+    size > CROWD && !size.is_power_of_two()
 }
 
 /// Whether so many affected hosts are worth a test.
@@ -164,7 +181,8 @@ fn tested(world: &World, software: &dyn Software, like: &Ci, incidents: &[&Incid
     if affected.len() < 2 {
         return Vec::new();
     }
-    let comparable: Vec<CiId> = world.cmdb.cis.values().filter(|ci| is_like(ci, like)).map(|ci| ci.id).collect();
+    let is_like = alike(like);
+    let comparable: Vec<CiId> = world.cmdb.cis.values().filter(|ci| is_like(ci)).map(|ci| ci.id).collect();
     let stride = comparable.len().div_ceil(COMPARED).max(1);
     let population = comparable.into_iter().step_by(stride).chain(affected.iter().copied()).collect();
     hypotheses(&world.cmdb, software, &Comparison { affected, population, onsets })
@@ -203,8 +221,9 @@ fn is_comparable(ci: &Ci) -> bool {
     ci.class.is_a(Class::Host) && ci.status != Lifecycle::Retired && ci.duplicate_of.is_none()
 }
 
-fn is_like(ci: &Ci, like: &Ci) -> bool {
-    is_comparable(ci) && exposure::attribute(ci, "os_id") == exposure::attribute(like, "os_id")
+fn alike(like: &Ci) -> impl Fn(&Ci) -> bool {
+    let system = exposure::attribute(like, "os_id");
+    move |ci| is_comparable(ci) && exposure::attribute(ci, "os_id") == system
 }
 
 #[cfg(test)]
