@@ -2,7 +2,8 @@
 //!
 //! What the server knows is the fold of one log of [`event`]s. [`decide`](World::decide) holds all judgement and may change
 //! with every release; [`apply`](World::apply) is memory: total, reading nothing but the record, kept working for ever.
-//! Each subject has one module with its data, its events, its decisions and their tests: [`trust`] (agents and tokens),
+//! Each subject has one module with its data, its events, its decisions and their tests: [`trust`] (agents, tokens, feeds and what they
+//! measure; [`collect`] makes sample sets of that),
 //! [`ci`] (configuration items), [`attribute`] (their types), [`catalogue`] and [`advisory`] (software), [`contact`], [`group`],
 //! [`import`], [`delivery`], [`rule`], [`alert`], [`incident`], [`problem`], [`notification`].
 //!
@@ -15,6 +16,7 @@ pub mod alert;
 pub mod attribute;
 pub mod catalogue;
 pub mod ci;
+pub mod collect;
 pub mod command;
 pub mod contact;
 pub mod context;

@@ -1,5 +1,6 @@
-//! Who may speak: agents and their certificates, join tokens, API tokens, feeds.
+//! Who may speak: agents and their certificates, join tokens, API tokens, feeds and their collectors.
 
+pub mod collector;
 pub mod decide;
 pub mod feed;
 mod roster;
@@ -7,6 +8,7 @@ pub mod session;
 
 use crate::actor::{Actor, Role};
 use crate::id::{CiId, TokenId};
+use collector::{Collector, Collectors};
 use feed::{Feed, FeedName};
 use rollcall_shared::enrol::AgentStatus;
 use rollcall_shared::{AgentId, Timestamp};
@@ -182,6 +184,19 @@ pub enum TrustEvent {
         /// Which.
         feed: FeedName,
     },
+    /// A feed measures an item that it did not measure before, or measures it as another resource.
+    CollectorPlaced {
+        /// The id of its voice.
+        voice: AgentId,
+        /// As it is.
+        #[serde(flatten)]
+        collector: Collector,
+    },
+    /// A collector has been silent for so long that it is not known any more.
+    CollectorForgotten {
+        /// The id of its voice.
+        voice: AgentId,
+    },
     /// Something was refused that people should know of.
     Refused {
         /// Stable code of the refusal.
@@ -206,6 +221,9 @@ pub struct Trust {
     /// By name.
     #[serde(default)]
     pub feeds: BTreeMap<FeedName, Feed>,
+    /// What feeds measure.
+    #[serde(default)]
+    pub collectors: Collectors,
     #[serde(skip)]
     roster: roster::Roster,
 }
@@ -241,6 +259,8 @@ impl Trust {
                     feed.revoked = true;
                 }
             }
+            TrustEvent::CollectorPlaced { voice, collector } => self.collectors.add(*voice, collector.clone()),
+            TrustEvent::CollectorForgotten { voice } => self.collectors.remove(*voice),
             TrustEvent::Refused { .. } => {}
         }
     }
@@ -269,9 +289,25 @@ impl Trust {
         self.agents.values().for_each(|agent| self.roster.change(None, Some(agent)));
     }
 
-    /// Remembers which host an agent is.
+    /// Remembers which host an agent is, or a collector means.
     pub fn bind(&mut self, revision: u64, agent: AgentId, ci: CiId) {
         self.change(revision, agent, |known| known.ci = Some(ci));
+        self.collectors.bind(agent, ci);
+    }
+
+    /// The item that an agent is, or that a collector means.
+    #[must_use]
+    pub fn host_of(&self, agent: AgentId) -> Option<CiId> {
+        let collected = || self.collectors.get(agent).map(|collector| collector.ci);
+        self.agents.get(&agent).map_or_else(collected, |agent| agent.ci)
+    }
+
+    /// Whose samples are an item's: the agents that ever spoke for it, and the collectors that mean it. In order of their ids.
+    #[must_use]
+    pub fn voices_of(&self, ci: CiId) -> Vec<AgentId> {
+        let mut voices: Vec<AgentId> = self.roster.of_host(ci).chain(self.collectors.of(ci).map(|(voice, _)| voice)).collect();
+        voices.sort_unstable();
+        voices
     }
 
     fn revoke_token(&mut self, id: TokenId) {

@@ -23,6 +23,7 @@ use crate::notification::{self, Notifications};
 use crate::problem::{self, Problems};
 use crate::rejection::Rejection;
 use crate::rule::{self, Rules};
+use crate::trust::collector::Spoken;
 use crate::trust::{self, Trust};
 use rollcall_shared::message::{Loss, Report, Settings};
 use rollcall_shared::{AgentId, Timestamp};
@@ -137,6 +138,15 @@ impl World {
         ci::decide::loss(agent, loss)
     }
 
+    /// Judges what a feed measured: whose voice it is, with the event that makes a new one known.
+    ///
+    /// # Errors
+    /// The rejection; nothing has changed then.
+    pub fn hear_collector(&self, spoken: &Spoken, context: &Context<'_>) -> Result<(AgentId, Vec<Event>), Rejection> {
+        let (voice, event) = trust::collector::hear(self, spoken, context)?;
+        Ok((voice, event.map(Event::Trust).into_iter().collect()))
+    }
+
     /// Takes in samples and signs of life; what they mean comes back as events, not yet applied.
     pub fn observe(&mut self, entry: &JournalEntry, context: &mut Context<'_>) -> Vec<Event> {
         let events = observe::observe(self, entry, context);
@@ -199,7 +209,12 @@ impl World {
         }
         self.revision = record.revision;
         match &record.event {
-            Event::Trust(event) => self.trust.apply(record.revision, event),
+            Event::Trust(event) => {
+                self.trust.apply(record.revision, event);
+                if let trust::TrustEvent::CollectorForgotten { voice } = event {
+                    self.telemetry.forget(*voice);
+                }
+            }
             Event::Ci(event) => {
                 incident::history::note_change(&mut self.incidents, &self.cmdb, record, event);
                 ci::fold::apply(&mut self.cmdb, record, event, content);
@@ -210,7 +225,8 @@ impl World {
                         self.index_agent(*agent);
                     }
                     ci::CiEvent::CiMerged { merge, .. } => {
-                        merge.agents.iter().for_each(|&agent| self.trust.bind(record.revision, agent, merge.into));
+                        let voices = merge.agents.iter().chain(&merge.collectors);
+                        voices.for_each(|&agent| self.trust.bind(record.revision, agent, merge.into));
                         merge.agents.iter().for_each(|&agent| self.index_agent(agent));
                     }
                     ci::CiEvent::CiUnmerged { ci, agents, .. } => {
@@ -244,6 +260,7 @@ impl World {
     /// Rebuilds what is never stored (indexes over content) after a snapshot was loaded.
     pub fn rebuild_projections(&mut self, content: &dyn Content) {
         self.trust.rebuild_roster();
+        self.trust.collectors.rebuild();
         self.cmdb.rebuild_software_and_ledger(content);
         self.cmdb.rebuild_tags();
         self.cmdb.rebuild_topology(content);
@@ -254,7 +271,9 @@ impl World {
 
     /// Takes over what was heard before the log was folded anew, save for agents and hosts that are no more.
     pub fn adopt_telemetry(&mut self, mut telemetry: Telemetry, content: &dyn Content) {
-        telemetry.keep(|agent| self.trust.agents.contains_key(&agent), |host| self.cmdb.cis.contains_key(&host));
+        let trust = &self.trust;
+        telemetry
+            .keep(|agent| trust.agents.contains_key(&agent) || trust.collectors.contains(agent), |host| self.cmdb.cis.contains_key(&host));
         self.telemetry = telemetry;
         self.rebuild_telemetry(content);
     }

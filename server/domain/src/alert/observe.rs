@@ -6,7 +6,7 @@
 
 use super::machine::{self, Position};
 use super::telemetry::{Finding, Transition};
-use super::{Alert, AlertEvent, AlertKey, flapping, inventory, mute, outage, silence, suppress, wording};
+use super::{Alert, AlertEvent, AlertKey, collected, flapping, inventory, mute, outage, silence, suppress, wording};
 use crate::ci::CiEvent;
 use crate::ci::lifecycle::is_out_of_use;
 use crate::id::{AlertId, CiId};
@@ -15,6 +15,7 @@ use crate::journal::JournalEntry;
 use crate::rule::expression;
 use crate::rule::select::effective;
 use crate::rule::{Condition, NoData, Rule, RuleEvent};
+use crate::trust::collector;
 use crate::{Content, Context, Event, World};
 use rollcall_shared::{AgentId, Timestamp};
 
@@ -23,9 +24,10 @@ const MISSED_INTERVALS: u64 = 5;
 
 /// Takes in an entry; the transitions it means come back as events, not yet applied.
 pub fn observe(world: &mut World, entry: &JournalEntry, context: &mut Context<'_>) -> Vec<Event> {
-    let ci = host_of(world, entry.agent);
-    world.telemetry.hear(entry, ci);
-    let mut events = ci.map(|ci| silence::ended(world, ci, entry.received_at)).unwrap_or_default();
+    let ci = world.trust.host_of(entry.agent);
+    let speaks_for = spoken_for(world, entry.agent);
+    world.telemetry.hear(entry, speaks_for);
+    let mut events = speaks_for.map(|ci| silence::ended(world, ci, entry.received_at)).unwrap_or_default();
     let mut first = true;
     // What is out of use may still run; nobody is to be called for it.
     let is_judged = ci.is_some_and(|ci| world.cmdb.cis.get(&ci).is_none_or(|ci| !is_out_of_use(ci.status)));
@@ -53,8 +55,8 @@ pub fn observe(world: &mut World, entry: &JournalEntry, context: &mut Context<'_
 
 /// Takes in an entry of the stored journal: what it meant is in the log already.
 pub fn recall(world: &mut World, entry: &JournalEntry, content: &dyn Content) {
-    let ci = host_of(world, entry.agent);
-    world.telemetry.hear(entry, ci);
+    let ci = world.trust.host_of(entry.agent);
+    world.telemetry.hear(entry, spoken_for(world, entry.agent));
     let mut telemetry = std::mem::take(&mut world.telemetry);
     for set in &entry.sets {
         if let Some(state) = telemetry.prepare(world, set, (entry.agent, ci), (content, entry.received_at)) {
@@ -69,6 +71,7 @@ pub fn tick(world: &mut World, context: &mut Context<'_>) -> Vec<Event> {
     world.telemetry.sweep();
     let mut events = silence::tick(world, context);
     events.extend(vanished(world, context.now));
+    events.extend(collected::tick(world, context.now));
     events.extend(inventory::tick(world, context));
     events.extend(mute::tick(world, context.now));
     events.extend(suppress::tick(world, context.now));
@@ -106,8 +109,8 @@ fn out_of_use(world: &World, ci: CiId, now: Timestamp) -> Vec<Event> {
     live.filter_map(|alert| moved(alert, machine::drop_it(alert.position(), now), now, None, "its item is out of use".into())).collect()
 }
 
-/// The host that an agent is.
-pub(super) fn host_of(world: &World, agent: AgentId) -> Option<CiId> {
+/// The host that an agent speaks for. A collector speaks for nobody: that it is heard shows no agent to be alive.
+fn spoken_for(world: &World, agent: AgentId) -> Option<CiId> {
     world.trust.agents.get(&agent).and_then(|agent| agent.ci)
 }
 
@@ -160,6 +163,9 @@ fn vanished(world: &World, now: Timestamp) -> Vec<Event> {
     let gone = |alert: &&Alert| {
         let rule = world.rules.rules.get(&alert.key.rule).map(|known| &known.rule);
         let judged = rule.is_some_and(|rule| rule.no_data == NoData::Unknown && rule.condition.is_of_samples());
+        if alert.key.attributes.contains_key(collector::FEED) {
+            return judged && collected::is_lost(world, alert, now);
+        }
         let state = world.telemetry.hosts.get(&alert.key.ci).and_then(|agent| world.telemetry.agents.get(agent));
         judged
             && state.is_some_and(|state| match (state.measured_at, state.vanished_since(alert)) {
@@ -191,7 +197,9 @@ fn still_covers(world: &World, rule: &Rule, alert: &Alert) -> bool {
         Condition::AgentSilent { .. } | Condition::HostSilent { .. } | Condition::Inventory { .. } => alert.key.attributes.is_empty(),
         condition => {
             let expression = expression::of(condition);
-            expression.as_ref().and_then(|value| value.reads().first().map(|read| has(&read.attributes))).unwrap_or(false)
+            let is_of_agent = !alert.key.attributes.contains_key(collector::FEED);
+            let first = expression.as_ref().and_then(|value| value.reads().first().copied());
+            first.is_some_and(|read| has(&read.attributes) && (is_of_agent || collector::may_be_judged(&read.metric, &read.attributes)))
         }
     };
     selected && effective(rule, world, world.cmdb.cis.get(&alert.key.ci)).is_some()

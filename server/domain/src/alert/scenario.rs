@@ -12,6 +12,7 @@ use crate::journal::{JournalEntry, Sign};
 use crate::problem::{ProblemAction, ProblemCommand, ProblemEvent};
 use crate::rule::{Condition, Flapping, Grade, Level, Levels, NoData, Reduce, Rule, RuleEvent, Selector, Tier};
 use crate::trust::Agent;
+use crate::trust::collector::Spoken;
 use crate::{Event, Record, Rejection, World};
 use rollcall_shared::enrol::AgentStatus;
 use rollcall_shared::message::Side;
@@ -168,6 +169,37 @@ impl Scenario {
         let events = self.world.observe(&entry, &mut context);
         self.commit(at, &actor, events);
         entry
+    }
+
+    /// Stores a table.
+    pub(crate) fn table(&mut self, series: Vec<Series>) -> ContentHash {
+        let section = Section::Series(series);
+        let (table, _) = section.clone().canonical().expect("a table");
+        self.tables.0.insert(table, Arc::new(section));
+        table
+    }
+
+    /// Lets a feed speak of an item; the id of its voice.
+    pub(crate) fn hear(&mut self, at: i64, spoken: &Spoken) -> Result<AgentId, Rejection> {
+        let actor = Actor::Feed { name: spoken.feed.to_string() };
+        let context = Context { now: seconds(at), actor: actor.clone(), ids: &mut self.ids, content: &self.tables };
+        let (voice, events) = self.world.hear_collector(spoken, &context)?;
+        self.commit(at, &actor, events);
+        Ok(voice)
+    }
+
+    /// Takes in what a voice measured.
+    pub(crate) fn collect(&mut self, at: i64, voice: AgentId, sets: Vec<SampleSet>) -> JournalEntry {
+        let entry = JournalEntry { agent: voice, epoch: 0, through: 0, received_at: seconds(at), skew_ms: 0, sets, signs: Vec::new() };
+        let mut context = Context { now: seconds(at), actor: Actor::System, ids: &mut self.ids, content: &self.tables };
+        let events = self.world.observe(&entry, &mut context);
+        self.commit(at, &Actor::System, events);
+        entry
+    }
+
+    /// What the script takes as given.
+    pub(crate) fn given(&self) -> World {
+        self.seed.clone()
     }
 
     pub(crate) fn tick(&mut self, at: i64) {

@@ -13,6 +13,7 @@ use crate::ci::lifecycle::is_out_of_use;
 use crate::id::{AlertId, CiId};
 use crate::rule::select::effective;
 use crate::rule::{Condition, Rule, Severity, Tier};
+use crate::trust::collector;
 use crate::{Context, Event, World};
 use rollcall_shared::enrol::AgentStatus;
 use rollcall_shared::{AgentId, Timestamp};
@@ -167,6 +168,8 @@ fn blind(world: &World, silence_rules: &[Rule], ci: CiId, now: Timestamp) -> Vec
     // What the inventory says stays said.
     let of_samples = |alert: &&Alert| world.rules.rules.get(&alert.key.rule).is_none_or(|known| known.rule.condition.is_of_samples());
     let others = others.filter(of_samples);
+    // What a collector measures goes on being measured.
+    let others = others.filter(|alert| !alert.key.attributes.contains_key(collector::FEED));
     let others = others.filter(|alert| alert.state != AlertState::Resolved && !silence_rules.iter().any(|rule| rule.id == alert.key.rule));
     others.filter_map(|alert| moved(alert, machine::lose(alert.position(), now), now, None, "the host is silent".into())).collect()
 }

@@ -17,6 +17,7 @@ use crate::rule::select;
 use crate::rule::thresholds::Tables;
 use crate::rule::window::Window;
 use crate::{Content, World};
+pub use newest::Newest;
 use rollcall_shared::message::Settings;
 use rollcall_shared::sample::{SampleSet, Series};
 use rollcall_shared::{AgentId, ContentHash, Timestamp};
@@ -46,25 +47,11 @@ pub struct Telemetry {
     #[serde(skip)]
     pub(super) watch: super::outage::Watch,
     #[serde(skip)]
+    pub(super) round: super::collected::Round,
+    #[serde(skip)]
     plans: Plans,
     #[serde(skip)]
     tables: Tables,
-}
-
-/// The newest values of one agent.
-#[derive(Clone, Copy, Debug)]
-pub struct Newest<'a> {
-    table: &'a [Series],
-    values: &'a [Option<f64>],
-    /// When they were measured.
-    pub at: Timestamp,
-}
-
-impl<'a> Newest<'a> {
-    /// Series that have a value, each with it.
-    pub fn values(self) -> impl Iterator<Item = (&'a Series, f64)> {
-        self.table.iter().zip(self.values).filter_map(|(series, value)| Some((series, (*value)?)))
-    }
 }
 
 /// What is known of one agent.
@@ -205,21 +192,6 @@ impl Telemetry {
         self.agents.get(&agent).map(|state| state.skew_ms)
     }
 
-    /// The newest values, in the order of the agent's table, each with its time.
-    #[must_use]
-    pub fn latest(&self, agent: AgentId) -> Vec<(Series, Option<f64>, Timestamp)> {
-        let Some(state) = self.agents.get(&agent) else { return Vec::new() };
-        let (Some(plan), Some(at)) = (&state.view.plan, state.measured_at) else { return Vec::new() };
-        plan.series().iter().zip(&state.latest).map(|(series, value)| (series.clone(), *value, at)).collect()
-    }
-
-    /// As [`Telemetry::latest`], without copies.
-    #[must_use]
-    pub fn newest(&self, agent: AgentId) -> Option<Newest<'_>> {
-        let state = self.agents.get(&agent)?;
-        Some(Newest { table: state.view.plan.as_ref()?.series(), values: &state.latest, at: state.measured_at? })
-    }
-
     /// The agent that spoke last for a host.
     #[must_use]
     pub fn speaker(&self, ci: CiId) -> Option<AgentId> {
@@ -244,6 +216,11 @@ impl Telemetry {
         self.hosts.retain(|&host, &mut agent| is_host(host) && is_agent(agent));
     }
 
+    /// Forgets one agent.
+    pub(crate) fn forget(&mut self, agent: AgentId) {
+        self.agents.remove(&agent);
+    }
+
     /// The server begins to listen: silence counts from now at the earliest, for it was the server that was away.
     pub fn resume(&mut self, now: Timestamp) {
         self.resumed_at = Some(now);
@@ -252,7 +229,7 @@ impl Telemetry {
     /// Brings back the caches after a snapshot was loaded, so that the newest values can be read at once.
     pub fn rebuild(&mut self, world: &World, content: &dyn Content) {
         for (&agent, state) in &mut self.agents {
-            let host = world.trust.agents.get(&agent).and_then(|agent| agent.ci).and_then(|ci| world.cmdb.cis.get(&ci));
+            let host = world.trust.host_of(agent).and_then(|ci| world.cmdb.cis.get(&ci));
             let seen = Seen { world, rules: &world.rules, host, now: state.last_seen };
             let scope = state.view.scope(seen);
             if let (Some(table), Some(at)) = (state.table, state.measured_at)
@@ -292,7 +269,8 @@ impl Telemetry {
         }
     }
 
-    /// Makes sure that the agent's slots belong to the table, host and rules at hand. `None` when the table is not stored.
+    /// Makes sure that the agent's slots belong to the table, host and rules at hand. `None` when the table is not stored, and for a set
+    /// that is older than the newest.
     pub(super) fn prepare(
         &mut self,
         world: &World,
@@ -301,6 +279,10 @@ impl Telemetry {
         (content, now): (&dyn Content, Timestamp),
     ) -> Option<&mut AgentState> {
         let state = self.agents.get_mut(&agent)?;
+        // What is older than the newest changes nothing, least of all which table the newest values are of.
+        if state.measured_at.is_some_and(|newest| set.at.min(now) < newest) {
+            return None;
+        }
         let host = ci.and_then(|ci| world.cmdb.cis.get(&ci));
         let seen = Seen { world, rules: &world.rules, host, now };
         state.suit(&mut self.plans, seen, set, content).then_some(state)
@@ -372,24 +354,19 @@ impl AgentState {
         true
     }
 
-    /// Folds one set and, when `judge`, steps the machines. Sets that are not newer than the newest are passed over; one from the
-    /// future counts as of now.
+    /// Folds one set and, when `judge`, steps the machines. Sets that are older than the newest are passed over; one from the future
+    /// counts as of now. One of the same moment counts for what the newest leaves open: a collector may tell of one moment in parts.
     pub(super) fn fold(&mut self, set: &SampleSet, received_at: Timestamp, judge: bool) -> Vec<Finding> {
         let at = set.at.min(received_at);
-        if self.measured_at.is_some_and(|newest| at <= newest) {
-            return Vec::new();
-        }
-        self.measured_at = Some(at);
-        if self.table != Some(set.table) {
-            (self.table, self.table_since) = (Some(set.table), at);
-        }
-        self.latest.clear();
-        self.latest.extend(set.values.iter().map(|value| value.filter(|value| value.is_finite())));
+        let Some(news) = self.take_values(set, at) else { return Vec::new() };
         let Some(plan) = &self.view.plan else { return Vec::new() };
         let moment = Moment { at, values: &self.latest };
         let mut memories = Memories { windows: &mut self.windows, baselines: &mut self.baselines };
         let mut findings = Vec::new();
         for (position, (entry, slot)) in plan.entries.iter().zip(&mut self.view.slots).enumerate() {
+            if !news.concern(entry) {
+                continue;
+            }
             let severity = slot.position.severity;
             let Some((judged, value)) = entry.judge(moment, &mut memories, &mut slot.last_value, severity) else { continue };
             if !judge {
@@ -476,6 +453,12 @@ impl AgentState {
         }
     }
 
+    /// When the alert's series last had a value; `None` when its table does not have it.
+    pub(super) fn last_value(&self, alert: &super::Alert) -> Option<Timestamp> {
+        let position = self.view.plan.as_ref()?.position(tag(alert))?;
+        self.view.slots.get(position).map(|slot| slot.last_value)
+    }
+
     /// The server's clock was set back: what was dated by it would shut out everything until it has caught up.
     fn forget_times(&mut self) {
         self.measured_at = None;
@@ -487,6 +470,8 @@ fn tag(alert: &super::Alert) -> u64 {
     plan::tag(&alert.key.rule, alert.key.attributes.iter().map(|(name, value)| (name.as_str(), value.as_str())))
 }
 
+mod newest;
+mod news;
 mod settings;
 #[cfg(test)]
 mod tests;

@@ -13,6 +13,7 @@ use self::scrub::{Scrub, Verdict};
 use super::decide::assert::checked_reason;
 use super::{Attribute, AttributeValue, Ci, CiEvent, lifecycle};
 use crate::id::CiId;
+use crate::trust::TrustEvent;
 use crate::{Actor, Event, Record, Rejection, World};
 use rollcall_shared::{AgentId, ContentHash};
 use std::collections::BTreeSet;
@@ -153,7 +154,7 @@ impl Target {
         let mut cis: BTreeSet<CiId> = merged.chain([id]).collect();
         let parts: Vec<CiId> = cis.iter().filter_map(|id| cmdb.components.get(id)).flatten().copied().collect();
         cis.extend(parts);
-        let agents: BTreeSet<AgentId> = cis.iter().flat_map(|&ci| world.trust.of_host(ci)).map(|agent| agent.id).collect();
+        let agents: BTreeSet<AgentId> = cis.iter().flat_map(|&ci| world.trust.voices_of(ci)).collect();
         let mut target = Self { cis, agents, ..Self::default() };
         target.learn_state(world);
         target
@@ -166,6 +167,9 @@ impl Target {
         for agent in self.agents.iter().filter_map(|id| world.trust.agents.get(id)) {
             self.scrub.common.extend(agent.hostname.clone());
             self.scrub.learn(&agent.enrolment_id);
+        }
+        for collector in self.agents.iter().filter_map(|id| world.trust.collectors.get(*id)) {
+            self.scrub.learn(&collector.key);
         }
         ids.extend(world.alerts.alerts.values().filter(|alert| self.cis.contains(&alert.key.ci)).map(|alert| alert.id.to_string()));
         self.told_by.clone_from(&ids);
@@ -238,6 +242,11 @@ impl Target {
     pub fn learn(&mut self, record: &Record) {
         match &record.event {
             Event::Ci(event) => self.learn_event(event),
+            Event::Trust(TrustEvent::CollectorPlaced { voice, collector }) if self.cis.contains(&collector.ci) => {
+                self.agents.insert(*voice);
+                self.scrub.ids.insert(voice.to_string());
+                self.scrub.learn(&collector.key);
+            }
             Event::Alert(crate::alert::AlertEvent::AlertTransitioned { alert, key, .. }) if self.cis.contains(&key.ci) => {
                 self.scrub.ids.insert(alert.to_string());
                 self.told_by.insert(alert.to_string());

@@ -329,7 +329,7 @@ pub enum CiEvent {
         ci: CiId,
         /// The record that it had been merged into.
         from: CiId,
-        /// Agents that report as it again.
+        /// Agents that report as it again, and collectors that mean it again.
         agents: Vec<AgentId>,
         /// Why.
         reason: String,

@@ -42,6 +42,9 @@ pub struct Merge {
     pub natives: Vec<(String, String)>,
     /// Agents that reported as the other one.
     pub agents: Vec<AgentId>,
+    /// Collectors that meant the other one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub collectors: Vec<AgentId>,
     /// Who reported as the staying one before.
     pub reporter: Option<AgentId>,
     /// What the staying one was called before.

@@ -17,6 +17,7 @@ use crate::World;
 use crate::alert::machine::{Judged, Timing};
 use crate::ci::{Ci, Class};
 use crate::id::RuleId;
+use crate::trust::collector;
 use program::{Step, lower, run};
 use rollcall_shared::message::Side;
 use rollcall_shared::sample::Series;
@@ -160,6 +161,12 @@ impl Plan {
         plan
     }
 
+    /// The table.
+    #[must_use]
+    pub fn section(&self) -> &Arc<Section> {
+        &self.section
+    }
+
     /// The table's series.
     #[must_use]
     pub fn series(&self) -> &[Series] {
@@ -219,7 +226,13 @@ impl Plan {
         }
     }
 
+    /// What an agent does not measure is absent, and so is what a collector does not: each in its own table, or every rule on absence
+    /// would find the one's values missing among the other's.
     fn add_absence(&mut self, judge: &Arc<Judge>, table: &[Series], (metric, attributes): (&str, &BTreeMap<String, String>)) {
+        let feed = table.first().map(|series| of(series, collector::FEED)).filter(|feed| !feed.is_empty());
+        if feed != attributes.get(collector::FEED).map(String::as_str) {
+            return;
+        }
         let matching = table.iter().enumerate().filter(|(_, one)| has(one, metric, attributes));
         let reads = matching.map(|(series, _)| Input { series, memory: Memory::Nothing }).collect();
         if self.entries.len() < ENTRIES {
@@ -384,6 +397,11 @@ impl Entry {
         }
     }
 
+    /// Whether one of its series is among some.
+    pub fn reads_any(&self, of: impl Fn(usize) -> bool) -> bool {
+        self.reads.iter().any(|input| of(input.series))
+    }
+
     /// Whether missing values of its series make its alert unknown.
     #[must_use]
     pub fn is_absence(&self) -> bool {
@@ -461,8 +479,11 @@ fn value_at(moment: Moment<'_>, series: usize) -> Option<f64> {
     moment.values.get(series).copied().flatten()
 }
 
+/// What a collector measured is judged as [`collector::may_be_judged`] says.
 fn has(series: &Series, metric: &str, attributes: &BTreeMap<String, String>) -> bool {
-    series.metric == metric && attributes.iter().all(|(name, value)| of(series, name) == value)
+    series.metric == metric
+        && attributes.iter().all(|(name, value)| of(series, name) == value)
+        && (collector::may_be_judged(metric, attributes) || !collector::is_of_collector(&series.attributes))
 }
 
 /// The attribute, empty when the series does not have it.

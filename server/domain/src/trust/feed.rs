@@ -77,11 +77,15 @@ pub enum FeedKind {
     Fusioninventory,
     /// An Alertmanager, or what speaks as one does: alerts.
     Alertmanager,
+    /// OpenTelemetry's collector and libraries: measurements.
+    Otlp,
+    /// Prometheus, and what writes to remotes as it does: measurements.
+    Prometheus,
 }
 
 impl FeedKind {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Glpi, Self::Ocs, Self::Fusioninventory, Self::Alertmanager];
+    pub const ALL: [Self; 6] = [Self::Glpi, Self::Ocs, Self::Fusioninventory, Self::Alertmanager, Self::Otlp, Self::Prometheus];
 
     /// The name in JSON and on the command line.
     #[must_use]
@@ -91,6 +95,8 @@ impl FeedKind {
             Self::Ocs => "ocs",
             Self::Fusioninventory => "fusioninventory",
             Self::Alertmanager => "alertmanager",
+            Self::Otlp => "otlp",
+            Self::Prometheus => "prometheus",
         }
     }
 
@@ -98,6 +104,12 @@ impl FeedKind {
     #[must_use]
     pub fn brings_inventories(self) -> bool {
         matches!(self, Self::Glpi | Self::Ocs | Self::Fusioninventory)
+    }
+
+    /// Whether it delivers measurements of hosts.
+    #[must_use]
+    pub fn brings_measurements(self) -> bool {
+        matches!(self, Self::Otlp | Self::Prometheus)
     }
 }
 

@@ -31,6 +31,12 @@ pub const LABELS: [&str; 14] = [
     "instance",
 ];
 
+/// Labels of OpenTelemetry that hold what a host is identified by: its machine id, or what its cloud calls it.
+const HOST_IDS: [&str; 2] = ["host.id", "host_id"];
+
+/// Attributes that those labels may be equal to.
+const IDENTIFIERS: [&str; 3] = ["machine_id", "cloud_instance_id", "uuid"];
+
 /// Items named when several fit: more is a list to query, not to read.
 const NAMED: usize = 5;
 
@@ -45,7 +51,10 @@ pub fn place(world: &World, labels: &BTreeMap<String, String>, now: Timestamp) -
     let mut tried = Vec::new();
     for label in LABELS {
         let Some(text) = labels.get(label).map(|text| text.trim()).filter(|text| !text.is_empty()) else { continue };
-        let found = named(world, bare(text), now);
+        let mut found = named(world, bare(text), now);
+        if found.is_empty() && HOST_IDS.contains(&label) {
+            found = with(world, &IDENTIFIERS.map(|name| attribute(name, text)), now);
+        }
         match found.len() {
             0 => tried.push(label),
             1 => return found.first().map(|ci| (*ci, format!("label {label}"))).ok_or_else(String::new),
@@ -69,26 +78,40 @@ fn named(world: &World, text: &str, now: Timestamp) -> BTreeSet<CiId> {
     if let Ok(id) = text.parse::<CiId>() {
         return world.cmdb.record(id).map(|ci| ci.id).into_iter().collect();
     }
-    let counts = |id: CiId| world.cmdb.record(id).filter(|ci| is_meant(ci)).map(|ci| ci.id);
     if let Some(address) = parse_address(text) {
-        return world.cmdb.topology.hosts_at(address).filter(|_| relates_hosts(address)).filter_map(counts).collect();
+        let hosts = world.cmdb.topology.hosts_at(address).filter(|_| relates_hosts(address));
+        return hosts.filter_map(|id| meant(world, id)).collect();
     }
-    let scope = Scope { world, groups: &NoGroups, now };
-    let test = || TextTest::Is(vec![Pattern::Exact(text.trim_end_matches('.').to_owned())]);
-    let terms = [
-        Term::Attribute("fqdn".into(), AttributeTest::Text(test())),
-        Term::Attribute("hostname".into(), AttributeTest::Text(test())),
-        Term::Text(TextField::Name, test()),
-    ];
+    let text = text.trim_end_matches('.');
     // What a host is called by itself comes before what people call something.
-    let mut by_term = terms.into_iter().map(|term| {
-        let found = scope.find(&Query::from(term));
-        found.map(|found| found.ids().filter_map(counts).collect::<BTreeSet<_>>()).unwrap_or_default()
+    with(world, &[attribute("fqdn", text), attribute("hostname", text), Term::Text(TextField::Name, is(text))], now)
+}
+
+/// The items that fulfil the first of these terms that any fulfils.
+fn with(world: &World, terms: &[Term], now: Timestamp) -> BTreeSet<CiId> {
+    let scope = Scope { world, groups: &NoGroups, now };
+    let mut by_term = terms.iter().map(|term| {
+        let found = scope.find(&Query::from(term.clone()));
+        found.map(|found| found.ids().filter_map(|id| meant(world, id)).collect::<BTreeSet<_>>()).unwrap_or_default()
     });
     by_term.find(|found| !found.is_empty()).unwrap_or_default()
 }
 
-fn is_meant(ci: &Ci) -> bool {
+fn attribute(name: &str, text: &str) -> Term {
+    Term::Attribute(name.into(), AttributeTest::Text(is(text)))
+}
+
+fn is(text: &str) -> TextTest {
+    TextTest::Is(vec![Pattern::Exact(text.to_owned())])
+}
+
+fn meant(world: &World, id: CiId) -> Option<CiId> {
+    world.cmdb.record(id).filter(|ci| is_meant(ci)).map(|ci| ci.id)
+}
+
+/// Whether names and addresses may mean this record.
+#[must_use]
+pub fn is_meant(ci: &Ci) -> bool {
     let is_part = matches!(ci.id.family, Family::Disk | Family::Memory | Family::Network | Family::Software);
     !is_part && !matches!(ci.status, Lifecycle::Retired | Lifecycle::Disposed)
 }
@@ -105,6 +128,18 @@ fn bare(text: &str) -> &str {
         Some((host, port)) if !port.contains(':') => host,
         _ => text,
     }
+}
+
+/// The port in what [`bare`] finds a host in.
+#[must_use]
+pub fn port_of(text: &str) -> Option<&str> {
+    let text = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let text = text.split(['/', '?', '#']).next().unwrap_or_default();
+    let port = match text.strip_prefix('[') {
+        Some(rest) => rest.split_once("]:").map(|(_, port)| port),
+        None => text.split_once(':').map(|(_, port)| port),
+    };
+    port.filter(|port| !port.is_empty() && port.len() <= 5 && port.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 #[cfg(test)]
@@ -125,6 +160,21 @@ mod tests {
             ("://", ""),
         ] {
             assert_eq!(bare(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_port_is_told_from_the_rest_of_an_address() {
+        for (text, expected) in [
+            ("web-1:9100", Some("9100")),
+            ("[2001:db8::1]:9100", Some("9100")),
+            ("https://web-1.example.com:8443/probe?x=1", Some("8443")),
+            ("web-1", None),
+            ("2001:db8::1", None),
+            ("web-1:http", None),
+            ("web-1:", None),
+        ] {
+            assert_eq!(port_of(text), expected, "{text}");
         }
     }
 }

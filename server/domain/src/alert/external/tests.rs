@@ -32,6 +32,7 @@ fn scenario() -> Scenario {
             let mut ci = world.cmdb.cis.get(&id).expect("a host").clone();
             ci.attributes.insert("fqdn".into(), text(name));
             ci.attributes.insert("hostname".into(), text("shared"));
+            ci.attributes.insert("machine_id".into(), text(&format!("0123456789abcdef{n:016x}")));
             let addresses = AttributeValue::List(vec![address.into()]);
             let proposal = Proposal::new(addresses, Source::Agent { id: agent(n) }, Timestamp(0), Method::Section(SectionName::System));
             ci.attributes.insert("ip_addresses".into(), Attribute::sole(proposal));
@@ -193,6 +194,8 @@ fn labels_mean_the_one_item_that_fits_and_several_mean_none() {
     check_place(&[("instance", "WEB-1.example.com.:9100")], Ok(1));
     check_place(&[("instance", "[::ffff:10.0.0.2]:9100")], Ok(2));
     check_place(&[("host", "web-2"), ("instance", "localhost:9090")], Ok(2));
+    check_place(&[("host.id", "0123456789ABCDEF0000000000000002"), ("host.name", "shared")], Ok(2));
+    check_place(&[("node", "0123456789abcdef0000000000000002")], Err("no item"));
     check_place(&[("host", "shared"), ("instance", "10.0.0.1")], Err("label host fits 2 items: host_"));
     check_place(&[("host", "*"), ("instance", "127.0.0.1:9100")], Err("no item is called as the labels say: host, instance"));
     check_place(&[("ci", &host(99).to_string())], Err("no item"));

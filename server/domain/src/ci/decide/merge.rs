@@ -146,6 +146,7 @@ impl Joining<'_> {
             sections: self.sections(),
             natives: self.natives(),
             agents: self.agents(),
+            collectors: self.world.trust.collectors.of(self.lost.id).map(|(voice, _)| voice).collect(),
             reporter: self.world.cmdb.reporters.get(&kept).copied(),
             name: self.kept.name.clone(),
             status: self.kept.status,
@@ -267,7 +268,7 @@ pub fn unmerge(world: &World, from: CiId, reason: &str, expected: Option<u64>) -
     if !changes.is_empty() {
         events.push(CiEvent::RelationsChanged { changes });
     }
-    let agents = merge.agents.iter().filter(|id| world.trust.agents.get(id).is_some_and(|agent| agent.ci == Some(kept.id)));
+    let agents = merge.agents.iter().chain(&merge.collectors).filter(|id| world.trust.host_of(**id) == Some(kept.id));
     events.push(CiEvent::CiUnmerged { ci: from, from: kept.id, agents: agents.copied().collect(), reason });
     Ok(events)
 }

@@ -1,0 +1,69 @@
+//! Alerts on what collectors measure, when nothing more comes.
+//!
+//! A collector that falls silent is no silent host: its alerts become unknown one by one, as those of series that vanish do. One that
+//! stays silent is forgotten: pods and services that call themselves otherwise after each start would fill the list.
+
+use super::Alert;
+use crate::rule::Condition;
+use crate::trust::TrustEvent;
+use crate::trust::collector::FEED;
+use crate::{Event, World};
+use rollcall_shared::Timestamp;
+use std::time::Duration;
+
+/// For how long a value counts that is not renewed: what Prometheus looks back for, and five times the longest usual interval.
+const PATIENCE_MS: u128 = 300_000;
+
+/// After so long a silence a collector is forgotten: its values are no longer kept but by the hour.
+const FORGOTTEN: Duration = Duration::from_secs(90 * 86_400);
+
+/// Time between two looks for silent ones.
+const LOOK: Duration = Duration::from_secs(3_600);
+
+/// Collectors forgotten at once.
+const AT_ONCE: usize = 1_000;
+
+/// When silent collectors were last looked for.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Round {
+    looked: Option<Timestamp>,
+}
+
+// Two worlds that know the same are equal whenever they looked.
+impl PartialEq for Round {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+/// Collectors that nobody has heard for very long.
+pub(super) fn tick(world: &mut World, now: Timestamp) -> Vec<Event> {
+    let round = &mut world.telemetry.round;
+    if round.looked.is_some_and(|looked| looked <= now && now.since(looked) < LOOK) {
+        return Vec::new();
+    }
+    round.looked = Some(now);
+    let is_silent = |voice, placed_at| now.since(world.telemetry.last_seen(voice).unwrap_or(placed_at)) > FORGOTTEN;
+    let silent = world.trust.collectors.iter().filter(|(voice, collector)| is_silent(*voice, collector.placed_at));
+    silent.take(AT_ONCE).map(|(voice, _)| Event::Trust(TrustEvent::CollectorForgotten { voice })).collect()
+}
+
+/// Whether an alert on a collector's series has had no value for too long, or its feed was withdrawn.
+pub(super) fn is_lost(world: &World, alert: &Alert, now: Timestamp) -> bool {
+    // That nothing comes is what this one says.
+    if world.rules.rules.get(&alert.key.rule).is_some_and(|known| matches!(known.rule.condition, Condition::Absent { .. })) {
+        return false;
+    }
+    let feed = alert.key.attributes.get(FEED).map_or("", String::as_str);
+    if !world.trust.feeds.values().any(|known| known.name.as_str() == feed && !known.revoked) {
+        return true;
+    }
+    let voices = world.trust.collectors.of(alert.key.ci).filter(|(_, collector)| collector.feed.as_str() == feed);
+    let last = voices.filter_map(|(voice, _)| world.telemetry.agents.get(&voice)?.last_value(alert)).max();
+    // While the server was away nobody could be heard.
+    let since = last.max(world.telemetry.resumed_at).unwrap_or(Timestamp(0));
+    now.since(since).as_millis() >= PATIENCE_MS
+}
+
+#[cfg(test)]
+mod tests;

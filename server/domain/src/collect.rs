@@ -1,0 +1,157 @@
+//! What other people's collectors measured, on its way into sample sets: which item it means, and how single values become tables and
+//! sets. Pure; nothing here is state.
+//!
+//! A value is taken as it was measured or refused with a reason that is counted, never changed: a counter stays a counter, a rule makes a
+//! rate of it.
+
+mod compose;
+mod identity;
+
+pub use compose::{Base, Composed, Growth, Table, compose};
+pub use identity::{Resource, SERVER_PORT};
+
+use rollcall_shared::Timestamp;
+use rollcall_shared::sample::Series;
+use std::time::Duration;
+
+/// Bytes of a metric's or an attribute's name.
+const NAME_BYTES: usize = 255;
+
+/// Bytes of an attribute's value: what Prometheus' remotes commonly take at most.
+const VALUE_BYTES: usize = 1_024;
+
+/// Attributes of one series.
+const ATTRIBUTES: usize = 64;
+
+/// As old as a sample of an agent is believed to be.
+const OLDEST: Duration = Duration::from_secs(7 * 86_400);
+
+/// One value of one series.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Point {
+    /// Of what.
+    pub series: Series,
+    /// When it was measured.
+    pub at: Timestamp,
+    /// The value; `None` when the series has ended.
+    pub value: Option<f64>,
+}
+
+/// Why a value is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Refusal {
+    /// A sum of differences.
+    Delta,
+    /// A distribution in exponential buckets.
+    ExponentialHistogram,
+    /// It was in this server before.
+    FromHere,
+    /// A distribution in buckets.
+    Histogram,
+    /// A name or an attribute that no series can have.
+    Malformed,
+    /// Of a series that came too soon after other new ones.
+    NewSeries,
+    /// Not a number, or infinite.
+    NotFinite,
+    /// Quantiles.
+    Summary,
+    /// Of one series more than a collector may have.
+    TooManySeries,
+    /// Of one moment more than a request may have.
+    TooMuch,
+    /// Measured too long ago.
+    TooOld,
+    /// It means no item.
+    Unplaced,
+    /// Of one collector more than there may be.
+    Voices,
+}
+
+impl Refusal {
+    /// All of them.
+    pub const ALL: [Self; 13] = [
+        Self::Delta,
+        Self::ExponentialHistogram,
+        Self::FromHere,
+        Self::Histogram,
+        Self::Malformed,
+        Self::NewSeries,
+        Self::NotFinite,
+        Self::Summary,
+        Self::TooManySeries,
+        Self::TooMuch,
+        Self::TooOld,
+        Self::Unplaced,
+        Self::Voices,
+    ];
+
+    /// The name in metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Delta => "delta",
+            Self::ExponentialHistogram => "exponential_histogram",
+            Self::FromHere => "from_here",
+            Self::Histogram => "histogram",
+            Self::Malformed => "malformed",
+            Self::NewSeries => "new_series",
+            Self::NotFinite => "not_finite",
+            Self::Summary => "summary",
+            Self::TooManySeries => "too_many_series",
+            Self::TooMuch => "too_much",
+            Self::TooOld => "too_old",
+            Self::Unplaced => "unplaced",
+            Self::Voices => "voices",
+        }
+    }
+
+    /// The reason, for people, with what to do.
+    #[must_use]
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Delta => {
+                "are sums that are not cumulative: have them made so, by the SDK's preference of temporality or the processor deltatocumulative"
+            }
+            Self::ExponentialHistogram => "are of exponential histograms, which are not taken",
+            Self::FromHere => "came from this server or another Rollcall by remote write",
+            Self::Histogram => "are of histograms, which are not taken by OTLP",
+            Self::Malformed => {
+                "have a name that is empty or too long, an attribute that is too long or no text, number or truth value, or too many attributes"
+            }
+            Self::NewSeries => "are of new series, of which a collector may bring some 16 times an hour: send them again later",
+            Self::NotFinite => "are not numbers, or infinite",
+            Self::Summary => "are of summaries, which are not taken by OTLP",
+            Self::TooManySeries => "are of more series than the 4096 that one collector may have: leave some out at the sender",
+            Self::TooMuch => "are of more moments than one request may have: send fewer at once",
+            Self::TooOld => "were measured more than seven days ago",
+            Self::Unplaced => "mean no configuration item: GET /api/v1/collectors?placed=false tells why",
+            Self::Voices => "are of one collector more than may be known",
+        }
+    }
+}
+
+/// The moment of a value by the server's clock, as far as it is one: of the future is of now; of long ago is refused.
+///
+/// # Errors
+/// [`Refusal::TooOld`].
+pub fn moment(at: Timestamp, now: Timestamp) -> Result<Timestamp, Refusal> {
+    if now.since(at) > OLDEST { Err(Refusal::TooOld) } else { Ok(at.min(now)) }
+}
+
+/// Judges a series: its names and attributes, which come in any order.
+///
+/// # Errors
+/// [`Refusal::Malformed`], and [`Refusal::FromHere`] for what was a collector's series before.
+pub fn check_series(metric: &str, attributes: &std::collections::BTreeMap<String, String>) -> Result<(), Refusal> {
+    let is_name = |text: &str| !text.is_empty() && text.len() <= NAME_BYTES && !text.chars().any(char::is_control);
+    let fits = |(name, value): (&String, &String)| is_name(name) && value.len() <= VALUE_BYTES;
+    if !is_name(metric) || attributes.len() > ATTRIBUTES || !attributes.iter().all(fits) {
+        return Err(Refusal::Malformed);
+    }
+    let from_here = [crate::trust::collector::FEED, "rollcall_feed"].iter().any(|name| attributes.contains_key(*name));
+    if from_here { Err(Refusal::FromHere) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests;

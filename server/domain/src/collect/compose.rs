@@ -1,0 +1,136 @@
+//! From single values to a table of series and sample sets.
+//!
+//! A collector's table has every series that it ever brought, in their order, and stays as it is from push to push although each push may
+//! bring other parts of it; so hosts that are alike share one table, and rules keep what they remember. It grows by new series and loses
+//! those without a value when it is full.
+
+use super::{Point, Refusal};
+use rollcall_shared::sample::Series;
+use rollcall_shared::{Timestamp, limits};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Moments closer than this are one: a collector reads processors, disks and adapters one after the other and means one moment.
+const ONE_MOMENT_MS: i64 = 1_000;
+
+/// The table that a collector has, and its newest values.
+#[derive(Clone, Copy, Debug)]
+pub struct Base<'a> {
+    /// In their order.
+    pub series: &'a [Series],
+    /// In the same order.
+    pub latest: &'a [Option<f64>],
+}
+
+/// Whether a table may grow now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Growth {
+    /// It may.
+    Free,
+    /// It grew too often of late: every new table is kept for as long as its samples.
+    Held,
+}
+
+/// The table that the sets are of.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Table {
+    /// The one that the collector has.
+    Known,
+    /// Another one.
+    New(Vec<Series>),
+}
+
+/// What became of some values.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Composed {
+    /// The table.
+    pub table: Table,
+    /// Values by moment, oldest first, in the table's order.
+    pub sets: Vec<(Timestamp, Vec<Option<f64>>)>,
+    /// Values in them.
+    pub taken: u64,
+    /// Values that are not.
+    pub refused: BTreeMap<Refusal, u64>,
+}
+
+/// Makes sets of a collector's values. `room` is how many values, given or not, sets may still have; what is used is taken from it.
+#[must_use]
+pub fn compose(base: Option<Base<'_>>, growth: Growth, mut points: Vec<Point>, room: &mut usize) -> Composed {
+    points.sort_by_key(|point| point.at);
+    let table = table(base, growth, &points);
+    let series: &[Series] = match (&table, base) {
+        (Table::New(series), _) => series,
+        (Table::Known, Some(base)) => base.series,
+        (Table::Known, None) => &[],
+    };
+    let mut composed = Composed { table: Table::Known, sets: Vec::new(), taken: 0, refused: BTreeMap::new() };
+    let mut moment = Moment::default();
+    for point in points {
+        let Ok(place) = series.binary_search(&point.series) else {
+            let refusal = if growth == Growth::Held { Refusal::NewSeries } else { Refusal::TooManySeries };
+            *composed.refused.entry(refusal).or_default() += 1;
+            continue;
+        };
+        if !moment.fits(place, point.at) {
+            if *room < series.len() {
+                *composed.refused.entry(Refusal::TooMuch).or_default() += 1;
+                continue;
+            }
+            *room -= series.len();
+            composed.sets.extend(std::mem::replace(&mut moment, Moment::new(point.at, series.len())).into_set());
+        }
+        moment.take(place, point.at, point.value);
+        composed.taken += u64::from(point.value.is_some());
+    }
+    composed.sets.extend(moment.into_set());
+    composed.table = table;
+    composed
+}
+
+fn table(base: Option<Base<'_>>, growth: Growth, points: &[Point]) -> Table {
+    let known = base.map_or(&[][..], |base| base.series);
+    let named: BTreeSet<&Series> = points.iter().map(|point| &point.series).collect();
+    let fresh: Vec<&Series> = named.iter().copied().filter(|series| known.binary_search(series).is_err()).collect();
+    if fresh.is_empty() || growth == Growth::Held {
+        return Table::Known;
+    }
+    let mut kept: BTreeSet<&Series> = known.iter().collect();
+    if kept.len() + fresh.len() > limits::SERIES {
+        let lives = |(place, series): (usize, &Series)| {
+            let has_value = base.is_some_and(|base| base.latest.get(place).is_some_and(Option::is_some));
+            has_value || named.contains(series)
+        };
+        kept = known.iter().enumerate().filter(|(place, series)| lives((*place, series))).map(|(_, series)| series).collect();
+    }
+    let room = limits::SERIES.saturating_sub(kept.len());
+    kept.extend(fresh.into_iter().take(room));
+    if kept.iter().copied().eq(known) { Table::Known } else { Table::New(kept.into_iter().cloned().collect()) }
+}
+
+/// Values that count as of one moment.
+#[derive(Default)]
+struct Moment {
+    begin: Timestamp,
+    end: Timestamp,
+    values: Vec<Option<f64>>,
+    told: Vec<bool>,
+}
+
+impl Moment {
+    fn new(at: Timestamp, series: usize) -> Self {
+        Self { begin: at, end: at, values: vec![None; series], told: vec![false; series] }
+    }
+
+    /// Whether nothing was said of the series yet, and the moment is the same.
+    fn fits(&self, place: usize, at: Timestamp) -> bool {
+        self.told.get(place).is_some_and(|told| !told) && at.0.saturating_sub(self.begin.0) < ONE_MOMENT_MS
+    }
+
+    fn take(&mut self, place: usize, at: Timestamp, value: Option<f64>) {
+        (self.values[place], self.told[place]) = (value, true);
+        self.end = self.end.max(at);
+    }
+
+    fn into_set(self) -> Option<(Timestamp, Vec<Option<f64>>)> {
+        self.told.contains(&true).then_some((self.end, self.values))
+    }
+}
