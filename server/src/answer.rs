@@ -256,6 +256,12 @@ impl ApiError {
         Self { challenge: Some("Basic realm=\"rollcall\""), ..self }
     }
 
+    /// The same under another code, for callers who would take this one for something else.
+    #[must_use]
+    pub fn recoded(self, code: Code) -> Self {
+        Self { code, ..self }
+    }
+
     /// Its code.
     #[must_use]
     pub fn code(&self) -> Code {

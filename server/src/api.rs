@@ -17,6 +17,7 @@ mod channels;
 mod cis;
 mod classes;
 mod cmdb_health;
+mod collectors;
 mod contacts;
 mod dead_letters;
 mod deliveries;
@@ -67,6 +68,7 @@ mod tokens;
 mod view;
 
 use crate::answer::{self, ApiError, Code};
+use crate::collecting::Collecting;
 use crate::delivery::Dispatch;
 use crate::engine::Engine;
 use crate::entropy::Entropy;
@@ -107,6 +109,8 @@ pub struct Site {
     pub dispatch: Dispatch,
     /// Where samples are pushed to, and how that goes.
     pub remotes: Remotes,
+    /// What feeds measure, counted.
+    pub collecting: Collecting,
 }
 
 /// What handlers share.

@@ -8,6 +8,7 @@ use crate::admin::{self, TokenMaker};
 use crate::api;
 use crate::ca::{self, Authority, CaError};
 use crate::clock::Clock;
+use crate::collecting::Collecting;
 use crate::config::Config;
 use crate::connections::{self, Connections};
 use crate::data_directory::{self, DataDirectory, DirectoryError, Secrecy};
@@ -261,6 +262,7 @@ impl Parts {
             refusals: refusals.clone(),
             limits: self.config.limits,
         });
+        let collecting = Collecting::default();
         let site = api::Site {
             url: api_url.to_owned(),
             ca_pin: self.authority.pin().to_owned(),
@@ -268,6 +270,7 @@ impl Parts {
             refusals: refusals.clone(),
             dispatch: self.dispatch.clone(),
             remotes: remotes.clone(),
+            collecting: collecting.clone(),
         };
         let router = api::router(self.engine.clone(), site)
             .merge(ingest::enrol_router(enrolment))
@@ -276,7 +279,7 @@ impl Parts {
                 self.dispatch.links.clone(),
                 self.environment.clock.clone(),
             )))
-            .merge(foreign::router(ForeignService::new(self.engine.clone(), self.environment.clock.clone(), refusals.clone())))
+            .merge(foreign::router(ForeignService::new(self.engine.clone(), self.environment.clock.clone(), refusals.clone(), collecting)))
             .layer(Extension(refusals.clone()))
             .layer(CatchPanicLayer::custom(observability::answer_panic))
             .layer(middleware::from_fn_with_state(stop.clone(), listener::end_streams));

@@ -10,6 +10,7 @@
 //! answers "later", it never grows.
 
 mod check;
+mod collect;
 mod committer;
 mod content;
 mod deliver;
@@ -22,6 +23,7 @@ mod tests;
 mod upkeep;
 mod writer;
 
+pub use collect::{Collected, Heard};
 pub use content::{SectionCache, StoredContent};
 pub use deliver::{DeliveredSection, Delivery};
 pub use history::History;
@@ -116,6 +118,8 @@ enum Job {
     Push(Box<IncomingPush>, oneshot::Sender<Result<PushReply, EngineError>>),
     /// Content to store.
     Store(Vec<(ContentHash, Vec<u8>)>, oneshot::Sender<Result<UploadReply, EngineError>>),
+    /// A portion of what a feed measured.
+    Collect(Vec<Collected>, Option<String>, oneshot::Sender<Result<Heard, EngineError>>),
     /// Erase an item out of state, log and store.
     Erase(Box<Erasure>, oneshot::Sender<Result<Erased, EngineError>>),
     /// Freeze the state now; the sender learns when that is durable.

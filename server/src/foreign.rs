@@ -1,4 +1,5 @@
-//! Other people's agents and monitoring: GLPI's, OCS Inventory's, FusionInventory's, an Alertmanager. On the API listener, because they have no certificate.
+//! Other people's agents and monitoring: GLPI's, OCS Inventory's, FusionInventory's, an Alertmanager, OpenTelemetry's collector, Prometheus.
+//! On the API listener, because they have no certificate.
 //!
 //! They speak for whoever holds their feed's secret, never for one machine: which machine it is, identification decides, and
 //! what they say counts less than what an agent of ours says. This module bounds, decodes and answers in their words; what an
@@ -10,10 +11,17 @@
 mod access;
 mod alertmanager;
 mod body;
+mod collect;
+mod otlp;
+mod prometheus;
 mod refusal;
+#[cfg(test)]
+mod scene;
+mod wire;
 
 use crate::answer::{self, ApiError, Code};
 use crate::clock::Clock;
+use crate::collecting::Collecting;
 use crate::engine::{DeliveredSection, Delivery, Engine, EngineError, Request as EngineRequest};
 use crate::inventory_format::convert::{Extent, Inventory, convert};
 use crate::inventory_format::{Message, json, xml};
@@ -28,6 +36,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Router, middleware};
 use body::{Form, Intake, Packing};
+use collect::Collect;
 use rollcall_domain::ci::Reporter;
 use rollcall_domain::trust::decide::TrustCommand;
 use rollcall_domain::trust::feed::{FeedKind, authenticate};
@@ -75,6 +84,7 @@ pub struct ForeignService {
     intake: Intake,
     refusals: Refusals,
     limits: Arc<Limits>,
+    collect: Arc<Collect>,
 }
 
 struct Limits {
@@ -87,14 +97,15 @@ struct Limits {
 impl ForeignService {
     /// A service with empty rate limits.
     #[must_use]
-    pub fn new(engine: Engine, clock: Arc<dyn Clock>, refusals: Refusals) -> Self {
+    pub fn new(engine: Engine, clock: Arc<dyn Clock>, refusals: Refusals, collecting: Collecting) -> Self {
+        let collect = Arc::new(Collect::new(&clock, collecting, ADDRESSES));
         let limits = Limits {
             refused: RateLimit::new(clock.clone(), REFUSED_PER_MINUTE, MINUTE, ADDRESSES),
             by_address: RateLimit::new(clock.clone(), REQUESTS_PER_ADDRESS, MINUTE, ADDRESSES),
             by_feed: RateLimit::new(clock.clone(), REQUESTS_PER_FEED, MINUTE, ADDRESSES),
             audited: RateLimit::new(clock, AUDITED_PER_MINUTE, MINUTE, 1),
         };
-        Self { engine, intake: Intake::default(), refusals, limits: Arc::new(limits) }
+        Self { engine, intake: Intake::default(), refusals, limits: Arc::new(limits), collect }
     }
 }
 
@@ -104,6 +115,8 @@ pub fn router(service: ForeignService) -> Router {
         .iter()
         .fold(Router::new(), |router, path| router.route(path, post(take)))
         .route(alertmanager::PATH, post(alertmanager::take))
+        .route(otlp::PATH, post(otlp::take))
+        .route(prometheus::PATH, post(prometheus::take))
         .layer(CatchPanicLayer::custom(observability::answer_panic))
         .layer(middleware::from_fn(answer::finish))
         .with_state(service)
@@ -159,6 +172,31 @@ impl ForeignService {
     }
 
     async fn admit(&self, credential: &Credential, address: Option<IpAddr>, headers: &HeaderMap, path: &str) -> Result<Speaker, ApiError> {
+        let speaker = self.recognise(credential, address, headers, path).await?;
+        limit(&self.limits.by_address, &self.limits.by_feed, address, &speaker)?;
+        Ok(speaker)
+    }
+
+    /// As [`ForeignService::admit`], by the rates of who sends all the time.
+    async fn admit_collector(
+        &self,
+        credential: &Credential,
+        address: Option<IpAddr>,
+        headers: &HeaderMap,
+        path: &str,
+    ) -> Result<Speaker, ApiError> {
+        let speaker = self.recognise(credential, address, headers, path).await?;
+        limit(&self.collect.by_address, &self.collect.by_feed, address, &speaker)?;
+        Ok(speaker)
+    }
+
+    async fn recognise(
+        &self,
+        credential: &Credential,
+        address: Option<IpAddr>,
+        headers: &HeaderMap,
+        path: &str,
+    ) -> Result<Speaker, ApiError> {
         let request_id = headers.get(answer::REQUEST_ID).and_then(|id| id.to_str().ok()).map(str::to_owned);
         if let Some(address) = address {
             self.limits.refused.look(&address).map_err(|wait| ApiError::too_many("too many refused requests from this address", wait))?;
@@ -168,25 +206,20 @@ impl ForeignService {
             let feed = authenticate(world, credential.name.as_deref(), &credential.secret_hash, address, now)?;
             Ok::<_, Rejection>((feed.name.to_string(), feed.kind))
         });
-        let Ok((name, kind)) = found else {
-            if let Some(address) = address {
-                let _ = self.limits.refused.take(&address);
-            }
-            let claim: String = credential.name.as_deref().unwrap_or("a bearer token").chars().take(64).collect();
-            self.audit(
-                Actor::Anonymous,
-                Code::Unauthenticated,
-                format!("POST {path} as feed {claim:?} without a valid secret"),
-                request_id,
-            )
-            .await;
-            return Err(ApiError::new(Code::Unauthenticated, "the feed's name or secret is not valid").asking_for_basic());
-        };
-        if let Some(address) = address {
-            self.limits.by_address.take(&address).map_err(|wait| ApiError::too_many("too many requests from this address", wait))?;
+        if let Ok((name, kind)) = found {
+            return Ok(Speaker { name, kind, request_id });
         }
-        self.limits.by_feed.take(&name).map_err(|wait| ApiError::too_many("too many requests of this feed", wait))?;
-        Ok(Speaker { name, kind, request_id })
+        if let Some(address) = address {
+            let _ = self.limits.refused.take(&address);
+        }
+        let claim: String = credential.name.as_deref().unwrap_or("a bearer token").chars().take(64).collect();
+        let detail = format!("POST {path} as feed {claim:?} without a valid secret");
+        self.audit(Actor::Anonymous, Code::Unauthenticated, detail, request_id).await;
+        Err(ApiError::new(Code::Unauthenticated, "the feed's name or secret is not valid").asking_for_basic())
+    }
+
+    fn count_refusal(&self, code: Code) {
+        self.refusals.count(code.as_str());
     }
 
     async fn answer(&self, speaker: &Speaker, received: Received, speaks_glpi: bool) -> Result<Response, ApiError> {
@@ -277,6 +310,14 @@ impl ForeignService {
             tracing::warn!(%error, "a refusal could not be written to the audit log");
         }
     }
+}
+
+/// One request of an address and of a feed, as far as they may have one now.
+fn limit(by_address: &RateLimit<IpAddr>, by_feed: &RateLimit<String>, address: Option<IpAddr>, speaker: &Speaker) -> Result<(), ApiError> {
+    if let Some(address) = address {
+        by_address.take(&address).map_err(|wait| ApiError::too_many("too many requests from this address", wait))?;
+    }
+    by_feed.take(&speaker.name).map_err(|wait| ApiError::too_many("too many requests of this feed", wait))
 }
 
 /// The answer to an agent that asks what there is to do.

@@ -14,6 +14,7 @@ pub mod bill;
 pub mod ca;
 pub mod cli;
 pub mod clock;
+pub mod collecting;
 pub mod config;
 pub mod connections;
 pub mod data_directory;

@@ -4,6 +4,7 @@ pub mod fleet;
 
 use super::Api;
 use crate::answer;
+use crate::collecting::Collecting;
 use crate::engine::Counters;
 use crate::remote_write::Figures;
 use axum::extract::State;
@@ -29,6 +30,7 @@ pub async fn get_metrics(State(api): State<Api>) -> Response {
         text.channels(world, |id| api.site.dispatch.position(id));
     });
     text.remotes(&api.site.remotes.figures());
+    text.collected(&api.site.collecting, api.engine.read(|world| world.trust.collectors.len()));
     answer::body("text/plain; version=0.0.4; charset=utf-8", text.0)
 }
 
@@ -46,7 +48,7 @@ impl Exposition {
         let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
         let label = name.trim_start_matches("rollcall_").trim_end_matches("_total");
         let label = match label {
-            "refused" => "reason",
+            "refused" | "collected_refused" => "reason",
             "cis" => "class",
             _ => "state",
         };
@@ -84,6 +86,16 @@ impl Exposition {
         self.family("rollcall_incidents", "gauge", "Incidents by state.", tally(incidents));
         let problems = world.problems.problems.values().map(|problem| word(&problem.state));
         self.family("rollcall_problems", "gauge", "Problems by state.", tally(problems));
+    }
+
+    /// What feeds measure.
+    fn collected(&mut self, collecting: &Collecting, placed: usize) {
+        let (taken, refused, unplaced) = collecting.figures();
+        self.single("rollcall_collected_values_total", "counter", "Values of collectors taken in.", taken);
+        let refused = refused.iter().map(|(reason, count)| (reason.as_str(), *count));
+        self.family("rollcall_collected_refused_total", "counter", "Values of collectors refused, by reason.", refused);
+        let states = [("placed", placed as u64), ("unplaced", unplaced as u64)];
+        self.family("rollcall_collectors", "gauge", "Collectors by whether they mean an item.", states);
     }
 
     /// Of each remote that samples are pushed to; its name is of the configuration and plain.

@@ -3,10 +3,10 @@
 //! A handler that is not in this list is not reachable, and a route in it cannot be without an access rule.
 
 use super::{
-    Api, advisories, agents, alerts, assignment_rules, attributes, audit, bills, changes, channels, cis, classes, cmdb_health, contacts,
-    dead_letters, deliveries, erasure, escalation, events, export, external_alerts, feeds, gate, groups, identity, imports, incidents,
-    inventory, locks, manual, metrics, mutes, notification_routes, notifications, on_call, parked, policy, probes, problems, queries,
-    relate, relations, retirement, reviews, rules, samples, sections, services, software, software_rules, sources, tokens,
+    Api, advisories, agents, alerts, assignment_rules, attributes, audit, bills, changes, channels, cis, classes, cmdb_health, collectors,
+    contacts, dead_letters, deliveries, erasure, escalation, events, export, external_alerts, feeds, gate, groups, identity, imports,
+    incidents, inventory, locks, manual, metrics, mutes, notification_routes, notifications, on_call, parked, policy, probes, problems,
+    queries, relate, relations, retirement, reviews, rules, samples, sections, services, software, software_rules, sources, tokens,
 };
 use rollcall_domain::actor::Role;
 use utoipa_axum::router::OpenApiRouter;
@@ -326,6 +326,7 @@ route_list! {
     GET    "/api/v1/feeds"                         List   Administer feeds::list_feeds;
     POST   "/api/v1/feeds"                         Create Administer feeds::create_feed;
     DELETE "/api/v1/feeds/{id}"                    Delete Administer feeds::delete_feed;
+    GET    "/api/v1/collectors"                    List   Read       collectors::list_collectors;
     GET    "/api/v1/audit"                         List   Audit      audit::list_audit;
     GET    "/healthz"                              One    Public     probes::get_health;
     GET    "/readyz"                               One    Public     probes::get_readiness;

@@ -88,10 +88,10 @@ async fn blocking<R: Send + 'static>(work: impl FnOnce() -> Result<R, ApiError> 
     tokio::task::spawn_blocking(work).await.map_err(|error| ApiError::internal(format!("reading samples ended early: {error}")))?
 }
 
-/// The agents that ever spoke for a host; more than one after it was enrolled again.
+/// The agents that ever spoke for a host (more than one after it was enrolled again) and the collectors that measure it.
 fn agents_of(world: &World, id: CiId) -> Result<Vec<AgentId>, ApiError> {
     cis::find(world, id)?;
-    Ok(world.trust.of_host(id).map(|agent| agent.id).collect())
+    Ok(world.trust.voices_of(id))
 }
 
 fn newest(api: &Api, id: CiId, pairs: &[(String, String)]) -> Result<Vec<SampleSeries>, ApiError> {

@@ -3,6 +3,7 @@
 mod access;
 mod channels;
 mod cmdb_health;
+mod collectors;
 mod conventions;
 mod description;
 mod erasure;
@@ -26,6 +27,7 @@ mod software;
 
 use super::{Api, Site, route};
 use crate::clock::ManualClock;
+use crate::collecting::Collecting;
 use crate::delivery::{Dispatch, Guard, Signer, SystemNames};
 use crate::engine::{Engine, EngineConfig, Executed, Request as Asked};
 use crate::entropy::SeededEntropy;
@@ -90,6 +92,7 @@ impl Fixture {
             refusals: Refusals::default(),
             dispatch,
             remotes: Remotes::default(),
+            collecting: Collecting::default(),
         };
         let api = Api::new(engine.clone(), site);
         Self { router: route(&api), api, engine, clock, tokens }

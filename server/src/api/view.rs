@@ -10,6 +10,7 @@ pub mod change;
 pub mod ci;
 pub mod class;
 pub mod cmdb_health;
+pub mod collector;
 pub mod dead_letter;
 pub mod delivery;
 pub mod drift;

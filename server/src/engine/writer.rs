@@ -67,7 +67,7 @@ pub(super) struct Cause {
 }
 
 impl Cause {
-    fn of(actor: Actor) -> Self {
+    pub(super) fn of(actor: Actor) -> Self {
         Self { actor, request_id: None, idempotency_key: None }
     }
 }
@@ -77,7 +77,7 @@ pub struct Writer {
     pub(super) shared: Arc<Shared>,
     head: Head,
     batches: SyncSender<Batch>,
-    batch: Batch,
+    pub(super) batch: Batch,
     rebuilt_after_failure: bool,
 }
 
@@ -222,6 +222,10 @@ impl Writer {
                 let stored: Vec<ContentHash> = sections.iter().map(|(hash, _)| *hash).collect();
                 self.batch.commit.sections.extend(sections);
                 self.reply(Ok(UploadReply { stored }), reply);
+            }
+            Job::Collect(portion, request_id, reply) => {
+                let outcome = Ok(self.collect(portion, request_id.as_deref()));
+                self.reply(outcome, reply);
             }
             Job::Erase(erasure, reply) => {
                 let outcome = self.erase(&erasure);
@@ -378,7 +382,7 @@ impl Writer {
         self.hand_over();
     }
 
-    fn with_context<R>(&self, actor: Actor, now: Timestamp, decide: impl FnOnce(&mut Context<'_>) -> R) -> R {
+    pub(super) fn with_context<R>(&self, actor: Actor, now: Timestamp, decide: impl FnOnce(&mut Context<'_>) -> R) -> R {
         let mut ids = Ids(self.shared.entropy.as_ref(), now);
         decide(&mut Context { now, actor, ids: &mut ids, content: &self.shared.content })
     }

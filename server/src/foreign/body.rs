@@ -73,7 +73,8 @@ pub enum Packing {
 }
 
 impl Packing {
-    fn of(bytes: &[u8]) -> Self {
+    /// As the first bytes say.
+    pub fn of(bytes: &[u8]) -> Self {
         match bytes {
             [0x1f, 0x8b, ..] => Self::Gzip,
             // Deflate with any window, and a check over both bytes.
@@ -82,7 +83,11 @@ impl Packing {
         }
     }
 
-    fn unpack(self, bytes: &[u8], most: usize) -> Result<Vec<u8>, ApiError> {
+    /// What they expand to, of so many bytes at most.
+    ///
+    /// # Errors
+    /// More than that, or damaged.
+    pub fn unpack(self, bytes: &[u8], most: usize) -> Result<Vec<u8>, ApiError> {
         let limit = u64::try_from(most).unwrap_or(u64::MAX) + 1;
         let mut expanded = Vec::new();
         let read = match self {
@@ -185,12 +190,24 @@ impl Intake {
         request: Request,
         decode: impl FnOnce(&[u8]) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
+        self.read_bytes(request, |bytes| decode(&Packing::of(bytes).unpack(bytes, MESSAGE_BYTES)?)).await
+    }
+
+    /// What `decode` makes of a body as it came.
+    ///
+    /// # Errors
+    /// Too large, too slow, too much at once, or what `decode` refuses.
+    pub async fn read_bytes<T: Send + 'static>(
+        &self,
+        request: Request,
+        decode: impl FnOnce(&[u8]) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
         check_length(request.headers())?;
         let busy = |_| ApiError::too_many("too many messages are on their way to this server; try again later", RETRY_AFTER);
         let _held = self.bodies.clone().try_acquire_owned().map_err(busy)?;
         let bytes = collect(request).await?;
         let _turn = self.decoders.acquire().await.map_err(|_| ApiError::internal("the decoders' semaphore is closed"))?;
-        let decoded = tokio::task::spawn_blocking(move || decode(&Packing::of(&bytes).unpack(&bytes, MESSAGE_BYTES)?));
+        let decoded = tokio::task::spawn_blocking(move || decode(&bytes));
         decoded.await.unwrap_or_else(|error| Err(ApiError::internal(format!("decoding: {error}"))))
     }
 

@@ -110,10 +110,11 @@ fn host<T: AsRef<str>>(world: &World, ci: &Ci, (wanted, now): (&[T], Timestamp),
     let own = [("ci", id.as_str()), ("host", ci.name.as_str())];
     if let Some(agent) = world.telemetry.speaker(ci.id) {
         take("rollcall_host_up", &labels(&own, &[]), f64::from(u8::from(!world.telemetry.is_silent(agent))), now);
-        if let Some(newest) = world.telemetry.newest(agent).filter(|newest| now.since(newest.at) <= FRESH) {
-            for (series, value) in newest.values().filter(|(series, _)| is_wanted(wanted, &series.metric)) {
-                take(&in_alphabet(&series.metric), &labels(&own, &series.attributes), value, newest.at);
-            }
+    }
+    let voices = world.telemetry.speaker(ci.id).into_iter().chain(world.trust.collectors.of(ci.id).map(|(voice, _)| voice));
+    for newest in voices.filter_map(|voice| world.telemetry.newest(voice)).filter(|newest| now.since(newest.at) <= FRESH) {
+        for (series, value) in newest.values().filter(|(series, _)| is_wanted(wanted, &series.metric)) {
+            take(&in_alphabet(&series.metric), &labels(&own, &series.attributes), value, newest.at);
         }
     }
     let known = world.alerts.by_ci.get(&ci.id).into_iter().flat_map(|known| &known.alerts);

@@ -183,19 +183,27 @@ fn ids(texts: &[String]) -> Result<BTreeSet<CiId>, ApiError> {
     texts.iter().enumerate().map(id).collect()
 }
 
-/// The hosts that the rule applies to, in the order that their samples lie in.
+/// The hosts that the rule applies to, in the order that their samples lie in. What each collector measured is replayed by itself, as it is
+/// judged by itself.
 fn hosts(api: &Api, rule: &Rule, wanted: Option<&BTreeSet<CiId>>) -> Vec<Host> {
     let rule = Rule { enabled: true, ..rule.clone() };
     let mut by_ci: BTreeMap<CiId, (Variant, Vec<AgentId>)> = BTreeMap::new();
+    let mut hosts = Vec::new();
     api.engine.read(|world| {
+        let is_wanted = |ci: &CiId| wanted.is_none_or(|wanted| wanted.contains(ci));
+        let variant_of = |ci: CiId| world.cmdb.cis.get(&ci).and_then(|ci| variant(&rule, world, Some(ci)));
         for agent in world.trust.agents.values() {
-            let Some(ci) = agent.ci.filter(|ci| wanted.is_none_or(|wanted| wanted.contains(ci))) else { continue };
-            if let Some(variant) = world.cmdb.cis.get(&ci).and_then(|ci| variant(&rule, world, Some(ci))) {
+            let Some(ci) = agent.ci.filter(is_wanted) else { continue };
+            if let Some(variant) = variant_of(ci) {
                 by_ci.entry(ci).or_insert_with(|| (variant, Vec::new())).1.push(agent.id);
             }
         }
+        for (voice, collector) in world.trust.collectors.iter().filter(|(_, collector)| is_wanted(&collector.ci)) {
+            let variant = variant_of(collector.ci);
+            hosts.extend(variant.map(|variant| Host { ci: Some(collector.ci), agents: vec![voice], variant }));
+        }
     });
-    let mut hosts: Vec<Host> = by_ci.into_iter().map(|(ci, (variant, agents))| Host { ci: Some(ci), agents, variant }).collect();
+    hosts.extend(by_ci.into_iter().map(|(ci, (variant, agents))| Host { ci: Some(ci), agents, variant }));
     hosts.sort_by(|a, b| a.agents.cmp(&b.agents));
     hosts
 }

@@ -156,15 +156,12 @@ fn newest(api: &Api, query: &TopQuery, metric: &str, wanted: &[(String, String)]
     api.engine.read(|world| {
         let mut top = Vec::new();
         for ci in selection.all(world)? {
-            let Some(newest) = world.telemetry.speaker(ci.id).and_then(|agent| world.telemetry.newest(agent)) else {
-                continue;
-            };
-            if now.since(newest.at) > NOW {
-                continue;
-            }
-            for (series, value) in newest.values().filter(|(series, _)| series.metric == metric) {
-                if wanted.iter().all(|pair| series.attributes.contains(pair)) {
-                    top.push(TopSample::new((ci.id, &ci.name), metric, &series.attributes, (newest.at, value)));
+            let voices = world.telemetry.speaker(ci.id).into_iter().chain(world.trust.collectors.of(ci.id).map(|(voice, _)| voice));
+            for newest in voices.filter_map(|voice| world.telemetry.newest(voice)).filter(|newest| now.since(newest.at) <= NOW) {
+                for (series, value) in newest.values().filter(|(series, _)| series.metric == metric) {
+                    if wanted.iter().all(|pair| series.attributes.contains(pair)) {
+                        top.push(TopSample::new((ci.id, &ci.name), metric, &series.attributes, (newest.at, value)));
+                    }
                 }
             }
         }
@@ -256,7 +253,7 @@ pub async fn list_fleet_samples(
     }
 }
 
-/// The selected items for which an agent ever spoke, in order of their ids; one more than `limit` where there are more.
+/// The selected items for which an agent ever spoke or that a collector measures, in order of their ids; one more than `limit` where there are more.
 fn members(api: &Api, query: Option<&str>, after: Option<CiId>, limit: usize, now: Timestamp) -> Result<Vec<Member>, ApiError> {
     let selection = Selection::new(query, now)?;
     api.engine.read(|world| {
@@ -272,6 +269,9 @@ fn agents_by_ci(world: &World) -> BTreeMap<CiId, Vec<AgentId>> {
         if let Some(ci) = agent.ci {
             agents.entry(ci).or_default().insert(agent.id);
         }
+    }
+    for (voice, collector) in world.trust.collectors.iter() {
+        agents.entry(collector.ci).or_default().insert(voice);
     }
     agents.into_iter().map(|(ci, agents)| (ci, agents.into_iter().collect())).collect()
 }

@@ -1,0 +1,81 @@
+//! What collectors measured, as people see it.
+
+use super::*;
+use crate::engine::Collected;
+use rollcall_domain::collect::Resource;
+use rollcall_domain::id::CiId;
+use rollcall_domain::trust::collector::Spoken;
+use rollcall_domain::trust::feed::FeedName;
+use rollcall_shared::sample::{SampleSet, Series};
+
+fn feed() -> FeedName {
+    "prom".parse().unwrap()
+}
+
+/// A host that a feed measured: ten values of `node_load1`, ten seconds apart.
+async fn measured() -> (Fixture, CiId) {
+    let fixture = Fixture::new().await;
+    fixture.post("/api/v1/feeds", r#"{"name": "prom", "kind": "prometheus"}"#).await.ok();
+    let made = fixture.post("/api/v1/cis", r#"{"class": "server", "name": "web-1"}"#).await.ok().json();
+    let ci: CiId = made["id"].as_str().unwrap().parse().unwrap();
+    let resource = Resource::of([("instance", "web-1:9100"), ("job", "node")]);
+    let attributes = resource.attributes(std::collections::BTreeMap::new(), "instance", &feed());
+    let table = fixture.engine.store_tables(vec![vec![Series { metric: "node_load1".into(), attributes }]]).await.unwrap()[0];
+    let set = |step: i64| SampleSet { table, at: Timestamp(NOW.0 - 100_000 + step * 10_000), values: vec![Some(step as f64)] };
+    let spoken = Spoken { feed: feed(), key: resource.key(Some("instance")), ci, placed: "label instance".into() };
+    let heard = fixture.engine.collect(vec![Collected { spoken, sets: (0..10).map(set).collect() }], None).await.unwrap();
+    assert!(heard.iter().all(Result::is_ok), "{heard:?}");
+    (fixture, ci)
+}
+
+#[tokio::test]
+async fn collectors_are_listed_with_what_they_measure_and_those_without_an_item_with_the_reason() {
+    let (fixture, ci) = measured().await;
+    let listed = fixture.get(&format!("/api/v1/collectors?ci={ci}&feed=prom")).await.ok().items();
+    assert_eq!(listed.len(), 1);
+    let one = &listed[0];
+    assert_eq!((&one["key"], &one["ci"], &one["series"]), (&"instance=web-1:9100,job=node".into(), &ci.to_string().into(), &1.into()));
+    assert_eq!((&one["reason"], &one["ended"]), (&"label instance".into(), &false.into()));
+    for path in ["/api/v1/collectors?feed=other", "/api/v1/collectors?placed=false"] {
+        assert_eq!(fixture.get(path).await.ok().items().len(), 0, "{path}");
+    }
+    fixture.api.site.collecting.miss((&feed(), "instance=x"), "no item is called so", 3, NOW);
+    let unplaced = fixture.get("/api/v1/collectors?placed=false&feed=prom").await.ok().items();
+    assert_eq!((unplaced.len(), &unplaced[0]["reason"], &unplaced[0]["ci"]), (1, &"no item is called so".into(), &Value::Null));
+    let figures = fixture.get_as("/metrics", "text/plain").await.ok().text();
+    assert!(figures.contains("rollcall_collectors{state=\"unplaced\"} 1"), "{figures}");
+    fixture.put("DELETE", "/api/v1/feeds/prom", &[], "").await.ok();
+    assert_eq!(fixture.get("/api/v1/collectors").await.ok().items()[0]["ended"], true);
+}
+
+#[tokio::test]
+async fn what_a_collector_measured_is_read_as_what_an_agent_measured() {
+    let (fixture, ci) = measured().await;
+    let newest = fixture.get(&format!("/api/v1/cis/{ci}/samples")).await.ok().items();
+    assert_eq!((newest.len(), &newest[0]["metric"], &newest[0]["attributes"]["server.port"]), (1, &"node_load1".into(), &"9100".into()));
+    let past = fixture.get(&format!("/api/v1/cis/{ci}/samples?metric=node_load1&from=-5m&step=raw")).await.ok().items();
+    assert_eq!(past[0]["points"].as_array().unwrap().len(), 10);
+    let top = fixture.get("/api/v1/samples/top?metric=node_load1").await.ok().items();
+    assert_eq!((top.len(), &top[0]["value"]), (1, &9.0.into()));
+    assert_eq!(fixture.get("/api/v1/samples?metric=node_load1").await.ok().items()[0]["series"].as_array().unwrap().len(), 1);
+    let text = fixture.get_as("/api/v1/fleet_metrics", "text/plain").await.ok().text();
+    assert!(text.contains("node_load1{") && text.contains("rollcall_feed=\"prom\"") && !text.contains("rollcall_host_up"), "{text}");
+    let rule = r#"{"from": "-1h", "rule": {"id": "load", "title": "Load", "description": "Look.", "enabled": true, "tier": "ticket",
+        "condition": {"kind": "threshold", "metric": "node_load1", "reduce": "last", "window_ms": 0, "side": "above"}, "levels": {"critical": {"raise": 5, "clear": 5}}, "impact": "medium", "auto_resolve": true}}"#;
+    let replayed = fixture.post("/api/v1/rules/backtest", rule).await.ok().json();
+    assert_eq!((&replayed["incidents"], &replayed["items"][0]["ci"]), (&1.into(), &ci.to_string().into()), "{replayed}");
+}
+
+#[tokio::test]
+async fn an_erased_host_takes_its_collectors_and_their_samples_with_it() {
+    let (fixture, ci) = measured().await;
+    let voice = fixture.engine.read(|world| world.trust.collectors.of(ci).next().unwrap().0);
+    let erase = r#"{"reason": "its owner asked for it", "legal_basis": "GDPR Art. 17 (1) b", "force": true}"#;
+    fixture.post(&format!("/api/v1/cis/{ci}/erase"), erase).await.ok();
+    let samples = fixture.engine.samples(voice, Timestamp(0), Timestamp(i64::MAX)).await.unwrap();
+    assert_eq!((samples.len(), fixture.engine.read(|world| world.trust.collectors.len())), (0, 0));
+    let store = fixture.engine.store();
+    let log = store.read_log(0, 100_000).unwrap();
+    assert!(!log.iter().any(|(_, bytes)| String::from_utf8_lossy(bytes).contains("web-1")), "the log");
+    assert_eq!(fixture.engine.read(|world| world.telemetry.heard().count()), 0);
+}

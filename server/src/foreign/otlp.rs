@@ -1,0 +1,213 @@
+//! OTLP over HTTP, metrics: what OpenTelemetry's collector and libraries send.
+//!
+//! Gauges and cumulative sums are taken as they are. Sums of differences, histograms and summaries are not, and are counted in the answer's
+//! partial success, as everything is that is not taken: a sender writes that in its own log. Answers and refusals are in the words of the
+//! protocol: a message in the form in which the request came. What is refused with 429 or 503 is sent again, anything else is not.
+
+mod message;
+
+use super::access::Credential;
+use super::body::Packing;
+use super::collect::{Measured, Message, Outcome};
+use super::{ForeignService, wire};
+use crate::answer::{self, ApiError, Code};
+use crate::listener::ClientAddress;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use message::{ExportRequest, ExportResponse, KeyValue, Metric, NumberDataPoint, PartialSuccess, Status};
+use prost::Message as _;
+use rollcall_domain::collect::{Refusal, Resource};
+use rollcall_domain::trust::feed::FeedKind;
+use rollcall_shared::Timestamp;
+use serde_json::json;
+use std::collections::BTreeMap;
+
+/// Where metrics are sent to, when `/api/v1/otlp` is the endpoint.
+pub const PATH: &str = "/api/v1/otlp/v1/metrics";
+
+/// Bytes that a body may expand to: what 100,000 values take.
+const EXPANDED_BYTES: usize = 16 << 20;
+
+/// `NO_RECORDED_VALUE`: the series has ended.
+const NO_VALUE: u32 = 1;
+
+/// `AGGREGATION_TEMPORALITY_CUMULATIVE`.
+const CUMULATIVE: i32 = 2;
+
+/// Characters of a complaint.
+const COMPLAINT: usize = 2_000;
+
+/// The form of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Protobuf,
+    Json,
+}
+
+impl Form {
+    const fn media_type(self) -> &'static str {
+        match self {
+            Self::Protobuf => "application/x-protobuf",
+            Self::Json => "application/json",
+        }
+    }
+
+    fn of(headers: &HeaderMap) -> Option<Self> {
+        let declared = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+        let essence = declared.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        [Self::Protobuf, Self::Json].into_iter().find(|form| form.media_type() == essence)
+    }
+}
+
+/// Takes a message in.
+pub async fn take(State(service): State<ForeignService>, request: Request) -> Response {
+    let form = Form::of(request.headers());
+    match service.measurements(request, form).await {
+        Ok(outcome) => accepted(&outcome, form.unwrap_or(Form::Protobuf)),
+        Err(error) => {
+            service.count_refusal(error.code());
+            refused(error, form.unwrap_or(Form::Protobuf))
+        }
+    }
+}
+
+impl ForeignService {
+    async fn measurements(&self, request: Request, form: Option<Form>) -> Result<Outcome, ApiError> {
+        let address = request.extensions().get::<ClientAddress>().map(|address| address.0.ip());
+        let Some(credential) = Credential::of(request.headers()) else {
+            return Err(ApiError::new(Code::Unauthenticated, "this needs a feed's name and secret").asking_for_basic());
+        };
+        let speaker = self.admit_collector(&credential, address, request.headers(), PATH).await?;
+        speaker.must(speaker.kind == FeedKind::Otlp, "measurements by OTLP")?;
+        let form = form
+            .ok_or_else(|| ApiError::new(Code::UnsupportedMediaType, "content-type must be application/x-protobuf or application/json"))?;
+        check_encoding(request.headers())?;
+        let message = self.collect.intake.read_bytes(request, move |bytes| decode(bytes, form)).await?;
+        self.collect.take(&self.engine, &speaker, message).await
+    }
+}
+
+fn check_encoding(headers: &HeaderMap) -> Result<(), ApiError> {
+    let encoding = headers.get(header::CONTENT_ENCODING).map(|value| value.to_str().unwrap_or("?").trim().to_ascii_lowercase());
+    match encoding.as_deref() {
+        None | Some("" | "identity" | "gzip" | "deflate") => Ok(()),
+        Some(_) => Err(ApiError::new(Code::UnsupportedMediaType, "content-encoding must be gzip, deflate or none")),
+    }
+}
+
+fn decode(bytes: &[u8], form: Form) -> Result<Message, ApiError> {
+    let expanded = Packing::of(bytes).unpack(bytes, EXPANDED_BYTES)?;
+    let request = match form {
+        Form::Protobuf => {
+            wire::check(&expanded, &message::SHAPE)?;
+            ExportRequest::decode(expanded.as_slice())
+                .map_err(|error| wire::malformed(format!("the body is no metrics of OTLP: {error}")))?
+        }
+        Form::Json => {
+            // Each message within one begins with a brace, or with a bracket where somebody wants to be clever.
+            if expanded.iter().filter(|byte| matches!(byte, b'{' | b'[')).count() > wire::MESSAGES {
+                return Err(wire::too_many());
+            }
+            serde_json::from_slice(&expanded).map_err(|error| {
+                let text: String = error.to_string().chars().take(300).collect();
+                ApiError::new(Code::MalformedJson, format!("the body is no metrics of OTLP: {text}"))
+            })?
+        }
+    };
+    Ok(read(request))
+}
+
+fn read(request: ExportRequest) -> Message {
+    let mut message = Message::default();
+    for one in request.resource_metrics {
+        let attributes = one.resource.unwrap_or_default().attributes;
+        let texts: Vec<(&str, String)> = attributes.iter().filter_map(|one| Some((one.key.as_str(), one.text()?))).collect();
+        let resource = Resource::of(texts.iter().map(|(name, value)| (*name, value.as_str())));
+        for metric in one.scope_metrics.into_iter().flat_map(|scope| scope.metrics) {
+            read_metric(&mut message, &resource, metric);
+        }
+    }
+    message
+}
+
+fn read_metric(message: &mut Message, resource: &Resource, metric: Metric) {
+    let counted = [
+        (Refusal::Histogram, metric.histogram),
+        (Refusal::ExponentialHistogram, metric.exponential_histogram),
+        (Refusal::Summary, metric.summary),
+    ];
+    for (reason, points) in counted {
+        message.refuse(reason, points.map_or(0, |points| points.data_points.len()));
+    }
+    let sum = metric.sum.unwrap_or_default();
+    let of_sum = if sum.aggregation_temporality == CUMULATIVE {
+        sum.data_points
+    } else {
+        message.refuse(Refusal::Delta, sum.data_points.len());
+        Vec::new()
+    };
+    for point in metric.gauge.unwrap_or_default().data_points.into_iter().chain(of_sum) {
+        match read_point(&point) {
+            Ok((attributes, at, value)) => {
+                let measured = Measured { metric: metric.name.clone(), attributes, values: vec![(at, value)] };
+                message.take(resource, measured);
+            }
+            Err(reason) => message.refuse(reason, 1),
+        }
+    }
+}
+
+type Point = (BTreeMap<String, String>, Timestamp, Option<f64>);
+
+fn read_point(point: &NumberDataPoint) -> Result<Point, Refusal> {
+    let attribute = |one: &KeyValue| one.text().map(|text| (one.key.clone(), text)).ok_or(Refusal::Malformed);
+    let attributes = point.attributes.iter().map(attribute).collect::<Result<_, _>>()?;
+    #[expect(clippy::cast_precision_loss, reason = "samples are floating-point numbers: counters above 2^53 lose their last digits")]
+    let value = match (point.as_double, point.as_int) {
+        _ if point.flags & NO_VALUE != 0 => None,
+        (Some(value), _) if value.is_finite() => Some(value),
+        (None, Some(value)) => Some(value as f64),
+        _ => return Err(Refusal::NotFinite),
+    };
+    // Zero stands for an unknown time: that of now, as what is of the future is.
+    let at = if point.time_unix_nano == 0 { i64::MAX } else { i64::try_from(point.time_unix_nano / 1_000_000).unwrap_or(i64::MAX) };
+    Ok((attributes, Timestamp(at), value))
+}
+
+fn accepted(outcome: &Outcome, form: Form) -> Response {
+    let complaint = outcome.complaint().map(|(count, text)| (count, text.chars().take(COMPLAINT).collect::<String>()));
+    match form {
+        Form::Protobuf => {
+            let partial_success = complaint.map(|(count, error_message)| PartialSuccess {
+                rejected_data_points: i64::try_from(count).unwrap_or(i64::MAX),
+                error_message,
+            });
+            answer::body(form.media_type(), ExportResponse { partial_success }.encode_to_vec())
+        }
+        Form::Json => answer::json(&complaint.map_or_else(
+            || json!({}),
+            |(count, text)| json!({"partialSuccess": {"rejectedDataPoints": count.to_string(), "errorMessage": text}}),
+        )),
+    }
+}
+
+/// A refusal as `google.rpc.Status`; its status and headers are those of every refusal.
+fn refused(error: ApiError, form: Form) -> Response {
+    let (code, message) = (error.code(), format!("{}: {}", error.code().as_str(), error.detail()));
+    if code.status().is_server_error() {
+        tracing::error!(code = code.as_str(), ?error, "measurements could not be taken");
+    }
+    let (mut parts, _) = error.into_response().into_parts();
+    let body = match form {
+        Form::Protobuf => Status { code: 0, message }.encode_to_vec(),
+        Form::Json => json!({ "message": message }).to_string().into_bytes(),
+    };
+    parts.extensions = axum::http::Extensions::new();
+    parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(form.media_type()));
+    parts.headers.remove(header::CONTENT_LENGTH);
+    answer::in_their_words(Response::from_parts(parts, body.into()), code)
+}
+
+#[cfg(test)]
+mod tests;
