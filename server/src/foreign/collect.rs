@@ -302,8 +302,8 @@ impl Collect {
         for Voice { spoken, points } in voices {
             let id = spoken.voice();
             let known = engine.read(|world| {
-                let (hash, section, latest) = world.telemetry.table(id)?;
-                Some((hash, Arc::clone(section), latest.to_vec()))
+                let current = world.telemetry.current(id)?;
+                Some((current.table, Arc::clone(current.section), current.values.to_vec()))
             });
             let base = known.as_ref().and_then(|(_, section, latest)| match section.as_ref() {
                 Section::Series(series) => Some(Base { series, latest }),

@@ -48,21 +48,21 @@ pub(super) fn tick(world: &mut World, now: Timestamp) -> Vec<Event> {
     silent.take(AT_ONCE).map(|(voice, _)| Event::Trust(TrustEvent::CollectorForgotten { voice })).collect()
 }
 
-/// Whether an alert on a collector's series has had no value for too long, or its feed was withdrawn.
-pub(super) fn is_lost(world: &World, alert: &Alert, now: Timestamp) -> bool {
+/// Why an alert on a collector's series can no longer be judged: it has had no value for too long, or its feed was withdrawn.
+pub(super) fn lost(world: &World, alert: &Alert, now: Timestamp) -> Option<&'static str> {
     // That nothing comes is what this one says.
     if world.rules.rules.get(&alert.key.rule).is_some_and(|known| matches!(known.rule.condition, Condition::Absent { .. })) {
-        return false;
+        return None;
     }
-    let feed = alert.key.attributes.get(FEED).map_or("", String::as_str);
+    let feed = alert.key.attributes.get(FEED)?;
     if !world.trust.feeds.values().any(|known| known.name.as_str() == feed && !known.revoked) {
-        return true;
+        return Some("the feed that measured this value was withdrawn");
     }
     let voices = world.trust.collectors.of(alert.key.ci).filter(|(_, collector)| collector.feed.as_str() == feed);
     let last = voices.filter_map(|(voice, _)| world.telemetry.agents.get(&voice)?.last_value(alert)).max();
     // While the server was away nobody could be heard.
     let since = last.max(world.telemetry.resumed_at).unwrap_or(Timestamp(0));
-    now.since(since).as_millis() >= PATIENCE_MS
+    (now.since(since).as_millis() >= PATIENCE_MS).then_some("no collector measures this value any more")
 }
 
 #[cfg(test)]

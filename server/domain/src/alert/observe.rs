@@ -164,7 +164,7 @@ fn vanished(world: &World, now: Timestamp) -> Vec<Event> {
         let rule = world.rules.rules.get(&alert.key.rule).map(|known| &known.rule);
         let judged = rule.is_some_and(|rule| rule.no_data == NoData::Unknown && rule.condition.is_of_samples());
         if alert.key.attributes.contains_key(collector::FEED) {
-            return judged && collected::is_lost(world, alert, now);
+            return judged && collected::lost(world, alert, now).is_some();
         }
         let state = world.telemetry.hosts.get(&alert.key.ci).and_then(|agent| world.telemetry.agents.get(agent));
         judged
@@ -178,7 +178,8 @@ fn vanished(world: &World, now: Timestamp) -> Vec<Event> {
     lost.filter_map(|alert| {
         let rule = world.rules.rules.get(&alert.key.rule).map(|known| &known.rule)?;
         let (after, reason) = if effective(rule, world, world.cmdb.cis.get(&alert.key.ci)).is_some() {
-            (machine::lose(alert.position(), now), "the host no longer reports this value")
+            let reason = collected::lost(world, alert, now).unwrap_or("the host no longer reports this value");
+            (machine::lose(alert.position(), now), reason)
         } else {
             // The item or what selects it has changed: nothing is claimed to have recovered.
             (machine::drop_it(alert.position(), now), "the rule no longer applies")

@@ -17,7 +17,7 @@ use crate::rule::select;
 use crate::rule::thresholds::Tables;
 use crate::rule::window::Window;
 use crate::{Content, World};
-pub use newest::Newest;
+pub use newest::{Current, Newest};
 use rollcall_shared::message::Settings;
 use rollcall_shared::sample::{SampleSet, Series};
 use rollcall_shared::{AgentId, ContentHash, Timestamp};

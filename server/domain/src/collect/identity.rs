@@ -70,8 +70,9 @@ impl Resource {
     /// server makes no other resource.
     #[must_use]
     pub fn key(&self, decisive: Option<&str>) -> String {
-        let last = || LABELS.into_iter().filter(|name| names(name) && self.labels.contains_key(*name)).next_back();
-        let decisive = decisive.or_else(last);
+        // A target of Prometheus is its instance whatever else its series tell; a resource is what tells most.
+        let usual = || ["instance"].into_iter().chain(LABELS).find(|name| names(name) && self.labels.contains_key(*name));
+        let decisive = decisive.or_else(usual);
         let parts = self.labels.iter().filter(|(name, _)| decisive == Some(name.as_str()) || APART.contains(&name.as_str()));
         let mut key = parts.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(",");
         if key.len() > KEY_BYTES {

@@ -44,6 +44,9 @@ fn a_resource_of_opentelemetry_is_told_by_host_and_service() {
         ("host.name=web-1,service.name=shop", &[(FEED, "prom"), ("service.name", "shop"), ("state", "used")]),
     );
     check_identity(&[("k8s.node.name", "n1")], Some("node"), &[], ("node=n1", &[(FEED, "prom")]));
+    let random = [("host.name", "web-9"), ("service.instance.id", "b4c1"), ("service.name", "shop")];
+    let own = [(FEED, "prom"), ("service.instance.id", "b4c1"), ("service.name", "shop")];
+    check_identity(&random, None, &[], ("host.name=web-9,service.instance.id=b4c1,service.name=shop", &own));
     check_identity(&[("os.type", "linux")], None, &[], ("nameless", &[(FEED, "prom")]));
 }
 
@@ -100,7 +103,7 @@ fn a_full_table_loses_series_without_a_value_for_new_ones() {
     let full: Vec<Series> = (0..limits::SERIES).map(|name| series(u32::try_from(name).expect("small"))).collect();
     let latest: Vec<Option<f64>> = (0..limits::SERIES).map(|name| (name != 7).then_some(1.0)).collect();
     let fresh = vec![point(90_000, 1, 1.0), point(90_001, 1, 1.0)];
-    let found = compose(Some(Base { series: &full, latest: &latest }), Growth::Free, fresh, &mut usize::MAX.clone());
+    let found = compose(Some(Base { series: &full, latest: &latest }), Growth::Free, fresh, &mut { usize::MAX });
     let Table::New(table) = &found.table else { panic!("the same table") };
     assert_eq!((table.len(), table.contains(&series(7)), table.contains(&series(90_000))), (limits::SERIES, false, true));
     assert_eq!(found.refused, BTreeMap::from([(Refusal::TooManySeries, 1)]));
@@ -146,7 +149,7 @@ proptest! {
         let points: Vec<Point> = points.into_iter().map(|(name, at, value)| point(name, at, value)).collect();
         let (count, base) = (points.len() as u64, [series(1), series(2)]);
         let growth = if held { Growth::Held } else { Growth::Free };
-        let found = compose(Some(Base { series: &base, latest: &[None, None] }), growth, points, &mut room.clone());
+        let found = compose(Some(Base { series: &base, latest: &[None, None] }), growth, points, &mut { room });
         let in_sets = found.sets.iter().flat_map(|(_, values)| values.iter().flatten()).count() as u64;
         prop_assert_eq!((in_sets, found.taken + found.refused.values().sum::<u64>()), (found.taken, count));
         prop_assert!(found.sets.is_sorted_by_key(|(at, _)| *at));

@@ -21,7 +21,8 @@ async fn measured() -> (Fixture, CiId) {
     let resource = Resource::of([("instance", "web-1:9100"), ("job", "node")]);
     let attributes = resource.attributes(std::collections::BTreeMap::new(), "instance", &feed());
     let table = fixture.engine.store_tables(vec![vec![Series { metric: "node_load1".into(), attributes }]]).await.unwrap()[0];
-    let set = |step: i64| SampleSet { table, at: Timestamp(NOW.0 - 100_000 + step * 10_000), values: vec![Some(step as f64)] };
+    let set =
+        |step: i32| SampleSet { table, at: Timestamp(NOW.0 - 100_000 + i64::from(step) * 10_000), values: vec![Some(f64::from(step))] };
     let spoken = Spoken { feed: feed(), key: resource.key(Some("instance")), ci, placed: "label instance".into() };
     let heard = fixture.engine.collect(vec![Collected { spoken, sets: (0..10).map(set).collect() }], None).await.unwrap();
     assert!(heard.iter().all(Result::is_ok), "{heard:?}");

@@ -44,7 +44,7 @@ impl Collector {
             key: one.key.clone(),
             ci: Some(one.ci.to_string()),
             reason: one.placed.clone(),
-            series: world.telemetry.table(voice).map_or(0, |(_, _, latest)| latest.len()),
+            series: world.telemetry.current(voice).map_or(0, |current| current.values.len()),
             first_heard_at: Time(one.placed_at),
             last_heard_at: world.telemetry.last_seen(voice).map(Time),
             ended: world.trust.feeds.get(&one.feed).is_none_or(|feed| feed.revoked),

@@ -24,8 +24,8 @@ async fn push(scene: &Scene, timeseries: Vec<TimeSeries>) -> u16 {
 fn table(scene: &Scene) -> (ContentHash, usize) {
     scene.server.server.engine.read(|world| {
         let voice = world.trust.collectors.of(scene.host).next().unwrap().0;
-        let (hash, _, latest) = world.telemetry.table(voice).unwrap();
-        (hash, latest.len())
+        let current = world.telemetry.current(voice).unwrap();
+        (current.table, current.values.len())
     })
 }
 

@@ -17,18 +17,20 @@ fn body(timeseries: Vec<TimeSeries>) -> Vec<u8> {
 const HEADERS: [(&str, &str); 2] =
     [("content-type", "application/x-protobuf;proto=prometheus.WriteRequest"), ("content-encoding", "snappy")];
 
-/// What is read of series: metric, attributes, values; and what is refused.
+/// A series as it is read: metric, number of attributes, values by time.
+type Read<'a> = (&'a str, usize, &'a [(i64, Option<f64>)]);
+
+/// What is read of series, and what is refused.
 #[track_caller]
-fn check(timeseries: Vec<TimeSeries>, expected: &[(&str, usize, &[(i64, Option<f64>)])], refused: &[(Refusal, u64)]) {
+fn check(timeseries: Vec<TimeSeries>, expected: &[Read<'_>], refused: &[(Refusal, u64)]) {
     let message = decode(&body(timeseries)).unwrap();
-    let found: Vec<(String, usize, Vec<(i64, Option<f64>)>)> = message
-        .resources
-        .values()
-        .flatten()
-        .map(|one| (one.metric.clone(), one.attributes.len(), one.values.iter().map(|(at, value)| (at.0, *value)).collect()))
-        .collect();
-    let expected: Vec<_> = expected.iter().map(|(metric, count, values)| ((*metric).to_owned(), *count, values.to_vec())).collect();
-    assert_eq!((found, message.refused), (expected, refused.iter().copied().collect()));
+    let found: Vec<&Measured> = message.resources.values().flatten().collect();
+    assert_eq!(found.len(), expected.len(), "{found:?}");
+    for (one, (metric, attributes, values)) in found.iter().zip(expected) {
+        let found: Vec<(i64, Option<f64>)> = one.values.iter().map(|(at, value)| (at.0, *value)).collect();
+        assert_eq!((one.metric.as_str(), one.attributes.len(), found.as_slice()), (*metric, *attributes, *values));
+    }
+    assert_eq!(message.refused, refused.iter().copied().collect());
 }
 
 #[test]

@@ -52,7 +52,7 @@ impl Collected {
         });
         let points = points.collect();
         let voice = self.scenario.hear(at, &spoken).expect("taken");
-        let base = self.scenario.world.telemetry.table(voice).map(|(hash, section, latest)| (hash, Arc::clone(section), latest.to_vec()));
+        let base = self.scenario.world.telemetry.current(voice).map(|one| (one.table, Arc::clone(one.section), one.values.to_vec()));
         let (known, latest) = match &base {
             Some((_, section, latest)) => (section.as_ref().clone(), latest.clone()),
             None => (Section::Series(Vec::new()), Vec::new()),

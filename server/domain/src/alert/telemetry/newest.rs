@@ -19,6 +19,17 @@ impl<'a> Newest<'a> {
     }
 }
 
+/// The table of the newest set, and its values in the table's order.
+#[derive(Clone, Copy, Debug)]
+pub struct Current<'a> {
+    /// Its name.
+    pub table: ContentHash,
+    /// The table.
+    pub section: &'a Arc<Section>,
+    /// The values.
+    pub values: &'a [Option<f64>],
+}
+
 impl Telemetry {
     /// The newest values, in the order of the agent's table, each with its time.
     #[must_use]
@@ -35,12 +46,12 @@ impl Telemetry {
         Some(Newest { table: state.view.plan.as_ref()?.series(), values: &state.latest, at: state.measured_at? })
     }
 
-    /// The table of the newest set and the set's values, as far as the table is at hand.
+    /// The newest set, as far as its table is at hand.
     #[must_use]
-    pub fn table(&self, agent: AgentId) -> Option<(ContentHash, &Arc<Section>, &[Option<f64>])> {
+    pub fn current(&self, agent: AgentId) -> Option<Current<'_>> {
         let state = self.agents.get(&agent)?;
-        let plan = state.view.plan.as_ref()?;
-        (state.table == Some(plan.key.table)).then_some((plan.key.table, plan.section(), state.latest.as_slice()))
+        let plan = state.view.plan.as_ref().filter(|plan| state.table == Some(plan.key.table))?;
+        Some(Current { table: plan.key.table, section: plan.section(), values: &state.latest })
     }
 
     /// Whether the newest values say all that a set says of the same moment.
