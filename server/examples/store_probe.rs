@@ -124,5 +124,6 @@ fn record(number: u64) -> Commit {
             signs: vec![],
         }],
         sections: content.map(|content| (ContentHash::of(&content), content)).into_iter().collect(),
+        attachments: Vec::new(),
     }
 }

@@ -4,6 +4,10 @@
 //! `application/problem+json` (RFC 9457). A failure's cause goes to the log, never to the caller: the body carries the
 //! request id by which an operator finds it there.
 
+mod file;
+
+pub use file::{OfPeople, file};
+
 use crate::engine::EngineError;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -182,7 +186,7 @@ impl Code {
     }
 
     /// What a status that somebody else chose stands for.
-    fn of(status: StatusCode) -> Self {
+    pub fn of(status: StatusCode) -> Self {
         let known = Self::ALL.into_iter().find(|code| code.status() == status);
         known.unwrap_or(if status.is_client_error() { Self::InvalidParameter } else { Self::Internal })
     }

@@ -8,6 +8,7 @@ mod advisories;
 mod agents;
 mod alerts;
 mod assignment_rules;
+mod attachments;
 mod attributes;
 mod audit;
 mod bills;
@@ -94,6 +95,9 @@ const EVENT_STREAMS: usize = 256;
 /// Files taken in at once: each holds its rows in memory.
 const IMPORTS: usize = 2;
 
+/// Files being attached or read at once: each is in memory as a whole, up to 10 MiB.
+const ATTACHMENTS: usize = 8;
+
 /// What join tokens tell agents of this server, and where secrets come from.
 #[derive(Clone)]
 pub struct Site {
@@ -121,6 +125,7 @@ struct Api {
     audited: Arc<gate::Audited>,
     streams: Arc<Semaphore>,
     imports: Arc<Semaphore>,
+    attachments: Arc<Semaphore>,
 }
 
 /// Everything under `/api`, and the probes.
@@ -131,7 +136,8 @@ pub fn router(engine: Engine, site: Site) -> Router {
 impl Api {
     fn new(engine: Engine, site: Site) -> Self {
         let (streams, imports) = (Arc::new(Semaphore::new(EVENT_STREAMS)), Arc::new(Semaphore::new(IMPORTS)));
-        Self { engine, site: Arc::new(site), audited: Arc::default(), streams, imports }
+        let attachments = Arc::new(Semaphore::new(ATTACHMENTS));
+        Self { engine, site: Arc::new(site), audited: Arc::default(), streams, imports, attachments }
     }
 }
 
@@ -169,6 +175,9 @@ const HARDENING: [(HeaderName, &str); 5] = [
 const DOCUMENTATION_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
      font-src 'self'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
+/// A file that people attached is shown by nothing and nobody: what opens it in a browser after all gets a page without rights.
+const FILE_POLICY: &str = "sandbox; default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+
 async fn count_and_harden(State(api): State<Api>, request: Request, next: Next) -> Response {
     let documentation = request.uri().path().starts_with(openapi::DOCS);
     let mut response = next.run(request).await;
@@ -177,6 +186,9 @@ async fn count_and_harden(State(api): State<Api>, request: Request, next: Next) 
     }
     for (name, value) in HARDENING {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    if response.extensions().get::<answer::OfPeople>().is_some() {
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(FILE_POLICY));
     }
     if documentation {
         response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(DOCUMENTATION_POLICY));

@@ -9,6 +9,7 @@
 //! the state is rebuilt from the store, and the server serves reads until it is restarted. Queues are bounded: a full one
 //! answers "later", it never grows.
 
+mod attach;
 mod check;
 mod collect;
 mod committer;
@@ -112,6 +113,8 @@ impl Shared {
 enum Job {
     /// A command of people.
     Execute(Box<Request>, oneshot::Sender<Result<writer::Written, EngineError>>),
+    /// A command that attaches a file, with the file.
+    Attach(Box<Request>, (ContentHash, Vec<u8>), oneshot::Sender<Result<writer::Written, EngineError>>),
     /// A step of taking a file in.
     Import(Box<ImportStep>, oneshot::Sender<Result<ImportTaken, EngineError>>),
     /// A push whose named content is all known.
@@ -157,6 +160,7 @@ impl Engine {
     ) -> Result<Self, StartError> {
         let content = SectionCache::new(Arc::clone(&store), config.section_cache_bytes);
         let recovered = recovery::recover(store.as_ref(), &content, clock.now())?;
+        recovery::sweep_attachments(store.as_ref(), &recovered.world)?;
         let (durable, _) = watch::channel(recovered.world.revision);
         let usage = Mutex::new(store.usage()?);
         let shared = Arc::new(Shared {
@@ -200,6 +204,10 @@ impl Engine {
     pub async fn execute(&self, request: Request) -> Result<Executed, EngineError> {
         let key = request.idempotency_key.clone();
         let written = self.submit(|reply| Job::Execute(Box::new(request), reply)).await?;
+        self.executed(written, key).await
+    }
+
+    async fn executed(&self, written: writer::Written, key: Option<String>) -> Result<Executed, EngineError> {
         let records = match written {
             writer::Written::New { first, last } => self.records_between(first, last).await?,
             writer::Written::Before { first } => {

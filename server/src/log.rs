@@ -10,7 +10,7 @@
 
 use crate::store::{Snapshot, Store, StoreError};
 use rollcall_domain::ci::CiEvent;
-use rollcall_domain::{Event, Record, World};
+use rollcall_domain::{Event, Record, World, attachment};
 use rollcall_shared::ContentHash;
 use serde::{Deserialize, Serialize};
 
@@ -168,12 +168,14 @@ pub struct Report {
     pub records: u64,
     /// Section contents that the state refers to, each read and found to have its name.
     pub sections: u64,
+    /// Attached files that the state names, each read and found to have its name.
+    pub attachments: u64,
     /// Head of the chain.
     pub head: Head,
 }
 
-/// Replays the whole log: every record readable, in order and chained, every content that the state refers to present and
-/// intact, the snapshot equal to the fold up to its revision.
+/// Replays the whole log: every record readable, in order and chained, every content and every attached file that the state refers to
+/// present and intact, the snapshot equal to the fold up to its revision.
 ///
 /// # Errors
 /// The first thing that is wrong.
@@ -206,7 +208,8 @@ pub fn verify(store: &dyn Store) -> Result<Report, LogError> {
         return Err(LogError::CutShort { found: world.revision, known: snapshot.revision });
     }
     let sections = check_sections(store, &world)?;
-    Ok(Report { records: world.revision, sections, head })
+    let attachments = check_attachments(store, &world)?;
+    Ok(Report { records: world.revision, sections, attachments, head })
 }
 
 fn follow(
@@ -283,6 +286,16 @@ fn check_sections(store: &dyn Store, world: &World) -> Result<u64, LogError> {
     for hash in &named {
         if store.section(hash)?.is_none() {
             return Err(LogError::Broken { revision: world.revision, cause: format!("section content {hash} is missing") });
+        }
+    }
+    Ok(named.len() as u64)
+}
+
+fn check_attachments(store: &dyn Store, world: &World) -> Result<u64, LogError> {
+    let named = attachment::named(world);
+    for hash in &named {
+        if store.attachment(hash)?.is_none() {
+            return Err(LogError::Broken { revision: world.revision, cause: format!("attachment {hash} is missing") });
         }
     }
     Ok(named.len() as u64)

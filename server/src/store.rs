@@ -29,6 +29,8 @@ pub struct Commit {
     pub journal: Vec<JournalEntry>,
     /// Content by name; storing one that is there is no change.
     pub sections: Vec<(ContentHash, Vec<u8>)>,
+    /// Files that people attach, by name. They have names of their own: none of them is ever taken for a section.
+    pub attachments: Vec<(ContentHash, Vec<u8>)>,
 }
 
 /// A cache of the fold.
@@ -134,6 +136,24 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// Io, or content that does not have its name any more.
     fn section(&self, hash: &ContentHash) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// A file that people attached, by name, as it was stored.
+    ///
+    /// # Errors
+    /// Io, or content that does not have its name any more.
+    fn attachment(&self, hash: &ContentHash) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Names of all files that people attached, and of those of which a crash left something behind.
+    ///
+    /// # Errors
+    /// Io or corruption.
+    fn attachments(&self) -> Result<BTreeSet<ContentHash>, StoreError>;
+
+    /// Forgets files that people attached, for ever, and what a crash left behind of them. What is not there is no error.
+    ///
+    /// # Errors
+    /// Io.
+    fn forget_attachments(&self, hashes: &BTreeSet<ContentHash>) -> Result<(), StoreError>;
 
     /// Journal entries after `position`, oldest first, at most `limit`, each with its position.
     /// Positions that were compacted are not returned.

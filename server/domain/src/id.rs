@@ -26,6 +26,10 @@ typed_id! {
     ProblemId, "prb"
 }
 typed_id! {
+    /// A file that is attached to an incident or a problem.
+    AttachmentId, "att"
+}
+typed_id! {
     /// A join or API token.
     TokenId, "tok"
 }

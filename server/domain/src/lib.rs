@@ -5,7 +5,8 @@
 //! Each subject has one module with its data, its events, its decisions and their tests: [`trust`] (agents, tokens, feeds and what they
 //! measure; [`collect`] makes sample sets of that),
 //! [`ci`] (configuration items), [`attribute`] (their types), [`catalogue`] and [`advisory`] (software), [`contact`], [`group`],
-//! [`import`], [`delivery`], [`rule`], [`alert`], [`incident`], [`problem`], [`notification`].
+//! [`import`], [`delivery`], [`rule`], [`alert`], [`incident`], [`problem`] with their [`attachment`]s,
+//! [`notification`].
 //!
 //! Nothing here does IO, reads a clock, draws randomness or iterates in hash order: time, ids and content are arguments, so
 //! that a recorded log folds to the same state on every machine and a simulated week runs in seconds.
@@ -13,6 +14,7 @@
 pub mod actor;
 pub mod advisory;
 pub mod alert;
+pub mod attachment;
 pub mod attribute;
 pub mod catalogue;
 pub mod ci;

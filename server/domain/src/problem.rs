@@ -11,7 +11,8 @@ pub mod suspect;
 pub mod topology;
 
 use crate::actor::Actor;
-use crate::id::{CiId, IncidentId, ProblemId, RuleId};
+use crate::attachment::{Attachment, NewAttachment};
+use crate::id::{AttachmentId, CiId, IncidentId, ProblemId, RuleId};
 use crate::incident::Note;
 use rollcall_shared::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -181,6 +182,9 @@ pub struct Problem {
     pub incidents: Vec<IncidentId>,
     /// Work notes.
     pub notes: Vec<Note>,
+    /// Files that are attached to it, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<Attachment>,
     /// Log revision of the last change; its ETag.
     pub revision: u64,
     /// Revisions that changed it, oldest first.
@@ -278,6 +282,22 @@ pub enum ProblemEvent {
         /// The judgement.
         verdict: Verdict,
     },
+    /// A file was attached; its content is in the store.
+    ProblemAttachmentAdded {
+        /// To which.
+        problem: ProblemId,
+        /// The file.
+        attachment: Attachment,
+    },
+    /// A file that was attached is no more; its content goes too unless another attachment has the same.
+    ProblemAttachmentRemoved {
+        /// From which.
+        problem: ProblemId,
+        /// Which.
+        attachment: AttachmentId,
+        /// Why.
+        reason: String,
+    },
 }
 
 /// What people ask of a problem.
@@ -357,6 +377,15 @@ pub enum ProblemAction {
     },
     /// It never was one.
     Cancel {
+        /// Why.
+        reason: String,
+    },
+    /// Attach a file.
+    Attach(Box<NewAttachment>),
+    /// Remove a file that is attached, for ever.
+    Detach {
+        /// Which.
+        attachment: AttachmentId,
         /// Why.
         reason: String,
     },

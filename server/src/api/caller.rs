@@ -8,6 +8,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{Method, header};
 use rollcall_domain::{Actor, Command, Rejection};
+use rollcall_shared::ContentHash;
 
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
@@ -37,6 +38,17 @@ impl Caller {
             command,
         };
         Ok(engine.execute(request).await?)
+    }
+
+    /// Asks the engine to attach a file.
+    pub async fn attach(&self, engine: &Engine, command: Command, file: (ContentHash, Vec<u8>)) -> Result<Executed, ApiError> {
+        let request = Request {
+            actor: self.principal.actor.clone(),
+            request_id: self.request_id.clone(),
+            idempotency_key: self.idempotency_key.clone(),
+            command,
+        };
+        Ok(engine.attach(request, file).await?)
     }
 
     /// Id of the request, when it has one.

@@ -9,7 +9,7 @@ use axum::http::request::Parts;
 use rollcall_domain::advisory::AdvisoryId;
 use rollcall_domain::ci::{self, Source};
 use rollcall_domain::id::{
-    AlertId, AssignmentRuleId, ChannelId, CiId, ContactId, DeliveryId, GroupId, ImportId, IncidentId, MuteId, NotificationGroupId,
+    AlertId, AssignmentRuleId, AttachmentId, ChannelId, CiId, ContactId, DeliveryId, GroupId, ImportId, IncidentId, MuteId, NotificationGroupId,
     NotificationId, OverrideId, ParkedId, PolicyId, ProblemId, RouteId, RuleId, ScheduleId, SoftwareRuleId, TaskId, TokenId,
 };
 use rollcall_domain::trust::feed::FeedName;
@@ -84,6 +84,11 @@ impl PathName for AttributeName {
 impl PathName for ci::health::Metric {
     const PARAMETER: &'static str = "name";
     const KIND: &'static str = "metric";
+}
+
+impl PathName for AttachmentId {
+    const PARAMETER: &'static str = "name";
+    const KIND: &'static str = "attachment";
 }
 
 impl PathName for OverrideId {

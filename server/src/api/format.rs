@@ -51,7 +51,7 @@ impl Format {
         match shape {
             Shape::List => &[Self::Json, Self::Csv, Self::Ndjson],
             Shape::Stream => &[Self::EventStream, Self::Json, Self::Csv, Self::Ndjson],
-            Shape::Text => &[Self::Text],
+            Shape::Text | Shape::File => &[Self::Text],
             Shape::One | Shape::Ask | Shape::Create | Shape::Act | Shape::Update | Shape::Delete => &[Self::Json],
         }
     }
@@ -61,7 +61,7 @@ impl Format {
         let served = Self::served(shape);
         let wishes: Vec<&str> = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
         // Prometheus asks for its own types first and takes plain text after all.
-        if wishes.is_empty() || shape == Shape::Text {
+        if wishes.is_empty() || matches!(shape, Shape::Text | Shape::File) {
             return Ok(served[0]);
         }
         let best = wishes

@@ -9,9 +9,10 @@ use crate::engine::Counters;
 use crate::remote_write::Figures;
 use axum::extract::State;
 use axum::response::Response;
-use rollcall_domain::World;
 use rollcall_domain::delivery::{DeliveryState, KnownChannel};
 use rollcall_domain::id::ChannelId;
+use rollcall_domain::{World, attachment};
+use rollcall_shared::ContentHash;
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write as _};
 
@@ -86,6 +87,10 @@ impl Exposition {
         self.family("rollcall_incidents", "gauge", "Incidents by state.", tally(incidents));
         let problems = world.problems.problems.values().map(|problem| word(&problem.state));
         self.family("rollcall_problems", "gauge", "Problems by state.", tally(problems));
+        let attached: BTreeMap<ContentHash, u64> = attachment::all(world).map(|one| (one.hash, one.size)).collect();
+        self.single("rollcall_attachments", "gauge", "Files that are attached.", attachment::all(world).count());
+        let bytes: u64 = attached.values().sum();
+        self.single("rollcall_attachment_bytes", "gauge", "Bytes of attached files, each content once, as they came.", bytes);
     }
 
     /// What feeds measure.

@@ -166,7 +166,7 @@ fn refusals(operation: &Operation, route: &Route) -> Vec<Code> {
         Shape::Act | Shape::Update => codes.extend([Code::Conflict, Code::WrongState, Code::Stale, Code::TooManyRequests]),
         Shape::Create | Shape::Delete => codes.extend([Code::Conflict, Code::WrongState, Code::TooManyRequests]),
         Shape::Stream => codes.push(Code::TooManyRequests),
-        Shape::List | Shape::One | Shape::Ask | Shape::Text => {}
+        Shape::List | Shape::One | Shape::Ask | Shape::Text | Shape::File => {}
     }
     codes
 }
@@ -183,6 +183,7 @@ fn complete_success(operation: &mut Operation, shape: Shape) {
         let (name, about) = match shape {
             Shape::List | Shape::Stream => (NEXT_CURSOR, "Where the next page begins; CSV and NDJSON only."),
             Shape::One | Shape::Create | Shape::Act | Shape::Update => ("etag", "Revision of the resource, when it has one."),
+            Shape::File => ("etag", "Hash of the content."),
             Shape::Ask | Shape::Delete | Shape::Text => continue,
         };
         let header = HeaderBuilder::new().schema(Some(text())).description(Some(about)).build();
@@ -205,7 +206,7 @@ fn header_parameters(shape: Shape) -> Vec<Parameter> {
         Shape::Create => vec![once()],
         Shape::Act => vec![once(), seen()],
         Shape::Update => vec![seen()],
-        Shape::One => vec![header("if-none-match", "304 when the resource still has this entity tag.")],
+        Shape::One | Shape::File => vec![header("if-none-match", "304 when the resource still has this entity tag.")],
         Shape::List | Shape::Ask | Shape::Delete | Shape::Stream | Shape::Text => Vec::new(),
     }
 }

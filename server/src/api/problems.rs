@@ -433,7 +433,8 @@ async fn act(api: &Api, id: ProblemId, caller: &Caller, action: ProblemAction) -
     show(api, id)
 }
 
-fn find(world: &World, id: ProblemId) -> Result<&problem::Problem, ApiError> {
+/// The problem, when there is one.
+pub fn find(world: &World, id: ProblemId) -> Result<&problem::Problem, ApiError> {
     world.problems.problems.get(&id).ok_or_else(|| ApiError::not_found("problem", &id.to_string()))
 }
 

@@ -3,10 +3,7 @@
 //! A handler that is not in this list is not reachable, and a route in it cannot be without an access rule.
 
 use super::{
-    Api, advisories, agents, alerts, assignment_rules, attributes, audit, bills, changes, channels, cis, classes, cmdb_health, collectors,
-    contacts, dead_letters, deliveries, erasure, escalation, events, export, external_alerts, feeds, gate, groups, identity, imports,
-    incidents, inventory, locks, manual, metrics, mutes, notification_routes, notifications, on_call, parked, policy, probes, problems,
-    queries, relate, relations, retirement, reviews, rules, samples, sections, services, software, software_rules, sources, tokens,
+    Api, advisories, agents, alerts, assignment_rules, attachments, attributes, audit, bills, changes, channels, cis, classes, cmdb_health, collectors, contacts, dead_letters, deliveries, erasure, escalation, events, export, external_alerts, feeds, gate, groups, identity, imports, incidents, inventory, locks, manual, metrics, mutes, notification_routes, notifications, on_call, parked, policy, probes, problems, queries, relate, relations, retirement, reviews, rules, samples, sections, services, software, software_rules, sources, tokens,
 };
 use rollcall_domain::actor::Role;
 use utoipa_axum::router::OpenApiRouter;
@@ -33,6 +30,8 @@ pub enum Shape {
     Stream,
     /// Plain text, whatever is accepted.
     Text,
+    /// A file as it was given, whatever is accepted.
+    File,
 }
 
 /// Who may use a route.
@@ -251,6 +250,10 @@ route_list! {
     POST   "/api/v1/incidents/{id}/merge"          Act    Operate    incidents::family::merge_incident;
     POST   "/api/v1/incidents/{id}/watch"          Act    Operate    incidents::family::watch_incident;
     POST   "/api/v1/incidents/{id}/unwatch"        Act    Operate    incidents::family::unwatch_incident;
+    GET    "/api/v1/incidents/{id}/attachments"    List   Read       attachments::list_incident_attachments;
+    POST   "/api/v1/incidents/{id}/attachments"    Create Operate    attachments::attach_to_incident;
+    GET    "/api/v1/incidents/{id}/attachments/{name}" File Read     attachments::get_incident_attachment;
+    DELETE "/api/v1/incidents/{id}/attachments/{name}" Delete Operate attachments::delete_incident_attachment;
     GET    "/api/v1/assignment_rules"              List   Read       assignment_rules::list_assignment_rules;
     POST   "/api/v1/assignment_rules"              Create Administer assignment_rules::create_assignment_rule;
     POST   "/api/v1/assignment_rules/test"         Ask    Read       assignment_rules::test_assignment_rules;
@@ -277,6 +280,10 @@ route_list! {
     POST   "/api/v1/problems/{id}/reopen"          Act    Operate    problems::reopen_problem;
     POST   "/api/v1/problems/{id}/close"           Act    Operate    problems::close_problem;
     POST   "/api/v1/problems/{id}/cancel"          Act    Operate    problems::cancel_problem;
+    GET    "/api/v1/problems/{id}/attachments"     List   Read       attachments::list_problem_attachments;
+    POST   "/api/v1/problems/{id}/attachments"     Create Operate    attachments::attach_to_problem;
+    GET    "/api/v1/problems/{id}/attachments/{name}" File Read      attachments::get_problem_attachment;
+    DELETE "/api/v1/problems/{id}/attachments/{name}" Delete Operate attachments::delete_problem_attachment;
     GET    "/api/v1/events"                        Stream Read       events::stream_events;
     GET    "/api/v1/export/cis"                    List   Read       export::flat::export_cis;
     GET    "/api/v1/export/servicenow"             One    Read       export::servicenow::export_servicenow;

@@ -1,6 +1,7 @@
 //! The API in process: a real engine on the memory store, a clock that stands still, requests without a network.
 
 mod access;
+mod attachments;
 mod channels;
 mod cmdb_health;
 mod collectors;

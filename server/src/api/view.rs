@@ -6,6 +6,7 @@ pub mod advisory;
 pub mod agent;
 pub mod alert;
 pub mod assignment;
+pub mod attachment;
 pub mod change;
 pub mod ci;
 pub mod class;

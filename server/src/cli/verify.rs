@@ -17,7 +17,8 @@ pub(super) fn verify(args: &VerifyArgs, out: &mut dyn Write) -> Result<(), Failu
     let directory = DataDirectory::open(&args.data)?;
     let store = SledStore::open(&directory.store())?;
     let report = log::verify(&store)?;
-    writeln!(out, "intact: {} log records, {} section contents", report.records, report.sections)?;
-    writeln!(out, "head: {}", report.head)?;
+    let log::Report { records, sections, attachments, head } = report;
+    writeln!(out, "intact: {records} log records, {sections} section contents, {attachments} attachments")?;
+    writeln!(out, "head: {}", head)?;
     Ok(())
 }

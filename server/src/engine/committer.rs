@@ -4,6 +4,8 @@
 
 use super::{EngineError, Shared};
 use crate::store::{Commit, Snapshot};
+use rollcall_shared::ContentHash;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
@@ -25,6 +27,8 @@ pub struct Batch {
     pub commit: Commit,
     /// Answers.
     pub replies: Vec<Reply>,
+    /// Files that nothing names any more once this is written.
+    pub unnamed: BTreeSet<ContentHash>,
     /// Revision and state after this batch, frozen; its journal position is not known yet.
     pub snapshot: Option<(u64, Vec<u8>)>,
     /// Told when everything up to here is done.
@@ -38,7 +42,14 @@ impl Batch {
     }
 
     fn writes(&self) -> bool {
-        !(self.commit.events.is_empty() && self.commit.journal.is_empty() && self.commit.sections.is_empty())
+        let Commit { events, journal, sections, attachments, .. } = &self.commit;
+        !(events.is_empty() && journal.is_empty() && sections.is_empty() && attachments.is_empty())
+    }
+
+    /// Takes in a file that an event of this batch names. One that was to be forgotten with the batch is named again.
+    pub fn attach(&mut self, hash: ContentHash, bytes: Vec<u8>) {
+        self.unnamed.remove(&hash);
+        self.commit.attachments.push((hash, bytes));
     }
 
     fn absorb(&mut self, later: Self) {
@@ -48,6 +59,8 @@ impl Batch {
         self.commit.events.extend(later.commit.events);
         self.commit.journal.extend(later.commit.journal);
         self.commit.sections.extend(later.commit.sections);
+        later.commit.attachments.into_iter().for_each(|(hash, bytes)| self.attach(hash, bytes));
+        self.unnamed.extend(later.unnamed);
         self.replies.extend(later.replies);
         self.snapshot = later.snapshot;
         self.barrier = later.barrier;
@@ -91,6 +104,9 @@ impl Committer {
 
     fn commit(&mut self, group: Batch) {
         let outcome = self.write(&group);
+        if outcome.is_ok() {
+            self.forget(&group.unnamed);
+        }
         for reply in group.replies {
             reply(outcome.clone().map_err(EngineError::Unavailable));
         }
@@ -126,6 +142,17 @@ impl Committer {
         tally.sections.fetch_add(commit.sections.len() as u64, Ordering::Relaxed);
         self.shared.durable.send_if_modified(|known| std::mem::replace(known, revision) != revision);
         Ok(())
+    }
+
+    /// Before the replies: who is told that a file is gone must not find it. One that stays by mistake goes at the next start.
+    fn forget(&self, unnamed: &BTreeSet<ContentHash>) {
+        if unnamed.is_empty() {
+            return;
+        }
+        match self.shared.store.forget_attachments(unnamed) {
+            Ok(()) => tracing::info!(files = unnamed.len(), "attachments that nothing names any more are forgotten"),
+            Err(error) => tracing::error!(%error, "attachments that nothing names any more were not forgotten"),
+        }
     }
 
     fn save(&self, revision: u64, bytes: Vec<u8>) {

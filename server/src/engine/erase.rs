@@ -1,7 +1,7 @@
 //! Erasing an item out of log, store and state, for whoever has the right to be forgotten.
 //!
 //! ```text
-//! state ─► what goes ─► snapshot ─► log: learn, redact ─► contents, samples ─► record of the erasure ─► state folded anew ─► snapshot
+//! state ─► what goes ─► snapshot ─► log: learn, redact ─► contents, files, samples ─► record of the erasure ─► state folded anew ─► snapshot
 //! ```
 //!
 //! Invariants: the record of the erasure is written when nothing of the item is left in log and store, never before. Until then
@@ -14,6 +14,8 @@ use super::{EngineError, recovery};
 use crate::log::{self, Proof};
 use rollcall_domain::ci::CiEvent;
 use rollcall_domain::ci::erase::{self, Redaction, Target};
+use rollcall_domain::incident::IncidentEvent;
+use rollcall_domain::problem::ProblemEvent;
 use rollcall_domain::{Event, Record};
 use rollcall_shared::ContentHash;
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,7 +42,8 @@ impl Writer {
         })?;
         let redacted = self.redact(&target)?;
         let contents = self.alone(&target)?;
-        self.forget(&target, &contents)?;
+        let attachments = self.attached_alone(&target)?;
+        self.forget(&target, &contents, &attachments)?;
         let revision = self.note(erasure, &redacted);
         // From here on the log knows the item no more: a state that still does must not be gone on with.
         if let Err(error) = self.fold_anew() {
@@ -49,7 +52,13 @@ impl Writer {
         }
         self.freeze_and_wait();
         tracing::warn!(ci = %erasure.wanted.ci, revision, erased = redacted.erased, rewritten = redacted.rewritten, "erased for legal reasons");
-        Ok(Erased { revision, erased: redacted.erased, rewritten: redacted.rewritten, contents: contents.len() as u64 })
+        Ok(Erased {
+            revision,
+            erased: redacted.erased,
+            rewritten: redacted.rewritten,
+            contents: contents.len() as u64,
+            attachments: attachments.len() as u64,
+        })
     }
 
     fn freeze_and_wait(&mut self) {
@@ -151,10 +160,38 @@ impl Writer {
         Ok(alone)
     }
 
-    /// What lies beside the log: contents, and the samples of its agents.
-    fn forget(&self, target: &Target, contents: &BTreeSet<ContentHash>) -> Result<(), EngineError> {
+    /// Files that were attached to what is about it and to nothing else that is left.
+    fn attached_alone(&self, target: &Target) -> Result<BTreeSet<ContentHash>, EngineError> {
+        let mut alone = target.attachments();
+        if alone.is_empty() {
+            return Ok(alone);
+        }
+        let mut left = BTreeMap::new();
+        self.each_record(|record, _| {
+            match &record.event {
+                Event::Incident(IncidentEvent::AttachmentAdded { attachment, .. })
+                | Event::Problem(ProblemEvent::ProblemAttachmentAdded { attachment, .. }) => {
+                    left.insert(attachment.id, attachment.hash);
+                }
+                Event::Incident(IncidentEvent::AttachmentRemoved { attachment, .. })
+                | Event::Problem(ProblemEvent::ProblemAttachmentRemoved { attachment, .. }) => {
+                    left.remove(attachment);
+                }
+                _ => {}
+            }
+            Ok(())
+        })?;
+        for hash in left.values() {
+            alone.remove(hash);
+        }
+        Ok(alone)
+    }
+
+    /// What lies beside the log: contents, files, and the samples of its agents.
+    fn forget(&self, target: &Target, contents: &BTreeSet<ContentHash>, attachments: &BTreeSet<ContentHash>) -> Result<(), EngineError> {
         let store = &self.shared.store;
         store.forget_sections(contents)?;
+        store.forget_attachments(attachments)?;
         self.shared.content.forget(contents);
         if let Some(snapshot) = store.load_snapshot()? {
             store.compact(snapshot.journal_position)?;

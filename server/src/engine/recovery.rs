@@ -3,8 +3,9 @@
 use crate::log::{self, Head, LogError};
 use crate::store::{Store, StoreError};
 use rollcall_domain::ci::CiEvent;
-use rollcall_domain::{Content, Event, World};
-use rollcall_shared::Timestamp;
+use rollcall_domain::{Content, Event, World, attachment};
+use rollcall_shared::{ContentHash, Timestamp};
+use std::collections::BTreeSet;
 
 /// Journal entries read at once.
 const JOURNAL_PAGE: usize = 1_000;
@@ -89,6 +90,23 @@ fn replay_log(store: &dyn Store, content: &dyn Content, world: &mut World, mut h
             world.apply(&record, content);
         }
     }
+}
+
+/// Forgets files that nothing names: a crash came between a removal and what it means, or into the middle of an attachment.
+///
+/// # Errors
+/// When the store cannot be read or written.
+pub fn sweep_attachments(store: &dyn Store, world: &World) -> Result<(), StoreError> {
+    let stored = store.attachments()?;
+    if stored.is_empty() {
+        return Ok(());
+    }
+    let unnamed: BTreeSet<ContentHash> = stored.difference(&attachment::named(world)).copied().collect();
+    if unnamed.is_empty() {
+        return Ok(());
+    }
+    tracing::info!(files = unnamed.len(), "attachments that nothing names are forgotten");
+    store.forget_attachments(&unnamed)
 }
 
 fn recall_journal(store: &dyn Store, content: &dyn Content, world: &mut World, mut position: u64) -> Result<u64, StartError> {

@@ -93,6 +93,8 @@ pub struct Erased {
     pub rewritten: u64,
     /// Section contents that nobody else had.
     pub contents: u64,
+    /// Attached files that nothing else names.
+    pub attachments: u64,
 }
 
 /// One step of taking a file in. The run travels with it.

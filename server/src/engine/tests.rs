@@ -48,6 +48,15 @@ impl Store for BrokenStore {
     fn section(&self, hash: &ContentHash) -> Result<Option<Vec<u8>>, StoreError> {
         self.sound.section(hash)
     }
+    fn attachment(&self, hash: &ContentHash) -> Result<Option<Vec<u8>>, StoreError> {
+        self.sound.attachment(hash)
+    }
+    fn attachments(&self) -> Result<BTreeSet<ContentHash>, StoreError> {
+        self.sound.attachments()
+    }
+    fn forget_attachments(&self, hashes: &BTreeSet<ContentHash>) -> Result<(), StoreError> {
+        self.sound.forget_attachments(hashes)
+    }
     fn read_journal(&self, position: u64, limit: usize) -> Result<Vec<(u64, JournalEntry)>, StoreError> {
         self.sound.read_journal(position, limit)
     }

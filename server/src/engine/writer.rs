@@ -7,7 +7,7 @@ use crate::log::{self, Head};
 use rollcall_domain::journal::{JournalEntry, Sign};
 use rollcall_domain::rule::{RuleEvent, stock};
 use rollcall_domain::trust::session::Turned;
-use rollcall_domain::{Actor, Context, Event, IdSource, Record, World, alert, import, trust};
+use rollcall_domain::{Actor, Context, Event, IdSource, Record, World, alert, attachment, import, trust};
 use rollcall_shared::message::{Message, Payload, Push, PushReply, UploadReply};
 use rollcall_shared::{AgentId, ContentHash, Timestamp};
 use std::collections::VecDeque;
@@ -164,7 +164,8 @@ impl Writer {
         if self.shared.failure().is_some() {
             return self.refuse_after_failure();
         }
-        let staged = (self.batch.commit.events.len(), self.batch.commit.journal.len());
+        let commit = &self.batch.commit;
+        let staged = (commit.events.len(), commit.journal.len(), commit.attachments.len());
         if catch_unwind(AssertUnwindSafe(|| self.decide(job))).is_ok() {
             return;
         }
@@ -172,6 +173,7 @@ impl Writer {
         tracing::error!("a bug: an input could not be judged; it is refused and the state is rebuilt");
         self.batch.commit.events.truncate(staged.0);
         self.batch.commit.journal.truncate(staged.1);
+        self.batch.commit.attachments.truncate(staged.2);
         self.rebuild();
     }
 
@@ -208,6 +210,13 @@ impl Writer {
         match job {
             Job::Execute(request, reply) => {
                 let outcome = self.execute(&request);
+                self.reply(outcome, reply);
+            }
+            Job::Attach(request, (hash, bytes), reply) => {
+                let outcome = self.execute(&request);
+                if matches!(outcome, Ok(Written::New { .. })) {
+                    self.batch.attach(hash, bytes);
+                }
                 self.reply(outcome, reply);
             }
             Job::Import(step, reply) => {
@@ -264,7 +273,13 @@ impl Writer {
             request_id: request.request_id.clone(),
             idempotency_key: request.idempotency_key.clone(),
         };
+        let detached = attachment::detached(&world, &events);
         self.record(&mut world, events, &cause, now);
+        // Last: what a panic takes back must not be forgotten.
+        if !detached.is_empty() {
+            let named = attachment::named(&world);
+            self.batch.unnamed.extend(detached.difference(&named));
+        }
         let last = world.revision;
         Ok(if last < first { Written::Nothing { revision: last } } else { Written::New { first, last } })
     }

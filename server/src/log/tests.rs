@@ -47,7 +47,7 @@ fn an_untouched_log_passes_and_its_head_is_told() {
     let events = chained(&[record(1), record(2)]);
     let head = decode(2, &events[1]).expect("decodes").0;
     store.commit(&Commit { events, ..Commit::default() }).expect("commits");
-    assert_eq!(verify(&store).expect("verifies"), Report { records: 2, sections: 0, head });
+    assert_eq!(verify(&store).expect("verifies"), Report { records: 2, sections: 0, attachments: 0, head });
 }
 
 #[test]

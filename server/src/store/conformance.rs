@@ -1,5 +1,7 @@
 //! What every store must do, whichever engine it is: call [`suite`] from the tests of each.
 
+mod attachments;
+
 use super::{Commit, HOUR_MS, Snapshot, Store, StoreError, Unrolled, period_ms};
 use rollcall_domain::journal::{JournalEntry, Sign};
 use rollcall_domain::sample::{Grain, Rolled, Row};
@@ -30,6 +32,7 @@ const LAWS: &[Law] = &[
     large_things_come_back_whole,
     a_redacted_record_is_another_and_the_others_are_the_same,
     what_is_forgotten_is_gone_and_the_rest_is_not,
+    attachments::they_are_kept_apart_from_sections_and_forgotten_by_name,
 ];
 
 /// Checks every promise, each on a store of its own that `open` makes.
@@ -57,7 +60,7 @@ fn ok<T>(outcome: Result<T, StoreError>) -> T {
 fn commit(store: &dyn Store, events: &[&[u8]], journal: Vec<JournalEntry>) -> (u64, u64) {
     let expected_revision = ok(store.read_log(0, usize::MAX)).len() as u64;
     let events = events.iter().map(|event| event.to_vec()).collect();
-    ok(store.commit(&Commit { expected_revision, events, journal, sections: Vec::new() }))
+    ok(store.commit(&Commit { expected_revision, events, journal, ..Commit::default() }))
 }
 
 fn entry(agent: u128, through: u64, sets: Vec<SampleSet>) -> JournalEntry {
@@ -148,6 +151,7 @@ fn what_is_committed_is_read_back(store: &dyn Store) {
         events: vec![b"one".to_vec(), Vec::new()],
         journal: journal.clone(),
         sections: vec![(name, content.clone())],
+        attachments: Vec::new(),
     };
     assert_eq!(ok(store.commit(&all)), (2, 2));
     assert_eq!(commit(store, &[b"three"], vec![]), (3, 2));
@@ -186,6 +190,7 @@ fn a_conflict_writes_nothing(store: &dyn Store) {
         events: vec![b"late".to_vec()],
         journal: vec![entry(1, 1, vec![set(1, &[Some(1.0)])])],
         sections: vec![(name, content)],
+        attachments: Vec::new(),
     };
     match store.commit(&late) {
         Err(StoreError::Conflict { expected: 0, found: 1 }) => {}
@@ -471,7 +476,7 @@ fn large_things_come_back_whole(store: &dyn Store) {
         .collect();
     let sections = vec![(name, content.clone())];
     let (events_sent, journal_sent) = (events.clone(), journal.clone());
-    assert_eq!(ok(store.commit(&Commit { expected_revision: 0, events, journal, sections })), (2000, 1000));
+    assert_eq!(ok(store.commit(&Commit { events, journal, sections, ..Commit::default() })), (2000, 1000));
     assert_eq!(ok(store.section(&name)), Some(content));
     assert_eq!(ok(store.read_log(0, 5000)), (1..).zip(events_sent).collect::<Vec<_>>());
     assert_eq!(ok(store.read_journal(0, 5000)), (1..).zip(journal_sent).collect::<Vec<_>>());

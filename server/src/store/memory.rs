@@ -22,6 +22,7 @@ struct Contents {
     unrolled: BTreeMap<(AgentId, i64), u64>,
     rows: BTreeMap<(Grain, String, i64, AgentId), Tracks>,
     sections: BTreeMap<ContentHash, Vec<u8>>,
+    attachments: BTreeMap<ContentHash, Vec<u8>>,
     snapshot: Option<Snapshot>,
 }
 
@@ -44,10 +45,11 @@ impl Store for MemoryStore {
         if commit.expected_revision != found {
             return Err(StoreError::Conflict { expected: commit.expected_revision, found });
         }
-        if let Some((hash, _)) = commit.sections.iter().find(|(hash, bytes)| ContentHash::of(bytes) != *hash) {
+        if let Some((hash, _)) = commit.sections.iter().chain(&commit.attachments).find(|(hash, bytes)| ContentHash::of(bytes) != *hash) {
             return Err(StoreError::Corrupt { subject: format!("content {hash}"), cause: "what was handed in has another name".into() });
         }
         contents.sections.extend(commit.sections.iter().cloned());
+        contents.attachments.extend(commit.attachments.iter().cloned());
         contents.log.extend(commit.events.iter().cloned());
         for entry in &commit.journal {
             contents.position += 1;
@@ -65,6 +67,19 @@ impl Store for MemoryStore {
 
     fn section(&self, hash: &ContentHash) -> Result<Option<Vec<u8>>, StoreError> {
         Ok(self.contents().sections.get(hash).cloned())
+    }
+
+    fn attachment(&self, hash: &ContentHash) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.contents().attachments.get(hash).cloned())
+    }
+
+    fn attachments(&self) -> Result<BTreeSet<ContentHash>, StoreError> {
+        Ok(self.contents().attachments.keys().copied().collect())
+    }
+
+    fn forget_attachments(&self, hashes: &BTreeSet<ContentHash>) -> Result<(), StoreError> {
+        self.contents().attachments.retain(|hash, _| !hashes.contains(hash));
+        Ok(())
     }
 
     fn read_journal(&self, position: u64, limit: usize) -> Result<Vec<(u64, JournalEntry)>, StoreError> {
@@ -197,7 +212,7 @@ impl Store for MemoryStore {
     fn usage(&self) -> Result<Usage, StoreError> {
         let contents = self.contents();
         let log: usize = contents.log.iter().map(Vec::len).sum();
-        let sections: usize = contents.sections.values().map(Vec::len).sum();
+        let sections: usize = contents.sections.values().chain(contents.attachments.values()).map(Vec::len).sum();
         let values: usize = contents.blocks.values().flatten().map(|set| set.values.len() + 6).sum();
         let tail: usize = contents.journal.values().flat_map(|entry| &entry.sets).map(|set| set.values.len() + 6).sum();
         Ok(Usage { bytes: (log + sections + 16 * (values + tail)) as u64, journal_records: contents.position - contents.compacted })

@@ -5,6 +5,7 @@
 //! | `L` first revision | pack of log records of one commit |
 //! | `J` first position | pack of journal entries of one commit |
 //! | `C` hash | content |
+//! | `A` hash | file that people attached |
 //! | `B` hour, agent | block of samples |
 //! | `R` grain, metric, period, agent | rows of reduced samples |
 //! | `U` agent, hour | mark: the block is not rolled up |
@@ -134,15 +135,16 @@ impl SledStore {
 
     fn plan_commit(&self, commit: &Commit, revision: u64, position: u64) -> Result<(Plan, Vec<(u64, u64)>), StoreError> {
         let mut plan = Plan::default();
-        for (hash, bytes) in &commit.sections {
+        let sections = commit.sections.iter().map(|content| (Kind::Content, content));
+        for (kind, (hash, bytes)) in sections.chain(commit.attachments.iter().map(|content| (Kind::Attachment, content))) {
             if ContentHash::of(bytes) != *hash {
                 return Err(StoreError::Corrupt {
                     subject: format!("content {hash}"),
                     cause: "what was handed in has another name".into(),
                 });
             }
-            if self.disk.get(&Kind::Content.head_key(&hash.0))?.is_none() {
-                let packed = Packed { kind: Kind::Content, id: &hash.0, generation: 0, plain: bytes, level: CONTENT_LEVEL };
+            if self.disk.get(&kind.head_key(&hash.0))?.is_none() {
+                let packed = Packed { kind, id: &hash.0, generation: 0, plain: bytes, level: CONTENT_LEVEL };
                 packed.plan(&mut plan, true)?;
             }
         }
@@ -207,12 +209,19 @@ impl Store for SledStore {
     }
 
     fn section(&self, hash: &ContentHash) -> Result<Option<Vec<u8>>, StoreError> {
-        let Some(found) = value::get(&self.disk, Kind::Content, &hash.0)? else { return Ok(None) };
-        if ContentHash::of(&found.plain) == *hash {
-            Ok(Some(found.plain))
-        } else {
-            Err(StoreError::Corrupt { subject: format!("content {hash}"), cause: "it has another name".into() })
-        }
+        content(&self.disk, Kind::Content, hash)
+    }
+
+    fn attachment(&self, hash: &ContentHash) -> Result<Option<Vec<u8>>, StoreError> {
+        content(&self.disk, Kind::Attachment, hash)
+    }
+
+    fn attachments(&self) -> Result<BTreeSet<ContentHash>, StoreError> {
+        value::names(&self.disk, Kind::Attachment)
+    }
+
+    fn forget_attachments(&self, hashes: &BTreeSet<ContentHash>) -> Result<(), StoreError> {
+        redact::contents(&self.disk, Kind::Attachment, hashes)
     }
 
     fn read_journal(&self, position: u64, limit: usize) -> Result<Vec<(u64, JournalEntry)>, StoreError> {
@@ -257,7 +266,7 @@ impl Store for SledStore {
     }
 
     fn forget_sections(&self, hashes: &BTreeSet<ContentHash>) -> Result<(), StoreError> {
-        redact::sections(&self.disk, hashes)
+        redact::contents(&self.disk, Kind::Content, hashes)
     }
 
     fn forget_samples(&self, agents: &BTreeSet<AgentId>) -> Result<(), StoreError> {
@@ -321,6 +330,15 @@ impl Store for SledStore {
     fn usage(&self) -> Result<Usage, StoreError> {
         let tail = read(&self.tail);
         Ok(Usage { bytes: files::directory_bytes(&self.path)?, journal_records: tail.position - tail.compacted })
+    }
+}
+
+fn content(disk: &Disk, kind: Kind, hash: &ContentHash) -> Result<Option<Vec<u8>>, StoreError> {
+    let Some(found) = value::get(disk, kind, &hash.0)? else { return Ok(None) };
+    if ContentHash::of(&found.plain) == *hash {
+        Ok(Some(found.plain))
+    } else {
+        Err(StoreError::Corrupt { subject: format!("content {hash}"), cause: "it has another name".into() })
     }
 }
 

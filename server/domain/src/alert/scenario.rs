@@ -356,6 +356,8 @@ impl Scenario {
             IncidentEvent::IncidentMerged { incident, into } => format!("INC{} merged into INC{}", number(incident), number(into)),
             IncidentEvent::WatcherAdded { incident, .. } => format!("INC{} watched", number(incident)),
             IncidentEvent::WatcherRemoved { incident, .. } => format!("INC{} watched no more", number(incident)),
+            IncidentEvent::AttachmentAdded { incident, attachment } => format!("INC{} attachment {}", number(incident), attachment.name),
+            IncidentEvent::AttachmentRemoved { incident, .. } => format!("INC{} attachment removed", number(incident)),
             IncidentEvent::AssignmentRuleSet { rule } => format!("assignment rule {} set", rule.name),
             IncidentEvent::AssignmentRuleDeleted { .. } => "assignment rule deleted".into(),
         }
@@ -377,6 +379,10 @@ impl Scenario {
             ProblemEvent::ProblemDuplicated { problem, of } => format!("PRB{} is PRB{}", number(problem), number(of)),
             ProblemEvent::ProblemIncidentRemoved { problem, .. } => format!("PRB{} without an incident", number(problem)),
             ProblemEvent::HypothesisJudged { problem, verdict, .. } => format!("PRB{} {verdict:?}", number(problem)),
+            ProblemEvent::ProblemAttachmentAdded { problem, attachment } => {
+                format!("PRB{} attachment {}", number(problem), attachment.name)
+            }
+            ProblemEvent::ProblemAttachmentRemoved { problem, .. } => format!("PRB{} attachment removed", number(problem)),
         }
     }
 

@@ -4,6 +4,9 @@
 //! is about it becomes an empty one of the same number; one that names it among others loses what names it; a text that tells
 //! of it loses its words. The state is then folded anew, and nothing can be left in it that is not left in the log.
 //!
+//! Files are not read: those that are attached to incidents and problems about it go, whatever is in them. Those of others that tell
+//! of it as well are named to whoever erases.
+//!
 //! Invariant: what is left never says more than before, and never less of anything else than it must. Pure: who reads and
 //! writes the log is the engine's business.
 
@@ -12,8 +15,11 @@ mod scrub;
 use self::scrub::{Scrub, Verdict};
 use super::decide::assert::checked_reason;
 use super::{Attribute, AttributeValue, Ci, CiEvent, lifecycle};
-use crate::id::CiId;
+use crate::attachment::Attachment;
+use crate::id::{AttachmentId, CiId};
 use crate::trust::TrustEvent;
+use crate::incident::{Incident, IncidentEvent};
+use crate::problem::{Problem, ProblemEvent};
 use crate::{Actor, Event, Record, Rejection, World};
 use rollcall_shared::{AgentId, ContentHash};
 use std::collections::BTreeSet;
@@ -66,6 +72,10 @@ pub struct Target {
     scrub: Scrub,
     /// Alerts, incidents and problems that tell of it.
     told_by: BTreeSet<String>,
+    /// Of these, incidents and problems that are about it and nothing else.
+    about: BTreeSet<String>,
+    /// Contents of attachments with the incident or problem that each was attached to.
+    attached: BTreeSet<(String, ContentHash)>,
 }
 
 /// What becomes of a record.
@@ -98,6 +108,10 @@ pub struct Forecast {
     pub relations: u64,
     /// Section contents that its history names.
     pub contents: u64,
+    /// Attachments of incidents and problems about it.
+    pub attachments: u64,
+    /// Attachments of others that tell of it: they stay, because nobody but people can tell what is in them.
+    pub attachments_elsewhere: Vec<AttachmentId>,
     /// Records that its history has, at least.
     pub records: u64,
 }
@@ -134,7 +148,10 @@ pub fn forecast(world: &World, target: &Target) -> Forecast {
     let of = |id: &CiId| world.cmdb.cis.get(id);
     let relations = |id: &CiId| world.cmdb.links.of(*id).count() as u64;
     let alerts = world.alerts.alerts.values().filter(|alert| target.cis.contains(&alert.key.ci)).count() as u64;
+    let (about, elsewhere) = target.attachments_in(world);
     Forecast {
+        attachments: about.len() as u64,
+        attachments_elsewhere: elsewhere.into_iter().map(|attachment| attachment.id).collect(),
         cis: target.cis.iter().copied().collect(),
         agents: target.agents.iter().copied().collect(),
         alerts,
@@ -189,6 +206,53 @@ impl Target {
         let problems = world.problems.problems.values().filter_map(|one| tells(one.id.to_string(), serde_json::to_value(one)));
         let told_by: Vec<String> = incidents.chain(problems).collect();
         self.told_by.extend(told_by);
+        self.learn_attachments(world);
+    }
+
+    /// Takes in which incidents and problems are about it, and what is attached to them.
+    fn learn_attachments(&mut self, world: &World) {
+        for incident in world.incidents.incidents.values().filter(|incident| self.told_by.contains(&incident.id.to_string())) {
+            if self.is_about_incident(incident) {
+                self.about.insert(incident.id.to_string());
+            }
+        }
+        for problem in world.problems.problems.values().filter(|problem| self.told_by.contains(&problem.id.to_string())) {
+            if self.is_about_problem(problem) {
+                self.about.insert(problem.id.to_string());
+            }
+        }
+        for (subject, attachments) in attached_to(world) {
+            self.attached.extend(attachments.iter().map(|attachment| (subject.clone(), attachment.hash)));
+        }
+    }
+
+    fn is_about_incident(&self, incident: &Incident) -> bool {
+        incident.primary_ci.is_some_and(|ci| self.cis.contains(&ci)) || self.is_about(serde_json::to_value(incident))
+    }
+
+    fn is_about_problem(&self, problem: &Problem) -> bool {
+        self.is_about(serde_json::to_value(problem))
+    }
+
+    /// Whether nothing would be left of it.
+    fn is_about(&self, value: Result<serde_json::Value, serde_json::Error>) -> bool {
+        value.is_ok_and(|mut value| self.scrub.scrub(&mut value, scrub::Words::None) == Verdict::About)
+    }
+
+    /// Attachments that go, and those that stay although they are of what tells of it.
+    fn attachments_in<'a>(&self, world: &'a World) -> (Vec<&'a Attachment>, Vec<&'a Attachment>) {
+        let (mut about, mut elsewhere) = (Vec::new(), Vec::new());
+        for (subject, attachments) in attached_to(world).filter(|(subject, _)| self.told_by.contains(subject)) {
+            let place = if self.about.contains(&subject) { &mut about } else { &mut elsewhere };
+            place.extend(attachments);
+        }
+        (about, elsewhere)
+    }
+
+    /// Contents of attachments that go. Others may have the same.
+    #[must_use]
+    pub fn attachments(&self) -> BTreeSet<ContentHash> {
+        self.attached.iter().filter(|(subject, _)| self.about.contains(subject)).map(|(_, hash)| *hash).collect()
     }
 
     /// Work of people that is about the item: what is left of it would make no sense.
@@ -251,14 +315,43 @@ impl Target {
                 self.scrub.ids.insert(alert.to_string());
                 self.told_by.insert(alert.to_string());
             }
-            Event::Incident(crate::incident::IncidentEvent::IncidentOpened { incident })
-                if serde_json::to_value(incident).is_ok_and(|text| self.scrub.names(&text)) =>
-            {
-                self.told_by.insert(incident.id.to_string());
-            }
+            Event::Incident(event) => self.learn_incident(event),
+            Event::Problem(event) => self.learn_problem(event),
             _ => {}
         }
         self.scrub.settle();
+    }
+
+    fn learn_incident(&mut self, event: &IncidentEvent) {
+        match event {
+            IncidentEvent::IncidentOpened { incident } if serde_json::to_value(incident).is_ok_and(|text| self.scrub.names(&text)) => {
+                self.told_by.insert(incident.id.to_string());
+                if self.is_about_incident(incident) {
+                    self.about.insert(incident.id.to_string());
+                }
+            }
+            IncidentEvent::IncidentEdited { incident, fields } if fields.primary_ci.is_some_and(|ci| self.cis.contains(&ci)) => {
+                self.told_by.insert(incident.to_string());
+                self.about.insert(incident.to_string());
+            }
+            IncidentEvent::AttachmentAdded { incident, attachment } => {
+                self.attached.insert((incident.to_string(), attachment.hash));
+            }
+            _ => {}
+        }
+    }
+
+    fn learn_problem(&mut self, event: &ProblemEvent) {
+        match event {
+            ProblemEvent::ProblemOpened { problem } if self.is_about_problem(problem) => {
+                self.told_by.insert(problem.id.to_string());
+                self.about.insert(problem.id.to_string());
+            }
+            ProblemEvent::ProblemAttachmentAdded { problem, attachment } => {
+                self.attached.insert((problem.to_string(), attachment.hash));
+            }
+            _ => {}
+        }
     }
 
     fn learn_event(&mut self, event: &CiEvent) {
@@ -291,6 +384,9 @@ impl Target {
         if !serde_json::to_string(record).is_ok_and(|text| self.occurs_in(&text)) {
             return Redaction::Kept;
         }
+        if attachment_of(&record.event).is_some_and(|subject| self.about.contains(&subject)) {
+            return Redaction::Erased;
+        }
         let Ok(mut value) = serde_json::to_value(record) else { return Redaction::Kept };
         let before = value.clone();
         self.anonymise(record, &mut value);
@@ -322,6 +418,27 @@ impl Target {
         if matches!(&record.actor, Actor::Agent { id } if self.agents.contains(id)) {
             value["actor"] = serde_json::json!({"kind": "feed", "name": scrub::ERASED_SOURCE});
         }
+    }
+}
+
+/// Incidents and problems that have attachments, with these.
+fn attached_to(world: &World) -> impl Iterator<Item = (String, &Vec<Attachment>)> {
+    let incidents = world.incidents.incidents.values().filter(|incident| !incident.attachments.is_empty());
+    let problems = world.problems.problems.values().filter(|problem| !problem.attachments.is_empty());
+    let incidents = incidents.map(|incident| (incident.id.to_string(), &incident.attachments));
+    incidents.chain(problems.map(|problem| (problem.id.to_string(), &problem.attachments)))
+}
+
+/// The incident or problem to which an event attaches something, or from which it takes something away.
+fn attachment_of(event: &Event) -> Option<String> {
+    match event {
+        Event::Incident(IncidentEvent::AttachmentAdded { incident, .. } | IncidentEvent::AttachmentRemoved { incident, .. }) => {
+            Some(incident.to_string())
+        }
+        Event::Problem(ProblemEvent::ProblemAttachmentAdded { problem, .. } | ProblemEvent::ProblemAttachmentRemoved { problem, .. }) => {
+            Some(problem.to_string())
+        }
+        _ => None,
     }
 }
 

@@ -2,7 +2,8 @@
 
 use super::assignment::NewAssignmentRule;
 use super::model::{Channel, HoldReason};
-use crate::id::{AssignmentRuleId, CiId, IncidentId, ProblemId};
+use crate::attachment::NewAttachment;
+use crate::id::{AssignmentRuleId, AttachmentId, CiId, IncidentId, ProblemId};
 use crate::rule::Grade;
 
 /// What people ask of incidents.
@@ -78,6 +79,15 @@ pub enum IncidentAction {
     Unwatch {
         /// Whom; the caller when left out.
         watcher: Option<Who>,
+    },
+    /// Attach a file.
+    Attach(Box<NewAttachment>),
+    /// Remove a file that is attached, for ever.
+    Detach {
+        /// Which.
+        attachment: AttachmentId,
+        /// Why.
+        reason: String,
     },
 }
 

@@ -253,6 +253,7 @@ pub(super) fn blank(world: &World, (impact, urgency): (Grade, Grade), actor: Act
         course: Vec::new(),
         follows: None,
         notes: Vec::new(),
+        attachments: Vec::new(),
         revision: 0,
         history: Vec::new(),
     }

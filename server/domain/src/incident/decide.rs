@@ -5,7 +5,7 @@ mod family;
 mod open;
 
 use super::{Children, Incident, IncidentAction, IncidentCommand, IncidentEvent, IncidentState, assignment};
-use crate::{Context, Event, Rejection, World};
+use crate::{Context, Event, Rejection, World, attachment};
 use rollcall_shared::Timestamp;
 use std::time::Duration;
 
@@ -75,6 +75,14 @@ fn act(
         IncidentAction::Merge { into } => family::merge(world, incident, *into),
         IncidentAction::Watch { watcher } => family::watch(world, incident, watcher.as_ref(), context),
         IncidentAction::Unwatch { watcher } => family::unwatch(world, incident, watcher.as_ref(), context),
+        IncidentAction::Attach(new) => {
+            let attached = attachment::attach(&incident.attachments, id, new, context)?;
+            Ok(attached.map(|attachment| IncidentEvent::AttachmentAdded { incident: id, attachment }).into_iter().collect())
+        }
+        IncidentAction::Detach { attachment, reason } => {
+            attachment::detach(&incident.attachments, *attachment, reason)?;
+            Ok(vec![IncidentEvent::AttachmentRemoved { incident: id, attachment: *attachment, reason: reason.trim().to_owned() }])
+        }
         IncidentAction::Resolve { children: Children::Resolve, .. } => {
             // Itself first: a storm that is resolved by hand is not resolved by its last child.
             let with_children = std::iter::once(incident).chain(family::open_children(world, incident));
@@ -92,15 +100,18 @@ fn is_for_ever(incident: &Incident, now: Timestamp) -> bool {
 
 /// The state that an action leads to; `None` where it is not allowed.
 fn after(state: IncidentState, action: &IncidentAction) -> Option<IncidentState> {
-    use IncidentAction::{Acknowledge, Assign, Cancel, Close, Edit, Hold, Merge, Note, Reopen, Resolve, Resume, SetParent, Unwatch, Watch};
+    use IncidentAction::{
+        Acknowledge, Assign, Attach, Cancel, Close, Detach, Edit, Hold, Merge, Note, Reopen, Resolve, Resume, SetParent, Unwatch, Watch,
+    };
     use IncidentState::{Assigned, Cancelled, Closed, InProgress, New, OnHold, Resolved};
     match (state, action) {
         (New | Assigned | InProgress, Acknowledge) => Some(InProgress),
         (OnHold, Acknowledge) => Some(OnHold),
         (New | Assigned, Assign { .. }) => Some(Assigned),
         (InProgress | OnHold, Assign { .. }) => Some(state),
-        (New | Assigned | InProgress | OnHold | Resolved, Note { .. } | Edit(_)) => Some(state),
-        (_, Watch { .. } | Unwatch { .. }) => Some(state),
+        (New | Assigned | InProgress | OnHold | Resolved, Note { .. } | Edit(_) | Attach(_)) => Some(state),
+        // What should never have been attached can be taken away whenever that is noticed.
+        (_, Watch { .. } | Unwatch { .. } | Detach { .. }) => Some(state),
         (New | Assigned | InProgress | OnHold, SetParent { .. }) => Some(state),
         (New | Assigned | InProgress | OnHold, Merge { .. }) => Some(Closed),
         (New | Assigned | InProgress | OnHold, Hold { .. }) => Some(OnHold),
@@ -187,6 +198,8 @@ fn validate(action: &IncidentAction) -> Result<(), Rejection> {
         | IncidentAction::Merge { .. }
         | IncidentAction::Watch { .. }
         | IncidentAction::Unwatch { .. }
+        | IncidentAction::Attach(_)
+        | IncidentAction::Detach { .. }
         | IncidentAction::Edit(_) => Ok(()),
         IncidentAction::Assign { group: None, assignee: None } => Err(Rejection::invalid("assignee", "give a group, an assignee or both")),
         IncidentAction::Assign { group, assignee } => {
@@ -205,9 +218,10 @@ fn validate(action: &IncidentAction) -> Result<(), Rejection> {
 }
 
 /// What people can do, with a word for it and the participle of it.
-fn every_action() -> [(&'static str, IncidentAction); 14] {
+fn every_action() -> [(&'static str, IncidentAction); 16] {
     use IncidentAction as A;
     let text = String::new;
+    let file = attachment::NewAttachment { name: text(), media_type: text(), size: 0, hash: rollcall_shared::ContentHash([0; 32]) };
     [
         ("acknowledge", A::Acknowledge),
         ("assign", A::Assign { group: None, assignee: None }),
@@ -223,6 +237,8 @@ fn every_action() -> [(&'static str, IncidentAction); 14] {
         ("merge", A::Merge { into: crate::id::IncidentId(0) }),
         ("watch", A::Watch { watcher: None }),
         ("unwatch", A::Unwatch { watcher: None }),
+        ("attach", A::Attach(Box::new(file))),
+        ("detach", A::Detach { attachment: crate::id::AttachmentId(0), reason: text() }),
     ]
 }
 
@@ -242,6 +258,8 @@ fn wrong_state(incident: &Incident, action: &IncidentAction) -> Rejection {
         IncidentAction::Merge { .. } => "merged",
         IncidentAction::Watch { .. } => "watched",
         IncidentAction::Unwatch { .. } => "unwatched",
+        IncidentAction::Attach(_) => "given an attachment",
+        IncidentAction::Detach { .. } => "relieved of an attachment",
     };
     let possible = every_action().into_iter().filter(|(_, action)| after(incident.state, action).is_some());
     let possible: Vec<&str> = possible.map(|(word, _)| word).collect();

@@ -2,7 +2,8 @@
 
 use super::assignment::AssignmentRule;
 use super::model::{Channel, HoldReason, Incident, IncidentState, Party};
-use crate::id::{AlertId, AssignmentRuleId, CiId, IncidentId, ProblemId};
+use crate::attachment::Attachment;
+use crate::id::{AlertId, AssignmentRuleId, AttachmentId, CiId, IncidentId, ProblemId};
 use crate::rule::{Grade, Severity};
 use serde::{Deserialize, Serialize};
 
@@ -161,6 +162,22 @@ pub enum IncidentEvent {
         incident: IncidentId,
         /// Who.
         watcher: Party,
+    },
+    /// A file was attached; its content is in the store.
+    AttachmentAdded {
+        /// To which.
+        incident: IncidentId,
+        /// The file.
+        attachment: Attachment,
+    },
+    /// A file that was attached is no more; its content goes too unless another attachment has the same.
+    AttachmentRemoved {
+        /// From which.
+        incident: IncidentId,
+        /// Which.
+        attachment: AttachmentId,
+        /// Why.
+        reason: String,
     },
     /// A rule that says who gets incidents was made or changed; carried whole.
     AssignmentRuleSet {

@@ -239,6 +239,8 @@ pub fn id(event: &IncidentEvent) -> Option<IncidentId> {
         | IncidentEvent::IncidentMerged { incident, .. }
         | IncidentEvent::WatcherAdded { incident, .. }
         | IncidentEvent::WatcherRemoved { incident, .. }
+        | IncidentEvent::AttachmentAdded { incident, .. }
+        | IncidentEvent::AttachmentRemoved { incident, .. }
         | IncidentEvent::IncidentLinked { incident, .. } => Some(*incident),
         IncidentEvent::AssignmentRuleSet { .. } | IncidentEvent::AssignmentRuleDeleted { .. } => None,
     }
@@ -291,6 +293,8 @@ fn change(incident: &mut Incident, record: &Record, event: &IncidentEvent) {
         IncidentEvent::IncidentEdited { fields, .. } => edit(incident, fields),
         IncidentEvent::WatcherAdded { watcher, .. } => watch(incident, watcher),
         IncidentEvent::WatcherRemoved { watcher, .. } => incident.watchers.retain(|other| other != watcher),
+        IncidentEvent::AttachmentAdded { attachment, .. } => incident.attachments.push(attachment.clone()),
+        IncidentEvent::AttachmentRemoved { attachment, .. } => incident.attachments.retain(|other| other.id != *attachment),
         // These change more than one incident: see `apply`.
         IncidentEvent::IncidentOpened { .. }
         | IncidentEvent::IncidentParentChanged { .. }

@@ -7,6 +7,7 @@ use super::assignment::AssignmentRules;
 use super::similar::Solved;
 use crate::actor::Actor;
 use crate::alert::AlertKey;
+use crate::attachment::Attachment;
 use crate::ci::impact;
 use crate::id::{AlertId, CiId, ContactId, IncidentId, ProblemId, RuleId};
 use crate::rule::{Grade, Severity};
@@ -386,6 +387,9 @@ pub struct Incident {
     pub follows: Option<IncidentId>,
     /// Work notes and comments, oldest first.
     pub notes: Vec<Note>,
+    /// Files that are attached to it, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<Attachment>,
     /// Log revision of the last change; its ETag.
     pub revision: u64,
     /// Revisions that changed it, oldest first.

@@ -4,7 +4,7 @@ use super::{Problem, ProblemAction, ProblemCommand, ProblemEvent, ProblemState, 
 use crate::id::{IncidentId, ProblemId};
 use crate::incident::decide::{optional, text};
 use crate::incident::{Incident, IncidentEvent, IncidentState};
-use crate::{Context, Event, Rejection, World};
+use crate::{Context, Event, Rejection, World, attachment};
 
 /// Bytes of a text.
 const TEXT_BYTES: usize = 64 << 10;
@@ -35,6 +35,19 @@ pub fn command(world: &World, command: &ProblemCommand, context: &mut Context<'_
     validate(action)?;
     let after = after(problem.state, action).ok_or_else(|| wrong_state(problem, action))?;
     conditions(world, problem, action)?;
+    match action {
+        ProblemAction::Attach(new) => {
+            let attached = attachment::attach(&problem.attachments, problem.id, new, context)?;
+            let added = attached.map(|attachment| ProblemEvent::ProblemAttachmentAdded { problem: problem.id, attachment });
+            return Ok(added.map(Event::Problem).into_iter().collect());
+        }
+        ProblemAction::Detach { attachment, reason } => {
+            attachment::detach(&problem.attachments, *attachment, reason)?;
+            let (problem, attachment, reason) = (problem.id, *attachment, reason.trim().to_owned());
+            return Ok(vec![Event::Problem(ProblemEvent::ProblemAttachmentRemoved { problem, attachment, reason })]);
+        }
+        _ => {}
+    }
     let mut all: Vec<Event> = events(problem, action, after).into_iter().map(Event::Problem).collect();
     all.extend(incidents(world, problem, action, context)?);
     Ok(all)
@@ -114,7 +127,8 @@ fn resolved(problem: &Problem, incident: &Incident, notes: &str) -> Event {
 /// when an idea proves wrong.
 fn after(state: ProblemState, action: &ProblemAction) -> Option<ProblemState> {
     use ProblemAction::{
-        AcceptRisk, Acknowledge, Advance, Assign, Cancel, Close, Describe, Duplicate, Judge, Link, Note, Reopen, Resolve, Unlink,
+        AcceptRisk, Acknowledge, Advance, Assign, Attach, Cancel, Close, Describe, Detach, Duplicate, Judge, Link, Note, Reopen, Resolve,
+        Unlink,
     };
     use ProblemState::{Assess, Cancelled, Closed, FixInProgress, New, Resolved, RootCauseAnalysis};
     match (state, action) {
@@ -122,7 +136,11 @@ fn after(state: ProblemState, action: &ProblemAction) -> Option<ProblemState> {
         (Assess | RootCauseAnalysis | FixInProgress, Acknowledge) => Some(state),
         (New | Assess | RootCauseAnalysis | FixInProgress, Assign { .. } | AcceptRisk { .. } | Link { .. } | Unlink { .. }) => Some(state),
         (New | Assess | RootCauseAnalysis | FixInProgress, Duplicate { .. }) => Some(Cancelled),
-        (New | Assess | RootCauseAnalysis | FixInProgress | Resolved | Closed, Note { .. } | Describe { .. } | Judge { .. }) => Some(state),
+        (New | Assess | RootCauseAnalysis | FixInProgress | Resolved | Closed, Note { .. } | Describe { .. } | Judge { .. } | Attach(_)) => {
+            Some(state)
+        }
+        // What should never have been attached can be taken away whenever that is noticed.
+        (_, Detach { .. }) => Some(state),
         (New | RootCauseAnalysis, Advance { state: Assess }) => Some(Assess),
         (New | Assess | FixInProgress, Advance { state: RootCauseAnalysis }) => Some(RootCauseAnalysis),
         (New | Assess | RootCauseAnalysis, Advance { state: FixInProgress }) => Some(FixInProgress),
@@ -199,7 +217,7 @@ fn conditions(world: &World, problem: &Problem, action: &ProblemAction) -> Resul
 
 fn validate(action: &ProblemAction) -> Result<(), Rejection> {
     match action {
-        ProblemAction::Acknowledge | ProblemAction::Advance { .. } => Ok(()),
+        ProblemAction::Acknowledge | ProblemAction::Advance { .. } | ProblemAction::Attach(_) | ProblemAction::Detach { .. } => Ok(()),
         ProblemAction::AcceptRisk { reason } => optional("reason", reason.as_deref(), TEXT_BYTES),
         ProblemAction::Link { incidents } if incidents.is_empty() => Err(Rejection::invalid("incidents", "must name at least one")),
         ProblemAction::Duplicate { .. } | ProblemAction::Link { .. } | ProblemAction::Unlink { .. } => Ok(()),
@@ -239,6 +257,8 @@ fn wrong_state(problem: &Problem, action: &ProblemAction) -> Rejection {
         ProblemAction::Reopen { .. } => "reopened",
         ProblemAction::Close { .. } => "closed",
         ProblemAction::Cancel { .. } => "cancelled",
+        ProblemAction::Attach(_) => "given an attachment",
+        ProblemAction::Detach { .. } => "relieved of an attachment",
     };
     Rejection::WrongState { subject: problem.id.to_string(), state: problem.state.as_str().to_owned(), action: asked }
 }

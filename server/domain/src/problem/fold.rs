@@ -50,6 +50,8 @@ fn id(event: &ProblemEvent) -> ProblemId {
         | ProblemEvent::ProblemRiskAccepted { problem, .. }
         | ProblemEvent::ProblemDuplicated { problem, .. }
         | ProblemEvent::ProblemIncidentRemoved { problem, .. }
+        | ProblemEvent::ProblemAttachmentAdded { problem, .. }
+        | ProblemEvent::ProblemAttachmentRemoved { problem, .. }
         | ProblemEvent::HypothesisJudged { problem, .. } => *problem,
     }
 }
@@ -79,6 +81,8 @@ fn change(problem: &mut Problem, record: &Record, event: &ProblemEvent) {
             problem.evidence.retain(|row| row.incident != *incident);
         }
         ProblemEvent::ProblemEvidenceAdded { evidence, hypotheses, .. } => add(problem, evidence, hypotheses),
+        ProblemEvent::ProblemAttachmentAdded { attachment, .. } => problem.attachments.push(attachment.clone()),
+        ProblemEvent::ProblemAttachmentRemoved { attachment, .. } => problem.attachments.retain(|other| other.id != *attachment),
         ProblemEvent::HypothesisJudged { factor, verdict, .. } => {
             problem.hypotheses.iter_mut().filter(|known| known.factor == *factor).for_each(|known| known.verdict = *verdict);
         }

@@ -89,6 +89,7 @@ impl Problem {
             evidence: Vec::new(),
             incidents: Vec::new(),
             notes: Vec::new(),
+            attachments: Vec::new(),
             revision: 0,
             history: Vec::new(),
         }

@@ -25,6 +25,10 @@ pub struct ErasureForecast {
     pub relations: u64,
     /// Section contents that its history names; those that another item has as well stay.
     pub contents: u64,
+    /// Files that are attached to incidents and problems about it; content that another one has as well stays.
+    pub attachments: u64,
+    /// Files that are attached to incidents and problems that tell of it among others. They stay: look into them, and remove what has to go.
+    pub attachments_elsewhere: Vec<String>,
     /// Records of the log that are about it, at least.
     pub records: u64,
 }
@@ -40,6 +44,8 @@ impl From<&Forecast> for ErasureForecast {
             attributes: found.attributes,
             relations: found.relations,
             contents: found.contents,
+            attachments: found.attachments,
+            attachments_elsewhere: texts(&found.attachments_elsewhere),
             records: found.records,
         }
     }
@@ -56,11 +62,14 @@ pub struct ErasureDone {
     pub rewritten: u64,
     /// Section contents that nobody else had.
     pub contents: u64,
+    /// Attached files that nothing else names.
+    pub attachments: u64,
 }
 
 impl From<Erased> for ErasureDone {
     fn from(done: Erased) -> Self {
-        Self { revision: done.revision, erased: done.erased, rewritten: done.rewritten, contents: done.contents }
+        let Erased { revision, erased, rewritten, contents, attachments } = done;
+        Self { revision, erased, rewritten, contents, attachments }
     }
 }
 

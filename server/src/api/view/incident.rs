@@ -1,5 +1,6 @@
 //! Incidents.
 
+use super::attachment::Attachment;
 use super::word::{Channel, Grade, HoldReason, IncidentState, RelationKind, Severity, Side, SlaMeasure, SlaState, SlaTick};
 use super::{Actor, Stamp, Time, texts};
 use rollcall_domain::ci::impact;
@@ -303,6 +304,8 @@ pub struct Incident {
     pub follows: Option<String>,
     /// Notes, oldest first.
     pub notes: Vec<Note>,
+    /// Files that are attached, oldest first; see `/incidents/{id}/attachments/{name}`.
+    pub attachments: Vec<Attachment>,
     /// Revision of the last change; also its entity tag.
     pub revision: u64,
 }
@@ -459,6 +462,7 @@ impl Incident {
             problem: incident.problem.map(|id| id.to_string()),
             follows: incident.follows.map(|id| id.to_string()),
             notes: incident.notes.iter().map(Into::into).collect(),
+            attachments: incident.attachments.iter().map(Into::into).collect(),
             revision: incident.revision,
         }
     }

@@ -1,5 +1,6 @@
 //! Problems.
 
+use super::attachment::Attachment;
 use super::incident::Note;
 use super::word::{ProblemState, Verdict};
 use super::{Actor, Stamp, Time, texts};
@@ -171,6 +172,8 @@ pub struct Problem {
     pub evidence_count: u64,
     /// Work notes, oldest first.
     pub notes: Vec<Note>,
+    /// Files that are attached, oldest first; see `/problems/{id}/attachments/{name}`.
+    pub attachments: Vec<Attachment>,
     /// Revision of the last change; also its entity tag.
     pub revision: u64,
 }
@@ -202,6 +205,7 @@ impl From<&domain::Problem> for Problem {
             incident_count: problem.incidents.len() as u64,
             evidence_count: problem.evidence.len() as u64,
             notes: problem.notes.iter().map(Into::into).collect(),
+            attachments: problem.attachments.iter().map(Into::into).collect(),
             revision: problem.revision,
         }
     }

@@ -43,11 +43,11 @@ fn framed(record: &[u8]) -> Vec<u8> {
 }
 
 /// Removes contents.
-pub fn sections(disk: &Disk, hashes: &BTreeSet<ContentHash>) -> Result<(), StoreError> {
+pub fn contents(disk: &Disk, kind: Kind, hashes: &BTreeSet<ContentHash>) -> Result<(), StoreError> {
     disk.check_not_failed()?;
     for hash in hashes {
-        let mut keys = vec![Kind::Content.head_key(&hash.0)];
-        keys.extend(value::stale_chunks(disk, Kind::Content, &hash.0, u64::MAX)?);
+        let mut keys = vec![kind.head_key(&hash.0)];
+        keys.extend(value::stale_chunks(disk, kind, &hash.0, u64::MAX)?);
         upkeep::remove_all(disk, keys)?;
     }
     Ok(())

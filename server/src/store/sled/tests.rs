@@ -26,6 +26,7 @@ fn numbered(number: u64) -> Commit {
         events: vec![noise(200, number)],
         journal: vec![entry(u128::from(number % 3), number, &[number as i64 * 600_000, number as i64 * 600_000 + 10])],
         sections: vec![(ContentHash::of(&content), content)],
+        attachments: Vec::new(),
     }
 }
 
@@ -295,11 +296,13 @@ fn a_crash_after_any_write_loses_and_duplicates_nothing() {
     let (dir, path) = closed_store(12);
     let copies = Arc::new(Copies { from: path.clone(), to: dir.path().join("copies"), count: AtomicU64::new(0) });
     let store = SledStore::open_with(&path, &Options { durability: copies.clone(), ..Options::default() }).unwrap();
+    let file = noise(1_500_000, 77);
     let large = Commit {
         expected_revision: 12,
         events: (0..700).map(|number| noise(1000, number)).collect(),
         journal: vec![entry(9, 1, &[5]); 3],
         sections: vec![],
+        attachments: vec![(ContentHash::of(&file), file.clone())],
     };
     let before = copies.count.load(Ordering::SeqCst);
     store.commit(&large).unwrap();
@@ -312,6 +315,14 @@ fn a_crash_after_any_write_loses_and_duplicates_nothing() {
         let crashed = SledStore::open(&copies.to.join(number.to_string())).unwrap();
         let revision = crashed.read_log(0, usize::MAX).unwrap().len();
         assert_eq!(revision, if number + 1 < after_commit { 12 } else { 712 }, "after write {number}");
+        let (left, name) = (crashed.attachments().unwrap(), ContentHash::of(&file));
+        assert!(left.is_subset(&[name].into()));
+        if revision == 712 {
+            assert!(crashed.attachment(&name).unwrap().as_ref() == Some(&file), "what is named is there after write {number}");
+        } else if number % 2 == 0 {
+            crashed.forget_attachments(&left).unwrap();
+            assert_eq!(crashed.attachments().unwrap(), BTreeSet::new(), "what was left behind is found after write {number}");
+        }
         for agent in [0, 1, 2, 9] {
             let count = crashed.samples(AgentId(agent), EVER.0, EVER.1).unwrap().len();
             let expected = match agent {
@@ -325,6 +336,7 @@ fn a_crash_after_any_write_loses_and_duplicates_nothing() {
         assert_eq!(crashed.samples(AgentId(0), EVER.0, EVER.1).unwrap().len(), 8, "compacted again after write {number}");
         if revision == 12 {
             assert_eq!(crashed.commit(&large).unwrap(), (712, 15), "decided again after write {number}");
+            assert!(crashed.attachment(&name).unwrap().as_ref() == Some(&file), "attached again after write {number}");
             assert_eq!(crashed.read_log(12, usize::MAX).unwrap().into_iter().map(|(_, event)| event).collect::<Vec<_>>(), large.events);
         }
     }

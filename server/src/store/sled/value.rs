@@ -6,6 +6,8 @@
 
 use super::disk::{Disk, Plan, VALUE_BYTES};
 use crate::store::StoreError;
+use rollcall_shared::ContentHash;
+use std::collections::BTreeSet;
 
 /// Version, generation, chunks, plain length, checksum.
 const HEADER_BYTES: usize = 1 + 8 + 4 + 8 + 8;
@@ -14,6 +16,8 @@ const VERSION: u8 = 1;
 /// A kind of value: the first byte of its heads; chunks have the lower-case letter.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
+    /// A file that people attached.
+    Attachment = b'A' as isize,
     /// Compacted samples.
     Block = b'B' as isize,
     /// Content.
@@ -193,6 +197,25 @@ impl<'a> Header<'a> {
 /// The generation in a head; `None` when it is malformed.
 pub fn generation(head: &[u8]) -> Option<u64> {
     Header::read(head).map(|header| header.generation)
+}
+
+/// Hashes under which there is a value of a kind, or chunks of one that never came to be. Chunks are stepped over, not read.
+pub fn names(disk: &Disk, kind: Kind) -> Result<BTreeSet<ContentHash>, StoreError> {
+    let malformed = || StoreError::Corrupt { subject: format!("{kind:?}"), cause: "a key has no hash in it".into() };
+    let hash_in = |key: &[u8]| key.get(1..33).and_then(|hash| hash.try_into().ok()).map(ContentHash).ok_or_else(malformed);
+    let mut names = BTreeSet::new();
+    for entry in disk.scan_prefix(&kind.head_key(&[])) {
+        names.insert(hash_in(&entry?.0)?);
+    }
+    let end = kind.chunk_prefix(&[0xff; 33]);
+    let mut from = kind.chunk_prefix(&[]);
+    while let Some(entry) = disk.scan(from..end.clone()).next() {
+        let hash = hash_in(&entry?.0)?;
+        names.insert(hash);
+        // The last chunk that there can be of this one, and what comes after it.
+        from = [&kind.chunk_prefix(&hash.0)[..], &[0xff; 13]].concat();
+    }
+    Ok(names)
 }
 
 /// Keys of the chunks of a value that do not belong to `generation`: what a replaced value, or a put that a crash cut short, left behind.

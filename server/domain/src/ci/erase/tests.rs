@@ -114,6 +114,42 @@ fn what_another_system_said_of_it_is_gone_too() {
     check_gone(&fleet, &[&first.to_string(), "srv1\"", "of srv1", "see srv1"]);
 }
 
+/// An incident that people opened about an item, or about nothing, with a file attached.
+fn incident_with(fleet: &mut Fleet, primary_ci: Option<CiId>, affected_cis: Vec<CiId>, content: &str) {
+    use crate::incident::{IncidentAction, IncidentCommand, NewIncident};
+    let (title, description) = ("It smokes".into(), "Badly.".into());
+    let new = NewIncident { title, description, primary_ci, affected_cis, ..NewIncident::default() };
+    fleet.decide("ada", &crate::Command::Incident(IncidentCommand::Open(Box::new(new)))).expect("opened");
+    let incident = *fleet.world.incidents.numbers.values().next_back().expect("opened");
+    let file = crate::attachment::NewAttachment {
+        name: format!("{content} on srv1.log"),
+        media_type: "text/plain".into(),
+        size: 1,
+        hash: ContentHash::of(content.as_bytes()),
+    };
+    let action = IncidentAction::Attach(Box::new(file));
+    fleet.decide("ada", &crate::Command::Incident(IncidentCommand::Act { incident, action, expected: None })).expect("attached");
+}
+
+#[test]
+fn what_is_attached_to_incidents_about_it_goes_and_the_rest_is_named() {
+    let mut fleet = fleet();
+    let (first, second) = (fleet.id_of(1), fleet.id_of(2));
+    incident_with(&mut fleet, Some(first), vec![], "one");
+    incident_with(&mut fleet, Some(second), vec![first], "two");
+    incident_with(&mut fleet, None, vec![], "three");
+    let mut target = target(&fleet.world, &wanted(first)).expect("may be erased");
+    let found = forecast(&fleet.world, &target);
+    let elsewhere = fleet.world.incidents.incidents.values().find(|one| one.affected_cis == [first]).expect("opened").attachments[0].id;
+    assert_eq!((found.attachments, found.attachments_elsewhere), (1, vec![elsewhere]));
+    fleet.log.iter().for_each(|record| target.learn(record));
+    assert_eq!(target.attachments(), [ContentHash::of(b"one")].into());
+    erase(&mut fleet, first);
+    check_gone(&fleet, &[&first.to_string(), &ContentHash::of(b"one").to_string(), "one on"]);
+    let names: Vec<&str> = crate::attachment::all(&fleet.world).map(|attachment| attachment.name.as_str()).collect();
+    assert_eq!(names, ["two on [erased].log", "three on srv1.log"]);
+}
+
 #[test]
 fn erasing_is_done_once_and_a_return_is_a_new_item() {
     let mut fleet = fleet();

@@ -140,7 +140,7 @@ fn a_refusal_says_what_is_possible() {
     scenario.act(100, 1, resolve()).unwrap();
     let refused = scenario.act(101, 1, hold()).unwrap_err().to_string();
     let id = scenario.incident(1);
-    let expected = format!("{id} is resolved (possible now: note, edit, reopen, close, watch, unwatch): it cannot be put on hold");
+    let expected = format!("{id} is resolved (possible now: note, edit, reopen, close, watch, unwatch, attach, detach): it cannot be put on hold");
     assert_eq!(refused, expected);
 }
 

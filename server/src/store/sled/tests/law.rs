@@ -45,6 +45,12 @@ fn run(store: &dyn Store, step: &Step, seed: u64) -> String {
                     })
                     .collect(),
                 sections: contents.map(|content| (ContentHash::of(&content), content)).collect(),
+                attachments: events
+                    .iter()
+                    .skip(1)
+                    .map(|size| noise(usize::from(*size), seed))
+                    .map(|file| (ContentHash::of(&file), file))
+                    .collect(),
             };
             format!("{:?}", store.commit(&commit))
         }
@@ -67,7 +73,7 @@ fn everything(store: &dyn Store) -> String {
     let some: Vec<_> = (0..4).map(|agent| store.samples(AgentId(agent), Timestamp(-7_200_001), Timestamp(7_200_000)).unwrap()).collect();
     let rows = |agent| Grain::ALL.map(|grain| store.rows(grain, "m", AgentId(agent), EVER).unwrap());
     let rows: Vec<_> = (0..4).map(rows).collect();
-    let usage = store.usage().unwrap().journal_records;
+    let usage = (store.usage().unwrap().journal_records, store.attachments().unwrap());
     format!("{:?}", (rows, log, journal, samples, some, store.load_snapshot().unwrap(), usage))
 }
 
