@@ -39,6 +39,7 @@ mod incidents;
 mod inventory;
 mod locks;
 mod manual;
+mod metric_catalogue;
 mod metrics;
 mod mutes;
 mod notification_routes;

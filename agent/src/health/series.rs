@@ -34,6 +34,8 @@ pub(super) enum Count {
 
 impl Raw {
     fn new(metric: &str, attributes: &[(&str, &str)], unit: &'static str, figure: Figure) -> Self {
+        #[cfg(test)]
+        check_catalogue(metric, attributes, unit, figure);
         let attributes = attributes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         Self { series: Series { metric: metric.to_owned(), attributes }, unit, figure }
     }
@@ -82,6 +84,22 @@ impl Raw {
     /// Two counters that become `factor` times the growth of the first for each unit of the second; none while the second stands.
     pub(crate) fn average(metric: &str, attributes: &[(&str, &str)], unit: &'static str, (sum, count): (u64, u64), factor: f64) -> Self {
         Self::new(metric, attributes, unit, Figure::Counter(Count::Average { sum, count, factor }))
+    }
+}
+
+/// Whatever a test of a source reads must be in the catalogue as it is read. Names without a dot are made up by tests.
+#[cfg(test)]
+fn check_catalogue(name: &str, attributes: &[(&str, &str)], unit: &str, figure: Figure) {
+    use rollcall_shared::metric::{self, Kind};
+    if !name.contains('.') {
+        return;
+    }
+    let known = metric::find(name).unwrap_or_else(|| panic!("{name} is not in the catalogue of metrics"));
+    assert_eq!(known.unit, Some(unit), "unit of {name}");
+    let is_growth = matches!(figure, Figure::Counter(Count::Growth { .. }));
+    assert_eq!(known.kind == Kind::Growth, is_growth, "kind of {name}");
+    for (attribute, _) in attributes {
+        assert!(known.attributes.contains(attribute), "{name} has an attribute {attribute} that the catalogue does not know");
     }
 }
 

@@ -3,6 +3,7 @@
 use super::*;
 use crate::collect::testing::plant;
 use rollcall_shared::{Timestamp, limits};
+use std::path::Path;
 use std::time::Duration;
 
 fn at(seconds: u64) -> Reading {
@@ -84,6 +85,29 @@ fn a_machine_with_ten_thousand_of_everything_is_still_measured() {
         sampler.sample(at(10)).iter().map(|one| &one.series).collect::<Vec<_>>(),
         measured.iter().map(|one| &one.series).collect::<Vec<_>>()
     );
+}
+
+/// Names of metrics that a source file writes out.
+fn names_in(text: &str) -> impl Iterator<Item = &str> {
+    let is_name = |name: &&str| {
+        ["check.", "hw.", "process.", "rollcall.agent.", "system."].iter().any(|start| name.starts_with(start))
+            && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._".contains(&byte))
+            && ![".", ".slice", ".service"].iter().any(|end| name.ends_with(end))
+    };
+    text.split('"').filter(is_name)
+}
+
+#[test]
+fn the_catalogue_has_what_the_sources_name_and_nothing_else() {
+    use rollcall_shared::metric::METRICS;
+    use std::collections::BTreeSet;
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let files = std::fs::read_dir(sources.join("health")).expect("sources").map(|entry| entry.expect("an entry").path());
+    let files = files.filter(|path| path.extension().is_some_and(|end| end == "rs")).chain([sources.join("checks.rs")]);
+    let texts: Vec<String> = files.map(|path| std::fs::read_to_string(path).expect("a source")).collect();
+    let written: BTreeSet<&str> = texts.iter().flat_map(|text| names_in(text)).collect();
+    let known: BTreeSet<&str> = METRICS.iter().map(|metric| metric.name).collect();
+    assert_eq!(written, known);
 }
 
 /// What each source costs on this machine: `ROLLCALL_BENCH=1 cargo test --release -p rollcall-agent --lib health -- --nocapture`.

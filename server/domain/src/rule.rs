@@ -5,6 +5,7 @@ pub mod case;
 pub mod condition;
 pub mod decide;
 pub mod expression;
+pub mod metric;
 pub mod plan;
 pub mod query;
 pub mod select;

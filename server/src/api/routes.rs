@@ -3,7 +3,7 @@
 //! A handler that is not in this list is not reachable, and a route in it cannot be without an access rule.
 
 use super::{
-    Api, advisories, agents, alerts, assignment_rules, attachments, attributes, audit, bills, changes, channels, cis, classes, cmdb_health, collectors, contacts, dead_letters, deliveries, erasure, escalation, events, export, external_alerts, feeds, gate, groups, identity, imports, incidents, inventory, locks, manual, metrics, mutes, notification_routes, notifications, on_call, parked, policy, probes, problems, queries, relate, relations, retirement, reviews, rules, samples, sections, services, software, software_rules, sources, tokens,
+    Api, advisories, agents, alerts, assignment_rules, attachments, attributes, audit, bills, changes, channels, cis, classes, cmdb_health, collectors, contacts, dead_letters, deliveries, erasure, escalation, events, export, external_alerts, feeds, gate, groups, identity, imports, incidents, inventory, locks, manual, metric_catalogue, metrics, mutes, notification_routes, notifications, on_call, parked, policy, probes, problems, queries, relate, relations, retirement, reviews, rules, samples, sections, services, software, software_rules, sources, tokens,
 };
 use rollcall_domain::actor::Role;
 use utoipa_axum::router::OpenApiRouter;
@@ -339,4 +339,5 @@ route_list! {
     GET    "/readyz"                               One    Public     probes::get_readiness;
     GET    "/metrics"                              Text   Read       metrics::get_metrics;
     GET    "/api/v1/fleet_metrics"                 Text   Read       metrics::fleet::get_fleet_metrics;
+    GET    "/api/v1/metric_catalogue"              List   Read       metric_catalogue::list_metrics;
 }

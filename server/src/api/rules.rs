@@ -23,7 +23,7 @@ pub async fn list_rules(State(api): State<Api>, Parameters(query): Parameters<Pa
     let paging = Paging::<RuleId>::new("rules", query.limit, query.cursor.as_deref())?;
     let page = api.engine.read(|world| {
         let rules = world.rules.rules.range(paging.ascending());
-        paging.page(rules.map(|(id, rule)| (id.clone(), Rule::from(rule))))
+        paging.page(rules.map(|(id, rule)| (id.clone(), Rule::new(rule, world))))
     });
     Ok(format.list(&page))
 }
@@ -35,7 +35,7 @@ pub async fn create_rule(State(api): State<Api>, caller: Caller, Body(input): Bo
     caller.execute(&api.engine, Command::Rule(RuleCommand::Create(input.into_domain(id.clone())))).await?;
     api.engine.read(|world| {
         let rule = find(world, &id)?;
-        Ok(answer::created(&format!("/api/v1/rules/{id}"), &Rule::from(rule), Some(rule.revision)))
+        Ok(answer::created(&format!("/api/v1/rules/{id}"), &Rule::new(rule, world), Some(rule.revision)))
     })
 }
 
@@ -110,5 +110,5 @@ fn find<'a>(world: &'a World, id: &RuleId) -> Result<&'a KnownRule, ApiError> {
 }
 
 fn show(api: &Api, id: &RuleId) -> Result<Response, ApiError> {
-    api.engine.read(|world| find(world, id).map(|known| answer::resource(&Rule::from(known), known.revision)))
+    api.engine.read(|world| find(world, id).map(|known| answer::resource(&Rule::new(known, world), known.revision)))
 }

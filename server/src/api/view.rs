@@ -21,6 +21,7 @@ pub mod feed;
 pub mod import;
 pub mod incident;
 pub mod lifecycle;
+pub mod metric;
 pub mod mute;
 pub mod notification;
 pub mod on_call;

@@ -153,6 +153,7 @@ pub(super) struct Transition {
 pub(super) struct Plans {
     known: BTreeMap<PlanKey, Arc<Plan>>,
     judges: Judges,
+    foreign: foreign::Foreign,
 }
 
 // Caches: two worlds that know the same are equal whatever they have cached.
@@ -305,6 +306,7 @@ impl Plans {
         }
         let plan = Arc::new(Plan::compile(seen.rules, key, content.section(&table)?, (seen.world, seen.host), &mut self.judges));
         self.known.insert(key, Arc::clone(&plan));
+        self.foreign.note(plan.series());
         Some(plan)
     }
 }
@@ -472,6 +474,7 @@ fn tag(alert: &super::Alert) -> u64 {
 
 mod newest;
 mod news;
+mod foreign;
 mod settings;
 #[cfg(test)]
 mod tests;

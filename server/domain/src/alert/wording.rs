@@ -8,10 +8,15 @@ use crate::rule::select::{self, Variant};
 use crate::rule::{Condition, Level, Predicate, Reduce, Rule, Severity};
 use rollcall_shared::Timestamp;
 use rollcall_shared::message::Side;
+use rollcall_shared::metric::{self, Kind, Metric};
 
-/// A value in the unit of its metric: utilisations are ratios and shown as percentages, sizes in decimal units as disks are sold.
+/// A value in the unit of its metric: ratios are shown as percentages, sizes in decimal units as disks are sold. Of a metric that is in
+/// no catalogue the name tells.
 #[must_use]
 pub fn value(metric: &str, value: f64) -> String {
+    if let Some(known) = metric::find(metric) {
+        return in_unit(known, value);
+    }
     if metric.ends_with(".utilization") {
         return format!("{} %", short(value * 100.0));
     }
@@ -22,6 +27,21 @@ pub fn value(metric: &str, value: f64) -> String {
         return format!("{} ms", short(value));
     }
     short(value)
+}
+
+fn in_unit(metric: &Metric, value: f64) -> String {
+    match metric.unit {
+        Some("1") if metric.kind != Kind::State => format!("{} %", short(value * 100.0)),
+        Some("By") => bytes(value),
+        Some("By/s") => format!("{}/s", bytes(value)),
+        Some("s") if value.abs() < 1.0 => format!("{} ms", short(value * 1_000.0)),
+        Some("s") if value > 0.0 => seconds(value),
+        Some("Cel") => format!("{} °C", short(value)),
+        Some(unit @ ("A" | "V" | "W" | "bit/s" | "d" | "ms" | "rpm")) => format!("{} {unit}", short(value)),
+        // What is counted, the name says.
+        Some(unit) if unit.starts_with('{') && unit.ends_with("/s") => format!("{}/s", short(value)),
+        _ => short(value),
+    }
 }
 
 /// A span in its two largest units.

@@ -266,7 +266,8 @@ pub fn similar(written: &str) -> Option<&'static str> {
 }
 
 /// Letters to change, insert or leave out (Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
+#[must_use]
+pub fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, a) in a.chars().enumerate() {

@@ -16,6 +16,7 @@ use rollcall_domain::ci::Ci;
 use rollcall_domain::id::CiId;
 use rollcall_domain::rule::Severity;
 use rollcall_shared::Timestamp;
+use rollcall_shared::metric::{METRICS, Metric};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -90,8 +91,12 @@ impl Families {
 
     fn text(&self) -> String {
         let mut text = String::with_capacity(self.count * 128);
+        let catalogue: BTreeMap<String, &Metric> = METRICS.iter().map(|metric| (in_alphabet(metric.name), metric)).collect();
         for (name, family) in &self.by_name {
             // Writing to a string cannot fail.
+            if let Some(metric) = catalogue.get(name) {
+                let _ = writeln!(text, "# HELP {name} {} [{}]", metric.about, metric.unit.unwrap_or("differs"));
+            }
             let _ = writeln!(text, "# TYPE {name} {}", if name.starts_with("rollcall_") { "gauge" } else { "untyped" });
             for (labels, value) in family {
                 let _ = writeln!(text, "{name}{{{labels}}} {value}");

@@ -12,7 +12,7 @@ use axum::http::header;
 use axum::response::Response;
 use rollcall_domain::context::{CountingIds, NoContent};
 use rollcall_domain::rule::decide::{Imported, examine};
-use rollcall_domain::rule::{Rule, RuleCommand, select};
+use rollcall_domain::rule::{Rule, RuleCommand, metric, select};
 use rollcall_domain::{Actor, Command, Context, Rejection};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -65,6 +65,8 @@ pub struct ImportedRule {
     field: Option<String>,
     /// What is wrong, when it is refused; a failing test tells what was expected and found at which time.
     reason: Option<String>,
+    /// What people should know about it, such as that it reads a metric that no host sends.
+    warnings: Vec<String>,
 }
 
 impl FromRequest<Api> for Toml {
@@ -135,16 +137,16 @@ fn read(file: &Toml) -> Result<Vec<Rule>, ApiError> {
 
 async fn report(api: &Api, rules: &[Rule]) -> Result<ImportReport, ApiError> {
     let (known, groups) = api.engine.read(|world| {
-        let groups: Vec<_> = rules.iter().map(|rule| select::check_groups(world, rule)).collect();
+        let groups: Vec<_> = rules.iter().map(|rule| (select::check_groups(world, rule), metric::warnings(world, rule))).collect();
         (world.rules.clone(), groups)
     });
     let (rules, now): (Vec<Rule>, _) = (rules.to_vec(), api.engine.now());
     let examined = tokio::task::spawn_blocking(move || {
         let mut ids = CountingIds::default();
         let context = Context { now, actor: Actor::System, ids: &mut ids, content: &NoContent };
-        let examined = |(rule, groups): (&Rule, Result<(), Rejection>)| {
+        let examined = |(rule, (groups, warnings)): (&Rule, (Result<(), Rejection>, Vec<String>))| {
             let outcome = examine(&known, rule, &context).and_then(|outcome| groups.map(|()| outcome));
-            imported(rule, outcome.map_err(ApiError::from))
+            imported(rule, outcome.map_err(ApiError::from), warnings)
         };
         rules.iter().zip(groups).map(examined).collect::<Vec<_>>()
     });
@@ -153,12 +155,12 @@ async fn report(api: &Api, rules: &[Rule]) -> Result<ImportReport, ApiError> {
     Ok(ImportReport { applied: false, refused, rules })
 }
 
-fn imported(rule: &Rule, examined: Result<Imported, ApiError>) -> ImportedRule {
+fn imported(rule: &Rule, examined: Result<Imported, ApiError>, warnings: Vec<String>) -> ImportedRule {
     let (outcome, field, reason) = match examined {
         Ok(Imported::Created) => ("created", None, None),
         Ok(Imported::Updated) => ("updated", None, None),
         Ok(Imported::Unchanged) => ("unchanged", None, None),
         Err(error) => ("refused", error.field().map(str::to_owned), Some(error.detail().to_owned())),
     };
-    ImportedRule { id: rule.id.to_string(), outcome, tests: rule.tests.len(), field, reason }
+    ImportedRule { id: rule.id.to_string(), outcome, tests: rule.tests.len(), field, reason, warnings }
 }

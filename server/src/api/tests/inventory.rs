@@ -299,7 +299,7 @@ async fn samples_come_in_buckets_with_gaps_as_null() {
     assert_eq!(newest.len(), 2);
     assert_eq!((&newest[0]["points"][0]["last"], &newest[1]["points"][0]["last"]), (&Value::from(0.6), &Value::Null));
     let csv = host.fixture.get_as(&format!("{}{path}&from=-4m&step=2m", host.path()), "text/csv").await.ok().text();
-    assert!(csv.starts_with("at,metric,attributes,avg,min,max,last,count\n") && csv.lines().count() == 4, "{csv}");
+    assert!(csv.starts_with("at,metric,unit,attributes,avg,min,max,last,count\n") && csv.lines().count() == 4, "{csv}");
     for query in ["from=-1h", "metric=m&from=-4000d", "metric=m&step=0s", "metric=m&step=1", "metric=m&from=now", "metric=m&attribute=x"] {
         host.get(&format!("/samples?{query}")).await.refused("invalid_parameter");
     }
@@ -343,7 +343,7 @@ async fn the_top_of_the_fleet_is_of_now_or_of_a_window_and_many_hosts_come_in_on
         series["points"].as_array().unwrap().iter().map(|point| &point["avg"]).filter(|avg| !avg.is_null()).collect();
     assert_eq!(averages, [&Value::from(0.9), &Value::from(0.1)]);
     let csv = host.fixture.get_as(fleet, "text/csv").await.ok().text();
-    assert!(csv.starts_with("at,ci,name,metric,attributes,avg,min,max,last,count\n") && csv.contains("web-1"), "{csv}");
+    assert!(csv.starts_with("at,ci,name,metric,unit,attributes,avg,min,max,last,count\n") && csv.contains("web-1"), "{csv}");
     host.fixture.clock.advance(Duration::from_secs(1_000));
     assert!(host.fixture.get(path).await.ok().items().is_empty(), "what is a quarter of an hour old is not of now");
 }
@@ -362,6 +362,7 @@ async fn prometheus_reads_the_newest_values_and_the_alerts_of_the_fleet() {
         format!("rollcall_host_up{{ci=\"{id}\",host=\"web-1\"}} 1"),
         format!("system_filesystem_utilization{{ci=\"{id}\",host=\"web-1\",mountpoint=\"/\\\"x\"}} 0.25"),
         "# TYPE system_filesystem_inodes_utilization untyped".to_owned(),
+        "# HELP system_filesystem_inodes_utilization Inodes in use. [1]".to_owned(),
     ] {
         assert!(text.lines().any(|known| known == line), "{line}\n{text}");
     }

@@ -102,7 +102,7 @@ async fn a_back_test_says_what_cannot_be_replayed_and_what_has_no_samples() {
     ] {
         fixture.post("/api/v1/rules/backtest", body).await.refused("invalid_parameter");
     }
-    fixture.post("/api/v1/rules/backtest", r#"{"id": "nothing", "from": "-1d"}"#).await.refused("not_found");
+    fixture.post("/api/v1/rules/backtest", r#"{"id": "nothing", "from": "-1d"}"#).await.refused("invalid_parameter");
 }
 
 #[tokio::test]
@@ -216,4 +216,45 @@ async fn a_back_test_finds_the_incidents_that_were_opened_live_and_those_of_anot
     let body = serde_json::json!({"rule": rule, "from": "-1d"}).to_string();
     let strict = host.fixture.post("/api/v1/rules/backtest", &body).await.ok().json();
     assert_eq!(figures(&strict), (2.into(), 0.into(), 1.into()), "{strict:#}");
+}
+
+#[tokio::test]
+async fn the_catalogue_tells_units_and_readers_and_what_came_besides() {
+    let mut host = Host::reported().await;
+    host.measure(&[("queue.length", "/spool"), ("system.filesystem.utilization", "/")], vec![Some(7.0), Some(0.5)]).await;
+    let fixture = &host.fixture;
+    let all = fixture.get("/api/v1/metric_catalogue?limit=1000").await.ok().items();
+    let of = |name: &str| all.iter().find(|metric| metric["name"] == name).unwrap_or_else(|| panic!("{name}"));
+    let space = of("system.filesystem.utilization");
+    assert_eq!((&space["unit"], &space["kind"], &space["attributes"][0]), (&"1".into(), &"gauge".into(), &"mountpoint".into()));
+    assert!(space["rules"].as_array().unwrap().contains(&"filesystem_space".into()), "{space}");
+    let queue = of("queue.length");
+    assert_eq!((&queue["unit"], &queue["catalogued"], &queue["attributes"][0]), (&Value::Null, &false.into(), &"mountpoint".into()));
+    assert_eq!(fixture.get("/api/v1/metric_catalogue?catalogued=false").await.ok().items(), [queue.clone()]);
+    let found = fixture.get("/api/v1/metric_catalogue?q=PSI").await.ok().items();
+    assert_eq!(
+        found.iter().map(|metric| metric["name"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["system.linux.psi.full", "system.linux.psi.some"]
+    );
+    let newest = fixture.get(&format!("{}/samples", host.path())).await.ok().items();
+    let unit = |name: &str| newest.iter().find(|series| series["metric"] == name).unwrap()["unit"].clone();
+    assert_eq!((unit("system.filesystem.utilization"), unit("queue.length")), ("1".into(), Value::Null));
+}
+
+#[tokio::test]
+async fn a_rule_about_a_metric_that_nobody_sends_is_taken_with_a_warning() {
+    let fixture = Fixture::new().await;
+    let taken = send(&fixture, "/api/v1/rules/import", FILE).await.ok().json();
+    let warnings = taken["rules"][0]["warnings"].as_array().unwrap();
+    assert!(warnings.len() == 2 && warnings[0].as_str().unwrap().contains("queue.length"), "{taken}");
+    let mut rule = fixture.get("/api/v1/rules/memory_utilization").await.ok().json();
+    assert_eq!(rule["warnings"], Value::Null);
+    for field in ["stock", "updated_at", "revision"] {
+        rule.as_object_mut().unwrap().remove(field);
+    }
+    rule["id"] = "memory_misspelt".into();
+    rule["condition"]["metric"] = "system.memory.utilisation".into();
+    let made = fixture.post("/api/v1/rules", &rule.to_string()).await.ok().json();
+    let warning = made["warnings"][0].as_str().unwrap();
+    assert!(warning.ends_with("did you mean system.memory.utilization?"), "{warning}");
 }

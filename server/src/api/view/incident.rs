@@ -6,7 +6,7 @@ use super::{Actor, Stamp, Time, texts};
 use rollcall_domain::ci::impact;
 use rollcall_domain::incident as domain;
 use rollcall_domain::incident::clock::{self, ClockPolicy};
-use rollcall_shared::Timestamp;
+use rollcall_shared::{Timestamp, metric};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -47,6 +47,8 @@ pub struct Party {
 pub struct Chart {
     /// Metric.
     pub metric: String,
+    /// Its unit in UCUM notation, such as `By`, `s` or `1` for a ratio; null where it is not known.
+    pub unit: Option<&'static str>,
     /// Attributes of the series.
     pub attributes: BTreeMap<String, String>,
     /// Begin of the window.
@@ -331,6 +333,7 @@ impl From<&domain::Chart> for Chart {
     fn from(chart: &domain::Chart) -> Self {
         Self {
             metric: chart.metric.clone(),
+            unit: metric::unit(&chart.metric),
             attributes: chart.attributes.clone(),
             from: Time(chart.from),
             to: Time(chart.to),

@@ -5,9 +5,9 @@
 use super::word::{Class, Grade, NoData, Tier};
 use super::{Actor, Time};
 use crate::answer::ApiError;
-use rollcall_domain::Record;
 use rollcall_domain::id::RuleId;
 use rollcall_domain::rule as domain;
+use rollcall_domain::{Record, World};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -147,6 +147,17 @@ pub struct Rule {
     pub updated_at: Time,
     /// Revision of the last change; also its entity tag.
     pub revision: u64,
+    /// What people should know about it, such as that it reads a metric that no host sends; left out when there is nothing, so that a rule as
+    /// it is shown differs as little as can be from one as it is written.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+}
+
+impl Rule {
+    /// As it stands in the world, with what people should know about it.
+    pub fn new(known: &domain::KnownRule, world: &World) -> Self {
+        Self { warnings: domain::metric::warnings(world, &known.rule), ..Self::from(known) }
+    }
 }
 
 impl RuleInput {
@@ -216,6 +227,7 @@ impl From<&domain::KnownRule> for Rule {
             stock: rule.stock,
             updated_at: Time(known.updated_at),
             revision: known.revision,
+            warnings: Vec::new(),
         }
     }
 }

@@ -4,8 +4,8 @@ use super::Time;
 use crate::api::samples::Wanted;
 use rollcall_domain::id::CiId;
 use rollcall_domain::sample::Row;
-use rollcall_shared::Timestamp;
 use rollcall_shared::sample::Series;
+use rollcall_shared::{Timestamp, metric};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -46,6 +46,8 @@ pub struct SamplePoint {
 pub struct SampleSeries {
     /// Metric name.
     pub metric: String,
+    /// Its unit in UCUM notation, such as `By`, `s` or `1` for a ratio; null where it is not known.
+    pub unit: Option<&'static str>,
     /// What tells it from the metric's other series.
     pub attributes: BTreeMap<String, String>,
     /// Length of a bucket; null for newest values.
@@ -63,6 +65,8 @@ pub struct SampleRow {
     pub at: Time,
     /// Metric name.
     pub metric: String,
+    /// Its unit in UCUM notation, such as `By`, `s` or `1` for a ratio; null where it is not known.
+    pub unit: Option<&'static str>,
     /// What tells the series from the metric's other ones.
     pub attributes: BTreeMap<String, String>,
     /// Mean.
@@ -87,7 +91,8 @@ impl SampleSeries {
     /// The view of one series' newest value.
     pub fn newest(series: Series, value: Option<f64>, at: Timestamp) -> Self {
         let points = vec![SamplePoint::one(at, value)];
-        Self { metric: series.metric, attributes: series.attributes.into_iter().collect(), step_ms: None, resolution: None, points }
+        let unit = metric::unit(&series.metric);
+        Self { metric: series.metric, unit, attributes: series.attributes.into_iter().collect(), step_ms: None, resolution: None, points }
     }
 
     /// The view of one series as it was measured.
@@ -95,7 +100,7 @@ impl SampleSeries {
         values.sort_by_key(|(at, _)| *at);
         let points = values.into_iter().map(|(at, value)| SamplePoint::one(at, Some(value))).collect();
         let (metric, attributes) = (wanted.metric.clone(), attributes.into_iter().collect());
-        Self { metric, attributes, step_ms: None, resolution: Some(wanted.resolution), points }
+        Self { unit: metric::unit(&metric), metric, attributes, step_ms: None, resolution: Some(wanted.resolution), points }
     }
 
     /// The view of one series' buckets.
@@ -111,6 +116,7 @@ impl SampleSeries {
         };
         Self {
             metric: wanted.metric.clone(),
+            unit: metric::unit(&wanted.metric),
             attributes: attributes.into_iter().collect(),
             step_ms: Some(wanted.step_ms),
             resolution: Some(wanted.resolution),
@@ -126,6 +132,7 @@ impl SampleRow {
         rows.map(|(series, point)| Self {
             at: point.at,
             metric: series.metric.clone(),
+            unit: series.unit,
             attributes: series.attributes.clone(),
             avg: point.avg,
             min: point.min,
@@ -149,6 +156,8 @@ pub struct TopSample {
     pub name: String,
     /// Metric name.
     pub metric: String,
+    /// Its unit in UCUM notation, such as `By`, `s` or `1` for a ratio; null where it is not known.
+    pub unit: Option<&'static str>,
     /// What tells the series from the metric's other ones.
     pub attributes: BTreeMap<String, String>,
     /// What it is ordered by.
@@ -160,8 +169,9 @@ pub struct TopSample {
 impl TopSample {
     /// Before it has a rank.
     pub fn new((ci, name): (CiId, &str), metric: &str, attributes: &[(String, String)], (at, value): (Timestamp, f64)) -> Self {
+        let unit = metric::unit(metric);
         let (ci, name, metric) = (ci.to_string(), name.to_owned(), metric.to_owned());
-        Self { rank: 0, ci, name, metric, attributes: attributes.iter().cloned().collect(), value, at: Time(at) }
+        Self { rank: 0, ci, name, metric, unit, attributes: attributes.iter().cloned().collect(), value, at: Time(at) }
     }
 }
 
@@ -188,6 +198,8 @@ pub struct FleetSampleRow {
     pub name: String,
     /// Metric name.
     pub metric: String,
+    /// Its unit in UCUM notation, such as `By`, `s` or `1` for a ratio; null where it is not known.
+    pub unit: Option<&'static str>,
     /// What tells the series from the metric's other ones.
     pub attributes: BTreeMap<String, String>,
     /// Mean.
@@ -211,6 +223,7 @@ impl FleetSampleRow {
             ci: host.ci.clone(),
             name: host.name.clone(),
             metric: row.metric,
+            unit: row.unit,
             attributes: row.attributes,
             avg: row.avg,
             min: row.min,

@@ -2,7 +2,7 @@
 
 use crate::bill::Form;
 use rollcall_domain::{advisory, alert, catalogue, ci, contact, delivery, import, incident, notification, problem, rule, trust};
-use rollcall_shared::{enrol, message, section};
+use rollcall_shared::{enrol, message, metric, section};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use utoipa::openapi::schema::{ObjectBuilder, Type};
@@ -100,6 +100,8 @@ words! {
         = ["last" "min" "max" "avg" "sum" "increase" "rate"];
     Comparison(rule::Comparison) "How an attribute is compared. Order is that of numbers, and of text for texts."
         = ["equal" "not_equal" "less" "less_or_equal" "greater" "greater_or_equal" "contains" "present" "absent"];
+    MetricKind(metric::Kind) "How the values of a metric come about: what holds at the moment, what was counted a second or since the sample before, a number that stands for a state."
+        = ["gauge" "rate" "growth" "state"];
     NoData(rule::NoData) "What happens to an alert when its series stops coming. It never resolves."
         = ["unknown" "keep"];
     AlertState(alert::AlertState) "Where an alert is."
