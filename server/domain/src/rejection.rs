@@ -82,6 +82,12 @@ impl Rejection {
         Self::Invalid { field: field.into(), reason: reason.into() }
     }
 
+    /// A field that names something that does not exist. [`Rejection::NotFound`] is for the subject itself.
+    #[must_use]
+    pub fn unknown(field: impl Into<String>, kind: &'static str, id: impl ToString) -> Self {
+        Self::invalid(field, format!("there is no {kind} {}", id.to_string()))
+    }
+
     /// An absent subject.
     #[must_use]
     pub fn not_found(kind: &'static str, id: impl ToString) -> Self {

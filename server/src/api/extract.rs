@@ -9,8 +9,9 @@ use axum::http::request::Parts;
 use rollcall_domain::advisory::AdvisoryId;
 use rollcall_domain::ci::{self, Source};
 use rollcall_domain::id::{
-    AlertId, AssignmentRuleId, AttachmentId, ChannelId, CiId, ContactId, DeliveryId, GroupId, ImportId, IncidentId, MuteId, NotificationGroupId,
-    NotificationId, OverrideId, ParkedId, PolicyId, ProblemId, RouteId, RuleId, ScheduleId, SoftwareRuleId, TaskId, TokenId,
+    AlertId, AssignmentRuleId, AttachmentId, ChannelId, CiId, ContactId, DeliveryId, GroupId, ImportId, IncidentId, MuteId,
+    NotificationGroupId, NotificationId, OverrideId, ParkedId, PolicyId, ProblemId, RouteId, RuleId, ScheduleId, SoftwareRuleId, TaskId,
+    TokenId,
 };
 use rollcall_domain::trust::feed::FeedName;
 use rollcall_shared::{AgentId, SectionName};
@@ -139,9 +140,28 @@ fn refuse_query(rejection: &QueryRejection) -> ApiError {
     let text = rejection.body_text();
     let text = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text);
     match text.split_once(": ") {
-        Some((field, reason)) => ApiError::invalid(cut(field), cut(reason)),
-        None => ApiError::new(Code::InvalidParameter, cut(text)),
+        Some((field, reason)) => ApiError::invalid(cut(field), cut(in_words(reason))),
+        None => match quoted(text, "missing field `") {
+            Some(field) => ApiError::invalid(cut(field), "is required"),
+            None => ApiError::new(Code::InvalidParameter, cut(text)),
+        },
     }
+}
+
+/// What the parsers of whole numbers say, for people.
+fn in_words(reason: &str) -> &str {
+    match reason {
+        "invalid digit found in string" | "cannot parse integer from empty string" => "must be a whole number",
+        "number too large to fit in target type" => "is too large a number",
+        "number too small to fit in target type" => "is too small a number",
+        "provided string was not `true` or `false`" => "must be true or false",
+        reason => reason,
+    }
+}
+
+/// The name that an error of a parser quotes after some words.
+fn quoted<'a>(text: &'a str, before: &str) -> Option<&'a str> {
+    Some(text.strip_prefix(before)?.split_once('`')?.0)
 }
 
 /// A JSON body.
@@ -166,15 +186,57 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     if depth(bytes) > BODY_DEPTH {
         return Err(ApiError::new(Code::MalformedJson, format!("the body is nested deeper than {BODY_DEPTH}")));
     }
-    serde_json::from_slice(bytes).map_err(|error| {
-        let text = error.to_string();
-        let unknown = text.strip_prefix("unknown field `").and_then(|rest| rest.split_once('`'));
-        match (unknown, error.classify()) {
-            (Some((field, _)), _) => ApiError::unknown(cut(field), cut(&text)),
-            (None, serde_json::error::Category::Data) => ApiError::new(Code::InvalidParameter, cut(&text)),
-            (None, _) => ApiError::new(Code::MalformedJson, cut(&text)),
-        }
-    })
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let parsed = serde_path_to_error::deserialize(&mut reader).map_err(|error| refuse_body(error.path(), error.inner()))?;
+    reader.end().map_err(|error| ApiError::new(Code::MalformedJson, cut(&error.to_string())))?;
+    Ok(parsed)
+}
+
+/// Says which field is meant, with what it is in: `levels.warning.raise`.
+fn refuse_body(path: &serde_path_to_error::Path, error: &serde_json::Error) -> ApiError {
+    let text = error.to_string();
+    if error.classify() != serde_json::error::Category::Data {
+        return ApiError::new(Code::MalformedJson, cut(&text));
+    }
+    let path = path.to_string();
+    let within = |field: &str| match path.strip_suffix(field) {
+        _ if path == "." => field.to_owned(),
+        Some(parent) if parent.is_empty() || parent.ends_with('.') => path.clone(),
+        _ => format!("{path}.{field}"),
+    };
+    match (quoted(&text, "unknown field `"), quoted(&text, "missing field `")) {
+        (Some(field), _) => ApiError::unknown(cut(&within(field)), cut(&text)),
+        (None, Some(field)) => ApiError::invalid(cut(&within(field)), "is required"),
+        (None, None) if path == "." => ApiError::new(Code::InvalidParameter, cut(&expected_in_words(&text))),
+        (None, None) => ApiError::invalid(cut(&path), cut(&expected_in_words(&text))),
+    }
+}
+
+/// What a parser wanted, in words of JSON instead of those of the program.
+fn expected_in_words(text: &str) -> String {
+    const BEFORE: &str = ", expected ";
+    const WORDS: [(&str, &str); 14] = [
+        ("internally tagged enum ", "an object"),
+        ("struct ", "an object"),
+        ("newtype variant", "an object"),
+        ("a map", "an object"),
+        ("a sequence", "a list"),
+        ("a boolean", "true or false"),
+        ("f64", "a number"),
+        ("i64", "a whole number"),
+        ("i32", "a whole number"),
+        ("u8", "a whole number from 0"),
+        ("u16", "a whole number from 0"),
+        ("u32", "a whole number from 0"),
+        ("u64", "a whole number from 0"),
+        ("usize", "a whole number from 0"),
+    ];
+    let Some((found, expected)) = text.split_once(BEFORE) else { return text.to_owned() };
+    let (what, place) = expected.split_at(expected.rfind(" at line ").unwrap_or(expected.len()));
+    // Names of structures are in camel case, what is written for people is not.
+    let is_of_program = |word: &str| if word.ends_with(' ') { what.starts_with(word) } else { what == word };
+    let word = WORDS.iter().find(|(word, _)| is_of_program(word)).map_or(what, |(_, word)| word);
+    format!("{found}{BEFORE}{word}{place}")
 }
 
 /// Deepest nesting, counted without building anything.
@@ -196,9 +258,12 @@ fn depth(json: &[u8]) -> usize {
     deepest
 }
 
+/// Characters that go back: a list of all actions with what each takes has six hundred.
+const ECHOED: usize = 800;
+
 /// Parsers echo what they were given: what goes back has a bound.
 fn cut(text: &str) -> String {
-    text.chars().take(300).collect()
+    text.chars().take(ECHOED).collect()
 }
 
 #[cfg(test)]
@@ -224,5 +289,52 @@ mod tests {
         check(&format!("{}{}", "[".repeat(32), "]".repeat(32)), None);
         check(&"[".repeat(100_000), Some(Code::MalformedJson));
         check(&"{\"a\":".repeat(100_000), Some(Code::MalformedJson));
+    }
+
+    #[track_caller]
+    fn refused<T: DeserializeOwned>(json: &str, field: Option<&str>, detail: &str) {
+        let error = parse::<T>(json.as_bytes()).err().expect("refused");
+        assert_eq!((error.field(), error.detail()), (field, detail));
+    }
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only whether it reads counts")]
+    struct Level {
+        raise: f64,
+    }
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only whether it reads counts")]
+    struct Rule {
+        title: String,
+        #[serde(default)]
+        levels: Vec<Level>,
+    }
+
+    #[test]
+    fn an_error_names_the_field_with_what_it_is_in() {
+        let refused = |json, field, detail| refused::<Rule>(json, field, detail);
+        refused("{}", Some("title"), "title: is required");
+        refused(r#"{"title": 5}"#, Some("title"), "title: invalid type: integer `5`, expected a string at line 1 column 11");
+        refused(r#"{"title": "t", "levels": [{}]}"#, Some("levels[0].raise"), "levels[0].raise: is required");
+        let text = "levels[0].raise: invalid type: string \"x\", expected a number at line 1 column 39";
+        refused(r#"{"title": "t", "levels": [{"raise": "x"}]}"#, Some("levels[0].raise"), text);
+        let text = "unknown field `rise`, expected `raise` at line 1 column 33";
+        refused(r#"{"title": "t", "levels": [{"rise": 1}]}"#, Some("levels[0].rise"), text);
+        let text = "levels[0]: invalid type: string \"low\", expected an object at line 1 column 31";
+        refused(r#"{"title": "t", "levels": ["low"]}"#, Some("levels[0]"), text);
+        refused("[1, 2, 3]", Some("[0]"), "[0]: invalid type: integer `1`, expected a string at line 1 column 2");
+        refused(r#"{"title": "t"} 5"#, None, "trailing characters at line 1 column 16");
+    }
+
+    #[test]
+    fn what_parsers_say_of_numbers_is_said_in_words() {
+        for (text, expected) in [("", "must be a whole number"), ("abc", "must be a whole number"), ("99999", "is too large a number")] {
+            assert_eq!(in_words(&text.parse::<u16>().unwrap_err().to_string()), expected);
+        }
+        assert_eq!(in_words(&"yes".parse::<bool>().unwrap_err().to_string()), "must be true or false");
+        assert_eq!(quoted("missing field `left`", "missing field `"), Some("left"));
     }
 }

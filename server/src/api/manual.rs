@@ -110,6 +110,11 @@ pub async fn list_tags(State(api): State<Api>, Parameters(query): Parameters<Pag
     responses((status = 200, description = "How many changed.", body = Tagged)))]
 pub async fn tag_cis(State(api): State<Api>, caller: Caller, Body(change): Body<BulkTagChange>) -> Result<Response, ApiError> {
     let cis = ids("cis", &change.cis)?;
+    let unknown = api.engine.read(|world| cis.iter().find(|ci| !world.cmdb.cis.contains_key(ci)).copied());
+    if let Some(unknown) = unknown {
+        let place = change.cis.iter().position(|text| *text == unknown.to_string()).unwrap_or_default();
+        return Err(ApiError::invalid(format!("cis[{place}]"), format!("there is no configuration item {unknown}")));
+    }
     let (named, add, remove) = (cis.len() as u64, change.add, change.remove);
     let executed = caller.execute(&api.engine, Command::Ci(CiCommand::Tag { cis, add, remove, expected: caller.expected })).await?;
     let changed = executed.records.iter().filter(|record| matches!(record.event, Event::Ci(CiEvent::TagsChanged { .. }))).count() as u64;

@@ -103,7 +103,8 @@ pub struct Fix {
 pub struct NewProblem {
     /// A line.
     title: String,
-    /// More.
+    /// More; empty unless given.
+    #[serde(default)]
     description: String,
     /// 1 (highest) to 5; 3 unless given.
     #[serde(default = "middle")]

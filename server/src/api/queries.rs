@@ -29,7 +29,7 @@ pub struct CheckQuery {
 pub struct CompletionQuery {
     /// The query as far as it is written; nothing unless given.
     #[param(example = "class:ser")]
-    text: Option<String>,
+    query: Option<String>,
     /// Where the cursor is, in characters from 0; at the end unless given.
     position: Option<usize>,
 }
@@ -53,9 +53,9 @@ pub async fn check_query(State(api): State<Api>, Parameters(asked): Parameters<C
 #[utoipa::path(get, path = "/api/v1/queries/completions", tag = "queries", params(CompletionQuery),
     responses((status = 200, description = "What fits, the best first.", body = QueryCompletions)))]
 pub async fn complete_query(State(api): State<Api>, Parameters(asked): Parameters<CompletionQuery>) -> Result<Response, ApiError> {
-    let text = asked.text.unwrap_or_default();
+    let text = asked.query.unwrap_or_default();
     if text.len() > LENGTH {
-        return Err(ApiError::invalid("text", format!("a query has at most {LENGTH} bytes")));
+        return Err(ApiError::invalid("query", format!("a query has at most {LENGTH} bytes")));
     }
     let position = asked.position.and_then(|position| text.char_indices().nth(position)).map_or(text.len(), |(bytes, _)| bytes);
     let now = api.engine.now();

@@ -8,6 +8,7 @@ mod collectors;
 mod conventions;
 mod description;
 mod erasure;
+mod errors;
 mod export;
 mod feed;
 mod foreign;

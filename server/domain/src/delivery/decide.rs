@@ -149,7 +149,12 @@ fn resend(world: &World, id: DeliveryId, context: &Context<'_>) -> Result<Vec<De
 }
 
 fn inactive(known: &KnownChannel, action: &'static str) -> Rejection {
-    Rejection::WrongState { subject: known.channel.id.to_string(), state: known.standing().as_str().to_owned(), action }
+    let state = match &known.health.suspended {
+        _ if !known.channel.enabled => "disabled (PUT it with enabled: true first)".to_owned(),
+        Some(reason) => format!("suspended ({reason}; PUT it again, changed or not, to take it up)"),
+        None => known.standing().as_str().to_owned(),
+    };
+    Rejection::WrongState { subject: known.channel.id.to_string(), state, action }
 }
 
 pub(crate) fn waiting(id: DeliveryId, channel: ChannelId, content: Content, context: &Context<'_>) -> Delivery {

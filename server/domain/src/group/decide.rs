@@ -124,7 +124,7 @@ fn change_members(
         return Err(Rejection::invalid("members", format!("{both} cannot come and go at once")));
     }
     if let Some(absent) = add.iter().find(|id| !world.cmdb.cis.contains_key(id)) {
-        return Err(Rejection::not_found("configuration item", absent));
+        return Err(Rejection::unknown("add", "configuration item", absent));
     }
     let added: Vec<CiId> = add.difference(members).copied().collect();
     let removed: Vec<CiId> = remove.intersection(members).copied().collect();

@@ -84,7 +84,7 @@ fn members_come_and_go() {
         (change(&[two], &[one], None), Ok(1)),
         (change(&[two], &[one], None), Ok(0)),
         (change(&[two], &[two], None), Err("members".into())),
-        (change(&[absent], &[], None), Err("configuration item".into())),
+        (change(&[absent], &[], None), Err("add".into())),
         (change(&[one], &[], Some(1)), Err("stale".into())),
     ] {
         assert_eq!(order(&mut fleet, command), expected);

@@ -56,7 +56,10 @@ pub fn command(world: &World, command: &ProblemCommand, context: &mut Context<'_
 fn open(world: &World, command: &ProblemCommand, context: &mut Context<'_>) -> Result<Vec<Event>, Rejection> {
     let ProblemCommand::Open { title, description, priority, group, incidents } = command else { return Ok(Vec::new()) };
     text("title", title, NAME_BYTES)?;
-    text("description", description, TEXT_BYTES)?;
+    // A line may be all that there is to say.
+    if !description.is_empty() {
+        text("description", description, TEXT_BYTES)?;
+    }
     optional("group", group.as_deref(), NAME_BYTES)?;
     if !(1..=5).contains(priority) {
         return Err(Rejection::invalid("priority", "must be 1 (highest) to 5"));
@@ -81,8 +84,11 @@ fn known<'a>(world: &'a World, ids: &[IncidentId]) -> Result<Vec<&'a Incident>, 
     if ids.len() > INCIDENTS {
         return Err(Rejection::invalid("incidents", format!("must be at most {INCIDENTS}")));
     }
-    let find = |id: &IncidentId| world.incidents.incidents.get(id).ok_or_else(|| Rejection::not_found("incident", id));
-    ids.iter().map(find).collect()
+    let find = |(place, id): (usize, &IncidentId)| {
+        let unknown = || Rejection::unknown(format!("incidents[{place}]"), "incident", id);
+        world.incidents.incidents.get(id).ok_or_else(unknown)
+    };
+    ids.iter().enumerate().map(find).collect()
 }
 
 /// What an action on a problem means for incidents.
@@ -107,7 +113,9 @@ fn incidents(world: &World, problem: &Problem, action: &ProblemAction, context: 
             Event::Problem(ProblemEvent::ProblemIncidentRemoved { problem: problem.id, incident: *incident }),
             Event::Incident(IncidentEvent::IncidentUnlinked { incident: *incident, problem: problem.id }),
         ],
-        ProblemAction::Unlink { incident } => return Err(Rejection::not_found("incident of this problem", incident)),
+        ProblemAction::Unlink { incident } => {
+            return Err(Rejection::invalid("incident", format!("{incident} does not belong to this problem")));
+        }
         _ => Vec::new(),
     })
 }
@@ -136,9 +144,10 @@ fn after(state: ProblemState, action: &ProblemAction) -> Option<ProblemState> {
         (Assess | RootCauseAnalysis | FixInProgress, Acknowledge) => Some(state),
         (New | Assess | RootCauseAnalysis | FixInProgress, Assign { .. } | AcceptRisk { .. } | Link { .. } | Unlink { .. }) => Some(state),
         (New | Assess | RootCauseAnalysis | FixInProgress, Duplicate { .. }) => Some(Cancelled),
-        (New | Assess | RootCauseAnalysis | FixInProgress | Resolved | Closed, Note { .. } | Describe { .. } | Judge { .. } | Attach(_)) => {
-            Some(state)
-        }
+        (
+            New | Assess | RootCauseAnalysis | FixInProgress | Resolved | Closed,
+            Note { .. } | Describe { .. } | Judge { .. } | Attach(_),
+        ) => Some(state),
         // What should never have been attached can be taken away whenever that is noticed.
         (_, Detach { .. }) => Some(state),
         (New | RootCauseAnalysis, Advance { state: Assess }) => Some(Assess),
@@ -199,11 +208,11 @@ fn conditions(world: &World, problem: &Problem, action: &ProblemAction) -> Resul
             Err(Rejection::Conflict(format!("{} has {NOTES} notes, which is the limit", problem.id)))
         }
         ProblemAction::Judge { factor, .. } if !problem.hypotheses.iter().any(|hypothesis| hypothesis.factor == *factor) => {
-            Err(Rejection::not_found("hypothesis", factor))
+            Err(Rejection::unknown("factor", "hypothesis", factor))
         }
         ProblemAction::Duplicate { of } if *of == problem.id => Err(Rejection::invalid("of", "must be another problem")),
         ProblemAction::Duplicate { of } => match world.problems.problems.get(of) {
-            None => Err(Rejection::not_found("problem", of)),
+            None => Err(Rejection::unknown("of", "problem", of)),
             Some(other) if !other.state.is_open() => Err(Rejection::Conflict(format!("{of} is {}", other.state.as_str()))),
             Some(_) => Ok(()),
         },

@@ -181,6 +181,10 @@ impl Parser<'_> {
         let Some((operator, length)) = operator else { return Ok(build::Value { written, version: None }) };
         let place = self.scanner.at;
         self.scanner.at += length;
+        if let Some((_, more)) = Operator::at_start(self.scanner.rest()) {
+            let message = "an operator stands here after another; a version is wanted, as in package:openssl<3.0.13";
+            return Err(self.scanner.error(self.scanner.at..self.scanner.at + more, message));
+        }
         match self.scanner.written(&[])? {
             Some(version) => {
                 build::printable(&self.scanner, &version)?;

@@ -86,6 +86,8 @@ fn every_mistake_is_shown_where_it_is() {
     refused("last_seen:7d", ":", "goes with <");
     refused("class>(a,b)", "(", "a list goes with");
     refused("package:openssl<", "<", "a version is missing");
+    refused("package:bash<<6", "<", "an operator stands here after another");
+    refused("package:(bash<6,zsh<=:5)", ":", "an operator stands here after another");
     refused("package:openssl!=3", "3", "a version goes with");
     refused("9x:y z:", "", "wants a value");
     refused("ip:10.0.0.0/33", "10.0.0.0/33", "a network");

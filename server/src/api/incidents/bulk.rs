@@ -9,15 +9,17 @@ use axum::extract::State;
 use axum::response::Response;
 use rollcall_domain::incident::{self, IncidentAction, IncidentCommand};
 use rollcall_domain::{Command, World};
-use serde::{Deserialize, Serialize};
+use serde::de::{self, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use std::fmt;
 use utoipa::ToSchema;
 
 /// Incidents of one request: a page of a list.
 const INCIDENTS: usize = 200;
 
 /// An action.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "snake_case")]
 pub enum BulkAction {
     /// Take notice.
     Acknowledge(Nothing),
@@ -37,6 +39,75 @@ pub enum BulkAction {
     Parent(super::family::IncidentParent),
     /// Merge them into one incident.
     Merge(super::family::IncidentMerge),
+}
+
+/// The actions with what each takes.
+const ACTIONS: [(&str, &str); 9] = [
+    ("acknowledge", "{}"),
+    ("assign", r#"{"group": "storage", "assignee": "ada"}"#),
+    ("note", r#"{"text": "Seen it", "public": false}"#),
+    ("hold", r#"{"reason": "vendor", "note": "waits for a disk"}"#),
+    ("resume", "{}"),
+    ("resolve", r#"{"close_code": "fixed", "notes": "Rotated the logs"}"#),
+    ("cancel", r#"{"reason": "a test"}"#),
+    ("parent", r#"{"parent": "INC0000017"}"#),
+    ("merge", r#"{"into": "INC0000017"}"#),
+];
+
+/// Reads an object with the name of one action, whose value is what the action takes; one that takes nothing may stand by itself.
+struct ActionVisitor;
+
+impl<'de> Visitor<'de> for ActionVisitor {
+    type Value = BulkAction;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("one action, such as {\"assign\": {\"group\": \"storage\"}}")
+    }
+
+    fn visit_str<E: de::Error>(self, name: &str) -> Result<BulkAction, E> {
+        match name {
+            "acknowledge" => Ok(BulkAction::Acknowledge(Nothing {})),
+            "resume" => Ok(BulkAction::Resume(Nothing {})),
+            _ => Err(ACTIONS
+                .iter()
+                .find(|(known, _)| *known == name)
+                .map_or_else(|| unknown(name), |(_, takes)| E::custom(format!("{name} takes more: {{\"{name}\": {takes}}}")))),
+        }
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<BulkAction, A::Error> {
+        let Some(name) = map.next_key::<String>()? else {
+            return Err(de::Error::invalid_length(0, &self));
+        };
+        let action = match name.as_str() {
+            "acknowledge" => BulkAction::Acknowledge(map.next_value()?),
+            "assign" => BulkAction::Assign(map.next_value()?),
+            "note" => BulkAction::Note(map.next_value()?),
+            "hold" => BulkAction::Hold(map.next_value()?),
+            "resume" => BulkAction::Resume(map.next_value()?),
+            "resolve" => BulkAction::Resolve(map.next_value()?),
+            "cancel" => BulkAction::Cancel(map.next_value()?),
+            "parent" => BulkAction::Parent(map.next_value()?),
+            "merge" => BulkAction::Merge(map.next_value()?),
+            other => return Err(unknown(other)),
+        };
+        match map.next_key::<String>()? {
+            Some(_) => Err(de::Error::custom("is one action at a time; send another request for the other one")),
+            None => Ok(action),
+        }
+    }
+}
+
+fn unknown<E: de::Error>(name: &str) -> E {
+    let name: String = name.chars().take(64).collect();
+    let known: Vec<String> = ACTIONS.iter().map(|(known, takes)| format!("{{\"{known}\": {takes}}}")).collect();
+    E::custom(format!("{name} is no action; there are {}", known.join(", ")))
+}
+
+impl<'de> Deserialize<'de> for BulkAction {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ActionVisitor)
+    }
 }
 
 /// Nothing more to say: `{}`.

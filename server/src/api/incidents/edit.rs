@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 
 /// Who reported it: a contact or but a name.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "{\"contact\": \"id or name of a contact\"} or {\"name\": \"somebody who is no contact\"}")]
 #[schema(example = json!({"name": "Grace of accounting"}))]
 pub struct CallerInput {
     /// A contact, by id or name.
@@ -33,7 +33,8 @@ pub struct CallerInput {
 pub struct NewIncident {
     /// A line.
     title: String,
-    /// More.
+    /// More; empty unless given.
+    #[serde(default)]
     description: String,
     /// The configuration item.
     primary_ci: Option<String>,
@@ -145,7 +146,11 @@ impl CallerInput {
         match (self.contact, self.name) {
             (Some(contact), None) => Ok(Who::Contact(contact)),
             (None, Some(name)) => Ok(Who::Named(name)),
-            _ => Err(ApiError::invalid("caller", "must be a contact or a name, and not both")),
+            _ => {
+                let shapes =
+                    "must be {\"contact\": \"id or name of a contact\"} or {\"name\": \"somebody who is no contact\"}, and not both";
+                Err(ApiError::invalid("caller", shapes))
+            }
         }
     }
 }

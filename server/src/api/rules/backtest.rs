@@ -5,7 +5,6 @@ use super::super::extract::Body;
 use super::super::samples::moment;
 use super::super::view::Time;
 use super::super::view::rule::RuleInput;
-use super::find;
 use crate::answer::{self, ApiError};
 use crate::backtest::{self, Host, Question, Report, Resolution};
 use axum::extract::State;
@@ -159,8 +158,9 @@ pub async fn backtest_rule(State(api): State<Api>, Body(input): Body<BacktestInp
 fn rule(api: &Api, id: Option<String>, input: Option<RuleInput>) -> Result<Rule, ApiError> {
     let rule = match (id, input) {
         (Some(id), None) => {
-            let id: RuleId = id.parse().map_err(|_| ApiError::not_found("rule", &id))?;
-            api.engine.read(|world| find(world, &id).map(|known| known.rule.clone()))?
+            let unknown = || ApiError::invalid("id", format!("there is no rule {}", id.chars().take(64).collect::<String>()));
+            let id: RuleId = id.parse().map_err(|_| unknown())?;
+            api.engine.read(|world| world.rules.rules.get(&id).map(|known| known.rule.clone())).ok_or_else(unknown)?
         }
         (None, Some(input)) => {
             let id = input.name()?.ok_or_else(|| ApiError::invalid("rule.id", "is needed"))?;

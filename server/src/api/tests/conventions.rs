@@ -167,7 +167,7 @@ async fn bad_bodies_are_refused_with_their_reason_and_change_nothing() {
         (&format!("{{\"title\": \"{}\"}}", "x".repeat(1 << 20)), "payload_too_large"),
         (r#"{"title": "\ud800", "description": "y", "impact": "low", "urgency": "low"}"#, "malformed_json"),
         (r#"{"title": 1e999, "description": "y", "impact": "low", "urgency": "low"}"#, "malformed_json"),
-        (r#"{"title": "x", "impact": "low", "urgency": "low"}"#, "invalid_parameter"),
+        (r#"{"description": "y", "impact": "low", "urgency": "low"}"#, "invalid_parameter"),
         (r#"{"title": "x", "description": "y", "impact": "huge", "urgency": "low"}"#, "invalid_parameter"),
         (r#"{"title": "x", "description": "y", "impact": "low", "urgency": "low", "id": "inc_1"}"#, "unknown_parameter"),
         (r#"{"title": "x", "description": "y", "impact": "low", "urgency": "low", "caller": {"kind": "system"}}"#, "unknown_parameter"),

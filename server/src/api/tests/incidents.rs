@@ -56,6 +56,28 @@ async fn all_that_is_known_of_one_can_be_said_when_it_opens() {
 }
 
 #[tokio::test]
+async fn a_title_is_enough_and_what_is_wrong_is_named() {
+    let fixture = Fixture::new().await;
+    assert_eq!(fixture.post("/api/v1/incidents", r#"{"title": "Mail is down"}"#).await.ok().json()["description"], "");
+    assert_eq!(fixture.post("/api/v1/problems", r#"{"title": "Mail is slow"}"#).await.ok().json()["description"], "");
+    for (body, field) in [
+        ("{}", "title"),
+        (r#"{"title": 5}"#, "title"),
+        (r#"{"title": "t", "impact": "huge"}"#, "impact"),
+        (r#"{"title": "t", "caller": "ann"}"#, "caller"),
+        (r#"{"title": "t", "affected_cis": [5]}"#, "affected_cis[0]"),
+    ] {
+        let reply = fixture.post("/api/v1/incidents", body).await;
+        assert_eq!(reply.json()["field"], field, "{body}");
+        reply.refused("invalid_parameter");
+    }
+    let reply = fixture.get("/api/v1/incidents?limit=many").await;
+    assert_eq!(reply.json()["detail"], "limit: must be a whole number");
+    let reply = fixture.get("/api/v1/cis/compare").await;
+    assert_eq!((&reply.json()["field"], &reply.json()["detail"]), (&json!("left"), &json!("left: is required")));
+}
+
+#[tokio::test]
 async fn fields_are_changed_one_by_one_and_null_empties() {
     let fixture = Fixture::new().await;
     let path = open(&fixture, "one").await;

@@ -80,7 +80,7 @@ async fn relations_are_asserted_listed_and_taken_back() {
         (&host, "runs_on", &shop, "invalid_parameter"),
         (&shop, "eats", &host, "invalid_parameter"),
         (&shop, "depends_on", &"fridge".to_owned(), "invalid_parameter"),
-        (&shop, "depends_on", &"host_00000000000000000000000009".to_owned(), "not_found"),
+        (&shop, "depends_on", &"host_00000000000000000000000009".to_owned(), "invalid_parameter"),
     ] {
         fixture.post("/api/v1/relations", &relate(from, kind, to)).await.refused(code);
     }
@@ -104,7 +104,7 @@ async fn tags_come_and_go_on_one_and_on_many() {
     let changed = fixture.post("/api/v1/tags", &many(&[&one, &two])).await.ok().json();
     assert_eq!(changed, json!({"cis": 2, "changed": 2}));
     assert_eq!(fixture.get("/api/v1/tags").await.ok().items(), [json!({"tag": "prod", "cis": 2})]);
-    fixture.post("/api/v1/tags", &many(&[&one, "ci_00000000000000000000000009"])).await.refused("not_found");
+    fixture.post("/api/v1/tags", &many(&[&one, "ci_00000000000000000000000009"])).await.refused("invalid_parameter");
     fixture.post("/api/v1/tags", &many(&[])).await.refused("invalid_parameter");
     fixture.post(&format!("/api/v1/cis/{one}/tags"), r#"{"add": ["PROD"]}"#).await.refused("invalid_parameter");
 }

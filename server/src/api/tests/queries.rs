@@ -62,7 +62,7 @@ async fn a_query_is_told_in_its_one_form_in_words_and_in_numbers() {
 #[tokio::test]
 async fn what_could_be_written_next_is_offered() {
     let host = Host::reported().await;
-    let ask = |text: &str, position: usize| format!("/api/v1/queries/completions?text={}&position={position}", encoded(text));
+    let ask = |text: &str, position: usize| format!("/api/v1/queries/completions?query={}&position={position}", encoded(text));
     let offered = host.fixture.get(&ask("é os.id:deb tag:x", 11)).await.ok().json();
     assert_eq!((&offered["from"], &offered["to"]), (&8.into(), &11.into()));
     assert_eq!(
@@ -71,7 +71,7 @@ async fn what_could_be_written_next_is_offered() {
     );
     let fields = host.fixture.get("/api/v1/queries/completions").await.ok().json();
     assert_eq!(fields["items"][0]["text"], "class:");
-    host.fixture.get(&format!("/api/v1/queries/completions?text={}", "a".repeat(5000))).await.refused("invalid_parameter");
+    host.fixture.get(&format!("/api/v1/queries/completions?query={}", "a".repeat(5000))).await.refused("invalid_parameter");
 }
 
 #[tokio::test]

@@ -170,7 +170,7 @@ impl AssignmentCase {
         let rule = rule.map_err(|_| ApiError::invalid("rule", "is no rule"))?;
         let ci = self.ci.as_deref().map(str::parse::<CiId>).transpose();
         let ci = ci.map_err(|_| ApiError::invalid("ci", "must be the id of a configuration item"))?;
-        let unknown = |ci: CiId| ApiError::not_found("configuration item", &ci.to_string());
+        let unknown = |ci: CiId| ApiError::invalid("ci", format!("there is no configuration item {ci}"));
         let medium = rules::Grade::Medium;
         let case = domain::Case {
             world,

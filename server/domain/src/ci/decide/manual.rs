@@ -218,7 +218,7 @@ pub fn place(world: &World, id: CiId, parent: Option<CiId>, expected: Option<u64
 }
 
 fn check_container(cmdb: &Cmdb, parent: CiId, class: Class) -> Result<(), Rejection> {
-    let container = cmdb.cis.get(&parent).ok_or_else(|| Rejection::not_found("configuration item", parent))?;
+    let container = cmdb.cis.get(&parent).ok_or_else(|| Rejection::unknown("parent", "configuration item", parent))?;
     if !container.class.may_contain(class) {
         let (container, class) = (container.class.as_str(), class.as_str());
         let hint = if class == "location" { "a location" } else { "a relation such as hosted_on" };

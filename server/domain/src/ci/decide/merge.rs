@@ -40,7 +40,7 @@ pub fn merge(
         if from[..place].contains(id) {
             return Err(Rejection::invalid(field, format!("{id} is named twice")));
         }
-        let lost = world.cmdb.cis.get(id).ok_or_else(|| Rejection::not_found("configuration item", id))?;
+        let lost = world.cmdb.cis.get(id).ok_or_else(|| Rejection::unknown(&field, "configuration item", id))?;
         if world.cmdb.merges.contains_key(id) {
             let main = lost.duplicate_of.unwrap_or(*id);
             return Err(Rejection::invalid(field, format!("{id} is already merged into {main}")));

@@ -176,8 +176,8 @@ pub fn unrelate(world: &World, from: CiId, kind: RelationKind, to: CiId) -> Resu
 }
 
 fn ends(cmdb: &Cmdb, from: CiId, to: CiId) -> Result<(&Ci, &Ci), Rejection> {
-    let find = |id: CiId| cmdb.cis.get(&id).ok_or_else(|| Rejection::not_found("configuration item", id));
-    let (one, other) = (find(from)?, find(to)?);
+    let find = |field: &str, id: CiId| cmdb.cis.get(&id).ok_or_else(|| Rejection::unknown(field, "configuration item", id));
+    let (one, other) = (find("from", from)?, find("to", to)?);
     if from == to {
         return Err(Rejection::invalid("to", "nothing is related to itself"));
     }

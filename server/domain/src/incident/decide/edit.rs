@@ -45,7 +45,7 @@ fn fields(world: &World, incident: &Incident, edit: &Edit) -> Result<Fields, Rej
         fields.description.clone_from(description);
     }
     if let Some(primary_ci) = edit.primary_ci {
-        items(world, &primary_ci.into_iter().collect::<Vec<_>>())?;
+        item(world, primary_ci)?;
         refuse_of_machine(incident, "primary_ci")?;
         fields.primary_ci = primary_ci;
     }
@@ -123,7 +123,7 @@ pub(super) fn evidence(incident: &Incident, problem: ProblemId) -> ProblemEvent 
 }
 
 fn known(world: &World, problem: ProblemId) -> Result<(), Rejection> {
-    world.problems.problems.get(&problem).map(drop).ok_or_else(|| Rejection::not_found("problem", problem))
+    world.problems.problems.get(&problem).map(drop).ok_or_else(|| Rejection::unknown("problem", "problem", problem))
 }
 
 /// Refuses the channel that is a machine's.
@@ -134,19 +134,25 @@ pub(super) fn channel(channel: Channel) -> Result<(), Rejection> {
     }
 }
 
-/// Refuses items that are not there.
+/// Refuses an item that is not there.
+pub(super) fn item(world: &World, ci: Option<CiId>) -> Result<(), Rejection> {
+    let unknown = ci.filter(|ci| !world.cmdb.cis.contains_key(ci));
+    unknown.map_or(Ok(()), |ci| Err(Rejection::unknown("primary_ci", "configuration item", ci)))
+}
+
+/// Refuses affected items that are not there.
 pub(super) fn items(world: &World, cis: &[CiId]) -> Result<(), Rejection> {
     if cis.len() > AFFECTED {
         return Err(Rejection::invalid("affected_cis", format!("must be at most {AFFECTED}")));
     }
-    let unknown = cis.iter().find(|ci| !world.cmdb.cis.contains_key(ci));
-    unknown.map_or(Ok(()), |ci| Err(Rejection::not_found("configuration item", ci)))
+    let unknown = cis.iter().enumerate().find(|(_, ci)| !world.cmdb.cis.contains_key(ci));
+    unknown.map_or(Ok(()), |(place, ci)| Err(Rejection::unknown(format!("affected_cis[{place}]"), "configuration item", ci)))
 }
 
 /// Refuses what is no business service.
 pub(super) fn service(world: &World, service: Option<CiId>) -> Result<(), Rejection> {
     let Some(service) = service else { return Ok(()) };
-    let ci = world.cmdb.cis.get(&service).ok_or_else(|| Rejection::not_found("configuration item", service))?;
+    let ci = world.cmdb.cis.get(&service).ok_or_else(|| Rejection::unknown("service", "configuration item", service))?;
     if ci.class != Class::BusinessService {
         return Err(Rejection::invalid("service", format!("must be a business service; {} is a {}", ci.name, ci.class.as_str())));
     }

@@ -35,7 +35,7 @@ pub(super) fn parent(world: &World, incident: &Incident, parent: Option<Incident
 
 /// Refuses a parent that is over or itself a child.
 pub(super) fn may_have_children(world: &World, parent: IncidentId) -> Result<(), Rejection> {
-    let parent = world.incidents.incidents.get(&parent).ok_or_else(|| Rejection::not_found("incident", parent))?;
+    let parent = world.incidents.incidents.get(&parent).ok_or_else(|| Rejection::unknown("parent", "incident", parent))?;
     if let Some(grandparent) = parent.parent {
         return Err(Rejection::Conflict(format!("{} is part of {grandparent}; give that one as the parent", parent.id)));
     }
@@ -51,7 +51,7 @@ pub(super) fn open_children<'a>(world: &'a World, parent: &'a Incident) -> impl 
 /// Merges a duplicate into the one that goes on: alerts, affected items and watchers go over, notes stay where they were written and
 /// are found through the link. Dedup keys of both lead to the one that goes on.
 pub(super) fn merge(world: &World, duplicate: &Incident, into: IncidentId) -> Result<Vec<IncidentEvent>, Rejection> {
-    let survivor = world.incidents.incidents.get(&into).ok_or_else(|| Rejection::not_found("incident", into))?;
+    let survivor = world.incidents.incidents.get(&into).ok_or_else(|| Rejection::unknown("into", "incident", into))?;
     if survivor.id == duplicate.id {
         return Err(Rejection::invalid("into", "must be another incident"));
     }

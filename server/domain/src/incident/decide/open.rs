@@ -8,12 +8,15 @@ use crate::{Context, Rejection, World};
 /// Opens one as people say, with what is known of its item filled in.
 pub(super) fn by_hand(world: &World, new: &NewIncident, context: &mut Context<'_>) -> Result<IncidentEvent, Rejection> {
     text("title", &new.title, NAME_BYTES)?;
-    text("description", &new.description, TEXT_BYTES)?;
+    // A line may be all that there is to say.
+    if !new.description.is_empty() {
+        text("description", &new.description, TEXT_BYTES)?;
+    }
     for (field, value) in [("group", &new.group), ("assignee", &new.assignee), ("category", &new.category)] {
         optional(field, value.as_deref(), NAME_BYTES)?;
     }
     edit::channel(new.channel)?;
-    edit::items(world, &new.primary_ci.into_iter().collect::<Vec<_>>())?;
+    edit::item(world, new.primary_ci)?;
     edit::items(world, &new.affected_cis)?;
     edit::service(world, new.service)?;
     edit::change("caused_by_change", new.caused_by_change.as_deref())?;

@@ -101,7 +101,7 @@ fn wrong_texts_hypotheses_and_revisions_are_refused() {
     let note = ProblemAction::Note { text: "  ".into() };
     assert!(matches!(scenario.work(20_000, 1, note), Err(Rejection::Invalid { field, .. }) if field == "text"));
     let judge = ProblemAction::Judge { factor: "moon".into(), verdict: Verdict::Confirmed };
-    assert!(matches!(scenario.work(20_000, 1, judge), Err(Rejection::NotFound { .. })));
+    assert!(matches!(scenario.work(20_000, 1, judge), Err(Rejection::Invalid { field, .. }) if field == "factor"));
     let problem = scenario.problem(1);
     let stale = ProblemCommand::Act { problem, action: ProblemAction::Acknowledge, expected: Some(1) };
     assert!(matches!(scenario.command(20_000, &Command::Problem(stale)), Err(Rejection::Stale { .. })));

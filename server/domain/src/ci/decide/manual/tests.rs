@@ -54,7 +54,7 @@ fn people_make_what_no_machine_reports() {
     check(new(Class::Cluster, &"é".repeat(255), &[]), None);
     check(NewCi { status: Some(Lifecycle::Missing), ..new(Class::Cluster, "k8s", &[]) }, Some("status"));
     check(NewCi { tags: vec!["Prod".into()], ..new(Class::Cluster, "k8s", &[]) }, Some("add"));
-    check(NewCi { parent: Some(CiId { family: Family::Other, bits: 9 }), ..new(Class::Location, "Hall", &[]) }, Some("not found"));
+    check(NewCi { parent: Some(CiId { family: Family::Other, bits: 9 }), ..new(Class::Location, "Hall", &[]) }, Some("parent"));
 }
 
 #[test]
