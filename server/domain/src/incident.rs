@@ -21,7 +21,7 @@ mod surroundings;
 pub use command::{Children, Edit, IncidentAction, IncidentCommand, NewIncident, Who};
 pub use event::{Fields, IncidentEvent};
 pub use model::{
-    Breach, Channel, Chart, HoldReason, Incident, IncidentState, Incidents, KnownError, Note, Party, Reach, RecentChange, Related, Similar,
+    Alarm, Breach, Channel, Chart, HoldReason, Incident, IncidentState, Incidents, KnownError, Note, Party, Reach, RecentChange, Related, Similar,
     Step, Storm, Suggestion,
 };
 

@@ -74,7 +74,7 @@ pub struct Acknowledge {
     /// Until when; until the alert is clear unless given.
     #[serde(default)]
     #[schema(value_type = Option<super::view::Time>)]
-    until: Option<Timestamp>,
+    pub until: Option<Timestamp>,
 }
 
 /// Says that somebody looks after an alert.

@@ -132,7 +132,7 @@ fn incident_of<'a>(world: &'a World, text: &str) -> Result<&'a Incident, ApiErro
     found.ok_or_else(|| ApiError::invalid("incident", "must be the id of an incident"))
 }
 
-fn imagined<'a>(world: &'a World, input: &RouteTestInput) -> Result<Subject<'a>, ApiError> {
+fn imagined<'a>(world: &'a World, input: &'a RouteTestInput) -> Result<Subject<'a>, ApiError> {
     let ci = match &input.ci {
         Some(text) => {
             let id: Option<CiId> = text.parse().ok();
@@ -149,7 +149,8 @@ fn imagined<'a>(world: &'a World, input: &RouteTestInput) -> Result<Subject<'a>,
     if !(1..=5).contains(&priority) {
         return Err(ApiError::invalid("priority", "must be 1 to 5"));
     }
-    let origin = if rule.is_some() { incident::Channel::Monitoring } else { incident::Channel::Api };
+    let is_heard = rule.is_some() || input.source.is_some();
+    let origin = if is_heard { incident::Channel::Monitoring } else { incident::Channel::Api };
     Ok(Subject {
         ci,
         category: input.category.clone().or_else(|| rule.as_ref().map(ToString::to_string)),
@@ -159,6 +160,8 @@ fn imagined<'a>(world: &'a World, input: &RouteTestInput) -> Result<Subject<'a>,
         priority,
         group: input.group.clone(),
         origin,
+        source: input.source.clone(),
+        alert_labels: input.labels.as_ref(),
     })
 }
 

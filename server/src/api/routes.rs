@@ -219,6 +219,9 @@ route_list! {
     POST   "/api/v1/alerts/{id}/acknowledge"       Act    Operate    alerts::acknowledge_alert;
     POST   "/api/v1/alerts/{id}/unacknowledge"     Act    Operate    alerts::unacknowledge_alert;
     GET    "/api/v1/external_alerts"               List   Read       external_alerts::list_external_alerts;
+    GET    "/api/v1/external_alerts/{id}"          One    Read       external_alerts::get_external_alert;
+    POST   "/api/v1/external_alerts/{id}/acknowledge"   Act Operate external_alerts::acknowledge_external_alert;
+    POST   "/api/v1/external_alerts/{id}/unacknowledge" Act Operate external_alerts::unacknowledge_external_alert;
     GET    "/api/v1/maintenance_windows"           List   Read       mutes::list_maintenance_windows;
     POST   "/api/v1/maintenance_windows"           Create Operate    mutes::create_maintenance_window;
     GET    "/api/v1/maintenance_windows/{id}"      One    Read       mutes::get_maintenance_window;

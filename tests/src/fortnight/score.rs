@@ -7,7 +7,7 @@
 use super::fault::{Fault, Kind};
 use super::fleet::Fleet;
 use super::stage::Stage;
-use rollcall_domain::id::{CiId, IncidentId};
+use rollcall_domain::id::{CiId, IncidentId, RuleId};
 use rollcall_domain::incident::Incident;
 use rollcall_domain::problem::{Origin, Problem};
 use rollcall_shared::Timestamp;
@@ -199,7 +199,7 @@ impl<'a> Truth<'a> {
     fn fault(&self, incident: &Incident) -> Option<usize> {
         let cis = incident.primary_ci.into_iter().chain(incident.affected_cis.iter().copied());
         let hosts: BTreeSet<u32> = cis.filter_map(|ci| self.items.get(&ci)).flatten().copied().collect();
-        let of_storm = incident.storm.as_ref().map(|storm| storm.rule.as_str());
+        let of_storm = incident.storm.as_ref().and_then(|storm| storm.alarm.rule()).map(RuleId::as_str);
         let category = of_storm.or(incident.category.as_deref()).unwrap_or_default();
         let fits = |fault: &Fault| {
             let during = fault.begin <= incident.opened_at && incident.opened_at.0 <= fault.end.0 + SLACK_MS;

@@ -48,9 +48,9 @@ pub fn command(world: &World, command: &AlertCommand, context: &mut Context<'_>)
     match command {
         AlertCommand::Acknowledge { alert, until } => acknowledge(world, *alert, *until, context),
         AlertCommand::Unacknowledge { alert } => {
-            let known = find(world, *alert)?;
+            let (_, acknowledged) = find(world, *alert)?;
             let event = AlertEvent::AlertAcknowledged { alert: *alert, acknowledgement: None };
-            Ok(known.acknowledged.as_ref().map(|_| Event::Alert(event)).into_iter().collect())
+            Ok(acknowledged.map(|_| Event::Alert(event)).into_iter().collect())
         }
         AlertCommand::Mute(new) => mute::create(world, new, context),
         AlertCommand::Unmute { mute, expected } => {
@@ -65,8 +65,8 @@ pub fn command(world: &World, command: &AlertCommand, context: &mut Context<'_>)
 }
 
 fn acknowledge(world: &World, id: AlertId, until: Option<Timestamp>, context: &Context<'_>) -> Result<Vec<Event>, Rejection> {
-    let alert = find(world, id)?;
-    if matches!(alert.state, AlertState::Resolved | AlertState::Inactive) {
+    let (is_over, acknowledged) = find(world, id)?;
+    if is_over {
         return Err(Rejection::WrongState { subject: id.to_string(), state: "resolved".into(), action: "acknowledged" });
     }
     if until.is_some_and(|until| until <= context.now) {
@@ -74,12 +74,17 @@ fn acknowledge(world: &World, id: AlertId, until: Option<Timestamp>, context: &C
     }
     let acknowledgement = Some(Acknowledgement { by: crate::rule::decide::who(&context.actor), at: context.now, until });
     let same = |known: &Acknowledgement| known.until == until;
-    if alert.acknowledged.as_ref().is_some_and(same) {
+    if acknowledged.is_some_and(same) {
         return Ok(Vec::new());
     }
     Ok(vec![Event::Alert(AlertEvent::AlertAcknowledged { alert: id, acknowledgement })])
 }
 
-fn find(world: &World, id: AlertId) -> Result<&super::Alert, Rejection> {
-    world.alerts.alerts.get(&id).ok_or_else(|| Rejection::not_found("alert", id))
+/// Whether an alert is over, our own or that of another system, and who looks after it.
+fn find(world: &World, id: AlertId) -> Result<(bool, Option<&Acknowledgement>), Rejection> {
+    if let Some(alert) = world.alerts.alerts.get(&id) {
+        return Ok((matches!(alert.state, AlertState::Resolved | AlertState::Inactive), alert.acknowledged.as_ref()));
+    }
+    let alert = world.alerts.external.by_id(id).ok_or_else(|| Rejection::not_found("alert", id))?;
+    Ok((!alert.fires(), alert.acknowledged.as_ref()))
 }

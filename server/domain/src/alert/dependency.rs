@@ -1,13 +1,15 @@
 //! What an item stands on is down: its own alerts say nothing that the alert there does not say better.
 //!
 //! An item is down when an alert fires on it whose rule says so: silence without a goodbye, or a rule that means that
-//! ([`Rule::means_down`](crate::rule::Rule)), at a tier that people hear of. What stands on it is the container, the virtual machine,
+//! ([`Rule::means_down`](crate::rule::Rule)), at a tier that people hear of, or an alert of another system that says so
+//! ([`ExternalAlert::means_down`]). What stands on it is the container, the virtual machine,
 //! the host behind a switch, what depends on it. Parents of one kind and class stand in for each other: only when all of them are down is
 //! what stands on them suppressed. When they are back, it is held for one interval more, so that it can come back too.
 //!
 //! Invariants: the answer is a function of the state and the moment, whatever came first; items that stand on each other are not each
 //! other's cause, so that of a ring somebody is always told; the walk is bounded.
 
+use super::external::ExternalAlert;
 use super::{Alert, AlertState};
 use crate::World;
 use crate::ci::{Class, Lifecycle, RelationKind};
@@ -141,16 +143,27 @@ impl<'a> Outlook<'a> {
                 _ => Standing::Up,
             });
         }
+        for alert in self.world.alerts.external.about(ci).filter(|alert| alert.means_down()) {
+            let until = alert.changed_at.plus(interval());
+            own = own.max(match alert.fires() {
+                true => Standing::Down,
+                false if self.now < until => Standing::Returned(until),
+                false => Standing::Up,
+            });
+        }
         own
     }
 
     /// The open incident that tells of an item being down: its own, or of what it stands on itself.
     fn incident(&self, ci: CiId, depth: usize) -> Option<IncidentId> {
-        let of = |alert: &Alert| {
-            let live = self.world.incidents.live.get(&alert.key.dedup_key()).copied();
-            alert.told_by.or(live).filter(|id| self.world.incidents.incidents.get(id).is_some_and(|one| one.state.is_open()))
+        let open = |key: &str, told_by: Option<IncidentId>| {
+            let live = self.world.incidents.live.get(key).copied();
+            told_by.or(live).filter(|id| self.world.incidents.incidents.get(id).is_some_and(|one| one.state.is_open()))
         };
-        let own = down_alerts(self.world, ci).find_map(of);
+        let of = |alert: &Alert| open(&alert.key.dedup_key(), alert.told_by);
+        let of_external = |alert: &ExternalAlert| open(&alert.dedup_key(), alert.told_by);
+        let external = || self.world.alerts.external.about(ci).filter(|alert| alert.means_down());
+        let own = down_alerts(self.world, ci).find_map(of).or_else(|| external().find_map(of_external));
         let above = || parents(self.world, ci).into_values().flatten().find_map(|parent| self.incident(parent, depth - 1));
         if own.is_none() && depth > 1 && !self.is_down(ci) { above() } else { own }
     }

@@ -4,14 +4,18 @@
 //! it, and nothing else does. A source that falls silent ends nothing. Saying the same again changes nothing, however often and in
 //! whichever order: a repeat is told from a come-back by the moment in which the episode began.
 //!
+//! They are told about as our own are: mutes, what their item stands on, and acknowledgements are axes of their own ([`suppress`]).
+//!
 //! Invariants: bounded in records and in the size of each; [`receive`] judges, `Externals::apply` remembers what it is told.
 
 pub mod place;
 pub mod report;
+pub mod suppress;
 
-use super::AlertEvent;
-use crate::id::{CiId, IncidentId};
-use crate::rule::Severity;
+use super::{Acknowledgement, AlertEvent, Suppression};
+use crate::id::{AlertId, CiId, IncidentId};
+use crate::rule::{Severity, Tier};
+use crate::incident::Incident;
 use crate::{Context, Event, Rejection, World};
 pub use report::{ExternalReport, ExternalState};
 use rollcall_shared::Timestamp;
@@ -32,6 +36,8 @@ const LATE: Duration = Duration::from_secs(60);
 /// An alert of another system.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ExternalAlert {
+    /// Its id; no alert of our own has the same.
+    pub id: AlertId,
     /// The feed that tells of it.
     pub source: String,
     /// What the source tells it apart by.
@@ -65,6 +71,15 @@ pub struct ExternalAlert {
     /// Its live or last incident.
     #[serde(default)]
     pub incident: Option<IncidentId>,
+    /// Why it is not told about, by axis; kept by the fold.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub suppressed: BTreeMap<Suppression, String>,
+    /// The incident that tells of it instead, while what its item stands on is down; kept by the fold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told_by: Option<IncidentId>,
+    /// Who looks after it; kept by the fold. See [`ExternalAlert::acknowledgement`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acknowledged: Option<Acknowledgement>,
     /// Log revision of the last change; filled in by the fold.
     #[serde(default)]
     pub revision: u64,
@@ -92,6 +107,10 @@ pub struct Externals {
     pub alerts: BTreeMap<String, ExternalAlert>,
     /// Those that are over, in the order in which that was told.
     pub over: BTreeSet<(Timestamp, String)>,
+    /// Keys by id.
+    pub ids: BTreeMap<AlertId, String>,
+    /// Keys by the item that is meant.
+    pub by_ci: BTreeMap<CiId, BTreeSet<String>>,
 }
 
 impl ExternalAlert {
@@ -100,7 +119,44 @@ impl ExternalAlert {
     pub fn dedup_key(&self) -> String {
         key(&self.source, &self.fingerprint)
     }
+
+    /// How loud it is: what is critical pages, a warning is a ticket, information is kept for correlation.
+    #[must_use]
+    pub fn tier(&self) -> Tier {
+        match self.severity {
+            Some(Severity::Critical) => Tier::Page,
+            Some(Severity::Warning) => Tier::Ticket,
+            None => Tier::RecordOnly,
+        }
+    }
+
+    /// What its source calls alerts of this kind.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.labels.get("alertname").map_or(&self.title, |name| name)
+    }
+
+    /// Whether it fires.
+    #[must_use]
+    pub fn fires(&self) -> bool {
+        self.state == ExternalState::Firing
+    }
+
+    /// Whether its source says by the label [`MEANS_DOWN`] that its item is down while it fires. What opens no incident says nothing.
+    #[must_use]
+    pub fn means_down(&self) -> bool {
+        self.severity.is_some() && self.labels.get(MEANS_DOWN).is_some_and(|value| value == "true")
+    }
+
+    /// Who looks after it at a moment.
+    #[must_use]
+    pub fn acknowledgement(&self, now: Timestamp) -> Option<&Acknowledgement> {
+        self.acknowledged.as_ref().filter(|one| one.until.is_none_or(|until| now < until))
+    }
 }
+
+/// The label by which a source says `true` when the item of an alert is down while it fires: what stands on the item is told about there.
+pub const MEANS_DOWN: &str = "means_down";
 
 /// Both parts have no slash: see [`crate::trust::feed::FeedName`] and [`report::fingerprint`].
 fn key(source: &str, fingerprint: &str) -> String {
@@ -117,21 +173,74 @@ impl Externals {
         self.alerts.get(&key(source, fingerprint))
     }
 
+    /// The alert with an id.
+    #[must_use]
+    pub fn by_id(&self, id: AlertId) -> Option<&ExternalAlert> {
+        self.alerts.get(self.ids.get(&id)?)
+    }
+
+    /// The alert that an incident was opened for.
+    #[must_use]
+    pub fn of(&self, incident: &Incident) -> Option<&ExternalAlert> {
+        self.alerts.get(incident.dedup_key.as_ref()?)
+    }
+
+    /// The alerts that mean an item.
+    pub fn about(&self, ci: CiId) -> impl Iterator<Item = &ExternalAlert> {
+        self.by_ci.get(&ci).into_iter().flatten().filter_map(|key| self.alerts.get(key))
+    }
+
     pub(super) fn apply(&mut self, revision: u64, at: Timestamp, alert: &ExternalAlert) {
         let key = alert.dedup_key();
-        if let Some(known) = self.alerts.get(&key) {
-            self.over.remove(&(known.changed_at, key.clone()));
+        let mut alert = ExternalAlert { revision, changed_at: at, ..alert.clone() };
+        if let Some(known) = self.forget(&key) {
+            (alert.incident, alert.suppressed, alert.told_by) = (known.incident, known.suppressed, known.told_by);
+            // What was to last until it is over ends with it; what was to last until a moment lasts on.
+            alert.acknowledged = known.acknowledged.filter(|one| one.until.is_some() || alert.fires());
         }
-        let incident = self.alerts.get(&key).and_then(|known| known.incident);
-        self.alerts.insert(key.clone(), ExternalAlert { revision, incident, changed_at: at, ..alert.clone() });
-        if alert.state == ExternalState::Resolved {
-            self.over.insert((at, key));
+        if !alert.fires() {
+            self.over.insert((at, key.clone()));
         }
+        self.ids.insert(alert.id, key.clone());
+        if let Some(ci) = alert.ci {
+            self.by_ci.entry(ci).or_default().insert(key.clone());
+        }
+        self.alerts.insert(key, alert);
         while self.over.len() > OVER {
-            if let Some((_, oldest)) = self.over.pop_first() {
-                self.alerts.remove(&oldest);
+            if let Some((_, oldest)) = self.over.first().cloned() {
+                self.forget(&oldest);
             }
         }
+    }
+
+    pub(super) fn suppress(&mut self, revision: u64, id: AlertId, (axis, reason): (Suppression, Option<&String>), by: Option<IncidentId>) {
+        let Some(alert) = self.ids.get(&id).and_then(|key| self.alerts.get_mut(key)) else { return };
+        match reason {
+            Some(reason) => alert.suppressed.insert(axis, reason.clone()),
+            None => alert.suppressed.remove(&axis),
+        };
+        if axis == Suppression::Dependency {
+            alert.told_by = by;
+        }
+        alert.revision = revision;
+    }
+
+    pub(super) fn acknowledge(&mut self, revision: u64, id: AlertId, acknowledgement: Option<&Acknowledgement>) {
+        let Some(alert) = self.ids.get(&id).and_then(|key| self.alerts.get_mut(key)) else { return };
+        (alert.acknowledged, alert.revision) = (acknowledgement.cloned(), revision);
+    }
+
+    fn forget(&mut self, key: &str) -> Option<ExternalAlert> {
+        let known = self.alerts.remove(key)?;
+        self.over.remove(&(known.changed_at, key.to_owned()));
+        self.ids.remove(&known.id);
+        if let Some((ci, keys)) = known.ci.and_then(|ci| Some((ci, self.by_ci.get_mut(&ci)?))) {
+            keys.remove(key);
+            if keys.is_empty() {
+                self.by_ci.remove(&ci);
+            }
+        }
+        Some(known)
     }
 }
 
@@ -139,7 +248,7 @@ impl Externals {
 ///
 /// # Errors
 /// [`Rejection::Conflict`] when there are [`EXTERNAL_ALERTS`] that fire already; nothing of the message has taken effect then.
-pub fn receive(world: &World, source: &str, reports: &[ExternalReport], context: &Context<'_>) -> Result<Vec<Event>, Rejection> {
+pub fn receive(world: &World, source: &str, reports: &[ExternalReport], context: &mut Context<'_>) -> Result<Vec<Event>, Rejection> {
     let known = &world.alerts.external.alerts;
     let mut changed: BTreeMap<String, ExternalAlert> = BTreeMap::new();
     let (mut events, mut begun) = (Vec::new(), 0);
@@ -147,13 +256,16 @@ pub fn receive(world: &World, source: &str, reports: &[ExternalReport], context:
         let key = key(source, &report.fingerprint);
         let before = changed.get(&key).or_else(|| known.get(&key));
         let is_new = before.is_none();
-        let Some((change, alert)) = step(world, (source, before), report, context.now) else { continue };
+        let Some((change, alert)) = step(world, (source, before), report, context) else { continue };
         begun += usize::from(is_new);
         if known.len() + begun > EXTERNAL_ALERTS {
             return Err(Rejection::Conflict(format!("{EXTERNAL_ALERTS} alerts of other systems are known, which is the limit")));
         }
         changed.insert(key, alert.clone());
+        // What is over needs no reason any more why it is not told about.
+        let ends = if change == ExternalChange::Ended { suppress::ends(&alert, context.now) } else { Vec::new() };
         events.push(Event::Alert(AlertEvent::ExternalAlertChanged { change, alert: Box::new(alert) }));
+        events.extend(ends);
     }
     Ok(events)
 }
@@ -163,13 +275,14 @@ fn step(
     world: &World,
     (source, known): (&str, Option<&ExternalAlert>),
     report: &ExternalReport,
-    now: Timestamp,
+    context: &mut Context<'_>,
 ) -> Option<(ExternalChange, ExternalAlert)> {
+    let now = context.now;
     // What is said to begin or end after now is happening now.
     let began_at = report.began_at.map(|at| at.min(now));
     match (known, report.state) {
         (None, ExternalState::Resolved) => None,
-        (None, ExternalState::Firing) => Some((ExternalChange::Began, begin(world, source, None, report, now))),
+        (None, ExternalState::Firing) => Some((ExternalChange::Began, begin(world, source, None, (report, context)))),
         (Some(known), ExternalState::Firing) if known.state == ExternalState::Firing => {
             let later = began_at.filter(|at| *at > known.began_at);
             if known.severity == report.severity && later.is_none() {
@@ -190,7 +303,7 @@ fn step(
             if is_same && now.since(known.changed_at) < LATE {
                 return None;
             }
-            Some((ExternalChange::Began, begin(world, source, Some(known), report, now)))
+            Some((ExternalChange::Began, begin(world, source, Some(known), (report, context))))
         }
         (Some(known), ExternalState::Resolved) => {
             let ended_at = report.ended_at.map_or(now, |at| at.min(now));
@@ -204,12 +317,19 @@ fn step(
     }
 }
 
-fn begin(world: &World, source: &str, known: Option<&ExternalAlert>, report: &ExternalReport, now: Timestamp) -> ExternalAlert {
+fn begin(
+    world: &World,
+    source: &str,
+    known: Option<&ExternalAlert>,
+    (report, context): (&ExternalReport, &mut Context<'_>),
+) -> ExternalAlert {
+    let now = context.now;
     let (ci, placed) = match place::place(world, &report.labels, now) {
         Ok((ci, how)) => (Some(ci), how),
         Err(why) => (None, why),
     };
     ExternalAlert {
+        id: known.map_or_else(|| AlertId(context.ids.next_bits()), |known| known.id),
         source: source.to_owned(),
         fingerprint: report.fingerprint.clone(),
         state: ExternalState::Firing,
@@ -226,6 +346,9 @@ fn begin(world: &World, source: &str, known: Option<&ExternalAlert>, report: &Ex
         changed_at: now,
         times_fired: known.map_or(0, |known| known.times_fired).saturating_add(1),
         incident: None,
+        suppressed: BTreeMap::new(),
+        told_by: None,
+        acknowledged: None,
         revision: 0,
     }
 }

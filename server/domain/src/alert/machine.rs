@@ -194,7 +194,9 @@ pub fn apply(alerts: &mut Alerts, record: &Record, event: &AlertEvent) {
     match event {
         AlertEvent::AlertTransitioned { .. } => transitioned(alerts, record, event),
         AlertEvent::AlertSuppressed { alert: id, axis, reason, incident, .. } => {
-            let Some(alert) = alerts.alerts.get_mut(id) else { return };
+            let Some(alert) = alerts.alerts.get_mut(id) else {
+                return alerts.external.suppress(record.revision, *id, (*axis, reason.as_ref()), *incident);
+            };
             match reason {
                 Some(reason) => alert.suppressed.insert(*axis, reason.clone()),
                 None => alert.suppressed.remove(axis),
@@ -210,10 +212,11 @@ pub fn apply(alerts: &mut Alerts, record: &Record, event: &AlertEvent) {
             }
         }
         AlertEvent::AlertAcknowledged { alert, acknowledgement } => {
-            if let Some(alert) = alerts.alerts.get_mut(alert) {
-                alert.acknowledged.clone_from(acknowledgement);
-                alert.revision = record.revision;
-            }
+            let Some(alert) = alerts.alerts.get_mut(alert) else {
+                return alerts.external.acknowledge(record.revision, *alert, acknowledgement.as_ref());
+            };
+            alert.acknowledged.clone_from(acknowledgement);
+            alert.revision = record.revision;
         }
         AlertEvent::OutageBegan { .. }
         | AlertEvent::OutageGrew { .. }

@@ -6,6 +6,8 @@
 //!
 //! Invariants: a silence ends by itself; what is over is kept for a week for people to look at, then dropped.
 
+use super::external::ExternalAlert;
+use super::external::suppress::ExternalSelector;
 use super::{Alert, AlertEvent, Suppression};
 use crate::id::{MuteId, RuleId};
 use crate::incident::react::tier;
@@ -33,6 +35,12 @@ const KEPT_MS: u128 = 7 * 86_400_000;
 
 const RULES: usize = 100;
 
+/// Sources, fingerprints or labels of one mute.
+const EXTERNAL: usize = 100;
+
+/// The longest of those: as long as a label may be.
+const EXTERNAL_BYTES: usize = 1_024;
+
 /// A maintenance window or a silence.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Mute {
@@ -42,10 +50,13 @@ pub struct Mute {
     pub kind: MuteKind,
     /// Why.
     pub reason: String,
-    /// Alerts of which configuration items; with `rules` empty it must not be empty itself.
+    /// Alerts of which configuration items; with nothing else given it must not be empty itself.
     pub selector: Selector,
-    /// Of which rules; all when empty.
+    /// Of which rules; all when empty. No alert of another system is of one.
     pub rules: Vec<RuleId>,
+    /// Which alerts of other systems, and those alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external: Option<ExternalSelector>,
     /// When.
     pub schedule: Schedule,
     /// Who made it.
@@ -124,6 +135,8 @@ pub struct NewMute {
     pub selector: Selector,
     /// Of which rules.
     pub rules: Vec<RuleId>,
+    /// Which alerts of other systems, and those alone.
+    pub external: Option<ExternalSelector>,
     /// When.
     pub schedule: Schedule,
 }
@@ -178,11 +191,22 @@ impl Mute {
     #[must_use]
     pub fn means(&self, world: &World, alert: &Alert) -> bool {
         (self.kind != MuteKind::Freeze || !pages(world, alert))
+            && self.external.is_none()
             && (self.rules.is_empty() || self.rules.contains(&alert.key.rule))
             && self.selector.means(world, world.cmdb.cis.get(&alert.key.ci))
     }
 
-    fn axis(&self) -> Suppression {
+    /// Whether it is about an alert of another system. One that means no item is meant by what those alerts themselves are alone.
+    #[must_use]
+    pub fn means_external(&self, world: &World, alert: &ExternalAlert) -> bool {
+        (self.kind != MuteKind::Freeze || alert.tier() < Tier::Page)
+            && self.rules.is_empty()
+            && self.external.as_ref().is_none_or(|which| which.means(alert))
+            && self.selector.means(world, alert.ci.and_then(|ci| world.cmdb.record(ci)))
+    }
+
+    /// The axis that it is on.
+    pub(super) fn axis(&self) -> Suppression {
         match self.kind {
             MuteKind::Maintenance => Suppression::Maintenance,
             MuteKind::Silence => Suppression::Silence,
@@ -202,9 +226,11 @@ pub fn create(world: &World, new: &NewMute, context: &mut Context<'_>) -> Result
     }
     validate::selector("selector", &new.selector)?;
     new.selector.query.as_ref().map_or(Ok(()), |query| query.check_groups(world, "selector.query"))?;
-    if new.selector.is_empty() && new.rules.is_empty() {
-        return Err(Rejection::invalid("selector", "must say which configuration items, or rules which rules: not everything at once"));
+    if new.selector.is_empty() && new.rules.is_empty() && new.external.is_none() {
+        let reason = "must say which configuration items, or rules which rules, or external which alerts of other systems: not everything at once";
+        return Err(Rejection::invalid("selector", reason));
     }
+    new.external.as_ref().map_or(Ok(()), |external| check_external(external, &new.rules))?;
     if new.rules.len() > RULES {
         return Err(Rejection::invalid("rules", format!("must be at most {RULES}")));
     }
@@ -215,10 +241,32 @@ pub fn create(world: &World, new: &NewMute, context: &mut Context<'_>) -> Result
     if world.alerts.mutes.len() >= MUTES {
         return Err(Rejection::Conflict(format!("there are {MUTES} maintenance windows and silences already, which is the limit")));
     }
-    let NewMute { kind, reason, selector, rules, schedule } = new.clone();
+    let NewMute { kind, reason, selector, rules, external, schedule } = new.clone();
     let (id, created_by) = (MuteId(context.ids.next_bits()), crate::rule::decide::who(&context.actor));
-    let mute = Mute { id, kind, reason, selector, rules, schedule, created_by, created_at: context.now, revision: 0 };
+    let mute = Mute { id, kind, reason, selector, rules, external, schedule, created_by, created_at: context.now, revision: 0 };
     Ok(vec![Event::Alert(AlertEvent::MuteSet { mute: Box::new(mute) })])
+}
+
+fn check_external(external: &ExternalSelector, rules: &[RuleId]) -> Result<(), Rejection> {
+    if external.is_empty() {
+        return Err(Rejection::invalid("external", "must give sources, fingerprints or labels"));
+    }
+    if !rules.is_empty() {
+        return Err(Rejection::invalid("rules", "must not be given with external: alerts of other systems are of none"));
+    }
+    for (field, count) in
+        [("sources", external.sources.len()), ("fingerprints", external.fingerprints.len()), ("labels", external.labels.len())]
+    {
+        if count > EXTERNAL {
+            return Err(Rejection::invalid(format!("external.{field}"), format!("must be at most {EXTERNAL}")));
+        }
+    }
+    let labels = external.labels.iter().flat_map(|(name, value)| [name, value]);
+    let too_long = external.sources.iter().chain(&external.fingerprints).chain(labels).any(|text| text.len() > EXTERNAL_BYTES);
+    if too_long {
+        return Err(Rejection::invalid("external", format!("must be texts of at most {EXTERNAL_BYTES} bytes")));
+    }
+    Ok(())
 }
 
 /// Why an alert is muted now, by axis.
@@ -261,7 +309,8 @@ fn pages(world: &World, alert: &Alert) -> bool {
     rule.is_some_and(loud)
 }
 
-fn said(mute: &Mute) -> String {
+/// What people are told of one.
+pub(super) fn said(mute: &Mute) -> String {
     format!("{} ({}, {})", mute.reason, mute.id, mute.created_by)
 }
 

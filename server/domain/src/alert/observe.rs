@@ -6,7 +6,7 @@
 
 use super::machine::{self, Position};
 use super::telemetry::{Finding, Transition};
-use super::{Alert, AlertEvent, AlertKey, collected, flapping, inventory, mute, outage, silence, suppress, wording};
+use super::{Alert, AlertEvent, AlertKey, collected, external, flapping, inventory, mute, outage, silence, suppress, wording};
 use crate::ci::CiEvent;
 use crate::ci::lifecycle::is_out_of_use;
 use crate::id::{AlertId, CiId};
@@ -75,6 +75,7 @@ pub fn tick(world: &mut World, context: &mut Context<'_>) -> Vec<Event> {
     events.extend(inventory::tick(world, context));
     events.extend(mute::tick(world, context.now));
     events.extend(suppress::tick(world, context.now));
+    events.extend(external::suppress::tick(world, context.now));
     events.extend(flapping::tick(world, context.now));
     events.extend(incident::decide::tick(world, context.now));
     events

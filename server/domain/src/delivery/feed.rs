@@ -2,7 +2,7 @@
 
 use crate::ci::{CiEvent, Class};
 use crate::event::{Event, SUBJECTS};
-use crate::id::CiId;
+use crate::id::{AlertId, CiId};
 use crate::incident;
 use crate::{Record, Rejection, World};
 use serde::{Deserialize, Serialize};
@@ -98,7 +98,8 @@ fn items(world: &World, event: &Event) -> impl Iterator<Item = CiId> {
         Event::Ci(event) => (None, items_of(event)),
         Event::Alert(event) => {
             use crate::alert::AlertEvent as E;
-            let of = |alert| world.alerts.alerts.get(alert).map(|alert| alert.key.ci);
+            let external = |alert: &AlertId| world.alerts.external.by_id(*alert).and_then(|alert| alert.ci);
+            let of = |alert| world.alerts.alerts.get(alert).map(|alert| alert.key.ci).or_else(|| external(alert));
             match event {
                 E::AlertTransitioned { key, .. } => (Some(key.ci), Vec::new()),
                 E::AlertSuppressed { alert, .. } | E::AlertAcknowledged { alert, .. } => (of(alert), Vec::new()),

@@ -132,10 +132,9 @@ impl<'a> Case<'a> {
     /// Of an incident.
     #[must_use]
     pub fn of(world: &'a World, incident: &'a Incident) -> Self {
-        let storm = incident.storm.as_ref().map(|storm| &storm.rule);
         Self {
             world,
-            rule: incident.breach.as_ref().map(|breach| &breach.key.rule).or(storm),
+            rule: incident.rule(),
             category: incident.category.as_deref(),
             priority: incident.priority,
             channel: incident.channel,

@@ -1,26 +1,93 @@
 //! Incidents of other systems' alerts.
 //!
 //! An episode opens one incident, when it is more than information; its end resolves it. What people resolved while the alert fires stays
-//! resolved. What a person or a rule opened, and such an incident was merged into, is theirs to resolve.
+//! resolved. What a person or a rule opened, and such an incident was merged into, is theirs to resolve. As with our own alerts, one that is
+//! muted or told about elsewhere opens none until that is over, and many of one name at once are a storm.
 
 use super::compose::{self, cut, cut_bytes, word};
 use super::react::{RECOVERED, note};
-use super::{Channel, Incident, IncidentEvent, IncidentState, priority};
-use crate::alert::AlertState;
-use crate::alert::external::{ExternalAlert, ExternalChange, ExternalState, PREFIX};
+use super::{Channel, Incident, IncidentEvent, IncidentState, display_number, priority, storm};
+use crate::actor::Actor;
+use crate::alert::external::{ExternalAlert, ExternalChange, PREFIX, suppress};
+use crate::alert::{AlertState, Suppression};
 use crate::rule::{Grade, Severity};
-use crate::{Context, World};
+use crate::{Context, Event, World};
 
 /// Bytes of a description.
 const TEXT_BYTES: usize = 32 << 10;
 
-/// What follows from a change that has just been applied.
-pub(super) fn react(world: &World, change: ExternalChange, alert: &ExternalAlert, context: &mut Context<'_>) -> Vec<IncidentEvent> {
+/// What follows from a change that has just been applied. What keeps an alert quiet is written down at once: when that is over before
+/// time is looked at again, it is told about all the same.
+pub(super) fn react(world: &World, change: ExternalChange, alert: &ExternalAlert, context: &mut Context<'_>) -> Vec<Event> {
+    let Some(alert) = world.alerts.external.alerts.get(&alert.dedup_key()) else { return Vec::new() };
     let live = world.incidents.live.get(&alert.dedup_key()).and_then(|id| world.incidents.incidents.get(id));
-    match (change, live, alert.severity) {
-        (ExternalChange::Began | ExternalChange::Graded { before: None }, None, Some(severity)) => {
-            vec![IncidentEvent::IncidentOpened { incident: Box::new(opened(world, alert, severity, context)) }]
+    let opens = matches!(change, ExternalChange::Began | ExternalChange::Graded { before: None }) && alert.severity.is_some();
+    if opens && live.is_none() {
+        let quiet = suppress::quiet(world, alert, context.now);
+        if !quiet.is_empty() {
+            return suppress::differences(alert, &quiet, context.now);
         }
+    }
+    events(world, change, (alert, live), context).into_iter().map(Event::Incident).collect()
+}
+
+/// What follows when one begins or ceases to be quiet on an axis.
+pub(super) fn suppressed(world: &World, alert: &ExternalAlert, reason: Option<&str>, context: &mut Context<'_>) -> Vec<Event> {
+    let live = world.incidents.live.get(&alert.dedup_key()).and_then(|id| world.incidents.incidents.get(id));
+    if reason.is_none() && live.is_none() && alert.fires() {
+        let quiet = suppress::quiet(world, alert, context.now);
+        if !quiet.is_empty() {
+            // Another reason has come meanwhile.
+            return suppress::differences(alert, &quiet, context.now);
+        }
+    }
+    told_of(world, (alert, live), reason, context).into_iter().map(Event::Incident).collect()
+}
+
+fn told_of(
+    world: &World,
+    (alert, live): (&ExternalAlert, Option<&Incident>),
+    reason: Option<&str>,
+    context: &mut Context<'_>,
+) -> Vec<IncidentEvent> {
+    let attached = told_elsewhere(world, alert);
+    match (live, reason) {
+        (Some(incident), Some(reason)) => {
+            let text = match &attached {
+                Some((other, _)) => format!("Told about in {} for now: {reason}.", display_number(other.number)),
+                None => format!("Not told about for now: {reason}."),
+            };
+            attached.map(|(_, event)| event).into_iter().chain([note(incident, text)]).collect()
+        }
+        (None, Some(_)) => attached.map(|(_, event)| event).into_iter().collect(),
+        (Some(incident), None) if alert.fires() => vec![note(incident, "It is told about again; it fires.".to_owned())],
+        (None, None) if alert.fires() => {
+            alert.severity.map(|severity| open(world, alert, severity, context)).unwrap_or_default()
+        }
+        (_, None) => Vec::new(),
+    }
+}
+
+/// The open incident that tells of an alert instead of its own, and that the alert is attached there, when it is not yet.
+fn told_elsewhere<'a>(world: &'a World, alert: &ExternalAlert) -> Option<(&'a Incident, IncidentEvent)> {
+    let other = world.incidents.incidents.get(&alert.told_by?).filter(|one| one.state.is_open())?;
+    let reason = alert.suppressed.get(&Suppression::Dependency)?.clone();
+    let is_new = !other.alerts.contains(&alert.id);
+    is_new.then_some((other, IncidentEvent::AlertAttached { incident: other.id, alert: alert.id, ci: alert.ci?, reason }))
+}
+
+fn open(world: &World, alert: &ExternalAlert, severity: Severity, context: &mut Context<'_>) -> Vec<IncidentEvent> {
+    storm::opened(world, opened(world, alert, severity, context), &storm::Origin::of_external(alert), context)
+}
+
+fn events(
+    world: &World,
+    change: ExternalChange,
+    (alert, live): (&ExternalAlert, Option<&Incident>),
+    context: &mut Context<'_>,
+) -> Vec<IncidentEvent> {
+    match (change, live, alert.severity) {
+        (ExternalChange::Began | ExternalChange::Graded { before: None }, None, Some(severity)) => open(world, alert, severity, context),
         (ExternalChange::Began, Some(incident), Some(severity)) => graded(incident, severity, format!("Back: {}.", alert.title), true),
         (ExternalChange::Graded { before }, Some(incident), Some(severity)) if before != Some(severity) => {
             let way = if Some(severity) > before { "Worse" } else { "Better" };
@@ -37,7 +104,7 @@ pub(super) fn react(world: &World, change: ExternalChange, alert: &ExternalAlert
 fn opened(world: &World, alert: &ExternalAlert, severity: Severity, context: &mut Context<'_>) -> Incident {
     let ci = alert.ci.and_then(|ci| world.cmdb.record(ci));
     let name = ci.map(|ci| format!(" on {}", ci.name)).unwrap_or_default();
-    let actor = context.actor.clone();
+    let actor = Actor::Feed { name: alert.source.clone() };
     let mut incident = Incident {
         title: cut(&format!("{}{name}", alert.title), compose::TITLE_CHARS),
         description: description(alert),
@@ -45,6 +112,7 @@ fn opened(world: &World, alert: &ExternalAlert, severity: Severity, context: &mu
         category: Some(cut(alert.labels.get("alertname").map_or("external", String::as_str), compose::TITLE_CHARS)),
         channel: Channel::Monitoring,
         dedup_key: Some(alert.dedup_key()),
+        alerts: vec![alert.id],
         knowledge: alert.runbook.iter().cloned().collect(),
         ..compose::blank(world, (Grade::Medium, compose::urgency(severity)), actor, context)
     };
@@ -99,7 +167,7 @@ fn ended(world: &World, incident: &Incident, alert: &ExternalAlert) -> Vec<Incid
 
 /// Whether something else that the incident stands for is not over.
 fn goes_on(world: &World, incident: &Incident) -> bool {
-    let fires = |key: &String| world.alerts.external.alerts.get(key).is_some_and(|alert| alert.state == ExternalState::Firing);
+    let fires = |key: &String| world.alerts.external.alerts.get(key).is_some_and(ExternalAlert::fires);
     let live = incident.alerts.iter().filter_map(|id| world.alerts.alerts.get(id));
     let is_over = |state: AlertState| matches!(state, AlertState::Inactive | AlertState::Pending | AlertState::Resolved);
     incident.keys().any(fires) || live.into_iter().any(|alert| !is_over(alert.state))

@@ -140,11 +140,12 @@ fn open(world: &mut World, record: &Record, incident: &Incident) {
         alert.incident = Some(incident.id);
     }
     let (id, parent) = (incident.id, incident.parent);
+    let alarm = storm::alarm(world, &incident).filter(|_| parent.is_none());
     let incidents = &mut world.incidents;
     incidents.count = incidents.count.max(incident.number);
     incidents.numbers.insert(incident.number, id);
-    if let Some(breach) = incident.breach.as_ref().filter(|_| parent.is_none()) {
-        storm::note(incidents, &breach.key.rule, record.at, id);
+    if let Some(alarm) = alarm {
+        storm::note(incidents, alarm, record.at, id);
     }
     let nothing = Indexed { state: IncidentState::Cancelled, resolved_at: None, primary_ci: None, keys: Vec::new() };
     incidents.reindex(id, &nothing, &Indexed::of(&incident));
@@ -166,10 +167,10 @@ fn join(world: &mut World, record: &Record, parent: IncidentId, children: &[Inci
                 incident.affected_cis.push(ci);
             }
         }
-        let items = incident.affected_cis.len();
+        let (items, parts) = (incident.affected_cis.len(), incident.children.len());
         if let Some(storm) = &mut incident.storm {
             storm.latest_at = record.at;
-            incident.title = storm::title(storm, items);
+            incident.title = storm::title(storm, items, parts);
         }
     });
 }
@@ -368,8 +369,7 @@ fn note(incident: &mut Incident, record: &Record, text: &str, public: bool) {
 
 /// Who speaks: what follows from a push or a tick is the rule's doing, not that of the agent that brought the sample.
 fn voice(incident: &Incident, record: &Record) -> Actor {
-    let rule = incident.breach.as_ref().map(|breach| &breach.key.rule).or(incident.storm.as_ref().map(|storm| &storm.rule));
-    match (&record.actor, rule) {
+    match (&record.actor, incident.rule()) {
         (Actor::Agent { .. } | Actor::System, Some(rule)) => Actor::Rule { id: rule.clone() },
         (actor, _) => actor.clone(),
     }

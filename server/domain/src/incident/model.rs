@@ -229,12 +229,41 @@ pub struct Suggestion {
     pub because: String,
 }
 
-/// A storm: many incidents of one rule at once, told of as one.
+/// What raises alarms: many of one at once are a storm.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum Alarm {
+    /// A rule.
+    Rule {
+        /// Which.
+        rule: RuleId,
+    },
+    /// What another system calls its alerts of one kind.
+    External {
+        /// The feed that tells of them.
+        source: String,
+        /// The name.
+        name: String,
+    },
+}
+
+impl Alarm {
+    /// The rule.
+    #[must_use]
+    pub fn rule(&self) -> Option<&RuleId> {
+        match self {
+            Self::Rule { rule } => Some(rule),
+            Self::External { .. } => None,
+        }
+    }
+}
+
+/// A storm: many incidents of one alarm at once, told of as one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Storm {
-    /// The rule.
-    pub rule: RuleId,
-    /// Its title when the storm began.
+    /// What raised it.
+    pub alarm: Alarm,
+    /// What that was called when the storm began.
     pub title: String,
     /// When the latest child joined.
     pub latest_at: Timestamp,
@@ -419,9 +448,9 @@ pub struct Incidents {
     /// How incidents of each kind were resolved lately.
     #[serde(default)]
     pub solved: Solved,
-    /// Incidents of each rule that opened within the last minute, oldest first.
-    #[serde(default)]
-    pub bursts: BTreeMap<RuleId, VecDeque<(Timestamp, IncidentId)>>,
+    /// Incidents of each alarm that opened within the last minute, oldest first.
+    #[serde(default, with = "crate::world::pairs")]
+    pub bursts: BTreeMap<Alarm, VecDeque<(Timestamp, IncidentId)>>,
     /// The latest changes of each CI, oldest first, at most [`super::history::CHANGES`].
     #[serde(default)]
     pub changes: BTreeMap<CiId, VecDeque<RecentChange>>,
@@ -453,6 +482,13 @@ impl Incident {
     /// Its dedup key and those of the incidents that were merged into it.
     pub fn keys(&self) -> impl Iterator<Item = &String> {
         self.dedup_key.iter().chain(&self.merged_keys)
+    }
+
+    /// The rule that opened it, or that its storm is of.
+    #[must_use]
+    pub fn rule(&self) -> Option<&RuleId> {
+        let of_storm = || self.storm.as_ref().and_then(|storm| storm.alarm.rule());
+        self.breach.as_ref().map(|breach| &breach.key.rule).or_else(of_storm)
     }
 }
 

@@ -6,6 +6,7 @@
 
 use super::compose::{self, word};
 use super::{Incident, IncidentEvent, IncidentState, priority, storm};
+use crate::alert::external::ExternalAlert;
 use crate::alert::{Alert, AlertEvent, AlertState, Suppression, mute, suppress};
 use crate::rule::select::effective;
 use crate::rule::{Condition, Rule, Severity, Tier};
@@ -37,11 +38,13 @@ pub fn react(world: &World, event: &Event, context: &mut Context<'_>) -> Vec<Eve
     }
     let Event::Alert(event) = event else { return Vec::new() };
     if let AlertEvent::AlertSuppressed { alert, axis, reason, .. } = event {
-        let events = suppressed(world, *alert, (*axis, reason.as_deref()), context);
-        return events.into_iter().map(Event::Incident).collect();
+        return match world.alerts.external.by_id(*alert) {
+            Some(alert) => super::external::suppressed(world, alert, reason.as_deref(), context),
+            None => suppressed(world, *alert, (*axis, reason.as_deref()), context),
+        };
     }
     if let AlertEvent::ExternalAlertChanged { change, alert } = event {
-        return super::external::react(world, *change, alert, context).into_iter().map(Event::Incident).collect();
+        return super::external::react(world, *change, alert, context);
     }
     if let Some(events) = super::outage::react(world, event, context) {
         return events.into_iter().map(Event::Incident).collect();
@@ -92,11 +95,25 @@ fn suppressed(
     alert: crate::id::AlertId,
     (axis, reason): (Suppression, Option<&str>),
     context: &mut Context<'_>,
-) -> Vec<IncidentEvent> {
+) -> Vec<Event> {
     let Some(alert) = world.alerts.alerts.get(&alert) else { return Vec::new() };
     let Some(rule) = rule_of(world, alert) else { return Vec::new() };
-    let rule = &*rule;
     let live = world.incidents.live.get(&alert.key.dedup_key()).and_then(|id| world.incidents.incidents.get(id));
+    let is_free = reason.is_none() && axis != Suppression::Flapping && live.is_none() && alert.state == AlertState::Firing;
+    if is_free && is_quiet(world, alert, context) {
+        // Another reason has come meanwhile.
+        return hushed(world, alert, context);
+    }
+    let events = told_of(world, (alert, &rule, live), (axis, reason), context);
+    events.into_iter().map(Event::Incident).collect()
+}
+
+fn told_of(
+    world: &World,
+    (alert, rule, live): (&Alert, &Rule, Option<&Incident>),
+    (axis, reason): (Suppression, Option<&str>),
+    context: &mut Context<'_>,
+) -> Vec<IncidentEvent> {
     let attached = told_elsewhere(world, alert);
     match (live, reason) {
         (Some(incident), Some(reason)) => {
@@ -115,12 +132,12 @@ fn suppressed(
             let what = if axis == Suppression::Flapping { "It flaps no more" } else { "It is told about again" };
             vec![note(incident, format!("{what}; it is {state} now: {}.", alert.reason))]
         }
-        (None, None) if axis != Suppression::Flapping && alert.state == AlertState::Firing && !is_quiet(world, alert, context) => {
+        (None, None) if axis != Suppression::Flapping && alert.state == AlertState::Firing => {
             let severity = alert.severity.unwrap_or(Severity::Critical);
             if tier(rule, severity) < Tier::Ticket {
                 return Vec::new();
             }
-            storm::opened(world, compose::opened(world, alert, rule, severity, context), rule, context)
+            storm::opened(world, compose::opened(world, alert, rule, severity, context), &storm::Origin::of_rule(rule), context)
         }
         (None, _) => Vec::new(),
     }
@@ -173,13 +190,22 @@ fn fires(world: &World, alert: &Alert, rule: &Rule, event: &AlertEvent, context:
     let begins = alert.fired_at == Some(*at) && *before != AlertState::Firing;
     // Only from warning to critical can a firing alert change its severity to critical.
     let escalates = *before == AlertState::Firing && severity == Severity::Critical && loud > tier(rule, Severity::Warning);
-    if loud < Tier::Ticket || !(begins || escalates) {
+    // It was quiet when it began, and ceased to be while nothing was known of it.
+    let is_untold = *before == AlertState::Unknown && !was_told(world, alert);
+    if loud < Tier::Ticket || !(begins || escalates || is_untold) {
         return Vec::new();
     }
     if let Some(incident) = of_same_value(world, alert, rule) {
         return joins(incident, alert, rule, event);
     }
-    storm::opened(world, compose::opened(world, alert, rule, severity, context), rule, context)
+    storm::opened(world, compose::opened(world, alert, rule, severity, context), &storm::Origin::of_rule(rule), context)
+}
+
+/// Whether an incident of its item has told of an alert since it began to fire.
+fn was_told(world: &World, alert: &Alert) -> bool {
+    let latest = world.incidents.by_ci.get(&alert.key.ci).into_iter().flat_map(|ids| ids.iter().rev().take(OF_ITEM));
+    let mut told = latest.filter_map(|id| world.incidents.incidents.get(id)).filter(|incident| incident.alerts.contains(&alert.id));
+    told.any(|incident| incident.resolved.as_ref().is_none_or(|(at, _)| alert.fired_at.is_none_or(|fired| *at >= fired)))
 }
 
 /// Incidents of one item that are asked whether they are about the same value, newest first.
@@ -279,7 +305,8 @@ fn also(incident: &Incident, event: &AlertEvent) -> Vec<IncidentEvent> {
 fn goes_on(world: &World, incident: &Incident, over: &Alert) -> bool {
     let mut others = incident.alerts.iter().filter(|id| **id != over.id).filter_map(|id| world.alerts.alerts.get(id));
     let is_over = |alert: &Alert| matches!(alert.state, AlertState::Inactive | AlertState::Pending | AlertState::Resolved);
-    others.any(|alert| !is_over(alert) && incident.keys().any(|key| *key == alert.key.dedup_key()))
+    let fires_elsewhere = || incident.keys().any(|key| world.alerts.external.alerts.get(key).is_some_and(ExternalAlert::fires));
+    others.any(|alert| !is_over(alert) && incident.keys().any(|key| *key == alert.key.dedup_key())) || fires_elsewhere()
 }
 
 pub(super) fn resolves(

@@ -167,6 +167,8 @@ pub fn example(now: Timestamp) -> Message {
         category: Some("filesystem_space".into()),
         group: Some("Web team".into()),
         origin: crate::incident::Channel::Monitoring,
+        source: None,
+        alert_labels: None,
     };
     let mut labels = subject.labels();
     labels.extend([("class", "server"), ("location", "Berlin"), ("service", "Shop")].map(|(name, value)| (name.into(), value.into())));

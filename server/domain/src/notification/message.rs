@@ -2,7 +2,7 @@
 
 use super::group::NotificationGroup;
 use super::react::is_suppressed;
-use super::route::{Route, Subject};
+use super::route::{self, Route, Subject};
 use super::template::{self, Template};
 use crate::World;
 use crate::delivery::message::NAMED;
@@ -44,7 +44,7 @@ pub(super) fn compose(world: &World, telling: Telling<'_>) -> Message {
     // What is part of a storm is told with it.
     told.retain(|incident| incident.parent.is_none_or(|parent| !storms.contains(&parent)));
     told.sort_by_key(|incident| (incident.acknowledged.is_some(), incident.priority, incident.number));
-    let severity = told.iter().filter_map(|incident| incident.breach.as_ref().map(|breach| breach.severity)).max();
+    let severity = told.iter().filter_map(|incident| route::severity(world, incident)).max();
     let omitted = told.len().saturating_sub(NAMED) + more;
     let mut message = Message {
         group: group.id.to_string(),
@@ -116,7 +116,8 @@ fn shared(world: &World, incidents: &[&Incident]) -> BTreeMap<String, String> {
 }
 
 pub(super) fn entry(world: &World, incident: &Incident) -> MessageIncident {
-    let breach = incident.breach.as_ref();
+    let external = || world.alerts.external.of(incident).and_then(|alert| alert.runbook.as_ref());
+    let runbook = incident.breach.as_ref().map_or_else(external, |breach| breach.runbook.as_ref());
     MessageIncident {
         id: incident.id,
         number: display_number(incident.number),
@@ -124,13 +125,13 @@ pub(super) fn entry(world: &World, incident: &Incident) -> MessageIncident {
         description: cut(&incident.description, DESCRIPTION_CHARACTERS),
         open: incident.state.is_open(),
         priority: incident.priority,
-        severity: breach.map(|breach| breach.severity),
+        severity: route::severity(world, incident),
         ci: incident.primary_ci,
         ci_name: incident.primary_ci.and_then(|id| world.cmdb.record(id)).map(|ci| ci.name.clone()),
         labels: Subject::of(world, incident).labels(),
         opened_at: incident.opened_at,
         resolved_at: incident.resolved.as_ref().map(|(at, _)| *at),
-        runbook: breach.and_then(|breach| breach.runbook.clone()),
+        runbook: runbook.cloned(),
     }
 }
 

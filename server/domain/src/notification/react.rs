@@ -172,22 +172,25 @@ fn storm_comes(world: &World, route: &Route, rule: &RuleId) -> bool {
 /// Whether an incident is not to be told about for now. What flaps has been told, or is told when it opens.
 #[must_use]
 pub(super) fn is_suppressed(world: &World, incident: &Incident) -> bool {
-    let alert = incident.breach.as_ref().and_then(|breach| world.alerts.alerts.get(&breach.alert));
-    let is_muted = alert.is_some_and(|alert| alert.suppressed.keys().any(|axis| *axis != Suppression::Flapping));
+    let own = incident.breach.as_ref().and_then(|breach| world.alerts.alerts.get(&breach.alert)).map(|alert| &alert.suppressed);
+    let suppressed = own.or_else(|| world.alerts.external.of(incident).map(|alert| &alert.suppressed));
+    let is_muted = suppressed.is_some_and(|suppressed| suppressed.keys().any(|axis| *axis != Suppression::Flapping));
     is_muted || is_told_elsewhere(world, incident)
 }
 
 /// Whether another open incident tells of it: the storm that it is one of, or what its item depends on.
 fn is_told_elsewhere(world: &World, incident: &Incident) -> bool {
     let is_open = |id: IncidentId| id != incident.id && world.incidents.incidents.get(&id).is_some_and(|other| other.state.is_open());
-    let alert = incident.breach.as_ref().and_then(|breach| world.alerts.alerts.get(&breach.alert));
-    let told_by = alert.and_then(|alert| alert.told_by);
+    let own = incident.breach.as_ref().and_then(|breach| world.alerts.alerts.get(&breach.alert)).map(|alert| alert.told_by);
+    let told_by = own.or_else(|| world.alerts.external.of(incident).map(|alert| alert.told_by)).flatten();
     told_by.is_some_and(is_open) || world.incidents.storm_of(incident).is_some_and(|storm| storm.state.is_open())
 }
 
 /// An alert may be told about again: what waits for that is looked at now.
 fn wake(world: &World, alert: AlertId, now: Timestamp) -> Vec<NotificationEvent> {
-    let Some(incident) = world.alerts.alerts.get(&alert).and_then(|alert| alert.incident) else { return Vec::new() };
+    let own = world.alerts.alerts.get(&alert).map(|alert| alert.incident);
+    let incident = own.or_else(|| world.alerts.external.by_id(alert).map(|alert| alert.incident)).flatten();
+    let Some(incident) = incident else { return Vec::new() };
     let waits = |group: &&NotificationGroup| group.unattended().any(|id: IncidentId| id == incident);
     let groups = world.notifications.by_incident.get(&incident).into_iter().flatten();
     let groups = groups.filter_map(|id| world.notifications.groups.get(id)).filter(waits);

@@ -13,7 +13,8 @@
 use super::weekly::{WeeklyHours, zone};
 use crate::ci::Ci;
 use crate::id::{ChannelId, CiId, PolicyId, RouteId, RuleId};
-use crate::incident::{self, Incident};
+use crate::alert::external::ExternalAlert;
+use crate::incident::{self, Alarm, Incident};
 use crate::query::{Query, Scope};
 use crate::rule::{Selector, Severity, Tier, validate};
 use crate::{Rejection, World};
@@ -46,6 +47,9 @@ const WORDS: usize = 100;
 /// Quiet hours of one route.
 const QUIET: usize = 20;
 
+/// Bytes of a label: as long as one of an alert may be.
+const LABEL_BYTES: usize = 1_024;
+
 const DAY_MS: u64 = 86_400_000;
 
 /// Which incidents a route is for: those that fulfil all that is given. A condition without words asks for nothing.
@@ -76,6 +80,12 @@ pub struct When {
     /// Which came this way.
     #[serde(default)]
     pub origins: BTreeSet<incident::Channel>,
+    /// Told by one of these feeds.
+    #[serde(default)]
+    pub sources: BTreeSet<String>,
+    /// With all of these labels of another system's alert.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
     /// Whose item is one of these.
     #[serde(default)]
     pub selector: Selector,
@@ -99,6 +109,8 @@ impl Default for When {
             groups: BTreeSet::new(),
             services: BTreeSet::new(),
             origins: BTreeSet::new(),
+            sources: BTreeSet::new(),
+            labels: BTreeMap::new(),
             selector: Selector::default(),
             query: None,
         }
@@ -203,21 +215,28 @@ pub struct Subject<'a> {
     pub group: Option<String>,
     /// How it came.
     pub origin: incident::Channel,
+    /// The feed that tells of it.
+    pub source: Option<String>,
+    /// The labels of another system's alert.
+    pub alert_labels: Option<&'a BTreeMap<String, String>>,
 }
 
 impl<'a> Subject<'a> {
     /// What routes see of an incident.
     #[must_use]
     pub fn of(world: &'a World, incident: &Incident) -> Self {
+        let external = world.alerts.external.of(incident);
         Self {
             ci: incident.primary_ci.and_then(|id| world.cmdb.cis.get(&id)),
-            rule: incident.breach.as_ref().map(|breach| &breach.key.rule).or(incident.storm.as_ref().map(|storm| &storm.rule)).cloned(),
+            rule: incident.rule().cloned(),
             tier: tier(world, incident),
-            severity: incident.breach.as_ref().map(|breach| breach.severity),
+            severity: severity(world, incident),
             priority: incident.priority,
             category: incident.category.clone(),
             group: incident.group.clone(),
             origin: incident.channel,
+            source: external.map(|alert| alert.source.clone()).or_else(|| source_of(incident)),
+            alert_labels: external.map(|alert| &alert.labels),
         }
     }
 
@@ -245,7 +264,22 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// How loud an incident is: as its breach, or the loudest alert that it tells of. One that people opened is a page at the highest
+/// How bad an incident is by what opened it; `None` when people did.
+#[must_use]
+pub fn severity(world: &World, incident: &Incident) -> Option<Severity> {
+    let breach = incident.breach.as_ref().map(|breach| breach.severity);
+    breach.or_else(|| world.alerts.external.of(incident)?.severity)
+}
+
+/// The feed whose alerts made a storm.
+fn source_of(incident: &Incident) -> Option<String> {
+    match &incident.storm.as_ref()?.alarm {
+        Alarm::External { source, .. } => Some(source.clone()),
+        Alarm::Rule { .. } => None,
+    }
+}
+
+/// How loud an incident is: as its breach or the alert of another system, or the loudest alert that it tells of. One that people opened is a page at the highest
 /// priority, and a ticket otherwise.
 #[must_use]
 pub fn tier(world: &World, incident: &Incident) -> Tier {
@@ -258,11 +292,17 @@ pub fn tier(world: &World, incident: &Incident) -> Tier {
         (Some(breach), _) => of_rule(&breach.key.rule, Some(breach.key.ci), breach.severity),
         (None, Some(storm)) => {
             let parts = incident.children.iter().take(LOOKED_AT).filter_map(|id| world.incidents.incidents.get(id));
-            parts.map(|part| tier(world, part)).max().unwrap_or_else(|| of_rule(&storm.rule, None, Severity::Warning))
+            let of_alarm = || storm.alarm.rule().map_or(Tier::Ticket, |rule| of_rule(rule, None, Severity::Warning));
+            parts.map(|part| tier(world, part)).max().unwrap_or_else(of_alarm)
+        }
+        (None, None) if world.alerts.external.of(incident).is_some() => {
+            world.alerts.external.of(incident).map_or(Tier::Ticket, ExternalAlert::tier)
         }
         (None, None) if incident.priority == 1 => Tier::Page,
         (None, None) => Tier::Ticket,
     };
+    let others = incident.alerts.iter().take(LOOKED_AT).filter_map(|id| world.alerts.external.by_id(*id));
+    let own = others.filter(|alert| alert.told_by == Some(incident.id) && alert.fires()).map(ExternalAlert::tier).fold(own, Tier::max);
     let told = incident.alerts.iter().take(LOOKED_AT).filter_map(|id| world.alerts.alerts.get(id));
     let told = told.filter(|alert| alert.told_by == Some(incident.id) || Some(alert.key.ci) == incident.primary_ci);
     told.filter_map(|alert| Some(of_rule(&alert.key.rule, Some(alert.key.ci), alert.severity?))).fold(own, Tier::max)
@@ -288,9 +328,14 @@ impl When {
             ("support group", lacks(&self.groups, subject.group.as_ref())),
             ("service", lacks(&self.services, service.as_ref())),
             ("origin", lacks(&self.origins, Some(&subject.origin))),
+            ("source", lacks(&self.sources, subject.source.as_ref())),
         ];
         if let Some((word, _)) = words.iter().find(|(_, lacks)| *lacks) {
             return Some(format!("its {word} is another"));
+        }
+        let has = |(name, value): (&String, &String)| subject.alert_labels.is_some_and(|labels| labels.get(name) == Some(value));
+        if let Some((name, _)) = self.labels.iter().find(|label| !has(*label)) {
+            return Some(format!("its label {name} is another, or it has none"));
         }
         if !self.selector.means(scope.world, subject.ci) {
             return Some("the selector does not mean its item".into());
@@ -314,9 +359,15 @@ impl When {
         if let Some(absent) = self.rules.iter().find(|id| !world.rules.rules.contains_key(id)) {
             return Err(Rejection::invalid("when.rules", format!("{absent} is no rule")));
         }
-        for (field, words) in [("categories", &self.categories), ("groups", &self.groups), ("services", &self.services)] {
+        let words =
+            [("categories", &self.categories), ("groups", &self.groups), ("services", &self.services), ("sources", &self.sources)];
+        for (field, words) in words {
             too_many(field, words.len())?;
             words.iter().try_for_each(|word| super::decide::named(&format!("when.{field}"), word).map(drop))?;
+        }
+        too_many("labels", self.labels.len())?;
+        if self.labels.iter().any(|(name, value)| name.len() > LABEL_BYTES || value.len() > LABEL_BYTES) {
+            return Err(Rejection::invalid("when.labels", format!("must be names and values of at most {LABEL_BYTES} bytes")));
         }
         validate::selector("when.selector", &self.selector)?;
         let Some(query) = &self.query else { return Ok(()) };

@@ -1,6 +1,7 @@
 //! A small fleet breaches, people acknowledge, time passes: who is told what, line by line. Every log is replayed.
 
 mod escalation;
+mod external;
 mod laws;
 mod people;
 

@@ -16,7 +16,7 @@ use super::topology;
 use super::{Hypothesis, Origin, Problem};
 use crate::ci::{Ci, Class, Lifecycle};
 use crate::id::{CiId, IncidentId, ProblemId, RuleId};
-use crate::incident::{Incident, IncidentEvent, compose, storm};
+use crate::incident::{Alarm, Incident, IncidentEvent, compose, storm};
 use crate::{Context, Event, World};
 use rollcall_shared::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -165,7 +165,7 @@ fn recent<'a>(world: &'a World, rule: &RuleId, like: &Ci, now: Timestamp) -> Vec
 
 /// Whether an incident is one of so many of a storm that it tells nothing new; each time their number has doubled, one does.
 fn in_crowd(world: &World, incident: &Incident) -> bool {
-    let size = incident.breach.as_ref().map_or(0, |breach| storm::size(&world.incidents, &breach.key.rule));
+    let size = incident.breach.as_ref().map_or(0, |breach| storm::size(&world.incidents, &Alarm::Rule { rule: breach.key.rule.clone() }));
     size > CROWD && !size.is_power_of_two()
 }
 

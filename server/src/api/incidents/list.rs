@@ -12,7 +12,7 @@ use crate::api::view::incident::Incident;
 use crate::api::view::word::{Channel, IncidentState};
 use axum::extract::State;
 use axum::response::Response;
-use rollcall_domain::id::{CiId, IncidentId, ProblemId};
+use rollcall_domain::id::{CiId, IncidentId, ProblemId, RuleId};
 use rollcall_domain::incident::{self, Party};
 use rollcall_domain::{Actor, World};
 use rollcall_shared::Timestamp;
@@ -216,8 +216,7 @@ fn concerns(incident: &incident::Incident, cis: &[CiId]) -> bool {
 }
 
 fn rule_of(incident: &incident::Incident) -> Option<&str> {
-    let breach = incident.breach.as_ref().map(|breach| breach.key.rule.as_str());
-    breach.or_else(|| incident.storm.as_ref().map(|storm| storm.rule.as_str()))
+    incident.rule().map(RuleId::as_str)
 }
 
 fn says(incident: &incident::Incident, text: &str) -> bool {

@@ -89,3 +89,39 @@ async fn an_inventory_is_exported_for_glpi() {
     let product = fixture.get("/api/v1/cis?class=software_product").await.ok().items()[0]["id"].as_str().unwrap().to_owned();
     fixture.get(&format!("/api/v1/cis/{product}/inventory?format=glpi")).await.refused("not_found");
 }
+
+/// An alert of another system, told by the feed `am`.
+async fn external(fixture: &Fixture, fingerprint: &str, name: &str) {
+    use rollcall_domain::alert::decide::AlertCommand;
+    use rollcall_domain::alert::external::ExternalReport;
+    use rollcall_domain::alert::external::report::Raw;
+    let labels = [("alertname", name), ("severity", "critical")].map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let raw = Raw { status: "firing".into(), labels, fingerprint: Some(fingerprint.into()), ..Raw::default() };
+    let reports = vec![ExternalReport::new(raw).unwrap()];
+    run(&fixture.engine, Command::Alert(AlertCommand::Receive { source: "am".into(), reports })).await;
+}
+
+#[tokio::test]
+async fn an_alert_of_another_system_is_silenced_by_its_labels_and_somebody_looks_after_it() {
+    let fixture = Fixture::new().await;
+    let silence = r#"{"reason": "Known", "external": {"sources": ["am"], "labels": {"alertname": "Noise"}}, "expires_at": "2026-12-24T00:00:00Z"}"#;
+    let made = fixture.post("/api/v1/silences", silence).await.ok().json();
+    assert_eq!(made["external"]["labels"]["alertname"], "Noise");
+    external(&fixture, "f1", "Noise").await;
+    external(&fixture, "f2", "Down").await;
+    let muted = fixture.get("/api/v1/external_alerts?suppressed=true").await.ok().items();
+    assert_eq!((muted.len(), &muted[0]["incident"], &muted[0]["tier"]), (1, &Value::Null, &"page".into()));
+    assert!(muted[0]["suppressed"]["silence"].as_str().unwrap().starts_with("Known"), "{muted:?}");
+    let told = fixture.get("/api/v1/external_alerts?suppressed=false").await.ok().items();
+    assert!(told[0]["incident"].is_string(), "{told:?}");
+    let place = format!("/api/v1/external_alerts/{}", told[0]["id"].as_str().unwrap());
+    let seen = fixture.post(&format!("{place}/acknowledge"), "{}").await.ok().json();
+    assert_eq!(seen["acknowledged"]["by"], fixture.get(&place).await.ok().json()["acknowledged"]["by"]);
+    assert!(seen["acknowledged"]["by"].is_string(), "{seen}");
+    assert_eq!(fixture.post(&format!("{place}/unacknowledge"), "").await.ok().json()["acknowledged"], Value::Null);
+    fixture.get("/api/v1/external_alerts/alert_00000000000000000000000000").await.refused("not_found");
+    for wrong in [r#"{"labels": {}}"#, r#"{"labels": {"a": 1}}"#, r#"{"name": "x"}"#] {
+        let silence = format!(r#"{{"reason": "x", "external": {wrong}, "expires_at": "2026-12-24T00:00:00Z"}}"#);
+        assert_eq!(fixture.post("/api/v1/silences", &silence).await.status, StatusCode::BAD_REQUEST, "{wrong}");
+    }
+}

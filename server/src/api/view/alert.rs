@@ -62,7 +62,6 @@ pub struct Acknowledgement {
 impl Alert {
     /// As it is at a moment.
     pub fn new(alert: &domain::Alert, now: Timestamp) -> Self {
-        let acknowledged = alert.acknowledgement(now);
         Self {
             id: alert.id.to_string(),
             rule: alert.key.rule.to_string(),
@@ -76,13 +75,24 @@ impl Alert {
             fired_at: alert.fired_at.map(Time),
             resolved_at: alert.resolved_at.map(Time),
             times_fired: alert.times_fired,
-            suppressed: alert.suppressed.iter().map(|(axis, reason)| (axis_name(*axis), reason.clone())).collect(),
+            suppressed: suppressed(&alert.suppressed),
             told_by: alert.told_by.map(|id| id.to_string()),
-            acknowledged: acknowledged.map(|one| Acknowledgement { by: one.by.clone(), at: Time(one.at), until: one.until.map(Time) }),
+            acknowledged: alert.acknowledgement(now).map(Acknowledgement::from),
             incident: alert.incident.map(|id| id.to_string()),
             revision: alert.revision,
         }
     }
+}
+
+impl From<&domain::Acknowledgement> for Acknowledgement {
+    fn from(one: &domain::Acknowledgement) -> Self {
+        Self { by: one.by.clone(), at: Time(one.at), until: one.until.map(Time) }
+    }
+}
+
+/// Reasons by the names of their axes.
+pub fn suppressed(reasons: &BTreeMap<domain::Suppression, String>) -> BTreeMap<String, String> {
+    reasons.iter().map(|(axis, reason)| (axis_name(*axis), reason.clone())).collect()
 }
 
 fn axis_name(axis: domain::Suppression) -> String {

@@ -1,8 +1,10 @@
 //! Alerts of other systems.
 
 use super::Time;
-use super::word::{ExternalState, Severity};
+use super::alert::{Acknowledgement, suppressed};
+use super::word::{ExternalState, Severity, Tier};
 use rollcall_domain::alert::external as domain;
+use rollcall_shared::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -10,6 +12,9 @@ use utoipa::ToSchema;
 /// An alert of another system.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ExternalAlert {
+    /// Its id.
+    #[schema(example = "alert_00000000000000000000000001")]
+    pub id: String,
     /// The feed that tells of it.
     pub source: String,
     /// What the source tells it apart by.
@@ -18,6 +23,8 @@ pub struct ExternalAlert {
     pub state: ExternalState,
     /// How bad; null for what is but for information and opens no incident.
     pub severity: Option<Severity>,
+    /// How loud: what is critical pages, a warning is a ticket, information is kept for correlation.
+    pub tier: Tier,
     /// A line.
     pub title: String,
     /// More, for people.
@@ -40,19 +47,28 @@ pub struct ExternalAlert {
     pub changed_at: Time,
     /// How often it began to fire.
     pub times_fired: u32,
+    /// Why it is not told about, by axis: `maintenance`, `silence`, `freeze`, `dependency`.
+    pub suppressed: BTreeMap<String, String>,
+    /// The incident that tells of it instead of one of its own, while what its item stands on is down.
+    pub told_by: Option<String>,
+    /// Who looks after it now.
+    pub acknowledged: Option<Acknowledgement>,
     /// Its live or last incident.
     pub incident: Option<String>,
-    /// Revision of the last change.
+    /// Revision of the last change; also its entity tag.
     pub revision: u64,
 }
 
-impl From<&domain::ExternalAlert> for ExternalAlert {
-    fn from(alert: &domain::ExternalAlert) -> Self {
+impl ExternalAlert {
+    /// As it is at a moment.
+    pub fn new(alert: &domain::ExternalAlert, now: Timestamp) -> Self {
         Self {
+            id: alert.id.to_string(),
             source: alert.source.clone(),
             fingerprint: alert.fingerprint.clone(),
             state: alert.state.into(),
             severity: alert.severity.map(Into::into),
+            tier: alert.tier().into(),
             title: alert.title.clone(),
             description: alert.description.clone(),
             labels: alert.labels.clone(),
@@ -64,6 +80,9 @@ impl From<&domain::ExternalAlert> for ExternalAlert {
             ended_at: alert.ended_at.map(Time),
             changed_at: Time(alert.changed_at),
             times_fired: alert.times_fired,
+            suppressed: suppressed(&alert.suppressed),
+            told_by: alert.told_by.map(|id| id.to_string()),
+            acknowledged: alert.acknowledgement(now).map(Acknowledgement::from),
             incident: alert.incident.map(|id| id.to_string()),
             revision: alert.revision,
         }

@@ -3,10 +3,12 @@
 use super::Time;
 use super::rule::Selector;
 use crate::answer::ApiError;
+use rollcall_domain::alert::external::suppress as external;
 use rollcall_domain::alert::mute as domain;
 use rollcall_domain::rule as rules;
 use rollcall_shared::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 /// When a maintenance window holds.
@@ -45,6 +47,19 @@ pub enum Schedule {
     },
 }
 
+/// Which alerts of other systems are meant: those that fulfil all that is given.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "described here; read and written in the domain's form")]
+pub struct ExternalSelector {
+    /// Told by one of these feeds.
+    sources: Option<Vec<String>>,
+    /// With one of these fingerprints.
+    fingerprints: Option<Vec<String>>,
+    /// With all of these labels.
+    #[schema(example = json!({"alertname": "HostDown"}))]
+    labels: Option<BTreeMap<String, String>>,
+}
+
 /// A maintenance window or a freeze as people write it.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -60,6 +75,10 @@ pub struct MaintenanceWindowInput {
     /// Of which rules; all when empty.
     #[serde(default)]
     rules: Vec<String>,
+    /// Which alerts of other systems, and those alone.
+    #[serde(default)]
+    #[schema(value_type = Option<ExternalSelector>)]
+    external: Option<external::ExternalSelector>,
     /// When.
     #[schema(value_type = Schedule)]
     schedule: domain::Schedule,
@@ -79,6 +98,10 @@ pub struct SilenceInput {
     /// Of which rules; all when empty.
     #[serde(default)]
     rules: Vec<String>,
+    /// Which alerts of other systems, and those alone.
+    #[serde(default)]
+    #[schema(value_type = Option<ExternalSelector>)]
+    external: Option<external::ExternalSelector>,
     /// Begin; now unless given.
     #[serde(default)]
     #[schema(value_type = Option<Time>)]
@@ -103,6 +126,9 @@ pub struct MaintenanceWindow {
     pub selector: rules::Selector,
     /// Of which rules; all when empty.
     pub rules: Vec<String>,
+    /// Which alerts of other systems, and those alone.
+    #[schema(value_type = Option<ExternalSelector>)]
+    pub external: Option<external::ExternalSelector>,
     /// When.
     #[schema(value_type = Schedule)]
     pub schedule: domain::Schedule,
@@ -129,6 +155,9 @@ pub struct Silence {
     pub selector: rules::Selector,
     /// Of which rules; all when empty.
     pub rules: Vec<String>,
+    /// Which alerts of other systems, and those alone.
+    #[schema(value_type = Option<ExternalSelector>)]
+    pub external: Option<external::ExternalSelector>,
     /// Begin.
     pub starts_at: Option<Time>,
     /// End.
@@ -145,7 +174,7 @@ impl MaintenanceWindowInput {
     /// The domain's form.
     pub fn into_domain(self, kind: domain::MuteKind) -> Result<domain::NewMute, ApiError> {
         let rules = ids(&self.rules)?;
-        Ok(domain::NewMute { kind, reason: self.reason, selector: self.selector, rules, schedule: self.schedule })
+        Ok(domain::NewMute { kind, reason: self.reason, selector: self.selector, rules, external: self.external, schedule: self.schedule })
     }
 }
 
@@ -154,7 +183,7 @@ impl SilenceInput {
     pub fn into_domain(self, now: Timestamp) -> Result<domain::NewMute, ApiError> {
         let rules = ids(&self.rules)?;
         let schedule = domain::Schedule::Once { from: self.starts_at.unwrap_or(now), to: self.expires_at };
-        Ok(domain::NewMute { kind: domain::MuteKind::Silence, reason: self.reason, selector: self.selector, rules, schedule })
+        Ok(domain::NewMute { kind: domain::MuteKind::Silence, reason: self.reason, selector: self.selector, rules, external: self.external, schedule })
     }
 }
 
@@ -167,6 +196,7 @@ impl MaintenanceWindow {
             active: mute.schedule.covers(now),
             selector: mute.selector.clone(),
             rules: mute.rules.iter().map(ToString::to_string).collect(),
+            external: mute.external.clone(),
             schedule: mute.schedule.clone(),
             created_by: mute.created_by.clone(),
             created_at: Time(mute.created_at),
@@ -188,6 +218,7 @@ impl Silence {
             active: mute.schedule.covers(now),
             selector: mute.selector.clone(),
             rules: mute.rules.iter().map(ToString::to_string).collect(),
+            external: mute.external.clone(),
             starts_at,
             expires_at: mute.schedule.ends_at().map(Time),
             created_by: mute.created_by.clone(),

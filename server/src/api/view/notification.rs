@@ -37,6 +37,11 @@ pub struct When {
     services: Option<Vec<String>>,
     /// Which came this way.
     origins: Option<Vec<Channel>>,
+    /// Told by one of these feeds.
+    sources: Option<Vec<String>>,
+    /// With all of these labels of another system's alert.
+    #[schema(example = json!({"alertname": "HostDown"}))]
+    labels: Option<BTreeMap<String, String>>,
     /// Whose item is one of these.
     selector: Option<Selector>,
     /// Whose item this query finds.

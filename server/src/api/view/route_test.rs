@@ -30,6 +30,10 @@ pub struct RouteTestInput {
     pub category: Option<String>,
     /// Who works on it.
     pub group: Option<String>,
+    /// The feed that tells of it, for an alert of another system.
+    pub source: Option<String>,
+    /// The labels of that alert.
+    pub labels: Option<BTreeMap<String, String>>,
 }
 
 /// What would be told of an incident.

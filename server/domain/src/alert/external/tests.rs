@@ -2,6 +2,7 @@ use super::report::Raw;
 use super::*;
 use crate::alert::decide::AlertCommand;
 use crate::alert::scenario::{Scenario, agent, host, text};
+use crate::context::CountingIds;
 use crate::ci::{Attribute, AttributeValue, Method, Proposal, Source};
 use crate::incident::{Children, IncidentAction, IncidentState};
 use crate::{Command, Rejection};
@@ -10,7 +11,7 @@ use rollcall_shared::SectionName;
 
 const STARTS: &str = "1970-01-01T00:00:10Z";
 
-fn raw(status: &str, severity: &str, instance: &str) -> Raw {
+pub(super) fn raw(status: &str, severity: &str, instance: &str) -> Raw {
     let label = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     Raw {
         status: status.into(),
@@ -23,7 +24,7 @@ fn raw(status: &str, severity: &str, instance: &str) -> Raw {
     }
 }
 
-fn scenario() -> Scenario {
+pub(super) fn scenario() -> Scenario {
     let mut scenario = Scenario::new(Vec::new());
     scenario.add_host(2, &[]);
     scenario.seed(|world| {
@@ -45,7 +46,7 @@ fn scenario() -> Scenario {
     scenario
 }
 
-fn receive(scenario: &mut Scenario, at: i64, raws: Vec<Raw>) -> Result<(), Rejection> {
+pub(super) fn receive(scenario: &mut Scenario, at: i64, raws: Vec<Raw>) -> Result<(), Rejection> {
     let reports = raws.into_iter().map(ExternalReport::new).collect::<Result<_, _>>()?;
     scenario.command(at, &Command::Alert(AlertCommand::Receive { source: "am".into(), reports }))
 }
@@ -249,11 +250,13 @@ fn those_that_are_over_make_room_and_those_that_fire_are_bounded() {
     let report = ExternalReport::new(raw("firing", "info", "x")).expect("a proper alert");
     let world = World::default();
     for n in 0..i64::try_from(OVER).expect("a small number") + 5 {
-        let mut alert = begin(&world, "am", None, &report, Timestamp(n));
+        let mut ids = CountingIds(u128::try_from(n).expect("a small number") * 10);
+        let mut context = Context { now: Timestamp(n), actor: crate::Actor::System, ids: &mut ids, content: &crate::context::NoContent };
+        let mut alert = begin(&world, "am", None, (&report, &mut context));
         (alert.fingerprint, alert.state) = (n.to_string(), ExternalState::Resolved);
         externals.apply(1, Timestamp(n), &alert);
     }
-    assert_eq!((externals.alerts.len(), externals.over.len()), (OVER, OVER));
+    assert_eq!((externals.alerts.len(), externals.over.len(), externals.ids.len()), (OVER, OVER, OVER));
     assert!(!externals.alerts.contains_key("external/am/4") && externals.alerts.contains_key("external/am/5"));
 }
 

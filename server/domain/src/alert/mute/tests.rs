@@ -44,7 +44,7 @@ fn a_weekly_window_follows_the_wall_clock_over_both_switches() {
 
 fn create(kind: MuteKind, schedule: Schedule) -> Command {
     let rules = vec!["load".parse().unwrap()];
-    let new = NewMute { kind, reason: "disks are swapped".into(), selector: Selector::default(), rules, schedule };
+    let new = NewMute { kind, reason: "disks are swapped".into(), selector: Selector::default(), rules, external: None, schedule };
     Command::Alert(AlertCommand::Mute(Box::new(new)))
 }
 

@@ -93,7 +93,7 @@ proptest! {
                 Step::Mute(n, kind, span) => {
                     let schedule = Schedule::Once { from: seconds(at), to: seconds(at + span) };
                     let selector = Selector { cis: [host(*n)].into(), ..Selector::default() };
-                    let mute = NewMute { kind: *kind, reason: "work".into(), selector, rules: Vec::new(), schedule };
+                    let mute = NewMute { kind: *kind, reason: "work".into(), selector, rules: Vec::new(), external: None, schedule };
                     scenario.command(at, &Command::Alert(AlertCommand::Mute(Box::new(mute)))).unwrap();
                 }
                 Step::Pass(span, hosts) => {

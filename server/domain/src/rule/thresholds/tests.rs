@@ -53,7 +53,7 @@ fn a_table_changes_with_the_rules_the_host_and_its_mutes_and_reaches_the_agent_w
 
     let schedule = Schedule::Once { from: seconds(100), to: seconds(200) };
     let (kind, rules) = (MuteKind::Maintenance, vec![load("load").id]);
-    let mute = NewMute { kind, reason: "patching".into(), selector: Selector::default(), rules, schedule };
+    let mute = NewMute { kind, reason: "patching".into(), selector: Selector::default(), rules, external: None, schedule };
     scenario.command(6, &Command::Alert(AlertCommand::Mute(Box::new(mute)))).unwrap();
     assert_eq!(answer(&mut scenario, 7, third), None, "it has not begun");
     let (muted, lines) = answer(&mut scenario, 100, third).expect("it has begun");
