@@ -9,6 +9,7 @@
 //! the state is rebuilt from the store, and the server serves reads until it is restarted. Queues are bounded: a full one
 //! answers "later", it never grows.
 
+mod arrivals;
 mod attach;
 mod check;
 mod collect;
@@ -90,6 +91,7 @@ struct Shared {
     failure: Mutex<Option<String>>,
     failed: AtomicBool,
     tally: Tally,
+    arrivals: arrivals::Arrivals,
     usage: Mutex<Usage>,
     retention: Retention,
 }
@@ -173,6 +175,7 @@ impl Engine {
             failure: Mutex::new(None),
             failed: AtomicBool::new(false),
             tally: Tally::default(),
+            arrivals: arrivals::Arrivals::default(),
             usage,
             retention: config.retention,
         });

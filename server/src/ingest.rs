@@ -84,7 +84,9 @@ impl AgentService {
     async fn push(&self, peer: Peer, request: Request) -> Result<Response, ApiError> {
         self.admit(peer, request.headers()).await?;
         let media = MediaType::of(request.headers())?;
+        let arriving = self.engine.arriving();
         let push: Push = self.intake.read(media, request, limits::PUSH_FRAME_BYTES).await?;
+        drop(arriving);
         media.answer(&self.engine.push(peer.0, push).await?)
     }
 

@@ -23,6 +23,18 @@ const TICK: Duration = Duration::from_secs(1);
 /// Jobs decided before what they did is handed over: bounds how long readers wait.
 const BATCH_JOBS: usize = 256;
 
+/// How long the writer waits at one time for a request that is being read.
+const GLANCE: Duration = Duration::from_micros(500);
+
+/// How often it does: four milliseconds in all, well below the ten within which a page is to leave.
+const GLANCES: u32 = 8;
+
+/// How long it has waited while something is due to be told: by the clock, and by its own count should that stand still.
+struct Gathering {
+    until: Option<Duration>,
+    glances: u32,
+}
+
 /// How far consequences may follow each other: alert → incident → problem → link is four.
 const REACTION_DEPTH: u32 = 8;
 
@@ -122,8 +134,9 @@ impl Writer {
     /// Decides a job and those that wait behind it; says whether one of them was to stop.
     fn work_off(&mut self, first: Job, jobs: &Receiver<Job>) -> bool {
         let mut next = Some(first);
+        let mut gathering = Gathering { until: None, glances: GLANCES };
         for _ in 0..BATCH_JOBS {
-            match next.take().or_else(|| jobs.try_recv().ok()) {
+            match next.take().or_else(|| jobs.try_recv().ok()).or_else(|| self.gather(jobs, &mut gathering)) {
                 Some(Job::Stop) => return true,
                 Some(job) => self.guarded(job),
                 None => break,
@@ -132,6 +145,28 @@ impl Writer {
         self.settle();
         self.hand_over();
         false
+    }
+
+    /// While something is due to be told and requests are being read, the next of them: others of a storm are told together with it.
+    fn gather(&self, jobs: &Receiver<Job>, gathering: &mut Gathering) -> Option<Job> {
+        while self.shared.arrivals.any() && gathering.glances > 0 && self.is_telling_due() {
+            let now = self.shared.clock.monotonic();
+            if now >= *gathering.until.get_or_insert(now + GLANCE * GLANCES) {
+                return None;
+            }
+            match jobs.recv_timeout(GLANCE) {
+                Ok(job) => return Some(job),
+                Err(RecvTimeoutError::Timeout) => gathering.glances -= 1,
+                Err(RecvTimeoutError::Disconnected) => return None,
+            }
+        }
+        None
+    }
+
+    fn is_telling_due(&self) -> bool {
+        let now = self.shared.clock.now();
+        let world = self.shared.world.read().unwrap_or_else(PoisonError::into_inner);
+        world.notifications.due.first().is_some_and(|(at, _)| *at <= now)
     }
 
     /// Tells people what came of the inputs that were decided together.

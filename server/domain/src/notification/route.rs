@@ -7,13 +7,14 @@
 //! Unless a route says how long to wait (`group_wait_ms`), a page that comes alone is told at once. It waits [`STORM_WAIT`]
 //! for the others when it does not come alone: when the inputs that were decided together opened several incidents of the group,
 //! or when other hosts are about to breach the same rule (their alerts are pending). Whatever joins a group that
-//! has been told waits until `group_interval_ms` after that. So ten thousand hosts that breach at once are one notification, or
-//! two when the first of them was told before anything else was known.
+//! has been told waits until `group_interval_ms` after that. While something is due to be told, the server decides what it is reading
+//! already together with it, for some milliseconds at most. So ten thousand hosts that breach at once are one notification, or two when the
+//! first of them was told before anything else was known: the first host at once, and the storm after `group_interval_ms`.
 
 use super::weekly::{WeeklyHours, zone};
+use crate::alert::external::ExternalAlert;
 use crate::ci::Ci;
 use crate::id::{ChannelId, CiId, PolicyId, RouteId, RuleId};
-use crate::alert::external::ExternalAlert;
 use crate::incident::{self, Alarm, Incident};
 use crate::query::{Query, Scope};
 use crate::rule::{Selector, Severity, Tier, validate};
@@ -359,8 +360,7 @@ impl When {
         if let Some(absent) = self.rules.iter().find(|id| !world.rules.rules.contains_key(id)) {
             return Err(Rejection::invalid("when.rules", format!("{absent} is no rule")));
         }
-        let words =
-            [("categories", &self.categories), ("groups", &self.groups), ("services", &self.services), ("sources", &self.sources)];
+        let words = [("categories", &self.categories), ("groups", &self.groups), ("services", &self.services), ("sources", &self.sources)];
         for (field, words) in words {
             too_many(field, words.len())?;
             words.iter().try_for_each(|word| super::decide::named(&format!("when.{field}"), word).map(drop))?;
