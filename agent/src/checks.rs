@@ -281,17 +281,21 @@ impl Slot {
     fn row(&self) -> Option<Check> {
         let state = self.result.as_ref()?.ran.state;
         let interval_s = u32::try_from(self.config.interval_seconds).unwrap_or(u32::MAX);
-        Some(Check { name: self.config.name.clone(), state: state.as_str().to_owned(), output: self.began.clone(), interval_s })
+        let (name, target) = (self.config.name.clone(), self.config.target.clone());
+        Some(Check { name, state: state.as_str().to_owned(), output: self.began.clone(), interval_s, target })
     }
 
     fn measurements(&self, now: Reading) -> Vec<Measurement> {
         let check = ("check", self.config.name.as_str());
         let result = self.result.as_ref().filter(|result| age(result.started, now) <= self.config.patience());
         let duration = result.map(|result| result.ended.monotonic.saturating_sub(result.started.monotonic).as_secs_f64());
-        let mut measurements = vec![
-            measurement("check.state", &[check], result.map(|result| result.ran.state.number()), "1"),
-            measurement("check.duration", &[check], duration, "s"),
-        ];
+        let state = result.map(|result| result.ran.state.number());
+        let state = match &self.config.target {
+            None => measurement("check.state", &[check], state, "1"),
+            // Of another metric, so that nothing judges it as a state of this host.
+            Some(target) => measurement("check.target_state", &[("asks", self.config.asks()), check, ("target", target)], state, "1"),
+        };
+        let mut measurements = vec![state, measurement("check.duration", &[check], duration, "s")];
         measurements.extend(self.values.iter().map(|(label, value)| {
             measurement("check.perfdata", &[check, ("label", label)], value.value.filter(|_| result.is_some()), value.unit)
         }));

@@ -14,6 +14,9 @@ const CHECKS: usize = 128;
 /// Bytes of a name.
 const NAME_BYTES: usize = 64;
 
+/// Bytes of a target: the longest fully qualified name.
+const TARGET_BYTES: usize = 253;
+
 /// An interpreter needs tens of MiB of address space before it does anything.
 const LEAST_MEMORY: u64 = 16 << 20;
 
@@ -28,6 +31,12 @@ pub struct CheckConfig {
     pub name: String,
     /// The plugin by its absolute path, and its arguments. No shell reads them.
     pub command: Vec<String>,
+    /// What it is about, by its name, address or id; absent for this host. Its results are judged as a state of that.
+    #[serde(default)]
+    pub target: Option<String>,
+    /// Whether `CRITICAL` means that the target is down, as with Nagios' host checks; it does unless said.
+    #[serde(default)]
+    pub means_down: Option<bool>,
     /// Time between two runs.
     #[serde(default = "minute")]
     pub interval_seconds: u64,
@@ -102,6 +111,12 @@ impl CheckConfig {
         Duration::from_secs(self.timeout_seconds)
     }
 
+    /// What it asks of its target.
+    #[must_use]
+    pub(super) fn asks(&self) -> &'static str {
+        if self.means_down.unwrap_or(true) { "up" } else { "state" }
+    }
+
     /// After this its result says nothing any more.
     #[must_use]
     pub(super) fn patience(&self) -> Duration {
@@ -129,6 +144,14 @@ impl CheckConfig {
         }
         if self.command.iter().any(|argument| argument.contains('\0')) {
             return Err(self.error("command", "an argument holds NUL"));
+        }
+        if let Some(target) = &self.target
+            && (target.trim().is_empty() || target.len() > TARGET_BYTES || target.chars().any(|c| c.is_control() || c.is_whitespace()))
+        {
+            return Err(self.error("target", format!("a name, an address or an id of 1 to {TARGET_BYTES} bytes without blanks")));
+        }
+        if self.target.is_none() && self.means_down.is_some() {
+            return Err(self.error("means_down", "is for checks with a target"));
         }
         let within = |key, number: u64, least: u64, most: u64| {
             let is_within = (least..=most).contains(&number);
@@ -247,6 +270,9 @@ mod tests {
         check(|config| config.timeout_seconds = 61, "timeout_seconds", "between 1 and 60");
         check(|config| config.memory_bytes = 1, "memory_bytes", "between");
         check(|config| config.max_output_bytes = 2 << 20, "max_output_bytes", "between");
+        check(|config| config.target = Some(" ".into()), "target", "without blanks");
+        check(|config| config.target = Some("x".repeat(254)), "target", "1 to 253");
+        check(|config| config.means_down = Some(true), "means_down", "with a target");
         check(|config| config.max_processes = 0, "max_processes", "between");
         assert!(toml::from_str::<CheckConfig>(&format!("{GOOD}shell = true")).is_err());
         assert!(toml::from_str::<CheckConfig>("name = 'x'\ncommand = 'rm -rf /'").is_err());

@@ -33,8 +33,25 @@ fn the_text_is_the_one_with_which_the_state_began() {
     assert!(!slot.take(finished(60, State::Ok, "6 % used"), 8));
     assert_eq!(slot.row().and_then(|row| row.output), Some("5 % used".into()));
     assert!(slot.take(finished(120, State::Critical, "99 % used\nmore"), 8));
-    let expected = Check { name: "disk".into(), state: "critical".into(), output: Some("99 % used".into()), interval_s: 60 };
+    let expected = Check { name: "disk".into(), state: "critical".into(), output: Some("99 % used".into()), interval_s: 60, target: None };
     assert_eq!(slot.row(), Some(expected));
+}
+
+#[test]
+fn a_check_about_something_else_says_nothing_of_this_host() {
+    let told = |keys: &str| {
+        let config = toml::from_str(&format!("name = 'ping'\ncommand = ['/bin/true']\n{keys}")).expect("a check");
+        let mut slot = Slot::new(config, None, Duration::ZERO);
+        slot.take(finished(0, State::Critical, "no answer"), 8);
+        let first = slot.measurements(at(1)).swap_remove(0);
+        let attributes: Vec<String> = first.series.attributes.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        (slot.row().and_then(|row| row.target), format!("{} {}", first.series.metric, attributes.join(" ")))
+    };
+    let target = Some("sw-1".to_owned());
+    assert_eq!(told(""), (None, "check.state check=ping".into()));
+    assert_eq!(told("target = 'sw-1'"), (target.clone(), "check.target_state asks=up check=ping target=sw-1".into()));
+    let service = told("target = 'sw-1'\nmeans_down = false");
+    assert_eq!(service, (target, "check.target_state asks=state check=ping target=sw-1".into()));
 }
 
 #[test]

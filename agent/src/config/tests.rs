@@ -47,6 +47,8 @@ max_services = 10
 [[check]]
 name = "load"
 command = ["/usr/lib/nagios/plugins/check_load", "-w", "5"]
+target = "sw-core-1"
+means_down = false
 interval_seconds = 30
 timeout_seconds = 5
 user = "nagios"
@@ -66,6 +68,8 @@ level = "debug"
         check: vec![CheckConfig {
             name: "load".to_owned(),
             command: ["/usr/lib/nagios/plugins/check_load", "-w", "5"].map(str::to_owned).to_vec(),
+            target: Some("sw-core-1".to_owned()),
+            means_down: Some(false),
             interval_seconds: 30,
             timeout_seconds: 5,
             user: Some("nagios".to_owned()),
@@ -159,4 +163,4 @@ fn every_key_has_a_line_in_the_sample_and_every_line_is_a_key() {
 /// Every key of `every_key_is_read`.
 const KEYS: &str = "state root probe_socket spool_max_bytes sample_interval_seconds push_interval_seconds inventory_interval_seconds \
     sections packages paths interfaces certificate_paths language_paths extensions cloud_metadata processes units max_services \
-    name command interval_seconds timeout_seconds user memory_bytes max_output_bytes max_processes format level";
+    name command target means_down interval_seconds timeout_seconds user memory_bytes max_output_bytes max_processes format level";

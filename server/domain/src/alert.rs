@@ -22,6 +22,7 @@ pub mod replay;
 pub(crate) mod scenario;
 pub mod silence;
 pub mod suppress;
+pub mod target;
 pub mod telemetry;
 pub mod wording;
 

@@ -21,8 +21,8 @@ mod surroundings;
 pub use command::{Children, Edit, IncidentAction, IncidentCommand, NewIncident, Who};
 pub use event::{Fields, IncidentEvent};
 pub use model::{
-    Alarm, Breach, Channel, Chart, HoldReason, Incident, IncidentState, Incidents, KnownError, Note, Party, Reach, RecentChange, Related, Similar,
-    Step, Storm, Suggestion,
+    Alarm, Breach, Channel, Chart, HoldReason, Incident, IncidentState, Incidents, KnownError, Note, Party, Reach, RecentChange, Related,
+    Similar, Step, Storm, Suggestion,
 };
 
 use crate::rule::Grade;
@@ -44,4 +44,18 @@ pub fn priority(impact: Grade, urgency: Grade) -> u8 {
 #[must_use]
 pub fn display_number(number: u64) -> String {
     format!("INC{number:07}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn priority_is_that_of_the_matrix() {
+        use Grade::{High, Low, Medium};
+        let grades = [High, Medium, Low];
+        let matrix: Vec<u8> = grades.into_iter().flat_map(|impact| grades.map(|urgency| priority(impact, urgency))).collect();
+        // By impact HH HM HL, MH MM ML, LH LM LL.
+        assert_eq!(matrix, [1, 2, 3, 2, 3, 4, 3, 4, 5]);
+    }
 }

@@ -14,7 +14,7 @@ pub mod thresholds;
 pub mod validate;
 pub mod window;
 
-pub use condition::{Comparison, Condition, Predicate, Reduce, Term};
+pub use condition::{Asks, Comparison, Condition, Predicate, Reduce, Term};
 pub use select::{Override, Selector, selects};
 
 use crate::ci::Class;

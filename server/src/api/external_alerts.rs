@@ -91,11 +91,7 @@ pub async fn acknowledge_external_alert(
 /// Says that nobody looks after an alert of another system any more.
 #[utoipa::path(post, path = "/api/v1/external_alerts/{id}/unacknowledge", tag = "alerts",
     responses((status = 200, description = "The alert as it is now.", body = ExternalAlert)))]
-pub async fn unacknowledge_external_alert(
-    State(api): State<Api>,
-    Named(id): Named<AlertId>,
-    caller: Caller,
-) -> Result<Response, ApiError> {
+pub async fn unacknowledge_external_alert(State(api): State<Api>, Named(id): Named<AlertId>, caller: Caller) -> Result<Response, ApiError> {
     check(&api, id, &caller)?;
     caller.execute(&api.engine, Command::Alert(AlertCommand::Unacknowledge { alert: id })).await?;
     get_external_alert(State(api), Named(id)).await

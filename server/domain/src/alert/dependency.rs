@@ -10,6 +10,7 @@
 //! other's cause, so that of a ring somebody is always told; the walk is bounded.
 
 use super::external::ExternalAlert;
+use super::target::TARGET;
 use super::{Alert, AlertState};
 use crate::World;
 use crate::ci::{Class, Lifecycle, RelationKind};
@@ -181,6 +182,8 @@ fn says_down(world: &World, alert: &Alert) -> bool {
     let means = match rule.condition {
         // Somebody stopped the agent: the host is as it was.
         Condition::AgentSilent { .. } | Condition::HostSilent { .. } => !said_goodbye(world, alert.key.ci),
+        // One whose target nobody knows is told of the host that looks, which is up.
+        Condition::TargetCheck { .. } => rule.means_down && !alert.key.attributes.contains_key(TARGET),
         _ => rule.means_down,
     };
     rule.enabled && means && tier(rule, severity) >= Tier::Ticket

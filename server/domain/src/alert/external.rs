@@ -14,8 +14,8 @@ pub mod suppress;
 
 use super::{Acknowledgement, AlertEvent, Suppression};
 use crate::id::{AlertId, CiId, IncidentId};
-use crate::rule::{Severity, Tier};
 use crate::incident::Incident;
+use crate::rule::{Severity, Tier};
 use crate::{Context, Event, Rejection, World};
 pub use report::{ExternalReport, ExternalState};
 use rollcall_shared::Timestamp;

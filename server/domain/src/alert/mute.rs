@@ -227,7 +227,8 @@ pub fn create(world: &World, new: &NewMute, context: &mut Context<'_>) -> Result
     validate::selector("selector", &new.selector)?;
     new.selector.query.as_ref().map_or(Ok(()), |query| query.check_groups(world, "selector.query"))?;
     if new.selector.is_empty() && new.rules.is_empty() && new.external.is_none() {
-        let reason = "must say which configuration items, or rules which rules, or external which alerts of other systems: not everything at once";
+        let reason =
+            "must say which configuration items, or rules which rules, or external which alerts of other systems: not everything at once";
         return Err(Rejection::invalid("selector", reason));
     }
     new.external.as_ref().map_or(Ok(()), |external| check_external(external, &new.rules))?;

@@ -6,7 +6,7 @@
 
 use super::machine::{self, Position};
 use super::telemetry::{Finding, Transition};
-use super::{Alert, AlertEvent, AlertKey, collected, external, flapping, inventory, mute, outage, silence, suppress, wording};
+use super::{Alert, AlertEvent, AlertKey, collected, external, flapping, inventory, mute, outage, silence, suppress, target, wording};
 use crate::ci::CiEvent;
 use crate::ci::lifecycle::is_out_of_use;
 use crate::id::{AlertId, CiId};
@@ -73,6 +73,7 @@ pub fn tick(world: &mut World, context: &mut Context<'_>) -> Vec<Event> {
     events.extend(vanished(world, context.now));
     events.extend(collected::tick(world, context.now));
     events.extend(inventory::tick(world, context));
+    events.extend(target::tick(world, context));
     events.extend(mute::tick(world, context.now));
     events.extend(suppress::tick(world, context.now));
     events.extend(external::suppress::tick(world, context.now));
@@ -197,6 +198,7 @@ fn still_covers(world: &World, rule: &Rule, alert: &Alert) -> bool {
     let selected = match &rule.condition {
         Condition::Absent { attributes, .. } => alert.key.attributes == *attributes,
         Condition::AgentSilent { .. } | Condition::HostSilent { .. } | Condition::Inventory { .. } => alert.key.attributes.is_empty(),
+        Condition::TargetCheck { check, .. } => check.as_ref().is_none_or(|check| alert.key.attributes.get(target::CHECK) == Some(check)),
         condition => {
             let expression = expression::of(condition);
             let is_of_agent = !alert.key.attributes.contains_key(collector::FEED);

@@ -148,6 +148,14 @@ impl Scenario {
         self.push(at, 1, vec![SampleSet { table, at: seconds(at), values: vec![m, n] }], Vec::new());
     }
 
+    /// A table of series, for sets of one's own.
+    pub(crate) fn table(&mut self, series: Vec<Series>) -> ContentHash {
+        let section = Section::Series(series);
+        let (table, _) = section.clone().canonical().expect("a table");
+        self.tables.0.insert(table, Arc::new(section));
+        table
+    }
+
     pub(crate) fn set(&mut self, at: i64, values: &[(&str, Option<f64>)]) -> SampleSet {
         let series = |mount: &str| Series {
             metric: "m".into(),

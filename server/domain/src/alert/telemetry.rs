@@ -11,7 +11,7 @@ use crate::id::{AlertId, CiId};
 use crate::journal::{JournalEntry, Sign};
 use crate::rule::Rules;
 use crate::rule::baseline::Baseline;
-use crate::rule::plan::{self, Judges, Memories, Moment, Plan, PlanKey};
+use crate::rule::plan::{self, Judges, Memories, Moment, Plan, PlanKey, Probe};
 use crate::rule::query::STALE_MS;
 use crate::rule::select;
 use crate::rule::thresholds::Tables;
@@ -48,6 +48,8 @@ pub struct Telemetry {
     pub(super) watch: super::outage::Watch,
     #[serde(skip)]
     pub(super) round: super::collected::Round,
+    #[serde(skip)]
+    pub(super) targets: super::target::Targets,
     #[serde(skip)]
     plans: Plans,
     #[serde(skip)]
@@ -238,6 +240,7 @@ impl Telemetry {
             {
                 state.attach(plan, at);
             }
+            self.targets.note(agent, state.view.plan.as_deref());
         }
     }
 
@@ -286,7 +289,17 @@ impl Telemetry {
         }
         let host = ci.and_then(|ci| world.cmdb.cis.get(&ci));
         let seen = Seen { world, rules: &world.rules, host, now };
-        state.suit(&mut self.plans, seen, set, content).then_some(state)
+        let suits = state.suit(&mut self.plans, seen, set, content);
+        self.targets.note(agent, state.view.plan.as_deref());
+        suits.then_some(state)
+    }
+
+    /// Newest values of a check about another item; none when they are older than a moment.
+    pub(super) fn probed(&self, agent: AgentId, since: Timestamp) -> impl Iterator<Item = (&Probe, f64)> {
+        let state = self.agents.get(&agent).filter(|state| !state.silent && state.measured_at.is_some_and(|at| at >= since));
+        let plan = state.and_then(|state| Some((state, state.view.plan.as_deref()?)));
+        let values = plan.map(|(state, plan)| plan.probes.iter().filter_map(|probe| Some((probe, (*state.latest.get(probe.series)?)?))));
+        values.into_iter().flatten()
     }
 
     /// Drops plans that no agent uses any more.

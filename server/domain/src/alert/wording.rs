@@ -94,7 +94,7 @@ fn plainly(rule: &Rule, after: Position, value: f64) -> String {
         _ => String::new(),
     };
     match condition {
-        Condition::Check { .. } => return format!("{what} {}{must_last}", state_of_check(value)),
+        Condition::Check { .. } | Condition::TargetCheck { .. } => return format!("{what} {}{must_last}", state_of_check(value)),
         Condition::Absent { .. } if value > 0.0 => return format!("{what} has not come for {}{must_last}", seconds(value)),
         Condition::Absent { .. } => return format!("{what} comes again{must_last}"),
         Condition::Inventory { predicate: Predicate::Attribute { .. } | Predicate::PackageBelow { .. } } => {
@@ -129,7 +129,7 @@ fn what(condition: &Condition) -> String {
         }
         Condition::Absent { metric, .. } => metric.clone(),
         Condition::Baseline { metric, .. } => format!("distance of {metric} from what is usual at this hour"),
-        Condition::Check { .. } => "the check says".into(),
+        Condition::Check { .. } | Condition::TargetCheck { .. } => "the check says".into(),
         Condition::Inventory { predicate } => match predicate {
             Predicate::Attribute { name, operator, value } => {
                 let operator = format!("{operator:?}").to_lowercase();
@@ -144,7 +144,8 @@ fn what(condition: &Condition) -> String {
     }
 }
 
-fn state_of_check(state: f64) -> &'static str {
+/// What the number of a check's state means.
+pub(super) fn state_of_check(state: f64) -> &'static str {
     match state {
         0.0 => "OK",
         1.0 => "WARNING",

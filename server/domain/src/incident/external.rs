@@ -61,9 +61,7 @@ fn told_of(
         }
         (None, Some(_)) => attached.map(|(_, event)| event).into_iter().collect(),
         (Some(incident), None) if alert.fires() => vec![note(incident, "It is told about again; it fires.".to_owned())],
-        (None, None) if alert.fires() => {
-            alert.severity.map(|severity| open(world, alert, severity, context)).unwrap_or_default()
-        }
+        (None, None) if alert.fires() => alert.severity.map(|severity| open(world, alert, severity, context)).unwrap_or_default(),
         (_, None) => Vec::new(),
     }
 }

@@ -123,6 +123,15 @@ pub enum Condition {
         #[serde(default)]
         check: Option<String>,
     },
+    /// The result of checks about this item that agents of others run: see [`crate::alert::target`]. It is as good as the best of them
+    /// says. `UNKNOWN` says nothing.
+    TargetCheck {
+        /// What they ask of it.
+        asks: Asks,
+        /// Name of one check; all of them unless given.
+        #[serde(default)]
+        check: Option<String>,
+    },
     /// Something known of the configuration item itself.
     Inventory {
         /// What.
@@ -138,6 +147,27 @@ pub enum Condition {
         /// ms of the server's clock.
         after_ms: u64,
     },
+}
+
+/// What a check about another item asks of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Asks {
+    /// Whether it can be reached, as Nagios' host checks do: `CRITICAL` is no, `OK` and `WARNING` are yes.
+    Up,
+    /// How something about it is, as Nagios' service checks do.
+    State,
+}
+
+impl Asks {
+    /// The word of the agents.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::State => "state",
+        }
+    }
 }
 
 /// A question to the inventory. `days_left` and `days_since` give days to the levels, `drift` the number of changes, the others 1 when
@@ -213,7 +243,7 @@ impl Condition {
             Self::Threshold { side, .. } | Self::Expression { side, .. } | Self::Ratio { side, .. } => *side,
             Self::Forecast { .. } | Self::Inventory { predicate: Predicate::DaysLeft { .. } } => Side::Below,
             Self::Baseline { .. } | Self::Absent { .. } | Self::Check { .. } | Self::Inventory { .. } => Side::Above,
-            Self::AgentSilent { .. } | Self::HostSilent { .. } => Side::Above,
+            Self::TargetCheck { .. } | Self::AgentSilent { .. } | Self::HostSilent { .. } => Side::Above,
         }
     }
 
@@ -229,12 +259,13 @@ impl Condition {
     /// Whether it is judged with every sample.
     #[must_use]
     pub fn is_of_samples(&self) -> bool {
-        !matches!(self, Self::Inventory { .. } | Self::AgentSilent { .. } | Self::HostSilent { .. })
+        !matches!(self, Self::TargetCheck { .. } | Self::Inventory { .. } | Self::AgentSilent { .. } | Self::HostSilent { .. })
     }
 
     /// Whether it yields a number that the levels' lines are held against.
     #[must_use]
     pub fn has_lines(&self) -> bool {
-        !matches!(self, Self::Absent { .. } | Self::Check { .. } | Self::AgentSilent { .. } | Self::HostSilent { .. })
+        let is_lined = |condition: &Self| !matches!(condition, Self::Absent { .. } | Self::Check { .. } | Self::TargetCheck { .. });
+        is_lined(self) && !matches!(self, Self::AgentSilent { .. } | Self::HostSilent { .. })
     }
 }

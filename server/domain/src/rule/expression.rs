@@ -119,7 +119,11 @@ pub fn of(condition: &Condition) -> Option<Expression> {
             let attributes = check.iter().map(|check| ("check".to_owned(), check.clone())).collect();
             Some(read(&"check.state".to_owned(), &attributes, Function::Reduce(Reduce::Last), 0))
         }
-        Condition::Absent { .. } | Condition::Inventory { .. } | Condition::AgentSilent { .. } | Condition::HostSilent { .. } => None,
+        Condition::Absent { .. }
+        | Condition::TargetCheck { .. }
+        | Condition::Inventory { .. }
+        | Condition::AgentSilent { .. }
+        | Condition::HostSilent { .. } => None,
     }
 }
 

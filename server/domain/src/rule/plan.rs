@@ -12,7 +12,7 @@ use super::baseline::{self, Baseline};
 use super::expression::{self, Function, Read};
 use super::select::{self, Variant};
 use super::window::{Reading, Shape, Window};
-use super::{Condition, Guard, Level, NoData, Reduce, Rule, Rules, Severity};
+use super::{Asks, Condition, Guard, Level, NoData, Reduce, Rule, Rules, Severity};
 use crate::World;
 use crate::alert::machine::{Judged, Timing};
 use crate::ci::{Ci, Class};
@@ -57,9 +57,40 @@ pub struct Plan {
     pub windows: Vec<u64>,
     /// Tags of the baselines that the entries need, in their order.
     pub baselines: Vec<u64>,
+    /// Series of checks about other items.
+    pub probes: Box<[Probe]>,
     section: Arc<Section>,
     by_tag: Vec<(u64, usize)>,
 }
+
+/// A series of a check that an agent runs about another item.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Probe {
+    /// Position in the sample set.
+    pub series: usize,
+    /// Name of the check.
+    pub check: String,
+    /// What the agent's configuration calls the item.
+    pub target: String,
+    /// What it asks.
+    pub asks: Asks,
+}
+
+/// Checks about other items of one host at most: an agent runs no more.
+const PROBES: usize = 128;
+
+/// The series of checks about other items; see the agent's `[[check]]`.
+fn probes(table: &[Series]) -> Box<[Probe]> {
+    let probe = |(series, one): (usize, &Series)| {
+        let asks = [Asks::Up, Asks::State].into_iter().find(|asks| asks.as_str() == of(one, "asks"))?;
+        let (check, target) = (of(one, "check").to_owned(), of(one, "target").to_owned());
+        (one.metric == TARGET_STATE && !target.is_empty()).then_some(Probe { series, check, target, asks })
+    };
+    table.iter().enumerate().filter_map(probe).take(PROBES).collect()
+}
+
+/// The metric of checks about other items: 0 to 3 as plugins end.
+const TARGET_STATE: &str = "check.target_state";
 
 /// A rule in one variant, ready to be judged; shared by all plans.
 #[derive(Debug)]
@@ -144,6 +175,7 @@ impl Plan {
             entries: Vec::new(),
             windows: Vec::new(),
             baselines: Vec::new(),
+            probes: Box::default(),
             section,
             by_tag: Vec::new(),
         };
@@ -155,6 +187,7 @@ impl Plan {
                 plan.add(&judge, series);
             }
         }
+        plan.probes = probes(series);
         plan.entries.shrink_to_fit();
         plan.by_tag = plan.entries.iter().enumerate().map(|(position, entry)| (entry.tag, position)).collect();
         plan.by_tag.sort_unstable();

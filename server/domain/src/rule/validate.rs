@@ -129,7 +129,9 @@ fn condition(rule: &Rule) -> Result<(), Rejection> {
             length("condition.after_ms", *after_ms, SHORTEST_MS)
         }
         Condition::Baseline { metric, attributes, .. } => series("condition", metric, attributes),
-        Condition::Check { check } => check.as_ref().map_or(Ok(()), |check| text("condition.check", check, NAME_CHARS)),
+        Condition::Check { check } | Condition::TargetCheck { check, .. } => {
+            check.as_ref().map_or(Ok(()), |check| text("condition.check", check, NAME_CHARS))
+        }
         Condition::Inventory { predicate } => inventory(predicate),
     }
 }

@@ -104,7 +104,8 @@ async fn external(fixture: &Fixture, fingerprint: &str, name: &str) {
 #[tokio::test]
 async fn an_alert_of_another_system_is_silenced_by_its_labels_and_somebody_looks_after_it() {
     let fixture = Fixture::new().await;
-    let silence = r#"{"reason": "Known", "external": {"sources": ["am"], "labels": {"alertname": "Noise"}}, "expires_at": "2026-12-24T00:00:00Z"}"#;
+    let silence =
+        r#"{"reason": "Known", "external": {"sources": ["am"], "labels": {"alertname": "Noise"}}, "expires_at": "2026-12-24T00:00:00Z"}"#;
     let made = fixture.post("/api/v1/silences", silence).await.ok().json();
     assert_eq!(made["external"]["labels"]["alertname"], "Noise");
     external(&fixture, "f1", "Noise").await;

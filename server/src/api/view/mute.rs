@@ -183,7 +183,14 @@ impl SilenceInput {
     pub fn into_domain(self, now: Timestamp) -> Result<domain::NewMute, ApiError> {
         let rules = ids(&self.rules)?;
         let schedule = domain::Schedule::Once { from: self.starts_at.unwrap_or(now), to: self.expires_at };
-        Ok(domain::NewMute { kind: domain::MuteKind::Silence, reason: self.reason, selector: self.selector, rules, external: self.external, schedule })
+        Ok(domain::NewMute {
+            kind: domain::MuteKind::Silence,
+            reason: self.reason,
+            selector: self.selector,
+            rules,
+            external: self.external,
+            schedule,
+        })
     }
 }
 

@@ -102,6 +102,8 @@ words! {
         = ["equal" "not_equal" "less" "less_or_equal" "greater" "greater_or_equal" "contains" "present" "absent"];
     MetricKind(metric::Kind) "How the values of a metric come about: what holds at the moment, what was counted a second or since the sample before, a number that stands for a state."
         = ["gauge" "rate" "growth" "state"];
+    Asks(rule::Asks) "What a check about another item asks of it: whether it can be reached, or how something about it is."
+        = ["up" "state"];
     NoData(rule::NoData) "What happens to an alert when its series stops coming. It never resolves."
         = ["unknown" "keep"];
     AlertState(alert::AlertState) "Where an alert is."

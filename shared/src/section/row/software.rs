@@ -216,6 +216,8 @@ rows! {
         output: Option<String>,
         /// Seconds between two runs.
         interval_s: u32,
+        /// What it is about, as the agent's configuration calls it: a name, an address or an id; absent for the host itself.
+        target: Option<String>,
     } key(row) { row.name.clone() }
 
     /// One row of a local extension file.

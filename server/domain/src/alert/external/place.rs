@@ -70,6 +70,22 @@ pub fn place(world: &World, labels: &BTreeMap<String, String>, now: Timestamp) -
     Err(format!("no item is called as the labels say: {}", tried.join(", ")))
 }
 
+/// The item that a text means: an id, a name or an address, with or without a port.
+///
+/// # Errors
+/// The reason, for people.
+pub fn find(world: &World, text: &str, now: Timestamp) -> Result<CiId, String> {
+    let found = named(world, bare(text.trim()), now);
+    match (found.first(), found.len()) {
+        (Some(ci), 1) => Ok(*ci),
+        (None, _) => Err("no item is called so".to_owned()),
+        (Some(_), count) => {
+            let some: Vec<String> = found.iter().take(NAMED).map(ToString::to_string).collect();
+            Err(format!("{count} items are called so: {}", some.join(", ")))
+        }
+    }
+}
+
 /// The items that have a name, an address or an id.
 fn named(world: &World, text: &str, now: Timestamp) -> BTreeSet<CiId> {
     if text.is_empty() || text.len() > NAME_BYTES {

@@ -64,7 +64,14 @@ fn an_override_and_a_mute_are_judged_too_with_their_path() {
     let schedule = Schedule::Once { from: seconds(0), to: seconds(900) };
     let mute = |query: &str| {
         let (kind, reason, rules) = (MuteKind::Silence, "known".to_owned(), Vec::new());
-        Command::Alert(AlertCommand::Mute(Box::new(NewMute { kind, reason, selector: selector(query), rules, external: None, schedule: schedule.clone() })))
+        Command::Alert(AlertCommand::Mute(Box::new(NewMute {
+            kind,
+            reason,
+            selector: selector(query),
+            rules,
+            external: None,
+            schedule: schedule.clone(),
+        })))
     };
     for query in ["name:web-", "name:(", "group:nobody"] {
         let made = scenario.command(2, &mute(query));

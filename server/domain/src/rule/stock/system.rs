@@ -2,7 +2,7 @@
 
 use super::{DAY_MS, MINUTE_MS, NETDATA, NODE_MIXIN, above, any, formula, lasting, levels, newest, paging, recorded, rule, sourced};
 use crate::ci::AttributeValue;
-use crate::rule::{Comparison, Condition, Predicate, Reduce, Rule};
+use crate::rule::{Asks, Comparison, Condition, Predicate, Reduce, Rule};
 use rollcall_shared::message::Side;
 use std::collections::BTreeMap;
 
@@ -124,6 +124,29 @@ pub(super) fn rules() -> Vec<Rule> {
                 "Check",
                 "A check that was set up on this host says WARNING or CRITICAL. What it looks at and what to do is a matter of the check: run its command by hand, and read its output in the host's checks.",
                 Condition::Check { check: None },
+                levels(Some((1.0, 0.0)), Some((2.0, 1.0))),
+            ),
+        ),
+        sourced(
+            "The check's own thresholds",
+            paging(Rule {
+                means_down: true,
+                ..rule(
+                    "target_down",
+                    "Not reachable",
+                    "Every agent that checks whether this can be reached says that it cannot. What stands behind it is told about in this incident. See whether it has power and its uplink is up, look at its console or management address, and at what they share that look at it.",
+                    Condition::TargetCheck { asks: Asks::Up, check: None },
+                    any(true),
+                )
+            }),
+        ),
+        sourced(
+            "The check's own thresholds",
+            rule(
+                "target_check",
+                "Check",
+                "A check about this item, which the agent of another host runs, says WARNING or CRITICAL. What it looks at and what to do is a matter of the check: the reason names the hosts that run it; run its command there by hand.",
+                Condition::TargetCheck { asks: Asks::State, check: None },
                 levels(Some((1.0, 0.0)), Some((2.0, 1.0))),
             ),
         ),

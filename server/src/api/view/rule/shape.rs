@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "these types are described, never made")]
 
 use crate::api::view::Time;
-use crate::api::view::word::{AlertState, Class, Comparison, Reduce, Severity, Side, Tier};
+use crate::api::view::word::{AlertState, Asks, Class, Comparison, Reduce, Severity, Side, Tier};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
@@ -100,6 +100,13 @@ pub enum Condition {
     },
     /// The result of a check (a Nagios plugin). UNKNOWN leaves the alert as it is.
     Check {
+        /// Name of one check; all of them unless given.
+        check: Option<String>,
+    },
+    /// The result of checks about this item that agents of others run, as good as the best of them says. UNKNOWN says nothing.
+    TargetCheck {
+        /// What they ask of it.
+        asks: Asks,
         /// Name of one check; all of them unless given.
         check: Option<String>,
     },

@@ -1,0 +1,267 @@
+//! Checks that agents run against other items: a switch has no agent, but others see whether it answers.
+//!
+//! A check that names a target is judged as a state of the item that the name means. Several agents may run one check against one item: it
+//! is as good as the best of their fresh results says, for what one of them reaches can be reached. A name that means no item, or several,
+//! leaves the alert with the host of the agent that looks, with the reason.
+//!
+//! Invariants: only results of agents that have spoken lately count; without any an alert becomes unknown and never resolves; names are
+//! looked up a few at a time, for each look-up goes through all items.
+
+use super::external::place;
+use super::machine::{self, Judged, Timing};
+use super::observe::{moved, transitioned};
+use super::{Alert, AlertKey, wording};
+use crate::ci::lifecycle::is_out_of_use;
+use crate::id::{AlertId, CiId, RuleId};
+use crate::rule::plan::Plan;
+use crate::rule::select::effective;
+use crate::rule::{Asks, Condition, NoData, Rule, Severity};
+use crate::{Context, Event, World};
+use rollcall_shared::{AgentId, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// Attribute of an alert: the name of its check.
+pub const CHECK: &str = "check";
+
+/// Attribute of an alert whose target means no item: the name of the target.
+pub const TARGET: &str = "target";
+
+/// Push intervals for which the newest result of an agent counts: after as many it is silent.
+const FRESH_INTERVALS: u32 = 3;
+
+/// How long it is known which item a name means.
+const KNOWN: Duration = Duration::from_secs(60);
+
+/// Names looked up in one tick: each takes up to three milliseconds with 100,000 hosts, and agents wait meanwhile.
+const LOOKUPS: usize = 5;
+
+/// Hosts named in a reason.
+const NAMED: usize = 3;
+
+/// What is looked at, and what names mean. Memory of the process alone.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Targets {
+    /// Agents that look at other items.
+    agents: BTreeSet<AgentId>,
+    places: BTreeMap<String, Place>,
+}
+
+#[derive(Clone, Debug)]
+struct Place {
+    looked_at: Timestamp,
+    found: Result<CiId, String>,
+}
+
+// A cache: two worlds that know the same are equal whatever they have looked up.
+impl PartialEq for Targets {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Targets {
+    /// Takes note of whether an agent looks at other items.
+    pub(super) fn note(&mut self, agent: AgentId, plan: Option<&Plan>) {
+        let looks = plan.is_some_and(|plan| !plan.probes.is_empty());
+        if looks != self.agents.contains(&agent) {
+            if looks {
+                self.agents.insert(agent)
+            } else {
+                self.agents.remove(&agent)
+            };
+        }
+    }
+
+    /// Finds out what names mean, the longest unseen first; forgets those that nobody uses.
+    fn look_up(&mut self, world: &World, names: &BTreeSet<&str>, now: Timestamp) {
+        self.places.retain(|name, _| names.contains(name.as_str()));
+        let age = |name: &&str| self.places.get(*name).map(|place| place.looked_at);
+        let is_due = |name: &&str| age(name).is_none_or(|at| at > now || now.since(at) >= KNOWN);
+        let mut due: Vec<&str> = names.iter().copied().filter(|name| is_due(name)).collect();
+        due.sort_by_key(age);
+        for name in due.into_iter().take(LOOKUPS) {
+            let found = place::find(world, name, now);
+            self.places.insert(name.to_owned(), Place { looked_at: now, found });
+        }
+    }
+}
+
+/// A fresh result of a check about another item.
+#[derive(Clone, Debug)]
+struct Outcome {
+    host: CiId,
+    check: String,
+    target: String,
+    asks: Asks,
+    state: f64,
+}
+
+/// What is judged together: the results of one check about one item.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Subject {
+    ci: CiId,
+    asks: Asks,
+    attributes: BTreeMap<String, String>,
+}
+
+/// What fresh results say now.
+pub(super) fn tick(world: &mut World, context: &mut Context<'_>) -> Vec<Event> {
+    let now = context.now;
+    let rules: Vec<Rule> = world.rules.rules.values().map(|known| &known.rule).filter(|rule| asks(rule).is_some()).cloned().collect();
+    if world.telemetry.targets.agents.is_empty() && world.alerts.live.is_empty() {
+        return Vec::new();
+    }
+    let outcomes = outcomes(world, now);
+    let mut targets = std::mem::take(&mut world.telemetry.targets);
+    targets.look_up(world, &outcomes.iter().map(|one| one.target.as_str()).collect(), now);
+    let is_placed = |one: &Outcome| targets.places.contains_key(&one.target);
+    let all_placed = outcomes.iter().all(is_placed);
+    let subjects = subjects(&targets, outcomes);
+    let mut events = Vec::new();
+    let mut judged: BTreeSet<AlertKey> = BTreeSet::new();
+    for rule in rules.iter().filter(|rule| rule.enabled) {
+        for (subject, outcomes) in &subjects {
+            if let Some((key, event)) = judge(world, rule, (subject, outcomes, &targets), context) {
+                judged.insert(key);
+                events.extend(event);
+            }
+        }
+    }
+    if all_placed {
+        events.extend(unjudged(world, &rules, (&judged, &targets), now));
+    }
+    world.telemetry.targets = targets;
+    events
+}
+
+fn asks(rule: &Rule) -> Option<(Asks, Option<&str>)> {
+    match &rule.condition {
+        Condition::TargetCheck { asks, check } => Some((*asks, check.as_deref())),
+        _ => None,
+    }
+}
+
+fn outcomes(world: &World, now: Timestamp) -> Vec<Outcome> {
+    let since = now.minus(super::dependency::interval() * FRESH_INTERVALS);
+    let speaks = |agent: AgentId| {
+        let host = world.trust.agents.get(&agent)?.ci?;
+        let is_used = world.cmdb.cis.get(&host).is_none_or(|ci| !is_out_of_use(ci.status));
+        (is_used && world.telemetry.speaker(host) == Some(agent)).then_some((agent, host))
+    };
+    let agents = world.telemetry.targets.agents.iter().filter_map(|agent| speaks(*agent));
+    let of = |(agent, host): (AgentId, CiId)| {
+        world.telemetry.probed(agent, since).map(move |(probe, state)| Outcome {
+            host,
+            check: probe.check.clone(),
+            target: probe.target.clone(),
+            asks: probe.asks,
+            state,
+        })
+    };
+    agents.flat_map(of).collect()
+}
+
+/// Results by what they are about. One whose name has not been looked up yet waits for that.
+fn subjects(targets: &Targets, outcomes: Vec<Outcome>) -> BTreeMap<Subject, Vec<Outcome>> {
+    let mut subjects: BTreeMap<Subject, Vec<Outcome>> = BTreeMap::new();
+    for one in outcomes {
+        let Some(place) = targets.places.get(&one.target) else { continue };
+        let mut attributes = BTreeMap::from([(CHECK.to_owned(), one.check.clone())]);
+        let ci = place.found.clone().unwrap_or_else(|_| {
+            attributes.insert(TARGET.to_owned(), one.target.clone());
+            one.host
+        });
+        subjects.entry(Subject { ci, asks: one.asks, attributes }).or_default().push(one);
+    }
+    subjects
+}
+
+/// The alert that a rule judges, and what became of it; `None` when the rule is not for it.
+fn judge(
+    world: &World,
+    rule: &Rule,
+    (subject, outcomes, targets): (&Subject, &[Outcome], &Targets),
+    context: &mut Context<'_>,
+) -> Option<(AlertKey, Option<Event>)> {
+    let (asks, check) = asks(rule)?;
+    let is_meant = asks == subject.asks && check.is_none_or(|check| subject.attributes.get(CHECK).is_some_and(|known| known == check));
+    let ci = world.cmdb.cis.get(&subject.ci);
+    if !is_meant || ci.is_some_and(|ci| is_out_of_use(ci.status)) {
+        return None;
+    }
+    let rule = &*effective(rule, world, ci)?;
+    let key = AlertKey { rule: rule.id.clone(), ci: subject.ci, attributes: subject.attributes.clone() };
+    let known = world.alerts.keys.get(&key).and_then(|id| world.alerts.alerts.get(id));
+    let best = outcomes.iter().map(|one| one.state).filter(|state| *state <= CRITICAL).min_by(f64::total_cmp);
+    let Some(best) = best else { return Some((key, None)) };
+    let before = known.map_or(machine::Position::INACTIVE, Alert::position);
+    let after = machine::step(before, means(rule, asks, best), context.now, Timing::of(rule));
+    if !after.differs(before) {
+        return Some((key, None));
+    }
+    let id = known.map_or_else(|| AlertId(context.ids.next_bits()), |alert| alert.id);
+    let reason = reason(world, (outcomes, best), targets);
+    let event = transitioned(id, key.clone(), (before, after), (Some(best), context.now), reason);
+    Some((key, Some(event)))
+}
+
+/// The state of a check that somebody must act on. Beyond it the check could not tell.
+const CRITICAL: f64 = 2.0;
+
+/// What a state means under a rule's levels.
+fn means(rule: &Rule, asks: Asks, state: f64) -> Judged {
+    let level = |severity: Option<Severity>| Judged::Level { raised: severity, held: severity };
+    let warning = rule.levels.warning.as_ref().map(|_| Severity::Warning);
+    let critical = rule.levels.critical.as_ref().map(|_| Severity::Critical);
+    match (asks, state) {
+        (_, CRITICAL) => level(critical.or(warning)),
+        (Asks::State, 1.0) => level(warning),
+        _ => level(None),
+    }
+}
+
+/// Such as `ping says CRITICAL on web-1 and web-2, all that look`.
+fn reason(world: &World, (outcomes, best): (&[Outcome], f64), targets: &Targets) -> String {
+    let Some(first) = outcomes.first() else { return String::new() };
+    let name = |ci: CiId| world.cmdb.cis.get(&ci).map_or_else(|| ci.to_string(), |ci| ci.name.clone());
+    let saying: BTreeSet<CiId> = outcomes.iter().filter(|one| one.state.total_cmp(&best).is_eq()).map(|one| one.host).collect();
+    let looking: BTreeSet<CiId> = outcomes.iter().map(|one| one.host).collect();
+    let mut names: Vec<String> = saying.iter().take(NAMED).map(|ci| name(*ci)).collect();
+    if saying.len() > NAMED {
+        names.push(format!("{} more", saying.len() - NAMED));
+    }
+    let of = if looking.len() > 1 { format!(", {} of {} that look", saying.len(), looking.len()) } else { String::new() };
+    let text = format!("{} {} on {}{of}", first.check, wording::state_of_check(best), names.join(" and "));
+    match targets.places.get(&first.target).map(|place| &place.found) {
+        Some(Err(why)) => format!("{text}; told of the host that looks, as its target {} is not known: {why}", first.target),
+        _ => text,
+    }
+}
+
+/// Live alerts that no fresh result is about.
+fn unjudged(world: &World, rules: &[Rule], (judged, targets): (&BTreeSet<AlertKey>, &Targets), now: Timestamp) -> Vec<Event> {
+    let rules: BTreeMap<&RuleId, &Rule> = rules.iter().map(|rule| (&rule.id, rule)).collect();
+    let live = world.alerts.live.iter().filter_map(|id| world.alerts.alerts.get(id)).filter(|alert| !judged.contains(&alert.key));
+    let (fresh, resumed_at) = (super::dependency::interval() * FRESH_INTERVALS, world.telemetry.resumed_at);
+    // A server that was away has yet to hear what is fresh.
+    let listens = resumed_at.is_none_or(|at| now.since(at) >= fresh);
+    live.filter_map(|alert| {
+        let rule = rules.get(&alert.key.rule)?;
+        let place = alert.key.attributes.get(TARGET).and_then(|target| targets.places.get(target));
+        let (after, reason) = if place.is_some_and(|place| place.found.is_ok()) {
+            (machine::drop_it(alert.position(), now), "its target is known by now, and told about itself")
+        } else if effective(rule, world, world.cmdb.cis.get(&alert.key.ci)).is_none() {
+            (machine::drop_it(alert.position(), now), "the rule no longer applies")
+        } else if listens && rule.no_data == NoData::Unknown {
+            (machine::lose(alert.position(), now), "no fresh result of the check")
+        } else {
+            return None;
+        };
+        moved(alert, after, now, None, reason.to_owned())
+    })
+    .collect()
+}
+
+#[cfg(test)]
+mod tests;
