@@ -36,6 +36,9 @@ const KNOWN: Duration = Duration::from_secs(60);
 /// Names looked up in one tick: each takes up to three milliseconds with 100,000 hosts, and agents wait meanwhile.
 const LOOKUPS: usize = 5;
 
+/// Results judged in one tick, in the order of their agents: what a fleet with some probes on each network has, many times over.
+const OUTCOMES: usize = 20_000;
+
 /// Hosts named in a reason.
 const NAMED: usize = 3;
 
@@ -159,7 +162,7 @@ fn outcomes(world: &World, now: Timestamp) -> Vec<Outcome> {
             state,
         })
     };
-    agents.flat_map(of).collect()
+    agents.flat_map(of).take(OUTCOMES).collect()
 }
 
 /// Results by what they are about. One whose name has not been looked up yet waits for that.
@@ -193,7 +196,7 @@ fn judge(
     let rule = &*effective(rule, world, ci)?;
     let key = AlertKey { rule: rule.id.clone(), ci: subject.ci, attributes: subject.attributes.clone() };
     let known = world.alerts.keys.get(&key).and_then(|id| world.alerts.alerts.get(id));
-    let best = outcomes.iter().map(|one| one.state).filter(|state| *state <= CRITICAL).min_by(f64::total_cmp);
+    let best = outcomes.iter().map(|one| one.state).filter(|state| STATES.contains(state)).min_by(f64::total_cmp);
     let Some(best) = best else { return Some((key, None)) };
     let before = known.map_or(machine::Position::INACTIVE, Alert::position);
     let after = machine::step(before, means(rule, asks, best), context.now, Timing::of(rule));
@@ -206,8 +209,11 @@ fn judge(
     Some((key, Some(event)))
 }
 
-/// The state of a check that somebody must act on. Beyond it the check could not tell.
+/// The state of a check that somebody must act on.
 const CRITICAL: f64 = 2.0;
+
+/// States that say something: OK, WARNING, CRITICAL. With any other the check could not tell.
+const STATES: [f64; 3] = [0.0, 1.0, CRITICAL];
 
 /// What a state means under a rule's levels.
 fn means(rule: &Rule, asks: Asks, state: f64) -> Judged {

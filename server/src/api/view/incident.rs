@@ -274,7 +274,7 @@ pub struct Incident {
     pub similar: Vec<SimilarIncident>,
     /// Problems with a known cause that this may be due to, when it opened.
     pub known_errors: Vec<KnownError>,
-    /// Alert instances that it stands for.
+    /// Alert instances that it stands for; those of other systems are at `/api/v1/external_alerts/{id}`.
     pub alerts: Vec<String>,
     /// The change that resolves it.
     pub change: Option<String>,

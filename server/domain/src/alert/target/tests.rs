@@ -82,6 +82,19 @@ fn unknown_and_missing_results_resolve_nothing() {
 }
 
 #[test]
+fn what_is_no_state_says_nothing() {
+    for odd in [-1.0, 0.5, 3.0, 1e300, f64::NAN, f64::NEG_INFINITY] {
+        let expected = [format!("10 {DOWN}"), format!("10 {OPENED}")];
+        let mut scenario = scenario();
+        tells(&mut scenario, 10, 1, ("up", "web-9"), Some(2.0));
+        scenario.tick(10);
+        tells(&mut scenario, 20, 2, ("up", "web-9"), Some(odd));
+        scenario.tick(20);
+        assert_eq!(scenario.story(), expected, "{odd}");
+    }
+}
+
+#[test]
 fn a_check_of_something_else_about_it_has_levels_and_means_nothing_for_what_is_behind() {
     let mut scenario = check(
         "state",
