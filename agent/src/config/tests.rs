@@ -16,6 +16,22 @@ fn an_empty_file_is_the_default() {
     check("", Ok(Config::default()));
 }
 
+/// The check of the configuration in which every key is given.
+fn load() -> CheckConfig {
+    CheckConfig {
+        name: "load".to_owned(),
+        command: ["/usr/lib/nagios/plugins/check_load", "-w", "5"].map(str::to_owned).to_vec(),
+        target: Some("sw-core-1".to_owned()),
+        means_down: Some(false),
+        interval_seconds: 30,
+        timeout_seconds: 5,
+        user: Some("nagios".to_owned()),
+        memory_bytes: 128 << 20,
+        max_output_bytes: 4096,
+        max_processes: 4,
+    }
+}
+
 #[test]
 fn every_key_is_read() {
     let text = r#"
@@ -65,18 +81,7 @@ level = "debug"
         root: Some("/mnt/image".into()),
         probe_socket: Some("/run/probe.sock".into()),
         health: HealthOptions { processes: vec!["nginx".to_owned()], units: vec!["user.slice".to_owned()], max_services: 10 },
-        check: vec![CheckConfig {
-            name: "load".to_owned(),
-            command: ["/usr/lib/nagios/plugins/check_load", "-w", "5"].map(str::to_owned).to_vec(),
-            target: Some("sw-core-1".to_owned()),
-            means_down: Some(false),
-            interval_seconds: 30,
-            timeout_seconds: 5,
-            user: Some("nagios".to_owned()),
-            memory_bytes: 128 << 20,
-            max_output_bytes: 4096,
-            max_processes: 4,
-        }],
+        check: vec![load()],
         file: None,
         exclude: Exclude {
             sections: vec![SectionName::Users, SectionName::Processes],
