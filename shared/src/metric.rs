@@ -65,7 +65,13 @@ pub const METRICS: &[Metric] = &[
         "A value that the check printed, in base units: s, By, 1 for ratios and numbers, {count}/s for counters.",
     ),
     metric("check.state", "1", State, &["check"], "What the check says: 0 ok, 1 warning, 2 critical, 3 unknown."),
-    metric("check.target_state", "1", State, &["asks", "check", "target"], "What a check about another item says of it: 0 ok, 1 warning, 2 critical."),
+    metric(
+        "check.target_state",
+        "1",
+        State,
+        &["asks", "check", "target"],
+        "What a check about another item says of it: 0 ok, 1 warning, 2 critical.",
+    ),
     metric(
         "hw.battery.capacity.utilization",
         "1",

@@ -485,9 +485,9 @@ fn tag(alert: &super::Alert) -> u64 {
     plan::tag(&alert.key.rule, alert.key.attributes.iter().map(|(name, value)| (name.as_str(), value.as_str())))
 }
 
+mod foreign;
 mod newest;
 mod news;
-mod foreign;
 mod settings;
 #[cfg(test)]
 mod tests;
