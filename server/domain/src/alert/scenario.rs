@@ -179,14 +179,6 @@ impl Scenario {
         entry
     }
 
-    /// Stores a table.
-    pub(crate) fn table(&mut self, series: Vec<Series>) -> ContentHash {
-        let section = Section::Series(series);
-        let (table, _) = section.clone().canonical().expect("a table");
-        self.tables.0.insert(table, Arc::new(section));
-        table
-    }
-
     /// Lets a feed speak of an item; the id of its voice.
     pub(crate) fn hear(&mut self, at: i64, spoken: &Spoken) -> Result<AgentId, Rejection> {
         let actor = Actor::Feed { name: spoken.feed.to_string() };
