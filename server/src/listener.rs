@@ -3,6 +3,8 @@
 //! A request that reaches a router carries [`ClientAddress`] and, on the agent listener, [`Peer`]: the identity that the
 //! connection's certificate proved. Nothing a client sends can set either. Every wait here has an end, every table a limit.
 
+mod discard;
+
 use crate::ca::agent_of;
 use crate::connections::{self, Connections, Registration};
 use crate::engine::Engine;
@@ -11,9 +13,10 @@ use crate::refusals::Refusals;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header;
+use axum::http::{Version, header};
 use axum::middleware::Next;
 use axum::response::Response;
+use discard::Discarding;
 use futures_util::StreamExt;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -223,7 +226,12 @@ impl Visit {
     }
 
     fn introduce(&self, request: hyper::Request<Incoming>, peer: Option<AgentId>) -> Request {
-        let mut request = request.map(|body| Body::new(TimeoutBody::new(BODY_PIECE, body)));
+        // HTTP/1.1 closes the connection behind the answer instead.
+        let is_shared = request.version() == Version::HTTP_2;
+        let mut request = request.map(|body| match is_shared {
+            true => Body::new(TimeoutBody::new(BODY_PIECE, Discarding::new(body))),
+            false => Body::new(TimeoutBody::new(BODY_PIECE, body)),
+        });
         request.extensions_mut().insert(ClientAddress(self.address));
         if let Some(agent) = peer {
             request.extensions_mut().insert(Peer(agent));

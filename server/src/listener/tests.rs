@@ -270,3 +270,51 @@ async fn a_request_id_comes_back_and_a_malformed_one_is_replaced() {
     let reply = post(&mut stream, endpoint::PUSH, &[JSON[0], ("x-request-id", "a b")], EMPTY_PUSH).await.unwrap();
     assert!(reply.head.contains("x-request-id: req_"), "{}", reply.head);
 }
+
+/// Posts over HTTP/2; status, code, and how many megabytes of the body were taken before the stream ended.
+async fn post_over_2(test: &TestServer, path: &str, headers: &[(&str, &str)], megabytes: usize) -> (u16, String, usize) {
+    let mut client = test.client(None, &[&TLS13]);
+    client.alpn_protocols = vec![b"h2".to_vec()];
+    let stream = test.connect_with(test.server.api, client).await.unwrap();
+    let handshake = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream));
+    let (mut sender, connection) = handshake.await.unwrap();
+    tokio::spawn(connection);
+    let taken = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let (ended, end) = tokio::sync::oneshot::channel::<()>();
+    let count = Arc::clone(&taken);
+    let pieces = futures_util::stream::iter(0..megabytes).map(move |_| {
+        let _until_let_go = &ended;
+        count.fetch_add(1, Ordering::SeqCst);
+        Ok::<_, std::io::Error>(axum::body::Bytes::from(vec![b' '; 1 << 20]))
+    });
+    let mut request = hyper::Request::post(format!("https://127.0.0.1{path}"));
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let response = sender.send_request(request.body(Body::from_stream(pieces)).unwrap()).await.unwrap();
+    let status = response.status().as_u16();
+    let body = axum::body::to_bytes(Body::new(response.into_body()), 1 << 20).await.unwrap();
+    let _ = end.await;
+    let code = serde_json::from_slice::<serde_json::Value>(&body).unwrap()["code"].as_str().unwrap().to_owned();
+    (status, code, taken.load(Ordering::SeqCst))
+}
+
+#[tokio::test]
+async fn a_body_over_the_limit_gets_its_answer_over_http_2_and_is_read_to_its_end() {
+    use crate::admin::Ask;
+    use rollcall_domain::trust::feed::FeedKind;
+    let test = TestServer::start().await;
+    let kind = FeedKind::Glpi;
+    let feed = Ask::CreateFeed { name: "site".parse().unwrap(), kind, networks: Vec::new(), ttl_s: None };
+    let feed = format!("Bearer {}", test.server.tokens.create(feed).await.unwrap());
+    let person = Ask::CreateApiToken { name: "ann".into(), role: rollcall_domain::actor::Role::Admin, ttl_s: 3600 };
+    let person = format!("Bearer {}", test.server.tokens.create(person).await.unwrap());
+    for (path, authorization, megabytes) in [("/glpi", &feed, 13), ("/api/v1/cis", &person, 3), ("/api/v1/imports?name=racks", &person, 47)]
+    {
+        let media_type = if path.contains("imports") { "text/csv" } else { "application/json" };
+        let headers = [("content-type", media_type), ("authorization", authorization.as_str()), ("idempotency-key", "one")];
+        let headers = if path == "/glpi" { &headers[..2] } else { &headers[..] };
+        let found = post_over_2(&test, path, headers, megabytes).await;
+        assert_eq!(found, (413, "payload_too_large".to_owned(), megabytes), "{path}");
+    }
+}
