@@ -3,6 +3,9 @@
 use super::Api;
 use super::cis;
 use super::extract::{Named, Parameters};
+use super::past;
+use super::selection::Selection;
+use super::view::Time;
 use super::view::word::{BillForm, Class};
 use crate::answer::{self, ApiError};
 use crate::bill::{Bill, Component, Form, Machine, purl_of};
@@ -12,7 +15,7 @@ use rollcall_domain::World;
 use rollcall_domain::catalogue::standing;
 use rollcall_domain::ci::{AttributeValue, Ci, SectionState};
 use rollcall_domain::id::{CiId, Family};
-use rollcall_shared::{ContentHash, Outcome, Section, SectionName};
+use rollcall_shared::{ContentHash, Outcome, Section, SectionName, Timestamp};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use utoipa::IntoParams;
@@ -31,6 +34,9 @@ pub struct BillQuery {
     /// cyclonedx (version 1.6) unless given, or spdx (version 2.3).
     #[param(inline)]
     format: Option<BillForm>,
+    /// Of what it had at this moment (RFC 3339); of what it has now unless given.
+    #[param(value_type = Option<Time>)]
+    as_of: Option<Timestamp>,
 }
 
 /// Of which hosts, and in which form, the bill is wanted. Hosts must fit everything that is given.
@@ -44,6 +50,9 @@ pub struct SelectionQuery {
     tag: Option<String>,
     /// One of these, separated by commas.
     ids: Option<String>,
+    /// That fulfil this query; see `/api/v1/queries/check`. `group:name` selects a group.
+    #[param(example = "group:web status:operational")]
+    query: Option<String>,
     /// cyclonedx (version 1.6) unless given, or spdx (version 2.3).
     #[param(inline)]
     format: Option<BillForm>,
@@ -57,11 +66,14 @@ pub async fn get_ci_bill(
     Named(id): Named<CiId>,
     Parameters(query): Parameters<BillQuery>,
 ) -> Result<Response, ApiError> {
-    let (machine, state, revision) = api.engine.read(|world| {
-        let ci = cis::find(world, id)?;
+    let of = |ci: &Ci| {
         let none = || ApiError::not_found("package list of", &id.to_string());
         Ok::<_, ApiError>((machine(ci), ci.section(SectionName::Packages).ok_or_else(none)?.clone(), ci.revision))
-    })?;
+    };
+    let (machine, state, revision) = match query.as_of {
+        None => api.engine.read(|world| of(cis::find(world, id)?))?,
+        Some(moment) => of(&past::ci_at(&api, id, moment).await?)?,
+    };
     let mut bill = Bill { title: machine.name.clone(), machines: vec![machine], gaps: gaps(&state), ..empty(&api) };
     let partial = state.partial.filter(|partial| state.hash != Some(*partial));
     for hash in state.hash.into_iter().chain(partial) {
@@ -80,12 +92,15 @@ pub async fn get_ci_bill(
     responses((status = 200, description = "A CycloneDX or SPDX document.", body = Object)))]
 pub async fn get_bill(State(api): State<Api>, Parameters(query): Parameters<SelectionQuery>) -> Result<Response, ApiError> {
     let ids = query.ids.as_deref().map(read_ids).transpose()?;
+    let chosen = Selection::new(query.query.as_deref(), api.engine.now())?;
     let bill = api.engine.read(|world| {
+        let matches = chosen.matches(world)?;
         let first = CiId { family: Family::Host, bits: 0 };
         let last = CiId { family: Family::Host, bits: u128::MAX };
         let hosts = world.cmdb.cis.range(first..=last).map(|(_, ci)| ci).filter(|ci| {
             ci.duplicate_of.is_none()
                 && ids.as_ref().is_none_or(|ids| ids.contains(&ci.id))
+                && matches.as_ref().is_none_or(|matches| matches.contains(ci.id))
                 && query.class.is_none_or(|class| ci.class.is_a(class.0))
                 && query.tag.as_ref().is_none_or(|tag| ci.tags.contains(tag))
         });

@@ -9,6 +9,7 @@ pub mod itop;
 pub mod netbox;
 pub mod servicenow;
 
+use super::selection;
 use super::view::Time;
 use super::view::word::Class;
 use crate::answer::{self, ApiError};
@@ -35,6 +36,9 @@ pub struct ExportQuery {
     /// Changed at this moment (RFC 3339) or later.
     #[param(value_type = Option<Time>)]
     pub updated_since: Option<Timestamp>,
+    /// That fulfil this query; see `/api/v1/queries/check`. `group:name` selects a group.
+    #[param(example = "group:web status:operational")]
+    pub query: Option<String>,
     /// Configuration items of one page: 1 to 500, 100 unless given.
     pub limit: Option<u32>,
     /// `x-next-cursor` of the page before.
@@ -42,16 +46,20 @@ pub struct ExportQuery {
 }
 
 /// Which configuration items are wanted.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Selection {
+#[derive(Default)]
+pub struct Selection<'a> {
     class: Option<rollcall_domain::ci::Class>,
     since: Option<Timestamp>,
+    query: selection::Selection<'a>,
 }
 
-impl Selection {
+impl<'a> Selection<'a> {
     /// What a caller asks for.
-    pub fn new(class: Option<Class>, since: Option<Timestamp>) -> Self {
-        Self { class: class.map(|class| class.0), since }
+    ///
+    /// # Errors
+    /// A query that is not understood.
+    pub fn new(class: Option<Class>, since: Option<Timestamp>, query: Option<&'a str>, now: Timestamp) -> Result<Self, ApiError> {
+        Ok(Self { class: class.map(|class| class.0), since, query: selection::Selection::new(query, now)? })
     }
 
     fn keeps(&self, ci: &Ci) -> bool {
@@ -61,8 +69,13 @@ impl Selection {
     }
 
     /// Those that are wanted, by id.
-    pub fn from(self, world: &World, after: Bound<CiId>) -> impl Iterator<Item = &Ci> {
-        world.cmdb.cis.range((after, Bound::Unbounded)).map(|(_, ci)| ci).filter(move |ci| self.keeps(ci))
+    ///
+    /// # Errors
+    /// A query that cannot be answered.
+    pub fn from<'w>(&'w self, world: &'w World, after: Bound<CiId>) -> Result<impl Iterator<Item = &'w Ci>, ApiError> {
+        let matches = self.query.matches(world)?;
+        let cis = world.cmdb.cis.range((after, Bound::Unbounded)).map(|(_, ci)| ci).filter(|ci| self.keeps(ci));
+        Ok(cis.filter(move |ci| matches.as_ref().is_none_or(|matches| matches.contains(ci.id))))
     }
 }
 

@@ -18,6 +18,7 @@ use std::str::FromStr;
 const NAME_BYTES: usize = 128;
 
 /// What a query selects; everything without one.
+#[derive(Default)]
 pub struct Selection<'a> {
     query: Option<(&'a str, Query)>,
     now: Timestamp,
@@ -30,7 +31,11 @@ impl<'a> Selection<'a> {
         Ok(Self { query, now })
     }
 
-    fn matches<'w>(&self, world: &'w World) -> Result<Option<Matches<'w>>, ApiError> {
+    /// What a query selects; `None` without one.
+    ///
+    /// # Errors
+    /// A query that cannot be answered.
+    pub fn matches<'w>(&self, world: &'w World) -> Result<Option<Matches<'w>>, ApiError> {
         let Some((text, query)) = &self.query else { return Ok(None) };
         queries::scope(world, self.now).find(query).map(Some).map_err(|error| queries::unanswerable(text, &error))
     }

@@ -54,6 +54,9 @@ pub struct TableQuery {
     /// Changed at this moment (RFC 3339) or later.
     #[param(value_type = Option<Time>)]
     updated_since: Option<Timestamp>,
+    /// That fulfil this query; see `/api/v1/queries/check`. `group:name` selects a group.
+    #[param(example = "group:web status:operational")]
+    query: Option<String>,
     /// Items of one page: 1 to 1000, 100 unless given.
     limit: Option<u32>,
     /// `next_cursor` of the page before.
@@ -102,13 +105,13 @@ pub async fn export_cis(State(api): State<Api>, Parameters(query): Parameters<Ta
         Some(TableFormat::Ndjson) => Format::Ndjson,
     };
     let paging = Paging::<CiId>::new("export", query.limit, query.cursor.as_deref())?;
-    let selection = Selection::new(query.class, query.updated_since);
+    let selection = Selection::new(query.class, query.updated_since, query.query.as_deref(), api.engine.now())?;
     let (columns, page) = api.engine.read(|world| {
         let columns = columns(world, query.class.map(|class| class.0));
-        let cis = selection.from(world, paging.ascending().0);
+        let cis = selection.from(world, paging.ascending().0)?;
         let page = paging.page(cis.map(|ci| (ci.id, row(ci, &columns))));
-        (columns, page)
-    });
+        Ok::<_, ApiError>((columns, page))
+    })?;
     let all = FIXED.into_iter().chain(columns.iter().map(String::as_str)).chain([OTHER]).map(str::to_owned).collect();
     Ok(format.table(&page, all))
 }

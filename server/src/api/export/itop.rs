@@ -38,6 +38,9 @@ pub struct ItopQuery {
     /// Changed at this moment (RFC 3339) or later.
     #[param(value_type = Option<Time>)]
     updated_since: Option<Timestamp>,
+    /// That fulfil this query; see `/api/v1/queries/check`. `group:name` selects a group.
+    #[param(example = "group:web status:operational")]
+    query: Option<String>,
     /// Configuration items of one page: 1 to 500, 100 unless given.
     limit: Option<u32>,
     /// `x-next-cursor` of the page before.
@@ -88,17 +91,17 @@ pub async fn export_itop(State(api): State<Api>, Parameters(query): Parameters<I
         return Err(ApiError::invalid("organization", format!("must have 1 to {ORGANISATION_CHARACTERS} characters")));
     }
     let paging = Paging::<CiId>::new("itop", None, query.cursor.as_deref())?;
-    let selection = Selection::new(query.class, query.updated_since);
+    let selection = Selection::new(query.class, query.updated_since, query.query.as_deref(), api.engine.now())?;
     let (operations, next) = api.engine.read(|world| {
         let wanted = |ci: &&Ci| query.class.is_some() || ci.class != ci::Class::SoftwareProduct;
-        let mut cis = selection.from(world, paging.ascending().0).filter(wanted).peekable();
+        let mut cis = selection.from(world, paging.ascending().0)?.filter(wanted).peekable();
         let (mut operations, mut last) = (ItopOperations::default(), None);
         for ci in cis.by_ref().take(limit) {
             operations.add(world, ci, &query.organization);
             last = Some(ci.id);
         }
-        (operations, last.filter(|_| cis.peek().is_some()))
-    });
+        Ok::<_, ApiError>((operations, last.filter(|_| cis.peek().is_some())))
+    })?;
     Ok(hand_out(&operations, next.map(|next| paging.cursor(&next))))
 }
 

@@ -40,6 +40,9 @@ pub struct NetBoxQuery {
     /// Changed at this moment (RFC 3339) or later.
     #[param(value_type = Option<Time>)]
     updated_since: Option<Timestamp>,
+    /// That fulfil this query; see `/api/v1/queries/check`. `group:name` selects a group.
+    #[param(example = "group:web status:operational")]
+    query: Option<String>,
     /// Name of the site, for devices whose location is not known; `undefined` unless given.
     site: Option<String>,
     /// Machines of one page: 1 to 250, 100 unless given.
@@ -145,13 +148,13 @@ pub struct NetBoxAddress {
 pub async fn export_netbox(State(api): State<Api>, Parameters(query): Parameters<NetBoxQuery>) -> Result<Response, ApiError> {
     let limit = limit(query.limit, HOSTS)?;
     let paging = Paging::<CiId>::new("netbox", None, query.cursor.as_deref())?;
-    let selection = Selection::new(query.class, query.updated_since);
+    let selection = Selection::new(query.class, query.updated_since, query.query.as_deref(), api.engine.now())?;
     let site = query.site.as_deref().unwrap_or(UNDEFINED);
     let (found, more) = api.engine.read(|world| {
-        let mut cis = selection.from(world, paging.ascending().0).filter(|ci| is_machine(ci));
+        let mut cis = selection.from(world, paging.ascending().0)?.filter(|ci| is_machine(ci));
         let found: Vec<_> = cis.by_ref().take(limit).map(|ci| (Machine::new(world, ci, site), interfaces_of(ci))).collect();
-        (found, cis.next().is_some())
-    });
+        Ok::<_, ApiError>((found, cis.next().is_some()))
+    })?;
     let last = found.last().map(|(machine, _)| machine.id);
     let mut import = NetBoxImport::default();
     for (machine, hash) in found {

@@ -127,3 +127,26 @@ async fn a_table_has_the_same_columns_on_every_page_and_formulas_are_text() {
     assert!(row.get("wwn").is_none(), "a server has no column of disks: {row}");
     host.fixture.get("/api/v1/export/cis?format=xml").await.refused("invalid_parameter");
 }
+
+#[tokio::test]
+async fn exports_and_bills_are_of_what_a_query_or_a_group_selects() {
+    let host = host().await;
+    let fixture = &host.fixture;
+    fixture.post("/api/v1/groups", r#"{"name": "web", "query": "name:web-*"}"#).await.ok();
+    let ids = |reply: Reply| reply.items().iter().map(|row| row["class"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    for (query, count) in [("group:web", 1), ("class:server%20os:debian", 1), ("class:server%20os:rhel", 0)] {
+        assert_eq!(ids(fixture.get(&format!("/api/v1/export/cis?query={query}")).await.ok()).len(), count, "{query}");
+        let bill = fixture.get(&format!("/api/v1/software/sbom?query={query}")).await.ok().json();
+        assert_eq!(bill["components"].as_array().map_or(0, Vec::len) > 0, count > 0, "{query}");
+        let payload = fixture.get(&format!("/api/v1/export/servicenow?query={query}")).await.ok().json();
+        assert_eq!(payload["items"].as_array().unwrap().is_empty(), count == 0, "{query}");
+        for path in ["netbox?site=a", "itop?organization=a"] {
+            fixture.get(&format!("/api/v1/export/{path}&query={query}")).await.ok();
+        }
+    }
+    for path in ["export/cis?", "export/servicenow?", "export/netbox?site=a&", "export/itop?organization=a&", "software/sbom?"] {
+        for query in ["class:fridge", "group:nowhere"] {
+            fixture.get(&format!("/api/v1/{path}query={query}")).await.refused("invalid_parameter");
+        }
+    }
+}
