@@ -5,9 +5,10 @@ use super::extract::{Named, Parameters};
 use super::format::Format;
 use super::page::{Page, Paging};
 use super::samples::moment;
-use super::view::cmdb_health::{ClassHealth, DayHealth, Finding};
+use super::view::Time;
+use super::view::cmdb_health::{ClassHealth, DayHealth, Finding, HealthPage};
 use super::view::word::{Class, HealthReason};
-use crate::answer::ApiError;
+use crate::answer::{self, ApiError};
 use axum::extract::State;
 use axum::response::Response;
 use rollcall_domain::World;
@@ -24,6 +25,9 @@ const EXAMINED: usize = 5_000;
 
 /// Configuration items that are passed over for one page, as they are of another class: as much again.
 const PASSED: usize = 50_000;
+
+/// Why there are no rows yet.
+const NOT_YET: &str = "this CMDB is too large to be measured when asked, and was not measured yet: it will be at next_measurement_at";
 
 /// Which health is wanted.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -74,10 +78,11 @@ pub struct FindingQuery {
 ///
 /// A score is 100 when nothing is wrong: `100 × (1 − failing / items)`. That of completeness is 100 times the mean, over the items, of
 /// `(2 × required present + recommended present) / (2 × required + recommended)`. Health is the mean of the five. A small CMDB is
-/// measured when this is asked, one of more than 4,000 items once a day; until then its list is empty. `GET
-/// /api/v1/cmdb_health/{name}/cis` leads to the items behind a figure.
+/// measured when this is asked: one of at most 4,000 items, of which five software products count as one. A larger one is measured once
+/// a day, for the first time an hour after its first item; until then its list is empty, and `next_measurement_at` says until when.
+/// `GET /api/v1/cmdb_health/{name}/cis` leads to the items behind a figure.
 #[utoipa::path(get, path = "/api/v1/cmdb_health", tag = "cmdb-health", params(HealthQuery),
-    responses((status = 200, description = "A page.", body = Page<ClassHealth>)))]
+    responses((status = 200, description = "A page.", body = HealthPage)))]
 pub async fn list_cmdb_health(
     State(api): State<Api>,
     Parameters(query): Parameters<HealthQuery>,
@@ -85,10 +90,17 @@ pub async fn list_cmdb_health(
 ) -> Result<Response, ApiError> {
     let paging = Paging::<String>::new("cmdb-health", query.limit, query.cursor.as_deref())?;
     let now = api.engine.now();
-    let measured = api.engine.read(|world| health::current(world, now));
+    let (measured, next) = api.engine.read(|world| (health::current(world, now), health::next(world, now)));
     let rows = measured.iter().flat_map(|measured| rows(measured, query.class.map(|class| class.0)));
     let later = rows.filter(|(name, _)| paging.after.as_ref().is_none_or(|after| name > after));
-    Ok(format.list(&paging.page(later)))
+    let page = paging.page(later);
+    if format != Format::Json {
+        return Ok(format.list(&page));
+    }
+    let measured_at = measured.as_ref().map(|measured| Time(measured.at));
+    let note = (measured.is_none() && next.is_some()).then(|| NOT_YET.to_owned());
+    let Page { items, next_cursor } = page;
+    Ok(answer::json(&HealthPage { items, next_cursor, measured_at, next_measurement_at: next.map(Time), note }))
 }
 
 /// One row for all and for each class, by name; that of all comes first.

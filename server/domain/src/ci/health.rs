@@ -22,7 +22,7 @@ mod tally;
 
 pub use examine::{Examined, Examiner};
 pub use expectations::{BUILT_IN, ClassExpectation, Expected, expected};
-pub use measure::{DAYS_KEPT, Health, LIVE, Measurement, Sweep, counts_for, current, due};
+pub use measure::{DAYS_KEPT, Health, LIVE, Measurement, PRODUCTS, Sweep, counts_for, current, due, is_live, next};
 pub use reason::{Reason, ReasonCode};
 pub use tally::{Scores, Tally};
 

@@ -97,3 +97,10 @@ async fn a_walk_over_the_pages_of_a_class_sees_each_item_once() {
     seen.sort();
     assert_eq!(seen, (0..7).map(|number| format!("Hall {number}")).collect::<Vec<_>>());
 }
+
+#[tokio::test]
+async fn a_page_says_when_it_was_measured_and_when_it_will_be() {
+    let host = Host::reported().await;
+    let page = host.fixture.get("/api/v1/cmdb_health").await.ok().json();
+    assert_eq!((page["measured_at"].is_string(), &page["next_measurement_at"], &page["note"]), (true, &Value::Null, &Value::Null));
+}

@@ -8,6 +8,21 @@ use rollcall_domain::ci::{self, Ci};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+/// How good the CMDB is, with when that was and will be measured.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct HealthPage {
+    /// All of it first, then each class.
+    pub items: Vec<ClassHealth>,
+    /// Give this as `cursor` to get the next page; null on the last one.
+    pub next_cursor: Option<String>,
+    /// When it was measured; null when it never was.
+    pub measured_at: Option<Time>,
+    /// When it is measured next; null when it is measured whenever this is asked.
+    pub next_measurement_at: Option<Time>,
+    /// Why there are no rows; null when there are.
+    pub note: Option<String>,
+}
+
 /// How good the records of a class are, those that inherit from it included.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ClassHealth {

@@ -7,7 +7,7 @@ use super::{Examiner, Tally};
 use crate::World;
 use crate::catalogue::Day;
 use crate::ci::{CiEvent, Class, Cmdb};
-use crate::id::CiId;
+use crate::id::{CiId, Family};
 use crate::world::pairs;
 use rollcall_shared::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -18,8 +18,12 @@ use std::time::Duration;
 /// Work of one portion, in items: some ten milliseconds of a second.
 pub const PORTION: usize = 4_000;
 
-/// Items of a CMDB that is measured whenever somebody asks: some ten milliseconds.
+/// Items of a CMDB that is measured whenever somebody asks: some ten milliseconds. Software products count less, see [`PRODUCTS`].
 pub const LIVE: usize = 4_000;
+
+/// Software products that take as long as one other item: they have three attributes, no parts and no relations. One host brings a
+/// thousand of them.
+pub const PRODUCTS: usize = 5;
 
 /// Days whose measurements are kept: two years and a month, to compare this month with the one of last year's budget.
 pub const DAYS_KEPT: usize = 762;
@@ -149,10 +153,41 @@ fn portion(world: &World, now: Timestamp, after: Option<CiId>, work: usize) -> (
     (through.filter(|_| left.peek().is_some()), classes)
 }
 
+/// Whether the CMDB is small enough to be measured whenever somebody asks.
+#[must_use]
+pub fn is_live(world: &World) -> bool {
+    let all = world.cmdb.cis.len();
+    let first = CiId { family: Family::Software, bits: 0 };
+    let last = CiId { family: Family::Software, bits: u128::MAX };
+    // A CMDB that is large for certain is not counted through.
+    all <= LIVE || all <= LIVE * (PRODUCTS + 1) && {
+        let products = world.cmdb.cis.range(first..=last).count();
+        all - products + products / PRODUCTS <= LIVE
+    }
+}
+
+/// When a CMDB that is too large to be measured whenever somebody asks is measured next: this moment when that is going on. `None` for
+/// one that is measured when asked, and for an empty one.
+#[must_use]
+pub fn next(world: &World, now: Timestamp) -> Option<Timestamp> {
+    if is_live(world) {
+        return None;
+    }
+    let health = &world.cmdb.health;
+    if health.sweep.is_some() {
+        return Some(now);
+    }
+    let due = match health.last() {
+        Some(last) => Timestamp((last.at.0.div_euclid(DAY_MS) + 1) * DAY_MS),
+        None => world.cmdb.cis.values().next()?.created_at.plus(FIRST_AFTER),
+    };
+    Some(due.max(now))
+}
+
 /// Health now: of a small CMDB as it is, of a large one as it was last measured; `None` for one that never was.
 #[must_use]
 pub fn current(world: &World, now: Timestamp) -> Option<Measurement> {
-    if world.cmdb.cis.len() > LIVE {
+    if !is_live(world) {
         return world.cmdb.health.last().cloned();
     }
     let (_, classes) = portion(world, now, None, usize::MAX);

@@ -260,15 +260,17 @@ fn large(products: usize) -> Fleet {
 
 #[test]
 fn a_large_cmdb_is_measured_in_portions_that_come_to_the_whole() {
-    let mut fleet = large(measure::PORTION * 2);
+    let mut fleet = large(LIVE * PRODUCTS);
+    assert_eq!(next(&fleet.world, fleet.now).map(|at| at > fleet.now), Some(true), "an hour after its first item");
     fleet.pass(DAY);
     assert!(current(&fleet.world, fleet.now).is_none(), "never measured, and too large to be measured now");
+    assert_eq!(next(&fleet.world, fleet.now), Some(fleet.now));
     let mut portions = 0;
     while fleet.world.cmdb.health.last().is_none() {
         fleet.wait(1);
         portions += 1;
     }
-    assert_eq!((portions, fleet.world.cmdb.health.sweep.is_none()), (3, true));
+    assert_eq!((portions, fleet.world.cmdb.health.sweep.is_none()), (6, true));
     let measured = fleet.world.cmdb.health.last().unwrap().clone();
     let mut counted: BTreeMap<Class, Tally> = BTreeMap::new();
     let mut examiner = Examiner::new(&fleet.world, fleet.now);
@@ -284,6 +286,14 @@ fn a_large_cmdb_is_measured_in_portions_that_come_to_the_whole() {
     let size = serde_json::to_vec(fleet.log.last().unwrap()).unwrap().len();
     assert!(size < 2_000, "{size} bytes");
     fleet.check();
+}
+
+#[test]
+fn the_software_of_a_few_hosts_does_not_make_a_cmdb_large() {
+    let fleet = large(LIVE + 300);
+    assert_eq!((is_live(&fleet.world), next(&fleet.world, fleet.now)), (true, None));
+    assert_eq!(current(&fleet.world, fleet.now).map(|measured| measured.of(Some(Class::Disk)).cis), Some(20));
+    assert!(!is_live(&large(LIVE * PRODUCTS).world));
 }
 
 #[test]
