@@ -20,6 +20,7 @@ rows! {
         /// Login shell.
         shell: Option<String>,
         /// Names of its groups, sorted.
+        #[serde(default)]
         groups: Vec<String>,
         /// Whether a password log-in is impossible; unknown without the privilege to read it.
         locked: Option<bool>,
@@ -32,6 +33,7 @@ rows! {
         /// Numeric id.
         gid: u32,
         /// Names of members beyond those whose primary group it is, sorted.
+        #[serde(default)]
         members: Vec<String>,
     } key(row) { row.name.clone() }
 
@@ -52,6 +54,7 @@ rows! {
         /// Comment.
         comment: Option<String>,
         /// Names of the options before the key, such as `command`, `from`, sorted; not their values.
+        #[serde(default)]
         options: Vec<String>,
     } key(row) { format!("{}/{}/{}", row.user.as_deref().unwrap_or_default(), row.path, row.fingerprint) }
 
@@ -94,6 +97,7 @@ rows! {
         /// Serial number, hexadecimal.
         serial: Option<String>,
         /// Subject alternative names, sorted.
+        #[serde(default)]
         sans: Vec<String>,
         /// Valid from.
         not_before: Option<Timestamp>,
@@ -108,8 +112,10 @@ rows! {
         /// A certificate authority.
         is_ca: Option<bool>,
         /// Files it was found in, sorted.
+        #[serde(default)]
         paths: Vec<String>,
         /// What names those files, such as `nginx`, `configuration`, sorted.
+        #[serde(default)]
         used_by: Vec<String>,
         /// Whether it stands behind another one in every file it was found in: part of a chain, nothing that a server shows as its own.
         is_chain_only: bool,
@@ -122,6 +128,7 @@ rows! {
         /// `enforcing`, `permissive`, `enabled`, `disabled`, `absent`, ….
         state: String,
         /// Further facts, sorted by name.
+        #[serde(default)]
         facts: Vec<(String, String)>,
     } key(row) { row.control.clone() }
 

@@ -34,8 +34,10 @@ rows! {
         /// When it was created.
         created_at: Option<Timestamp>,
         /// Published ports, sorted.
+        #[serde(default)]
         ports: Vec<PublishedPort>,
         /// Labels, sorted.
+        #[serde(default)]
         labels: Vec<(String, String)>,
     } key(row) { format!("{}/{}", row.runtime, row.id) }
 
@@ -46,8 +48,10 @@ rows! {
         /// Image id.
         id: String,
         /// Repository tags, sorted.
+        #[serde(default)]
         tags: Vec<String>,
         /// Repository digests, sorted.
+        #[serde(default)]
         digests: Vec<String>,
         /// Size.
         size_bytes: Option<u64>,
@@ -70,8 +74,10 @@ rows! {
         /// Memory.
         memory_bytes: Option<u64>,
         /// Hardware addresses, lower-case with colons, sorted.
+        #[serde(default)]
         macs: Vec<String>,
         /// Disk images and devices, sorted.
+        #[serde(default)]
         disks: Vec<String>,
         /// Started with the host.
         autostart: Option<bool>,

@@ -133,8 +133,10 @@ rows! {
         /// All level-3 caches of the socket, bytes.
         l3_bytes: Option<u64>,
         /// Feature flags, sorted.
+        #[serde(default)]
         flags: Vec<String>,
         /// Known vulnerabilities and the kernel's word on each, sorted.
+        #[serde(default)]
         vulnerabilities: Vec<(String, String)>,
     } key(row) { row.socket.to_string() }
 
@@ -241,6 +243,7 @@ rows! {
         /// Speed, Mbit/s (1.5 is given as 1).
         speed_mbps: Option<u32>,
         /// Kernel drivers of its interfaces, sorted.
+        #[serde(default)]
         drivers: Vec<String>,
     } key(row) { match &row.serial { Some(serial) => format!("{}:{}/{serial}", row.vendor_id.as_deref().unwrap_or_default(), row.product_id.as_deref().unwrap_or_default()), None => row.path.clone() } }
 

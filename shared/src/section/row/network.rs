@@ -42,10 +42,12 @@ rows! {
         /// `up`, `down`, `unknown`, ….
         state: Option<String>,
         /// Addresses, sorted; temporary ones and those whose life runs out left out.
+        #[serde(default)]
         addresses: Vec<InterfaceAddress>,
         /// Bond, bridge or VRF it belongs to.
         master: Option<String>,
         /// Members, when it is one of those, sorted.
+        #[serde(default)]
         members: Vec<String>,
         /// VLAN id.
         vlan_id: Option<u16>,
@@ -112,6 +114,7 @@ rows! {
         /// LLDP system description.
         system_description: Option<String>,
         /// LLDP capabilities that are enabled, such as `bridge`, `router`, sorted.
+        #[serde(default)]
         capabilities: Vec<String>,
     } key(row) {
         let peer = row.address.as_ref().or(row.chassis_id.as_ref()).or(row.mac.as_ref()).map(String::as_str).unwrap_or_default();

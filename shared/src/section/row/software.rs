@@ -159,6 +159,7 @@ rows! {
         /// Unix socket.
         socket: Option<String>,
         /// Addresses it listens on, sorted.
+        #[serde(default)]
         addresses: Vec<String>,
         /// Its configuration file.
         configuration: Option<String>,
@@ -179,10 +180,13 @@ rows! {
         /// Version, where something on disk or a package tells it.
         version: Option<String>,
         /// Ports, sorted.
+        #[serde(default)]
         ports: Vec<u16>,
         /// Addresses it listens on, sorted.
+        #[serde(default)]
         addresses: Vec<String>,
         /// Names of the sites it serves, sorted.
+        #[serde(default)]
         sites: Vec<String>,
         /// Its main configuration file.
         configuration: Option<String>,
@@ -201,6 +205,7 @@ rows! {
         /// Version, when it states one.
         version: Option<String>,
         /// Modules that use it, sorted.
+        #[serde(default)]
         used_by: Vec<String>,
         /// Letters of taint, such as `OE`.
         taint: Option<String>,
@@ -227,6 +232,7 @@ rows! {
         /// What identifies the row within the extension.
         key: String,
         /// Fields, sorted by name.
+        #[serde(default)]
         fields: Vec<(String, CustomValue)>,
     } key(row) { format!("{}/{}", row.extension, row.key) }
 }

@@ -25,6 +25,7 @@ rows! {
         group: Option<String>,
         /// Kernel names of the devices directly below, sorted; members of an array or paths that are not in order with
         /// their state, such as `sdb1 (faulty)`.
+        #[serde(default)]
         members: Vec<String>,
     } key(row) { format!("{}/{}", row.kind, row.uuid.as_ref().unwrap_or(&row.name)) }
 
@@ -43,6 +44,7 @@ rows! {
         /// UUID.
         uuid: Option<String>,
         /// Mount options, sorted.
+        #[serde(default)]
         options: Vec<String>,
         /// Mounted read-only; not every source tells it.
         read_only: Option<bool>,
@@ -65,6 +67,7 @@ rows! {
         /// `ro`.
         read_only: Option<bool>,
         /// All options of the mount, sorted, such as `hidepid=invisible` of `/proc`; none when it is not separate.
+        #[serde(default)]
         options: Vec<String>,
     } key(row) { row.path.clone() }
 }
