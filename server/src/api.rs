@@ -32,6 +32,7 @@ mod feeds;
 mod format;
 mod gate;
 mod groups;
+mod history;
 mod identity;
 mod import;
 mod imports;

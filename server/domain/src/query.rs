@@ -26,6 +26,7 @@ mod explain;
 pub mod field;
 pub mod index;
 mod parser;
+pub mod past;
 pub mod pattern;
 pub mod plan;
 mod print;

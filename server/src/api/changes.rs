@@ -1,10 +1,11 @@
 //! What changed lately in the fleet, bundled; and what differs between two configuration items.
 
-use super::extract::Parameters;
+use super::extract::{Named, Parameters};
 use super::format::Format;
 use super::page::{Page, Paging};
 use super::view::Time;
-use super::view::change::{Bundle, Comparison};
+use super::view::change::{Bundle, Comparison, RowDifference};
+use super::view::word::RowChange;
 use super::{Api, cis, past};
 use crate::answer::{self, ApiError};
 use axum::extract::State;
@@ -121,23 +122,80 @@ fn kind_of(change: &Change) -> ChangeKind {
 }
 
 /// Compares two configuration items, or one at two moments: values, tags, and the rows of every section.
+///
+/// Software is told as history tells it: a package in another version is an upgrade or downgrade, not a removal and an installation, and
+/// rows of which only the time of installation differs are counted apart. `/api/v1/cis/{id}/differences` lists every row.
 #[utoipa::path(get, path = "/api/v1/cis/compare", tag = "cis", params(CompareQuery),
     responses((status = 200, description = "What differs.", body = Comparison)))]
 pub async fn compare_cis(State(api): State<Api>, Parameters(query): Parameters<CompareQuery>) -> Result<Response, ApiError> {
     let left = side(&api, "left", &query.left, query.left_at).await?;
     let right = side(&api, "right", query.right.as_deref().unwrap_or(&query.left), query.right_at).await?;
+    let found = compared(&api, &left, &right, None).await?;
+    Ok(answer::json(&Comparison::new((&left, query.left_at), (&right, query.right_at), &found)))
+}
+
+/// What is to be compared with what, and which of the differences are wanted.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct DifferenceQuery {
+    /// The item that it is compared with; itself unless given, which takes a moment to be of use.
+    right: Option<String>,
+    /// The item as it was at this moment (RFC 3339); now unless given.
+    #[param(value_type = Option<Time>)]
+    left_at: Option<Timestamp>,
+    /// The other as it was at this moment; now unless given.
+    #[param(value_type = Option<Time>)]
+    right_at: Option<Timestamp>,
+    /// Rows of this section alone.
+    #[param(example = "packages")]
+    section: Option<String>,
+    /// Rows that differ so alone.
+    change: Option<RowChange>,
+    /// Items of one page: 1 to 1000, 100 unless given.
+    limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// Lists every row in which the sections of two configuration items differ, or of one at two moments: upgrades first, by section.
+///
+/// Give both moments for a list that does not change while it is read.
+#[utoipa::path(get, path = "/api/v1/cis/{id}/differences", tag = "cis", params(DifferenceQuery),
+    responses((status = 200, description = "A page.", body = Page<RowDifference>)))]
+pub async fn list_ci_differences(
+    State(api): State<Api>,
+    Named(id): Named<CiId>,
+    Parameters(query): Parameters<DifferenceQuery>,
+    format: Format,
+) -> Result<Response, ApiError> {
+    let paging = Paging::<u64>::new("differences", query.limit, query.cursor.as_deref())?;
+    let section = query.section.as_deref().map(str::parse::<SectionName>).transpose();
+    let section = section.map_err(|error| ApiError::invalid("section", error.to_string()))?;
+    let own = id.to_string();
+    let left = side(&api, "id", &own, query.left_at).await?;
+    let right = side(&api, "right", query.right.as_deref().unwrap_or(&own), query.right_at).await?;
+    let found = compared(&api, &left, &right, section).await?;
+    let rows = found.sections.iter().filter(|one| section.is_none_or(|section| one.name == section));
+    let rows = rows.flat_map(|section| section.rows.iter().flatten().map(|row| (section.name, row)));
+    let wanted = rows.filter(|(_, row)| query.change.is_none_or(|change| row.change == change.0));
+    let later = (0_u64..).zip(wanted).filter(|(place, _)| paging.after.is_none_or(|after| *place > after));
+    Ok(format.list(&paging.page(later.map(|(place, (section, row))| (place, RowDifference::new(section, row))))))
+}
+
+/// Compares two items, with the rows of every section or of one.
+async fn compared(api: &Api, left: &ci::Ci, right: &ci::Ci, only: Option<SectionName>) -> Result<compare::Comparison, ApiError> {
     let mut contents = Contents::default();
-    for name in SectionName::ALL {
+    for name in SectionName::ALL.iter().filter(|name| only.is_none_or(|only| only == **name)) {
         let hash = |ci: &ci::Ci| ci.section(*name).and_then(|state| state.hash);
-        if hash(&left) != hash(&right) {
-            for hash in [hash(&left), hash(&right)].into_iter().flatten() {
+        if hash(left) != hash(right) {
+            for hash in [hash(left), hash(right)].into_iter().flatten() {
                 let section = api.engine.section(hash).await?;
                 contents.0.extend(section.map(|section| (hash, section)));
             }
         }
     }
-    let found = compare::compare(&left, &right, &contents);
-    Ok(answer::json(&Comparison::new((&left, query.left_at), (&right, query.right_at), &found)))
+    Ok(compare::compare(left, right, &contents))
 }
 
 async fn side(api: &Api, field: &str, id: &str, moment: Option<Timestamp>) -> Result<ci::Ci, ApiError> {

@@ -4,25 +4,30 @@ use super::caller::Caller;
 use super::extract::{Body, Named, Parameters};
 use super::format::Format;
 use super::page::{Page, Paging};
+use super::past::Past;
 use super::selection::{Order, Place, Selection};
 use super::view::Time;
 use super::view::ci::{Ci, CiSummary, Identification, Value};
-use super::view::record::Record;
 use super::view::word::{Class, Lifecycle};
-use super::{Api, past};
+use super::{Api, past, queries};
 use crate::answer::{self, ApiError};
 use axum::extract::State;
 use axum::response::Response;
 use rollcall_domain::ci::{self, CiCommand};
+use rollcall_domain::group::Groups;
 use rollcall_domain::id::CiId;
+use rollcall_domain::query::past::{Then, Unknowable};
+use rollcall_domain::query::{self, Query};
 use rollcall_domain::{Command, Event, World};
 use rollcall_shared::Timestamp;
 use serde::{Deserialize, Deserializer};
-use std::collections::BTreeMap;
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
 
-/// Configuration items that one request for a moment looks at: about a second's work.
-const LOOKED_AT: usize = 2_000;
+/// Section contents that one request for a moment reads: about a second's work.
+const CONTENTS: usize = 500;
 
 /// Which configuration items are wanted.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -39,7 +44,9 @@ pub struct CiQuery {
     q: Option<String>,
     /// Contained in this configuration item.
     parent: Option<String>,
-    /// As they were at this moment (RFC 3339); as they are now unless given. A page may then be short: the cursor goes on.
+    /// As they were at this moment (RFC 3339); as they are now unless given. At most 2,000 items, and 500 section contents, are looked at
+    /// for a page then, so it may be short, and even empty, while the cursor goes on. A query is asked of the items as they were, with
+    /// groups as they are defined now; what is not kept of the past (`last_seen`, `agent`, `incident`, members of groups) is refused.
     #[param(value_type = Option<Time>)]
     as_of: Option<Timestamp>,
     /// That fulfil this query; see `/api/v1/queries/check`. Goes together with the others.
@@ -64,7 +71,7 @@ pub struct CiQuery {
 pub struct MomentQuery {
     /// As it was at this moment (RFC 3339); as it is now unless given.
     #[param(value_type = Option<Time>)]
-    as_of: Option<Timestamp>,
+    pub as_of: Option<Timestamp>,
 }
 
 /// A page of a list that has no filters.
@@ -107,11 +114,12 @@ fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Str
 pub async fn list_cis(State(api): State<Api>, Parameters(query): Parameters<CiQuery>, format: Format) -> Result<Response, ApiError> {
     let filter = Filter::new(&query)?;
     if let Some(moment) = query.as_of {
-        if query.query.is_some() || query.sort.is_some() {
-            return Err(ApiError::invalid("as_of", "cannot go together with query or sort: those ask what is indexed, and that is now"));
+        if query.sort.is_some() {
+            return Err(ApiError::invalid("sort", "cannot go together with as_of: each item as it was is looked at one by one, by id"));
         }
         let paging = Paging::<CiId>::new("cis", query.limit, query.cursor.as_deref())?;
-        return list_then(&api, &paging, &filter, moment, format).await;
+        let asked = query.query.as_deref().map(|text| Asked::new(&api, text, moment)).transpose()?;
+        return Ok(format.list::<CiSummary>(&list_then(&api, &paging, &filter, asked.as_ref(), moment).await?));
     }
     let selection = Selection::new(query.query.as_deref(), api.engine.now())?;
     if let Some(order) = query.sort.as_deref().map(Order::parse).transpose()?.filter(|order| *order != Order::default()) {
@@ -127,29 +135,88 @@ pub async fn list_cis(State(api): State<Api>, Parameters(query): Parameters<CiQu
     Ok(format.list::<CiSummary>(&page))
 }
 
+/// A query about a moment.
+struct Asked {
+    query: Arc<Query>,
+    groups: Arc<Groups>,
+    names_others: bool,
+}
+
+impl Asked {
+    fn new(api: &Api, text: &str, moment: Timestamp) -> Result<Self, ApiError> {
+        let query = queries::parse(text)?;
+        let groups = api.engine.read(|world| {
+            query::past::check(&queries::scope(world, moment), &query).map_err(|error| match error {
+                Unknowable::Unanswerable(error) => queries::unanswerable(text, &error),
+                forgotten @ Unknowable::Forgotten { .. } => ApiError::invalid("query", forgotten.to_string()),
+            })?;
+            Ok::<_, ApiError>(world.groups.clone())
+        })?;
+        Ok(Self { names_others: query::past::names_others(&query, &groups), query: Arc::new(query), groups: Arc::new(groups) })
+    }
+
+    /// Whether an item fulfilled it, and how many contents that took. Content is read, so it blocks a thread that may.
+    async fn selects(&self, api: &Api, past: Past, id: CiId) -> Result<(bool, usize, Past), ApiError> {
+        let (query, groups, content) = (Arc::clone(&self.query), Arc::clone(&self.groups), api.engine.history().content);
+        let looked = tokio::task::spawn_blocking(move || {
+            let read = Cell::new(0);
+            let then = Then { world: past.world(), groups: &*groups, at: past.moment(), content: &content, read: &read };
+            let fits = past.ci(id).is_some_and(|ci| then.matches(&query, ci));
+            (fits, read.get(), past)
+        });
+        looked.await.map_err(|error| ApiError::internal(format!("looking at {id} as it was: {error}")))
+    }
+}
+
 /// Configuration items as they were: each is folded from its own records, so that one request looks at a bounded number.
-async fn list_then(api: &Api, paging: &Paging<CiId>, filter: &Filter<'_>, moment: Timestamp, format: Format) -> Result<Response, ApiError> {
-    let (known, more) = api.engine.read(|world| {
+async fn list_then(
+    api: &Api,
+    paging: &Paging<CiId>,
+    filter: &Filter<'_>,
+    asked: Option<&Asked>,
+    moment: Timestamp,
+) -> Result<Page<CiSummary>, ApiError> {
+    let (known, mut more) = api.engine.read(|world| {
         let mut cis = world.cmdb.cis.range(paging.ascending()).map(|(_, ci)| ci);
-        let known: Vec<ci::Ci> = cis.by_ref().take(LOOKED_AT).cloned().collect();
+        let known: Vec<(CiId, usize)> = cis.by_ref().take(past::ITEMS).map(|ci| (ci.id, past::cost(ci))).collect();
         (known, cis.next().is_some())
     });
-    let last = known.last().map(|ci| ci.id);
-    let mut found = Vec::new();
-    for now in &known {
-        if let Some(then) = past::at(api, now, moment).await?.filter(|then| filter.keeps(then)) {
-            found.push((then.id, CiSummary::from(&then)));
-        }
-        if found.len() > paging.limit {
+    let (mut found, mut through, mut spent, mut contents) = (Vec::new(), None, 0, 0);
+    for (id, cost) in known {
+        if found.len() > paging.limit || spent >= past::ITEMS || contents >= CONTENTS {
+            more = true;
             break;
         }
+        (through, spent) = (Some(id), spent + cost);
+        let mut reader = past::Reader::new(api, moment);
+        reader.include(BTreeSet::from([id])).await?;
+        if reader.past.ci(id).is_none_or(|then| !filter.keeps(then)) {
+            continue;
+        }
+        if asked.is_some_and(|asked| asked.names_others) {
+            let around = reader.past.around(id);
+            spent += around.len();
+            reader.include(around).await?;
+        }
+        let past = match asked {
+            None => reader.past,
+            Some(asked) => {
+                let (fits, read, past) = asked.selects(api, reader.past, id).await?;
+                contents += read;
+                if !fits {
+                    continue;
+                }
+                past
+            }
+        };
+        found.extend(past.ci(id).map(|then| (id, CiSummary::from(then))));
     }
     let is_full = found.len() > paging.limit;
     let mut page = paging.page(found.into_iter());
     if !is_full && more {
-        page.next_cursor = last.map(|last| paging.cursor(&last));
+        page.next_cursor = through.map(|last| paging.cursor(&last));
     }
-    Ok(format.list::<CiSummary>(&page))
+    Ok(page)
 }
 
 /// Shows one configuration item: every value with its source and every other opinion.
@@ -184,36 +251,34 @@ pub async fn patch_ci(
     show(&api, id)
 }
 
-/// Lists what changed a configuration item, newest first.
-#[utoipa::path(get, path = "/api/v1/cis/{id}/history", tag = "cis", params(PageQuery), responses((status = 200, description = "A page.", body = Page<Record>)))]
-pub async fn list_ci_history(
+/// Shows how a host was last identified, now or up to a moment: every try with the values it compared.
+#[utoipa::path(get, path = "/api/v1/cis/{id}/identification", tag = "cis", params(MomentQuery),
+    responses((status = 200, description = "The explanation.", body = Identification)))]
+pub async fn get_ci_identification(
     State(api): State<Api>,
     Named(id): Named<CiId>,
-    Parameters(query): Parameters<PageQuery>,
-    format: Format,
+    Parameters(query): Parameters<MomentQuery>,
 ) -> Result<Response, ApiError> {
-    let paging = Paging::<u64>::new("history", query.limit, query.cursor.as_deref())?;
-    let page = api.engine.read(|world| {
-        let history = &find(world, id)?.history;
-        let earlier = history.iter().rev().copied().filter(|revision| paging.after.is_none_or(|after| *revision < after));
-        Ok::<_, ApiError>(paging.page(earlier.map(|revision| (revision, revision))))
-    })?;
-    let records = api.engine.records_at(page.items).await?;
-    let mut items: Vec<Record> = records.iter().map(Into::into).collect();
-    items.sort_by_key(|record| std::cmp::Reverse(record.revision));
-    Ok(format.list(&Page { items, next_cursor: page.next_cursor }))
-}
-
-/// Shows how a host was last identified: every try with the values it compared.
-#[utoipa::path(get, path = "/api/v1/cis/{id}/identification", tag = "cis",
-    responses((status = 200, description = "The explanation.", body = Identification)))]
-pub async fn get_ci_identification(State(api): State<Api>, Named(id): Named<CiId>) -> Result<Response, ApiError> {
+    let none = || ApiError::not_found("identification of", &id.to_string());
+    if let Some(moment) = query.as_of {
+        let (then, past) = past::whole(&api, id, moment).await?;
+        let (operation, attempts) = identified_then(&past, id).ok_or_else(none)?;
+        return Ok(answer::resource(&Identification::new(id, operation, attempts), then.revision));
+    }
     let attempts = attempts(&api, id).await?;
     api.engine.read(|world| {
         let ci = find(world, id)?;
-        let identified = world.cmdb.identifications.get(&id).ok_or_else(|| ApiError::not_found("identification of", &id.to_string()))?;
+        let identified = world.cmdb.identifications.get(&id).ok_or_else(none)?;
         Ok(answer::resource(&Identification::new(id, identified.operation, &attempts), ci.revision))
     })
+}
+
+/// What the last identification up to a moment did and tried.
+pub fn identified_then(past: &Past, id: CiId) -> Option<(ci::Operation, &[ci::Attempt])> {
+    match &past.identification(id)?.event {
+        Event::Ci(event) => event.identification().map(|(_, operation, attempts)| (operation, attempts)),
+        _ => None,
+    }
 }
 
 /// Every try of the last identification of a host, from the log; none of what was never identified.

@@ -1,10 +1,11 @@
 //! Which machine is this: a dry run of identification, why a record is one machine, merging and taking that back.
 
 use super::caller::Caller;
-use super::extract::{Body, Named};
+use super::cis::MomentQuery;
+use super::extract::{Body, Named, Parameters};
 use super::view::ci::{Ci, DryRun};
 use super::view::review::Explained;
-use super::{Api, cis};
+use super::{Api, cis, past};
 use crate::answer::{self, ApiError};
 use axum::extract::State;
 use axum::response::Response;
@@ -26,7 +27,8 @@ pub struct Machine {
     agent: Option<String>,
     /// Or another system, with its own key for the machine.
     feed: Option<Feed>,
-    /// Sections by name, each a list of rows as `GET /api/v1/cis/{id}/sections/{name}` shows them.
+    /// Sections by name, each a list of rows as `GET /api/v1/cis/{id}/sections/{name}` shows them. What is left out of a row is not known;
+    /// lists that are left out are empty.
     #[schema(value_type = BTreeMap<String, Vec<Object>>)]
     sections: BTreeMap<String, serde_json::Value>,
 }
@@ -73,8 +75,8 @@ pub async fn identify_machine(State(api): State<Api>, Body(machine): Body<Machin
         let section = Section::from_json_rows(known, rows).map_err(|error| ApiError::invalid(&field, error.to_string()))?;
         sections.push(Arc::new(section));
     }
-    if !sections.iter().any(|section| section.name() == SectionName::System) {
-        return Err(ApiError::invalid("sections.system", "is needed: it says what kind of machine this is"));
+    if !sections.iter().any(|section| matches!(&**section, Section::System(rows) if !rows.is_empty())) {
+        return Err(ApiError::invalid("sections.system", "is needed, with a row: it says what kind of machine this is"));
     }
     let now = api.engine.now();
     api.engine.read(|world| Ok(answer::json(&DryRun::from(&identify::identify(world, &reporter, &sections, now)))))
@@ -90,13 +92,28 @@ fn reporter(agent: Option<String>, feed: Option<Feed>) -> Result<Reporter, ApiEr
 }
 
 /// Explains why a record is one machine, and whose value counts in each attribute.
-#[utoipa::path(get, path = "/api/v1/cis/{id}/explain", tag = "cis",
+///
+/// Of a moment in the past it says what the record's own history tells. Which other records had the same facts, and what was in doubt
+/// then, is not kept: `others` and `reviews` are null.
+#[utoipa::path(get, path = "/api/v1/cis/{id}/explain", tag = "cis", params(MomentQuery),
     responses((status = 200, description = "The explanation.", body = Explained)))]
-pub async fn explain_ci(State(api): State<Api>, Named(id): Named<CiId>) -> Result<Response, ApiError> {
+pub async fn explain_ci(
+    State(api): State<Api>,
+    Named(id): Named<CiId>,
+    Parameters(query): Parameters<MomentQuery>,
+) -> Result<Response, ApiError> {
+    if let Some(moment) = query.as_of {
+        let (then, past) = past::whole(&api, id, moment).await?;
+        let found = explain::explain_then(&past, id).ok_or_else(|| ApiError::not_found("configuration item", &id.to_string()))?;
+        let identified = cis::identified_then(&past, id);
+        return api.engine.read(|world| Ok(answer::resource(&Explained::new((world, &then), &found, identified), then.revision)));
+    }
     let attempts = cis::attempts(&api, id).await?;
     api.engine.read(|world| {
         let ci = cis::find(world, id)?;
-        Ok(answer::resource(&Explained::new(world, ci, &explain::explain(world, ci, api.engine.now()), &attempts), ci.revision))
+        let identified = world.cmdb.identifications.get(&id).map(|identified| (identified.operation, attempts.as_slice()));
+        let found = explain::explain(world, ci, api.engine.now());
+        Ok(answer::resource(&Explained::new((world, ci), &found, identified), ci.revision))
     })
 }
 

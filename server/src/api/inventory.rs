@@ -3,6 +3,8 @@
 use super::Api;
 use super::cis;
 use super::extract::{Named, Parameters};
+use super::past;
+use super::view::Time;
 use crate::answer::{self, ApiError};
 use crate::inventory_format::export;
 use axum::extract::State;
@@ -10,7 +12,7 @@ use axum::response::Response;
 use rollcall_domain::World;
 use rollcall_domain::ci::{Ci, SectionState};
 use rollcall_domain::id::CiId;
-use rollcall_shared::{ContentHash, Section, SectionName};
+use rollcall_shared::{ContentHash, Section, SectionName, Timestamp};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use utoipa::{IntoParams, ToSchema};
@@ -31,6 +33,9 @@ pub struct InventoryQuery {
     /// `glpi`.
     #[param(inline)]
     format: InventoryFormat,
+    /// As it was at this moment (RFC 3339); as it is now unless given.
+    #[param(value_type = Option<Time>)]
+    as_of: Option<Timestamp>,
 }
 
 /// A host's contents: complete, and partial on top.
@@ -46,11 +51,17 @@ pub async fn get_inventory(
     Parameters(query): Parameters<InventoryQuery>,
 ) -> Result<Response, ApiError> {
     let InventoryFormat::Glpi = query.format;
-    let (device, collected_at, contents) = api.engine.read(|world| {
-        let ci = cis::find(world, id)?;
+    let of = |world: &World, ci: &Ci| {
         let (device, collected_at) = native_key(world, id).unwrap_or((id.to_string(), None));
-        Ok::<_, ApiError>((device, collected_at, contents(ci)))
-    })?;
+        (device, collected_at, contents(ci))
+    };
+    let (device, collected_at, contents) = match query.as_of {
+        None => api.engine.read(|world| cis::find(world, id).map(|ci| of(world, ci)))?,
+        Some(moment) => {
+            let (then, past) = past::whole(&api, id, moment).await?;
+            of(past.world(), &then)
+        }
+    };
     if contents.is_empty() {
         return Err(ApiError::not_found("inventory of", &id.to_string()));
     }
@@ -64,7 +75,7 @@ pub async fn get_inventory(
 }
 
 /// What the first feed that knows it calls this machine, and when its newest inventory was collected.
-fn native_key(world: &World, id: CiId) -> Option<(String, Option<rollcall_shared::Timestamp>)> {
+fn native_key(world: &World, id: CiId) -> Option<(String, Option<Timestamp>)> {
     let (native, _) = world.cmdb.natives.iter().find(|(_, ci)| **ci == id)?;
     Some((native.1.clone(), world.cmdb.deliveries.get(native).copied()))
 }

@@ -4,6 +4,7 @@ use super::cis::find;
 use super::extract::{Named, Parameters};
 use super::format::Format;
 use super::page::{Page, Paging};
+use super::past::Past;
 use super::view::Time;
 use super::view::relation::{Impact, Relation};
 use super::view::word::{Direction, RelationKind};
@@ -13,9 +14,10 @@ use axum::extract::State;
 use axum::response::Response;
 use rollcall_domain::World;
 use rollcall_domain::ci::{self, impact, relation};
-use rollcall_domain::id::CiId;
-use rollcall_shared::Timestamp;
+use rollcall_domain::id::{CiId, Family};
+use rollcall_shared::{Section, SectionName, Timestamp};
 use serde::Deserialize;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Bound;
 use std::str::FromStr;
@@ -28,7 +30,7 @@ use utoipa::IntoParams;
 pub struct CiRelationQuery {
     /// Of this kind. Installations of software are shown with `installed_on` only: a host has thousands.
     kind: Option<RelationKind>,
-    /// As they were at this moment (RFC 3339), without installations, which its packages then tell; as they are now unless given.
+    /// As they were at this moment (RFC 3339); as they are now unless given. Installations then can be asked of hosts alone.
     #[param(value_type = Option<Time>)]
     as_of: Option<Timestamp>,
     /// Items of one page: 1 to 1000, 100 unless given.
@@ -51,6 +53,10 @@ pub struct RelationQuery {
     /// Told by such a source: `person`, `agent` or `feed`, or one of them, such as `agent:agent_00000000000000000000000001`.
     #[param(example = "agent")]
     source: Option<String>,
+    /// As they were at this moment (RFC 3339); as they are now unless given. At most 2,000 configuration items are looked at for a
+    /// page then, so it may be short, and even empty, while the cursor goes on. Installations then can be asked of hosts alone.
+    #[param(value_type = Option<Time>)]
+    as_of: Option<Timestamp>,
     /// Items of one page: 1 to 1000, 100 unless given.
     limit: Option<u32>,
     /// `next_cursor` of the page before.
@@ -66,6 +72,9 @@ pub struct ImpactQuery {
     direction: Option<Direction>,
     /// Relations in a path at most: 1 to 20, 5 unless given.
     depth: Option<u32>,
+    /// As it was at this moment (RFC 3339); as it is now unless given. A walk then passes at most 2,000 configuration items.
+    #[param(value_type = Option<Time>)]
+    as_of: Option<Timestamp>,
 }
 
 /// Lists what a configuration item belongs together with, by both sides and kind.
@@ -78,17 +87,13 @@ pub async fn list_ci_relations(
     format: Format,
 ) -> Result<Response, ApiError> {
     let paging = Paging::<Key>::new("relations", query.limit, query.cursor.as_deref())?;
-    let then = match query.as_of {
-        Some(moment) => Some(past::relations_at(&api, id, moment, query.kind.map(|kind| kind.0)).await?),
-        None => None,
-    };
+    if let Some(moment) = query.as_of {
+        let (past, relations) = of_one_then(&api, id, query.kind, moment).await?;
+        return Ok(format.list(&api.engine.read(|world| page_then(world, &past, &paging, relations))));
+    }
     let page = api.engine.read(|world| {
         find(world, id)?;
-        let wanted = match then {
-            Some(then) => sorted(then.into_iter()),
-            None => of_one(world, id, query.kind),
-        };
-        let wanted = wanted.into_iter();
+        let wanted = of_one(world, id, query.kind).into_iter();
         let later = wanted.filter(|(key, _)| paging.after.as_ref().is_none_or(|after| key > after));
         Ok::<_, ApiError>(paging.page(later.map(|(key, relation)| (key, Relation::new(world, &relation)))))
     })?;
@@ -105,6 +110,9 @@ pub async fn list_relations(
 ) -> Result<Response, ApiError> {
     let paging = Paging::<Key>::new("all relations", query.limit, query.cursor.as_deref())?;
     let filter = Filter::new(&query)?;
+    if let Some(moment) = query.as_of {
+        return Ok(format.list(&list_then(&api, &paging, &filter, moment).await?));
+    }
     let page = api.engine.read(|world| {
         let later = filter.candidates(world, paging.after.as_ref());
         let wanted = later.filter(|(key, relation)| paging.after.as_ref().is_none_or(|after| key > after) && filter.keeps(relation));
@@ -126,11 +134,88 @@ pub async fn get_ci_impact(
     if !(1..=impact::DEPTH_MAX).contains(&depth) {
         return Err(ApiError::invalid("depth", format!("must be 1 to {}, not {depth}", impact::DEPTH_MAX)));
     }
+    if let Some(moment) = query.as_of {
+        let (past, found) = past::walk(&api, id, (direction, depth), moment).await?;
+        return Ok(answer::json(&Impact::new(past.world(), id, direction, depth, &found)));
+    }
     api.engine.read(|world| {
         find(world, id)?;
         let found = impact::walk(&world.cmdb, id, direction, depth);
         Ok(answer::json(&Impact::new(world, id, direction, depth, &found)))
     })
+}
+
+/// Relations of one item at a moment, in order of their keys, with what is known of that moment.
+async fn of_one_then(
+    api: &Api,
+    id: CiId,
+    kind: Option<RelationKind>,
+    moment: Timestamp,
+) -> Result<(Past, Vec<(Key, ci::Relation)>), ApiError> {
+    let kind = kind.map(|kind| kind.0);
+    let wants_installations = kind == Some(ci::RelationKind::InstalledOn);
+    if wants_installations && id.family == Family::Software {
+        let reason = "on which hosts a product was is told by the package lists that they had: ask each host, or /api/v1/cis with a query";
+        return Err(ApiError::invalid("as_of", reason));
+    }
+    let past = past::neighbourhood(api, id, moment).await?;
+    let mut found = ci::past::relations(&past, id);
+    if wants_installations {
+        let hash = past.ci(id).and_then(|ci| ci.section(SectionName::Packages)).and_then(|state| state.hash);
+        let section = match hash {
+            Some(hash) => api.engine.section(hash).await?,
+            None => None,
+        };
+        if let Some(Section::Packages(rows)) = section.as_deref() {
+            found.extend(api.engine.read(|world| ci::past::installations(&past, &world.cmdb, id, rows)));
+        }
+    }
+    Ok((past, sorted(found.into_iter().filter(|relation| kind.is_none_or(|kind| relation.kind == kind)))))
+}
+
+fn page_then(world: &World, past: &Past, paging: &Paging<Key>, relations: Vec<(Key, ci::Relation)>) -> Page<Relation> {
+    let later = relations.into_iter().filter(|(key, _)| paging.after.as_ref().is_none_or(|after| key > after));
+    paging.page(later.map(|(key, relation)| (key, Relation::then(past, world, &relation))))
+}
+
+/// Relations of all items, or of one, at a moment. Each item is folded from its own history, and brings those that begin at it.
+async fn list_then(api: &Api, paging: &Paging<Key>, filter: &Filter, moment: Timestamp) -> Result<Page<Relation>, ApiError> {
+    if let Some(end) = filter.from.or(filter.to) {
+        let (past, mut relations) = of_one_then(api, end, filter.kind, moment).await?;
+        relations.retain(|(_, relation)| filter.keeps(relation));
+        return Ok(api.engine.read(|world| page_then(world, &past, paging, relations)));
+    }
+    let first = paging.after.as_ref().map_or(Bound::Unbounded, |after| Bound::Included(after.from));
+    let (items, mut more) = api.engine.read(|world| {
+        let mut items = world.cmdb.cis.range((first, Bound::Unbounded)).map(|(_, ci)| ci);
+        let looked_at: Vec<(CiId, usize)> = items.by_ref().take(past::ITEMS).map(|ci| (ci.id, past::cost(ci))).collect();
+        (looked_at, items.next().is_some())
+    });
+    let (mut found, mut through, mut spent) = (Vec::new(), None, 0);
+    for (id, cost) in items {
+        if spent >= past::ITEMS || found.len() > paging.limit {
+            more = true;
+            break;
+        }
+        let mut reader = past::Reader::new(api, moment);
+        reader.include(BTreeSet::from([id])).await?;
+        let around = reader.past.around(id);
+        spent += cost + around.len();
+        reader.include(around).await?;
+        let past = &reader.past;
+        let relations = relation::beginning_at(&past.world().cmdb, id, filter.kind.map(|kind| kind.0)).filter(|one| filter.keeps(one));
+        let later = sorted(relations).into_iter().filter(|(key, _)| paging.after.as_ref().is_none_or(|after| key > after));
+        found.extend(
+            api.engine.read(|world| later.map(|(key, relation)| (key, Relation::then(past, world, &relation))).collect::<Vec<_>>()),
+        );
+        through = Some(id);
+    }
+    let is_full = found.len() > paging.limit;
+    let mut page = paging.page(found.into_iter());
+    if !is_full && more {
+        page.next_cursor = through.map(|id| paging.cursor(&Key::last_of(id)));
+    }
+    Ok(page)
 }
 
 /// What a list of relations is sorted by; its text is the cursor.
@@ -150,6 +235,12 @@ impl Key {
             ci::Source::Feed { name } => format!("feed:{name}"),
         };
         Self { from: relation.from, kind: relation.kind, to: relation.to, source }
+    }
+
+    /// Behind every relation that begins at an item.
+    fn last_of(from: CiId) -> Self {
+        let to = CiId { family: Family::Other, bits: u128::MAX };
+        Self { from, kind: ci::RelationKind::ManagedBy, to, source: "~".to_owned() }
     }
 }
 

@@ -3,11 +3,7 @@
 //! A handler that is not in this list is not reachable, and a route in it cannot be without an access rule.
 
 use super::{
-    Api, advisories, agents, alerts, assignment_rules, attachments, attributes, audit, bills, changes, channels, cis, classes, cmdb_health,
-    collectors, contacts, dead_letters, deliveries, erasure, escalation, events, export, external_alerts, feeds, gate, groups, identity,
-    imports, incidents, inventory, locks, manual, metric_catalogue, metrics, mutes, notification_routes, notifications, on_call, parked,
-    policy, probes, problems, queries, relate, relations, retirement, reviews, rules, samples, sections, services, software,
-    software_rules, sources, tokens,
+    Api, advisories, agents, alerts, assignment_rules, attachments, attributes, audit, bills, changes, channels, cis, classes, cmdb_health, collectors, contacts, dead_letters, deliveries, erasure, escalation, events, export, external_alerts, feeds, gate, groups, history, identity, imports, incidents, inventory, locks, manual, metric_catalogue, metrics, mutes, notification_routes, notifications, on_call, parked, policy, probes, problems, queries, relate, relations, retirement, reviews, rules, samples, sections, services, software, software_rules, sources, tokens,
 };
 use rollcall_domain::actor::Role;
 use utoipa_axum::router::OpenApiRouter;
@@ -115,7 +111,8 @@ route_list! {
     GET    "/api/v1/cis/{id}/sections"             List   Read       sections::list_sections;
     GET    "/api/v1/cis/{id}/sections/{name}"      List   Read       sections::get_section;
     GET    "/api/v1/cis/{id}/inventory"            One    Read       inventory::get_inventory;
-    GET    "/api/v1/cis/{id}/history"              List   Read       cis::list_ci_history;
+    GET    "/api/v1/cis/{id}/history"              List   Read       history::list_ci_history;
+    GET    "/api/v1/cis/{id}/differences"          List   Read       changes::list_ci_differences;
     GET    "/api/v1/cis/{id}/relations"            List   Read       relations::list_ci_relations;
     GET    "/api/v1/cis/{id}/impact"               One    Read       relations::get_ci_impact;
     GET    "/api/v1/cis/{id}/identification"       One    Read       cis::get_ci_identification;

@@ -24,7 +24,7 @@ use utoipa::IntoParams;
 pub struct SectionsQuery {
     /// What this feed delivers; unless given what counts: the agent's word, else a feed's.
     feed: Option<String>,
-    /// As they were at this moment (RFC 3339), what the agent reported; as they are now unless given.
+    /// As they were at this moment (RFC 3339); as they are now unless given.
     #[param(value_type = Option<Time>)]
     as_of: Option<Timestamp>,
     /// Items of one page: 1 to 1000, 100 unless given.
@@ -59,17 +59,15 @@ pub async fn list_sections(
     format: Format,
 ) -> Result<Response, ApiError> {
     let paging = Paging::<SectionName>::new("sections", query.limit, query.cursor.as_deref())?;
-    if let Some(moment) = query.as_of {
-        let then = past::ci_at(&api, id, moment).await?;
-        let sections = then.sections.range(paging.ascending());
-        return Ok(format.list(&paging.page(sections.map(|(name, state)| (*name, SectionState::new(*name, state, None))))));
-    }
-    let page = api.engine.read(|world| {
-        let ci = cis::find(world, id)?;
+    let page = |ci: &ci::Ci| {
         let names = SectionName::ALL.iter().copied().filter(|name| paging.after.is_none_or(|after| *name > after));
         let known = names.filter_map(|name| state_of(ci, name, query.feed.as_deref()).map(|(state, feed)| (name, state, feed)));
-        Ok::<_, ApiError>(paging.page(known.map(|(name, state, feed)| (name, SectionState::new(name, state, feed)))))
-    })?;
+        paging.page(known.map(|(name, state, feed)| (name, SectionState::new(name, state, feed))))
+    };
+    let page = match query.as_of {
+        None => api.engine.read(|world| cis::find(world, id).map(page))?,
+        Some(moment) => page(&past::ci_at(&api, id, moment).await?),
+    };
     Ok(format.list(&page))
 }
 

@@ -18,6 +18,7 @@ pub mod drift;
 pub mod erasure;
 pub mod external_alert;
 pub mod feed;
+pub mod history;
 pub mod import;
 pub mod incident;
 pub mod lifecycle;

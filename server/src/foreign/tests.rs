@@ -331,6 +331,18 @@ async fn a_real_release_upgrade_is_853_upgrades_163_installations_and_12_removal
     }
     assert_eq!((upgrades, installs, removals), (853, 163, 12));
     assert_eq!(scene.hosts(), 1);
+    let found = scene.server.server.engine.read(|world| world.cmdb.cis.values().next().unwrap().clone());
+    let now = &found.sections_of(Some("site")).unwrap()[&rollcall_shared::SectionName::Packages];
+    let mut before = found.clone();
+    let state = before.feeds.get_mut("site").unwrap().get_mut(&rollcall_shared::SectionName::Packages).unwrap();
+    state.hash = Some(now.history[0].1);
+    let content = scene.server.server.engine.history().content;
+    let compared = rollcall_domain::ci::compare::compare(&before, &found, &content);
+    let packages = compared.sections.iter().find(|section| section.name == rollcall_shared::SectionName::Packages).unwrap();
+    use rollcall_domain::ci::compare::RowChange as C;
+    let counts = [C::Upgraded, C::Downgraded, C::Added, C::Removed].map(|change| packages.count(change));
+    assert_eq!(counts, [Some(853), Some(0), Some(163), Some(12)]);
+    assert!(packages.count(C::Bookkeeping) > Some(1_000), "{:?}", packages.count(C::Bookkeeping));
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ pub mod manual;
 mod merge;
 mod neighbours;
 mod networks;
-mod packages;
+pub(in crate::ci) mod packages;
 pub mod park;
 pub mod reconcile;
 pub mod relate;

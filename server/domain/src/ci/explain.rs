@@ -4,6 +4,7 @@
 //! conclude.
 
 use super::identify::Fingerprint;
+use super::past::Past;
 use super::{Ci, Operation, lifecycle};
 use crate::World;
 use crate::id::{CiId, Family, TaskId};
@@ -16,12 +17,13 @@ pub struct Explanation {
     pub agents: Vec<AgentId>,
     /// Keys under which other systems know it: feed, key.
     pub feeds: Vec<(String, String)>,
-    /// Its identifying facts, such as `serial:srv00001`, each with the other records that have it as well.
-    pub facts: Vec<(String, Vec<CiId>)>,
+    /// Its identifying facts, such as `serial:srv00001`, each with the other records that have it as well; `None` where that is not
+    /// kept, as for a moment in the past.
+    pub facts: Vec<(String, Option<Vec<CiId>>)>,
     /// Records that were merged into it.
     pub merged: Vec<CiId>,
-    /// Doubts about it that are open.
-    pub doubts: Vec<TaskId>,
+    /// Doubts about it that are open; `None` where that is not kept.
+    pub doubts: Option<Vec<TaskId>>,
     /// All of that in sentences.
     pub reasons: Vec<String>,
 }
@@ -34,22 +36,48 @@ pub fn explain(world: &World, ci: &Ci, now: Timestamp) -> Explanation {
     let feeds = cmdb.natives.iter().filter(|&(_, &known)| known == ci.id).map(|(key, _)| key.clone()).collect();
     let merged = cmdb.merges.iter().filter(|(_, merge)| merge.into == ci.id).map(|(&id, _)| id).collect();
     let open = cmdb.reviews.values().filter(|task| task.settled.is_none() && task.cis.contains(&ci.id));
-    let doubts = open.map(|task| task.id).collect();
-    let facts = if ci.id.family == Family::Host { facts(world, ci) } else { Vec::new() };
-    let mut explanation = Explanation { agents, feeds, facts, merged, doubts, reasons: Vec::new() };
-    explanation.reasons = reasons(world, ci, &explanation, now);
+    let doubts = Some(open.map(|task| task.id).collect());
+    let others = |fact: &str| {
+        let known = world.cmdb.facts.get(fact).into_iter().flatten();
+        Some(known.copied().filter(|&id| id != ci.id).collect())
+    };
+    let mut explanation = Explanation { agents, feeds, facts: facts(ci, others), merged, doubts, reasons: Vec::new() };
+    explanation.reasons = reasons(world, ci, &explanation);
+    explanation.reasons.extend(lifecycle::explained(world, ci, now));
+    let doubts = explanation.doubts.iter().flatten();
+    let doubts: Vec<String> =
+        doubts.filter_map(|id| Some(format!("in doubt ({id}): {}", world.cmdb.reviews.get(id)?.reason))).collect();
+    explanation.reasons.extend(doubts);
     explanation
 }
 
-fn facts(world: &World, ci: &Ci) -> Vec<(String, Vec<CiId>)> {
-    let others = |fact: &String| {
-        let known = world.cmdb.facts.get(fact).into_iter().flatten();
-        known.copied().filter(|&id| id != ci.id).collect()
+/// Explains a record as it was, from what its own history says; `None` when it did not exist. What others had and what was in doubt
+/// then is not in its history: that is left open and said.
+#[must_use]
+pub fn explain_then(past: &Past, id: CiId) -> Option<Explanation> {
+    let cmdb = &past.world().cmdb;
+    let ci = cmdb.cis.get(&id)?;
+    let mut explanation = Explanation {
+        agents: cmdb.reporters.get(&id).copied().into_iter().collect(),
+        feeds: cmdb.natives.iter().filter(|&(_, &known)| known == id).map(|(key, _)| key.clone()).collect(),
+        facts: facts(ci, |_| None),
+        merged: cmdb.merges.iter().filter(|(_, merge)| merge.into == id).map(|(&id, _)| id).collect(),
+        doubts: None,
+        reasons: Vec::new(),
     };
+    explanation.reasons = reasons(past.world(), ci, &explanation);
+    explanation.reasons.push("which other records had the same facts then, what was in doubt, and when it was last heard, is not kept".into());
+    Some(explanation)
+}
+
+fn facts(ci: &Ci, others: impl Fn(&str) -> Option<Vec<CiId>>) -> Vec<(String, Option<Vec<CiId>>)> {
+    if ci.id.family != Family::Host {
+        return Vec::new();
+    }
     Fingerprint::of_host(ci).facts().into_iter().map(|fact| (fact.clone(), others(&fact))).collect()
 }
 
-fn reasons(world: &World, ci: &Ci, found: &Explanation, now: Timestamp) -> Vec<String> {
+fn reasons(world: &World, ci: &Ci, found: &Explanation) -> Vec<String> {
     let mut reasons = Vec::new();
     if let Some(main) = ci.duplicate_of {
         reasons.push(format!("it is a duplicate: {main} is the record that counts"));
@@ -67,20 +95,18 @@ fn reasons(world: &World, ci: &Ci, found: &Explanation, now: Timestamp) -> Vec<S
     reasons.extend(found.feeds.iter().map(|(feed, key)| format!("{feed} knows it as {key}")));
     for (fact, others) in &found.facts {
         let fact = fact.replacen(':', " ", 1).replace('_', " ");
-        let whose = match others.as_slice() {
-            [] => "no other record has it".to_owned(),
-            [one] => format!("{one} has it as well"),
-            [one, rest @ ..] => format!("{one} and {} more have it as well", rest.len()),
-        };
-        reasons.push(format!("{fact}: {whose}"));
+        reasons.push(match others.as_deref() {
+            None => format!("{fact} told it apart"),
+            Some([]) => format!("{fact}: no other record has it"),
+            Some([one]) => format!("{fact}: {one} has it as well"),
+            Some([one, rest @ ..]) => format!("{fact}: {one} and {} more have it as well", rest.len()),
+        });
     }
     for id in &found.merged {
         if let Some(merge) = world.cmdb.merges.get(id) {
             reasons.push(format!("{id} was merged into it: {}", merge.reason));
         }
     }
-    reasons.extend(lifecycle::explained(world, ci, now));
-    reasons.extend(found.doubts.iter().filter_map(|id| Some(format!("in doubt ({id}): {}", world.cmdb.reviews.get(id)?.reason))));
     reasons
 }
 

@@ -107,3 +107,14 @@ async fn a_doubt_is_listed_until_somebody_settles_it() {
     assert_eq!(host.fixture.get("/api/v1/reviews?open=false").await.ok().items().len(), 1);
     host.fixture.post(&resolve, &body).await.refused("wrong_state");
 }
+
+#[tokio::test]
+async fn lists_that_a_dry_run_leaves_out_are_empty_and_an_empty_system_is_none() {
+    let fixture = Fixture::new().await;
+    let machine = r#"{"sections": {"system": [{"serial": "SRV00001", "manufacturer": "Dell Inc.", "virtualisation": "physical"}],
+        "network_interfaces": [{"name": "eno1", "kind": "ethernet", "mac": "0c:c4:7a:00:00:01"}]}}"#;
+    fixture.post("/api/v1/identify", machine).await.ok();
+    let refused = fixture.post("/api/v1/identify", r#"{"sections": {"system": []}}"#).await;
+    assert_eq!(refused.json()["field"], "sections.system");
+    refused.refused("invalid_parameter");
+}

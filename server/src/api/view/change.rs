@@ -1,7 +1,7 @@
 //! Changes in the fleet and differences between configuration items.
 
 use super::ci::Value;
-use super::word::SectionName;
+use super::word::{RowChange, SectionName};
 use super::{Time, texts};
 use rollcall_domain::ci::{self, changes, compare};
 use rollcall_shared::Timestamp;
@@ -16,6 +16,9 @@ const CHANGES: usize = 500;
 
 /// Rows of one kind in one section of a comparison; the counts are of all.
 const ROWS: usize = 500;
+
+/// Changes of software in a comparison: as many as one record of the log has.
+const SOFTWARE: usize = ci::decide::SOFTWARE_CHANGES;
 
 /// Changes that the same hosts went through on one day.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -97,8 +100,10 @@ pub struct SectionDifference {
     pub added_count: Option<u64>,
     /// How many rows only the left one has.
     pub removed_count: Option<u64>,
-    /// How many rows differ.
+    /// How many rows differ in what they say; of packages that is the version, up or down, or a detail.
     pub changed_count: Option<u64>,
+    /// How many rows differ only in what is noted about them, such as when a package was installed; they are not among the others.
+    pub bookkeeping_count: Option<u64>,
     /// The first 500 of them.
     #[schema(value_type = Vec<Object>)]
     pub added: Vec<serde_json::Value>,
@@ -109,22 +114,129 @@ pub struct SectionDifference {
     pub changed: Vec<ChangedRow>,
 }
 
+/// How a row counts in a section's lists.
+fn has_other_fields(change: compare::RowChange) -> bool {
+    use compare::RowChange as C;
+    matches!(change, C::Upgraded | C::Downgraded | C::Changed)
+}
+
 impl From<&compare::SectionDifference> for SectionDifference {
     fn from(section: &compare::SectionDifference) -> Self {
-        let rows = section.rows.as_ref();
-        let some = |rows: Option<&Vec<serde_json::Value>>| rows.map(|rows| rows.iter().take(ROWS).cloned().collect()).unwrap_or_default();
-        let changed = rows.map(|rows| rows.changed.as_slice()).unwrap_or_default().iter().take(ROWS);
+        use compare::RowChange as C;
+        let rows = section.rows.as_deref().unwrap_or_default();
+        let added = rows.iter().filter(|row| row.change == C::Added).filter_map(|row| row.right.clone());
+        let removed = rows.iter().filter(|row| row.change == C::Removed).filter_map(|row| row.left.clone());
+        let changed = || rows.iter().filter(|row| has_other_fields(row.change));
+        let pair = |row: &compare::RowDifference| ChangedRow {
+            left: row.left.clone().unwrap_or_default(),
+            right: row.right.clone().unwrap_or_default(),
+        };
         Self {
             name: section.name.into(),
             left: section.left.map(|hash| hash.to_string()),
             right: section.right.map(|hash| hash.to_string()),
-            added_count: rows.map(|rows| rows.added.len() as u64),
-            removed_count: rows.map(|rows| rows.removed.len() as u64),
-            changed_count: rows.map(|rows| rows.changed.len() as u64),
-            added: some(rows.map(|rows| &rows.added)),
-            removed: some(rows.map(|rows| &rows.removed)),
-            changed: changed.map(|(left, right)| ChangedRow { left: left.clone(), right: right.clone() }).collect(),
+            added_count: section.count(C::Added),
+            removed_count: section.count(C::Removed),
+            changed_count: section.rows.as_ref().map(|_| changed().count() as u64),
+            bookkeeping_count: section.count(C::Bookkeeping),
+            added: added.take(ROWS).collect(),
+            removed: removed.take(ROWS).collect(),
+            changed: changed().take(ROWS).map(pair).collect(),
         }
+    }
+}
+
+/// A row in which a section differs.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct RowDifference {
+    /// Which section.
+    pub section: SectionName,
+    /// How.
+    pub change: RowChange,
+    /// What it is called, where it has a name.
+    #[schema(example = "openssl")]
+    pub name: Option<String>,
+    /// Of a package: the left version.
+    pub before: Option<String>,
+    /// Of a package: the right version.
+    pub after: Option<String>,
+    /// The left row; null when it has none.
+    #[schema(value_type = Option<Object>)]
+    pub left: Option<serde_json::Value>,
+    /// The right row; null when it has none.
+    #[schema(value_type = Option<Object>)]
+    pub right: Option<serde_json::Value>,
+}
+
+impl RowDifference {
+    /// The view of a row of a section.
+    pub fn new(section: rollcall_shared::SectionName, row: &compare::RowDifference) -> Self {
+        Self {
+            section: section.into(),
+            change: row.change.into(),
+            name: row.name.clone(),
+            before: row.before.clone(),
+            after: row.after.clone(),
+            left: row.left.clone(),
+            right: row.right.clone(),
+        }
+    }
+}
+
+/// How software differs.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct SoftwareDifference {
+    /// Packages in a later version.
+    pub upgraded: u64,
+    /// Packages in an earlier version.
+    pub downgraded: u64,
+    /// Packages that only the right one has.
+    pub installed: u64,
+    /// Packages that only the left one has.
+    pub removed: u64,
+    /// Packages of which other details differ.
+    pub changed: u64,
+    /// Packages of which only the time of installation differs.
+    pub bookkeeping: u64,
+    /// The first 5,000 of them, upgrades first, but for those that only `bookkeeping` counts.
+    pub changes: Vec<SoftwareChange>,
+}
+
+/// A package that differs.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct SoftwareChange {
+    /// How.
+    pub change: RowChange,
+    /// The package.
+    #[schema(example = "openssl")]
+    pub name: Option<String>,
+    /// The left version; null when it was not there.
+    #[schema(example = "3.0.13")]
+    pub from: Option<String>,
+    /// The right version; null when it is not there.
+    #[schema(example = "3.0.14")]
+    pub to: Option<String>,
+}
+
+impl SoftwareDifference {
+    fn of(section: &compare::SectionDifference) -> Option<Self> {
+        use compare::RowChange as C;
+        let rows = section.rows.as_ref()?;
+        let told = rows.iter().filter(|row| row.change != C::Bookkeeping).take(SOFTWARE).map(|row| SoftwareChange {
+            change: row.change.into(),
+            name: row.name.clone(),
+            from: row.before.clone(),
+            to: row.after.clone(),
+        });
+        Some(Self {
+            upgraded: section.count(C::Upgraded)?,
+            downgraded: section.count(C::Downgraded)?,
+            installed: section.count(C::Added)?,
+            removed: section.count(C::Removed)?,
+            changed: section.count(C::Changed)?,
+            bookkeeping: section.count(C::Bookkeeping)?,
+            changes: told.collect(),
+        })
     }
 }
 
@@ -143,6 +255,8 @@ pub struct Comparison {
     pub left_tags: Vec<String>,
     /// Tags that only the right one has.
     pub right_tags: Vec<String>,
+    /// How software differs; null when it does not, or when one side has no package list.
+    pub software: Option<SoftwareDifference>,
     /// Sections that differ.
     pub sections: Vec<SectionDifference>,
     /// Sections that are equal.
@@ -165,6 +279,11 @@ impl Comparison {
             equal_attributes: found.equal_attributes as u64,
             left_tags: found.left_tags.clone(),
             right_tags: found.right_tags.clone(),
+            software: found
+                .sections
+                .iter()
+                .find(|section| section.name == rollcall_shared::SectionName::Packages)
+                .and_then(SoftwareDifference::of),
             sections: found.sections.iter().map(Into::into).collect(),
             equal_sections: found.equal_sections.iter().map(|&name| name.into()).collect(),
         }

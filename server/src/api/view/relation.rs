@@ -4,6 +4,7 @@ use super::Time;
 use super::ci::Source;
 use super::word::{Class, Direction, Lifecycle, RelationKind};
 use rollcall_domain::World;
+use rollcall_domain::ci::past::Past;
 use rollcall_domain::ci::{self, impact};
 use rollcall_domain::id::CiId;
 use serde::Serialize;
@@ -38,13 +39,22 @@ pub struct Relation {
 impl Relation {
     /// The view of a relation with the names of both sides.
     pub fn new(world: &World, relation: &ci::Relation) -> Self {
+        Self::named(relation, |id| name(world, id))
+    }
+
+    /// The view of a relation as it was, with the names of then; what the past does not know (products) is called as it is now.
+    pub fn then(past: &Past, world: &World, relation: &ci::Relation) -> Self {
+        Self::named(relation, |id| name(past.world(), id).filter(|_| past.knows(id)).or_else(|| name(world, id)))
+    }
+
+    fn named(relation: &ci::Relation, name: impl Fn(CiId) -> Option<String>) -> Self {
         Self {
             from: relation.from.to_string(),
             kind: relation.kind.into(),
             to: relation.to.to_string(),
             reverse: relation.kind.reverse().to_owned(),
-            from_name: name(world, relation.from),
-            to_name: name(world, relation.to),
+            from_name: name(relation.from),
+            to_name: name(relation.to),
             source: (&relation.source).into(),
             first_seen: Time(relation.first_seen),
             last_seen: Time(relation.last_seen),

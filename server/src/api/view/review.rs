@@ -63,8 +63,8 @@ pub struct Fact {
     /// Kind and normalised value.
     #[schema(example = "serial:srv00001")]
     pub fact: String,
-    /// Other records that have it as well.
-    pub others: Vec<String>,
+    /// Other records that have it as well; null for a moment in the past, of which that is not kept.
+    pub others: Option<Vec<String>>,
 }
 
 /// A key under which another system knows a machine.
@@ -95,26 +95,25 @@ pub struct Explained {
     pub feeds: Vec<FeedKey>,
     /// Records that were merged into it.
     pub merged: Vec<String>,
-    /// Open doubts about it.
-    pub reviews: Vec<String>,
+    /// Open doubts about it; null for a moment in the past, of which that is not kept.
+    pub reviews: Option<Vec<String>>,
     /// By name: the value that counts with the reason, and every other opinion.
     pub attributes: BTreeMap<String, Attribute>,
 }
 
 impl Explained {
-    /// The view of an explanation.
-    pub fn new(world: &World, ci: &ci::Ci, found: &Explanation, attempts: &[ci::Attempt]) -> Self {
-        let identified = world.cmdb.identifications.get(&ci.id);
+    /// The view of an explanation of an item, with what its last identification did and tried.
+    pub fn new((world, ci): (&World, &ci::Ci), found: &Explanation, identified: Option<(ci::Operation, &[ci::Attempt])>) -> Self {
         Self {
             ci: ci.id.to_string(),
             reasons: found.reasons.clone(),
-            operation: identified.map(|identified| identified.operation.into()),
-            attempts: attempts.iter().map(Into::into).collect(),
-            facts: found.facts.iter().map(|(fact, others)| Fact { fact: fact.clone(), others: texts(others) }).collect(),
+            operation: identified.map(|(operation, _)| operation.into()),
+            attempts: identified.map(|(_, attempts)| attempts.iter().map(Into::into).collect()).unwrap_or_default(),
+            facts: found.facts.iter().map(|(fact, others)| Fact { fact: fact.clone(), others: others.as_ref().map(texts) }).collect(),
             agents: texts(&found.agents),
             feeds: found.feeds.iter().map(|(feed, key)| FeedKey { feed: feed.clone(), key: key.clone() }).collect(),
             merged: texts(&found.merged),
-            reviews: texts(&found.doubts),
+            reviews: found.doubts.as_ref().map(texts),
             attributes: ci.attributes.iter().map(|(name, one)| (name.to_owned(), Attribute::new(world, ci, name, one))).collect(),
         }
     }

@@ -78,6 +78,8 @@ words! {
            "usb_devices" "gpus" "monitors" "batteries" "power_supplies" "connections" "virtual_machines" "images" "databases"
            "web_servers" "groups" "ssh_keys" "sudoers" "logins" "scheduled_tasks" "kernel_modules" "sysctls" "mount_options"
            "firewall" "certificates" "security" "custom" "checks"];
+    RowChange(ci::compare::RowChange) "How a row of a section differs, seen from the left; of `bookkeeping` only what is noted about it does, such as when a package was installed."
+        = ["upgraded" "downgraded" "added" "removed" "changed" "bookkeeping"];
     Direction(ci::impact::Direction) "Which way to walk along relations: up to what a failure affects, down to what something needs."
         = ["up" "down"];
     ContactKind(contact::ContactKind) "What a contact is."

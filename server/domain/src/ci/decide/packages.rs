@@ -6,7 +6,7 @@ use crate::ci::{CiEvent, Class, Cmdb, PackageChange, PackageChangeKind};
 use crate::id::{CiId, Family};
 use rollcall_shared::section::{Differing, Package};
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Package changes in one event. A release upgrade of a large host changes fewer; the sections have them all.
 pub const SOFTWARE_CHANGES: usize = 5_000;
@@ -54,9 +54,29 @@ pub fn discover(cmdb: &Cmdb, lists: &Lists<'_>, ids: &mut dyn IdSource) -> (Vec<
     (events, known)
 }
 
-/// What changed from one list to the other. Where several versions of one package are installed side by side (kernels, signing
-/// keys), the last one that went was replaced by the last one that came; the others were removed or installed.
-pub fn changes(cmdb: &Cmdb, fresh: &BTreeMap<String, CiId>, lists: &Lists<'_>) -> Vec<PackageChange> {
+/// How two package lists differ, row by row: before, after.
+pub struct Rows<'a> {
+    /// Another version, in whatever direction; installed (nothing before), or removed (nothing after).
+    pub software: Vec<(PackageChangeKind, Pair<'a>)>,
+    /// The same version with other details.
+    pub retold: Vec<Pair<'a>>,
+}
+
+/// Holds two lists against each other as [`changes`] does, in order of name.
+pub fn rows<'a>(lists: &Lists<'a>) -> Rows<'a> {
+    let mut found = Rows { software: Vec::new(), retold: Vec::new() };
+    for mut sides in groups(lists).into_values() {
+        found.retold.extend(take_retold(&mut sides));
+        let version = |row: Option<&'a Package>| row.map(software::version);
+        found.software.extend(replaced(sides).into_iter().filter_map(|(before, after)| {
+            let manager = &after.or(before)?.manager;
+            Some((kind(manager, version(before), version(after)), (before, after)))
+        }));
+    }
+    found
+}
+
+fn groups<'a>(lists: &Lists<'a>) -> BTreeMap<SamePackage<'a>, Sides<'a>> {
     let mut groups: BTreeMap<SamePackage<'_>, Sides<'_>> = BTreeMap::new();
     for &row in &lists.differing.gone {
         groups.entry(same_package(row)).or_default().gone.push(row);
@@ -64,20 +84,22 @@ pub fn changes(cmdb: &Cmdb, fresh: &BTreeMap<String, CiId>, lists: &Lists<'_>) -
     for &row in &lists.differing.come {
         groups.entry(same_package(row)).or_default().come.push(row);
     }
+    groups
+}
+
+/// What changed from one list to the other. Where several versions of one package are installed side by side (kernels, signing
+/// keys), the last one that went was replaced by the last one that came; the others were removed or installed.
+pub fn changes(cmdb: &Cmdb, fresh: &BTreeMap<String, CiId>, lists: &Lists<'_>) -> Vec<PackageChange> {
     let product = |row: &Package| {
         let key = software::product_key(row).into_owned();
         fresh.get(&key).copied().or_else(|| cmdb.keys.get(&(Class::SoftwareProduct, key)).copied())
     };
     let mut found = Vec::new();
-    for sides in groups.into_values() {
-        for (before, after) in pair(sides) {
-            let Some(row) = after.or(before) else { continue };
-            let Some(product) = product(row) else { continue };
-            let version = |row: Option<&Package>| row.map(|row| software::version(row).to_owned());
-            let (before, after) = (version(before), version(after));
-            let kind = kind(&row.manager, before.as_deref(), after.as_deref());
-            found.push(PackageChange { kind, product, name: software::product_name(row), before, after });
-        }
+    for (kind, (before, after)) in rows(lists).software {
+        let Some(row) = after.or(before) else { continue };
+        let Some(product) = product(row) else { continue };
+        let version = |row: Option<&Package>| row.map(|row| software::version(row).to_owned());
+        found.push(PackageChange { kind, product, name: software::product_name(row), before: version(before), after: version(after) });
     }
     found.truncate(SOFTWARE_CHANGES);
     found
@@ -108,14 +130,26 @@ fn same_package(row: &Package) -> SamePackage<'_> {
     (&row.name, &row.manager, row.architecture.as_deref(), row.location.as_deref())
 }
 
-type Pair<'a> = (Option<&'a Package>, Option<&'a Package>);
+/// A row before, and after.
+pub type Pair<'a> = (Option<&'a Package>, Option<&'a Package>);
 
-fn pair(Sides { mut gone, mut come }: Sides<'_>) -> Vec<Pair<'_>> {
-    // The same version with other details (a re-installation) is no change of software.
-    let is_in = |rows: &[&Package], row: &Package| rows.iter().any(|other| other.version == row.version);
-    let same: Vec<&Package> = gone.iter().copied().filter(|row| is_in(&come, row)).collect();
-    gone.retain(|row| !is_in(&same, row));
-    come.retain(|row| !is_in(&same, row));
+/// The same version with other details (a re-installation) is no change of software.
+fn take_retold<'a>(Sides { gone, come }: &mut Sides<'a>) -> Vec<Pair<'a>> {
+    let versions: BTreeSet<&str> = gone.iter().filter(|row| come.iter().any(|other| other.version == row.version)).map(|row| &*row.version).collect();
+    let mut retold = Vec::new();
+    for version in versions {
+        let of = |rows: &[&'a Package]| rows.iter().copied().filter(|row| row.version == version).collect::<Vec<_>>();
+        let (before, after) = (of(gone), of(come));
+        let count = before.len().max(after.len());
+        retold.extend((0..count).map(|place| (before.get(place).copied(), after.get(place).copied())));
+    }
+    let is_retold = |row: &Package| retold.iter().any(|(before, after): &Pair<'_>| before.or(*after).is_some_and(|other| other.version == row.version));
+    gone.retain(|row| !is_retold(row));
+    come.retain(|row| !is_retold(row));
+    retold
+}
+
+fn replaced(Sides { mut gone, mut come }: Sides<'_>) -> Vec<Pair<'_>> {
     let replaced = match (gone.last(), come.last()) {
         (Some(_), Some(_)) => Some((gone.pop(), come.pop())),
         _ => None,

@@ -59,3 +59,85 @@ fn what_changes_all_the_time_does_not_crowd_out_the_history() {
     assert_eq!(host.sections[&rollcall_shared::SectionName::Processes].history.len(), fold::VOLATILE_HISTORY);
     fleet.check();
 }
+
+/// The past of these items, from their own histories alone.
+fn past(fleet: &Fleet, moment: Timestamp, ids: &[CiId]) -> Past {
+    let mut past = Past::new(moment);
+    include(fleet, &mut past, ids.iter().copied().collect());
+    past
+}
+
+fn include(fleet: &Fleet, past: &mut Past, ids: BTreeSet<CiId>) {
+    let records: Vec<Record> = ids.iter().flat_map(|id| history(fleet, &fleet.world.cmdb.cis[id])).collect();
+    past.add(ids, records);
+}
+
+#[test]
+fn a_walk_in_the_past_comes_to_what_it_came_to_then() {
+    let mut fleet = Fleet::with_agents([1]);
+    fleet.report(1, [system(server(1)), Section::Disks(vec![disk("sda", "S5XBNJ0R1"), disk("sdb", "S5XBNJ0R2")])]);
+    let disk_id = *fleet.world.cmdb.components[&fleet.id_of(1)].first().expect("a disk");
+    let both = |id| std::collections::BTreeSet::from([id]);
+    let (with_disk, expected) = (fleet.now, impact::walk(&fleet.world.cmdb, disk_id, impact::Direction::Up, 5));
+    assert_eq!(expected.hits.len(), 1);
+    fleet.report(1, [system(server(1)), Section::Disks(vec![])]);
+    for (moment, expected) in [(with_disk, expected), (fleet.now, impact::walk(&fleet.world.cmdb, disk_id, impact::Direction::Up, 5))] {
+        let mut past = past(&fleet, moment, &[]);
+        let mut wanted = both(disk_id);
+        while !wanted.is_empty() {
+            include(&fleet, &mut past, wanted);
+            wanted = past.reached(disk_id, impact::Direction::Up, 5);
+        }
+        assert_eq!(impact::walk(&past.world().cmdb, disk_id, impact::Direction::Up, 5), expected);
+        assert!(past.knows(fleet.id_of(1)) || expected.hits.is_empty());
+    }
+}
+
+#[test]
+fn a_part_that_was_missing_is_no_part_once_its_own_history_is_known() {
+    let mut fleet = Fleet::with_agents([1]);
+    fleet.report(1, [system(server(1)), Section::Disks(vec![disk("sda", "S5XBNJ0R1")])]);
+    let host = fleet.id_of(1);
+    fleet.report(1, [system(server(1)), Section::Disks(vec![])]);
+    let mut past = past(&fleet, fleet.now, &[host]);
+    let around = past.around(host);
+    assert_eq!(around.len(), 1, "a disk that has come into being");
+    include(&fleet, &mut past, around);
+    assert_eq!(relations(&past, host), relation::kept(&fleet.world.cmdb, host).collect::<Vec<_>>());
+}
+
+#[test]
+fn each_change_of_an_attribute_is_told_with_the_value_that_counts_and_whose_it_is() {
+    let mut fleet = Fleet::with_agents([1]);
+    fleet.report(1, [system(server(1)), os("12")]);
+    let ci = fleet.id_of(1);
+    let assert = |value: Option<&str>| CiCommand::AssertAttributes {
+        ci,
+        attributes: BTreeMap::from([("os_version".to_owned(), value.map(|value| AttributeValue::Text(value.into())))]),
+        expected: None,
+    };
+    fleet.command("ann", assert(Some("11"))).expect("asserted");
+    fleet.report(1, [system(server(1)), os("13")]);
+    fleet.command("ann", assert(None)).expect("withdrawn");
+    let wanted = Wanted { attributes: BTreeSet::from(["os_version".to_owned()]), sections: BTreeSet::from([SectionName::Os]) };
+    let found = steps(ci, &history(&fleet, fleet.host_of(1)), &wanted);
+    let told: Vec<String> = found
+        .iter()
+        .flat_map(|(_, steps)| steps)
+        .map(|step| match step {
+            Step::Attribute { before, after, .. } => {
+                let text = |one: &Option<Attribute>| one.as_ref().map_or("-".to_owned(), |one| one.value().to_string());
+                let who = after.as_ref().is_some_and(|after| after.source().is_person());
+                format!("{} to {}{}", text(before), text(after), if who { " by ann" } else { "" })
+            }
+            Step::Section { name, before, .. } => format!("{name} {}", if before.is_some() { "changed" } else { "came" }),
+            Step::Software { .. } => unreachable!("no packages are reported"),
+        })
+        .collect();
+    let expected = ["os came", "- to 12", "12 to 11 by ann", "os changed", "11 to 13"];
+    let sorted = |mut texts: Vec<String>| {
+        texts.sort();
+        texts
+    };
+    assert_eq!(sorted(told), sorted(expected.map(str::to_owned).to_vec()));
+}
