@@ -22,7 +22,7 @@ use rollcall_domain::{Command, Event, World};
 use rollcall_shared::Timestamp;
 use serde::{Deserialize, Deserializer};
 use std::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
 
@@ -176,40 +176,34 @@ async fn list_then(
     asked: Option<&Asked>,
     moment: Timestamp,
 ) -> Result<Page<CiSummary>, ApiError> {
-    let (known, mut more) = api.engine.read(|world| {
-        let mut cis = world.cmdb.cis.range(paging.ascending()).map(|(_, ci)| ci);
-        let known: Vec<(CiId, usize)> = cis.by_ref().take(past::ITEMS).map(|ci| (ci.id, past::cost(ci))).collect();
-        (known, cis.next().is_some())
-    });
-    let (mut found, mut through, mut spent, mut contents) = (Vec::new(), None, 0, 0);
-    for (id, cost) in known {
-        if found.len() > paging.limit || spent >= past::ITEMS || contents >= CONTENTS {
-            more = true;
-            break;
-        }
-        (through, spent) = (Some(id), spent + cost);
+    let (portions, mut more) = api.engine.read(|world| past::portions(world, world.cmdb.cis.range(paging.ascending()).map(|(_, ci)| ci)));
+    let (mut found, mut through, mut contents) = (Vec::new(), None, 0);
+    'portions: for items in portions {
         let mut reader = past::Reader::new(api, moment);
-        reader.include(BTreeSet::from([id])).await?;
-        if reader.past.ci(id).is_none_or(|then| !filter.keeps(then)) {
-            continue;
-        }
+        reader.include(items.iter().copied().collect()).await?;
         if asked.is_some_and(|asked| asked.names_others) {
-            let around = reader.past.around(id);
-            spent += around.len();
-            reader.include(around).await?;
+            let named = items.iter().flat_map(|id| reader.past.named_by(*id)).collect();
+            reader.include(named).await?;
         }
-        let past = match asked {
-            None => reader.past,
-            Some(asked) => {
-                let (fits, read, past) = asked.selects(api, reader.past, id).await?;
-                contents += read;
+        let mut past = reader.past;
+        for id in items {
+            if found.len() > paging.limit || contents >= CONTENTS {
+                more = true;
+                break 'portions;
+            }
+            through = Some(id);
+            if past.ci(id).is_none_or(|then| !filter.keeps(then)) {
+                continue;
+            }
+            if let Some(asked) = asked {
+                let (fits, read, back) = asked.selects(api, past, id).await?;
+                (past, contents) = (back, contents + read);
                 if !fits {
                     continue;
                 }
-                past
             }
-        };
-        found.extend(past.ci(id).map(|then| (id, CiSummary::from(then))));
+            found.extend(past.ci(id).map(|then| (id, CiSummary::from(then))));
+        }
     }
     let is_full = found.len() > paging.limit;
     let mut page = paging.page(found.into_iter());

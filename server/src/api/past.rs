@@ -6,9 +6,9 @@
 use super::{Api, cis};
 use crate::answer::ApiError;
 use crate::log;
-use rollcall_domain::Record;
 use rollcall_domain::ci::{self, fold, impact, past};
 use rollcall_domain::id::CiId;
+use rollcall_domain::{Record, World};
 use rollcall_shared::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,9 +23,34 @@ const RECORDS: usize = 100_000;
 /// What looking at an item with more changes than it remembers costs, in items: the log is read for it.
 const LONG_HISTORY: usize = 500;
 
-/// What looking at an item as it was costs, in items.
-pub fn cost(now: &ci::Ci) -> usize {
-    if now.history.len() < fold::CI_HISTORY { 1 } else { LONG_HISTORY }
+/// Records that items looked at together have: what they share, such as that products came up together, is folded once.
+const RECORDS_TOGETHER: usize = 10_000;
+
+/// Items that are looked at together, with what stands around them.
+const ITEMS_TOGETHER: usize = 250;
+
+/// Items to look at as they were, at most [`ITEMS`], in portions that are folded together; and whether there are more.
+pub fn portions<'w>(world: &'w World, mut cis: impl Iterator<Item = &'w ci::Ci>) -> (Vec<Vec<CiId>>, bool) {
+    let (mut portions, mut portion): (Vec<Vec<CiId>>, Vec<CiId>) = (Vec::new(), Vec::new());
+    let (mut spent, mut records, mut items) = (0, 0, 0);
+    while spent < ITEMS {
+        let Some(now) = cis.next() else { break };
+        let is_long = now.history.len() >= fold::CI_HISTORY;
+        let parts = world.cmdb.components.get(&now.id).map_or(0, BTreeSet::len);
+        let weight = 1 + parts + world.cmdb.links.of(now.id).take(ITEMS_TOGETHER).count();
+        spent += if is_long { LONG_HISTORY } else { 1 };
+        let is_full = is_long || records + now.history.len() > RECORDS_TOGETHER || items + weight > ITEMS_TOGETHER;
+        if is_full && !portion.is_empty() {
+            portions.push(std::mem::take(&mut portion));
+            (records, items) = (0, 0);
+        }
+        (records, items) = (records + now.history.len(), items + weight);
+        portion.push(now.id);
+    }
+    if !portion.is_empty() {
+        portions.push(portion);
+    }
+    (portions, cis.next().is_some())
 }
 
 /// A configuration item at a moment.

@@ -17,7 +17,6 @@ use rollcall_domain::ci::{self, impact, relation};
 use rollcall_domain::id::{CiId, Family};
 use rollcall_shared::{Section, SectionName, Timestamp};
 use serde::Deserialize;
-use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Bound;
 use std::str::FromStr;
@@ -186,29 +185,28 @@ async fn list_then(api: &Api, paging: &Paging<Key>, filter: &Filter, moment: Tim
         return Ok(api.engine.read(|world| page_then(world, &past, paging, relations)));
     }
     let first = paging.after.as_ref().map_or(Bound::Unbounded, |after| Bound::Included(after.from));
-    let (items, mut more) = api.engine.read(|world| {
-        let mut items = world.cmdb.cis.range((first, Bound::Unbounded)).map(|(_, ci)| ci);
-        let looked_at: Vec<(CiId, usize)> = items.by_ref().take(past::ITEMS).map(|ci| (ci.id, past::cost(ci))).collect();
-        (looked_at, items.next().is_some())
-    });
-    let (mut found, mut through, mut spent) = (Vec::new(), None, 0);
-    for (id, cost) in items {
-        if spent >= past::ITEMS || found.len() > paging.limit {
+    let (portions, mut more) =
+        api.engine.read(|world| past::portions(world, world.cmdb.cis.range((first, Bound::Unbounded)).map(|(_, ci)| ci)));
+    let (mut found, mut through) = (Vec::new(), None);
+    for items in portions {
+        if found.len() > paging.limit {
             more = true;
             break;
         }
         let mut reader = past::Reader::new(api, moment);
-        reader.include(BTreeSet::from([id])).await?;
-        let around = reader.past.around(id);
-        spent += cost + around.len();
+        reader.include(items.iter().copied().collect()).await?;
+        let around = items.iter().flat_map(|id| reader.past.around(*id)).collect();
         reader.include(around).await?;
         let past = &reader.past;
-        let relations = relation::beginning_at(&past.world().cmdb, id, filter.kind.map(|kind| kind.0)).filter(|one| filter.keeps(one));
-        let later = sorted(relations).into_iter().filter(|(key, _)| paging.after.as_ref().is_none_or(|after| key > after));
-        found.extend(
-            api.engine.read(|world| later.map(|(key, relation)| (key, Relation::then(past, world, &relation))).collect::<Vec<_>>()),
-        );
-        through = Some(id);
+        for id in items {
+            let relations = relation::beginning_at(&past.world().cmdb, id, filter.kind.map(|kind| kind.0));
+            let relations = sorted(relations.filter(|one| filter.keeps(one))).into_iter();
+            let later = relations.filter(|(key, _)| paging.after.as_ref().is_none_or(|after| key > after));
+            found.extend(
+                api.engine.read(|world| later.map(|(key, relation)| (key, Relation::then(past, world, &relation))).collect::<Vec<_>>()),
+            );
+            through = Some(id);
+        }
     }
     let is_full = found.len() > paging.limit;
     let mut page = paging.page(found.into_iter());

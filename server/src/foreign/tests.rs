@@ -331,7 +331,10 @@ async fn a_real_release_upgrade_is_853_upgrades_163_installations_and_12_removal
     }
     assert_eq!((upgrades, installs, removals), (853, 163, 12));
     assert_eq!(scene.hosts(), 1);
-    let found = scene.server.server.engine.read(|world| world.cmdb.cis.values().next().unwrap().clone());
+    let found = scene.server.server.engine.read(|world| {
+        let host = world.cmdb.natives.values().next().unwrap();
+        world.cmdb.cis[host].clone()
+    });
     let now = &found.sections_of(Some("site")).unwrap()[&rollcall_shared::SectionName::Packages];
     let mut before = found.clone();
     let state = before.feeds.get_mut("site").unwrap().get_mut(&rollcall_shared::SectionName::Packages).unwrap();

@@ -242,6 +242,16 @@ impl Past {
         ends.chain(own).filter(|other| !self.known.contains(other)).collect()
     }
 
+    /// Whose names are asked for when an item is asked for its container and for the other ends of its relations, as far as they are not
+    /// known whole.
+    #[must_use]
+    pub fn named_by(&self, id: CiId) -> BTreeSet<CiId> {
+        let cmdb = &self.world.cmdb;
+        let ends = cmdb.links.of(id).flat_map(|relation| [relation.from, relation.to]);
+        let parent = cmdb.cis.get(&id).and_then(|ci| ci.parent);
+        ends.chain(parent).filter(|other| !self.known.contains(other)).collect()
+    }
+
     /// What a walk from an item may come to that is not known whole yet; nothing when [`impact::walk`] sees all.
     #[must_use]
     pub fn reached(&self, start: CiId, direction: impact::Direction, depth: usize) -> BTreeSet<CiId> {
