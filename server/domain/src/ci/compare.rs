@@ -223,10 +223,20 @@ mod tests {
 
     #[test]
     fn what_is_only_noted_about_a_package_is_told_apart_from_what_it_is() {
-        let row = |name: &str, version: &str| Package { name: name.into(), version: version.into(), manager: "dpkg".into(), ..Package::default() };
+        let row = |name: &str, version: &str| Package {
+            name: name.into(),
+            version: version.into(),
+            manager: "dpkg".into(),
+            ..Package::default()
+        };
         let at = |row: Package, seconds: i64| Package { installed_at: Some(rollcall_shared::Timestamp(seconds * 1_000)), ..row };
         let left = [at(row("bash", "5.2"), 1), at(row("curl", "8.10"), 1), row("gone", "1"), row("vim", "9")];
-        let right = [at(row("bash", "5.2"), 2), at(row("curl", "8.9"), 2), row("new", "1"), Package { vendor: Some("V".into()), ..row("vim", "9") }];
+        let right = [
+            at(row("bash", "5.2"), 2),
+            at(row("curl", "8.9"), 2),
+            row("new", "1"),
+            Package { vendor: Some("V".into()), ..row("vim", "9") },
+        ];
         let found: Vec<_> = package_rows(&left, &right).into_iter().map(|row| (row.change, row.name.expect("named"))).collect();
         let expected = [
             (RowChange::Downgraded, "curl"),

@@ -45,8 +45,7 @@ pub fn explain(world: &World, ci: &Ci, now: Timestamp) -> Explanation {
     explanation.reasons = reasons(world, ci, &explanation);
     explanation.reasons.extend(lifecycle::explained(world, ci, now));
     let doubts = explanation.doubts.iter().flatten();
-    let doubts: Vec<String> =
-        doubts.filter_map(|id| Some(format!("in doubt ({id}): {}", world.cmdb.reviews.get(id)?.reason))).collect();
+    let doubts: Vec<String> = doubts.filter_map(|id| Some(format!("in doubt ({id}): {}", world.cmdb.reviews.get(id)?.reason))).collect();
     explanation.reasons.extend(doubts);
     explanation
 }
@@ -66,7 +65,9 @@ pub fn explain_then(past: &Past, id: CiId) -> Option<Explanation> {
         reasons: Vec::new(),
     };
     explanation.reasons = reasons(past.world(), ci, &explanation);
-    explanation.reasons.push("which other records had the same facts then, what was in doubt, and when it was last heard, is not kept".into());
+    explanation
+        .reasons
+        .push("which other records had the same facts then, what was in doubt, and when it was last heard, is not kept".into());
     Some(explanation)
 }
 

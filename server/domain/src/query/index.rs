@@ -25,7 +25,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 pub use row::{
-    NAME, SOURCE, TAG, WORD, contents as contents_of, millis, moment_of, number_of, observed as observed_of, sources as sources_of, texts_of, words as words_of,
+    NAME, SOURCE, TAG, WORD, contents as contents_of, millis, moment_of, number_of, observed as observed_of, sources as sources_of,
+    texts_of, words as words_of,
 };
 
 /// No record.

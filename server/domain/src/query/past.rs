@@ -62,7 +62,9 @@ fn check_terms(groups: &dyn Groups, query: &Query, seen: &mut BTreeSet<String>) 
             Term::Group(names) => {
                 for name in names {
                     if groups.members(name).is_some_and(|members| !members.is_empty()) {
-                        return Err(forgotten("whom people had put into a group then is not kept; groups that have nothing but a query can be asked"));
+                        return Err(forgotten(
+                            "whom people had put into a group then is not kept; groups that have nothing but a query can be asked",
+                        ));
                     }
                     if let Some(query) = groups.query(name).filter(|_| seen.insert(name.clone())) {
                         check_terms(groups, query, seen)?;
@@ -122,9 +124,9 @@ impl Then<'_> {
         match term {
             Term::Package(tests) => self.has_package(ci, tests),
             Term::Listener(tests) => self.lists(ci, LISTED[2], |name| tests.iter().any(|test| listener(test, name))),
-            Term::Listed(listing, patterns) => self.lists(ci, section_of(*listing), |name| {
-                patterns.iter().any(|pattern| listed(*listing, pattern, name))
-            }),
+            Term::Listed(listing, patterns) => {
+                self.lists(ci, section_of(*listing), |name| patterns.iter().any(|pattern| listed(*listing, pattern, name)))
+            }
             Term::Group(names) => names.iter().filter_map(|name| self.groups.query(name)).any(|query| self.matches(query, ci)),
             term => Scope { world: self.world, groups: &NoGroups, now: self.at }.fulfils(&Expression::Term(term.clone()), ci),
         }

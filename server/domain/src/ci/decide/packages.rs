@@ -135,7 +135,8 @@ pub type Pair<'a> = (Option<&'a Package>, Option<&'a Package>);
 
 /// The same version with other details (a re-installation) is no change of software.
 fn take_retold<'a>(Sides { gone, come }: &mut Sides<'a>) -> Vec<Pair<'a>> {
-    let versions: BTreeSet<&str> = gone.iter().filter(|row| come.iter().any(|other| other.version == row.version)).map(|row| &*row.version).collect();
+    let versions: BTreeSet<&str> =
+        gone.iter().filter(|row| come.iter().any(|other| other.version == row.version)).map(|row| &*row.version).collect();
     let mut retold = Vec::new();
     for version in versions {
         let of = |rows: &[&'a Package]| rows.iter().copied().filter(|row| row.version == version).collect::<Vec<_>>();
@@ -143,7 +144,8 @@ fn take_retold<'a>(Sides { gone, come }: &mut Sides<'a>) -> Vec<Pair<'a>> {
         let count = before.len().max(after.len());
         retold.extend((0..count).map(|place| (before.get(place).copied(), after.get(place).copied())));
     }
-    let is_retold = |row: &Package| retold.iter().any(|(before, after): &Pair<'_>| before.or(*after).is_some_and(|other| other.version == row.version));
+    let is_retold =
+        |row: &Package| retold.iter().any(|(before, after): &Pair<'_>| before.or(*after).is_some_and(|other| other.version == row.version));
     gone.retain(|row| !is_retold(row));
     come.retain(|row| !is_retold(row));
     retold

@@ -160,10 +160,11 @@ pub fn is_live(world: &World) -> bool {
     let first = CiId { family: Family::Software, bits: 0 };
     let last = CiId { family: Family::Software, bits: u128::MAX };
     // A CMDB that is large for certain is not counted through.
-    all <= LIVE || all <= LIVE * (PRODUCTS + 1) && {
-        let products = world.cmdb.cis.range(first..=last).count();
-        all - products + products / PRODUCTS <= LIVE
-    }
+    all <= LIVE
+        || all <= LIVE * (PRODUCTS + 1) && {
+            let products = world.cmdb.cis.range(first..=last).count();
+            all - products + products / PRODUCTS <= LIVE
+        }
 }
 
 /// When a CMDB that is too large to be measured whenever somebody asks is measured next: this moment when that is going on. `None` for

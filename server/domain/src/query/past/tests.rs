@@ -73,7 +73,10 @@ fn a_query_about_a_moment_finds_what_the_same_query_found_then() {
     let attributes = BTreeMap::from([("owner".to_owned(), Some(AttributeValue::Text("ann".into())))]);
     fleet.command("ann", CiCommand::AssertAttributes { ci: fleet.id_of(1), attributes, expected: None }).expect("asserted");
     note(&fleet, &mut seen);
-    fleet.report(1, [system(System { memory_bytes: Some(1 << 31), ..server(1) }), packages(&[("openssl", "3.0.14")]), Section::Disks(vec![])]);
+    fleet.report(
+        1,
+        [system(System { memory_bytes: Some(1 << 31), ..server(1) }), packages(&[("openssl", "3.0.14")]), Section::Disks(vec![])],
+    );
     fleet.report(2, [system(server(2)), listening(80)]);
     note(&fleet, &mut seen);
     for (at, answers) in seen {
@@ -87,7 +90,9 @@ fn a_query_about_a_moment_finds_what_the_same_query_found_then() {
 fn what_no_history_tells_is_refused_by_name() {
     let fleet = Fleet::with_agents([1]);
     let scope = Scope { world: &fleet.world, groups: &NoGroups, now: fleet.now };
-    for (text, named) in [("class:host last_seen>7d", "last_seen>7d"), ("not agent:silent", "agent:silent"), ("incident:open", "incident:open")] {
+    for (text, named) in
+        [("class:host last_seen>7d", "last_seen>7d"), ("not agent:silent", "agent:silent"), ("incident:open", "incident:open")]
+    {
         let refused = check(&scope, &Query::parse(text).expect("a query")).expect_err(text).to_string();
         assert!(refused.starts_with(named), "{refused}");
     }
