@@ -50,7 +50,7 @@ pub enum Outcome {
 /// What came of one row, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RowResult {
-    /// Line of the table, the first after the header being 1; 0 for what is not in the file.
+    /// Line of the file at which it begins, from 1; the headings of a CSV are line 1. 0 for what is not in the file.
     pub row: u32,
     /// The file's own key for the thing, as far as it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -151,6 +151,9 @@ pub struct KnownRun {
     pub reason: Option<String>,
     /// So far.
     pub counts: Counts,
+    /// What people should know of the run as a whole.
+    #[serde(default)]
+    pub note: Option<String>,
     /// The first rows that were refused.
     pub refused: Vec<RowResult>,
     /// Revisions that tell what came of rows.
@@ -187,6 +190,9 @@ pub enum ImportEvent {
         counts: Counts,
         /// What came of rows of this step; those that are not told of were unchanged.
         results: Vec<RowResult>,
+        /// What people should know of the run as a whole.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<String>,
     },
     /// All of them were, or it ended early.
     ImportEnded {
@@ -255,9 +261,12 @@ impl Imports {
     pub fn apply(&mut self, record: &Record, event: &ImportEvent) {
         match event {
             ImportEvent::ImportStarted { import, order } => self.start(record, *import, order),
-            ImportEvent::ImportProgressed { import, counts, results } => {
+            ImportEvent::ImportProgressed { import, counts, results, note } => {
                 let Some(run) = self.touch(record, *import) else { return };
                 run.counts = *counts;
+                if note.is_some() {
+                    run.note.clone_from(note);
+                }
                 let room = REFUSED.saturating_sub(run.refused.len());
                 run.refused.extend(results.iter().filter(|result| result.outcome == Outcome::Refused).take(room).cloned());
                 if !results.is_empty() {
@@ -286,6 +295,7 @@ impl Imports {
             state: State::Running,
             reason: None,
             counts: Counts::default(),
+            note: None,
             refused: Vec::new(),
             told: Vec::new(),
             revision: record.revision,

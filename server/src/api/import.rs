@@ -36,7 +36,7 @@ pub enum Kind {
 /// A row, or why it could not be read.
 #[derive(Debug)]
 pub struct Row {
-    /// Its line, from 1; in JSON its place in the array, from 1.
+    /// Line of the file at which it begins, the headings of a CSV being line 1; in JSON its place in the array, from 1.
     pub number: u64,
     /// What it says.
     pub content: Result<Value, String>,
@@ -73,7 +73,7 @@ impl Table {
 /// A row that was not taken in.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct RefusedRow {
-    /// Its line, from 1; in JSON its place in the array, from 1.
+    /// Line of the file at which it begins, the headings of a CSV being line 1; in JSON its place in the array, from 1.
     pub row: u64,
     /// What it is about, as far as it could be read.
     pub subject: Option<String>,
@@ -150,6 +150,30 @@ impl FromRequest<Api> for Table {
     }
 }
 
+/// Finds the lines at which records of a CSV begin. The reader itself tells where it stood before it skipped empty lines.
+pub(super) struct Lines<'b> {
+    bytes: &'b [u8],
+    at: usize,
+    line: u64,
+}
+
+impl<'b> Lines<'b> {
+    /// Of a whole file.
+    pub fn new(bytes: &'b [u8]) -> Self {
+        Self { bytes, at: 0, line: 1 }
+    }
+
+    /// The line, from 1, of the first record at or after a byte; asked in the order of the file.
+    pub fn of(&mut self, byte: u64) -> u64 {
+        let byte = usize::try_from(byte).unwrap_or(usize::MAX).min(self.bytes.len());
+        while let Some(&here) = self.bytes.get(self.at).filter(|&&here| self.at < byte || matches!(here, b'\r' | b'\n')) {
+            self.line += u64::from(here == b'\n');
+            self.at += 1;
+        }
+        self.line
+    }
+}
+
 fn csv_rows(bytes: &[u8]) -> Result<Vec<Row>, ApiError> {
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(bytes);
     let header = reader.headers().map_err(|error| ApiError::invalid("header", error.to_string()))?.clone();
@@ -159,14 +183,16 @@ fn csv_rows(bytes: &[u8]) -> Result<Vec<Row>, ApiError> {
     // A byte order mark is no part of the first name.
     let names: Vec<String> = header.iter().map(|name| name.trim_start_matches('\u{feff}').to_ascii_lowercase()).collect();
     let mut rows = Vec::new();
+    let mut lines = Lines::new(bytes);
     for (place, record) in (2..).zip(reader.records()).take(ROWS + 1) {
+        let mut line = |position: Option<&csv::Position>| position.map_or(place, |position| lines.of(position.byte()));
         rows.push(match record {
             Ok(record) => {
-                let number = record.position().map_or(place, csv::Position::line);
+                let number = line(record.position());
                 let fields: Map<String, Value> = names.iter().cloned().zip(record.iter().map(Value::from)).collect();
                 Row { number, content: Ok(Value::Object(fields)) }
             }
-            Err(error) => Row { number: error.position().map_or(place, csv::Position::line), content: Err(error.to_string()) },
+            Err(error) => Row { number: line(error.position()), content: Err(error.to_string()) },
         });
     }
     Ok(rows)
@@ -197,10 +223,10 @@ mod tests {
         let rows = ndjson_rows(b"{\"a\":1}\n\n{\n[2]\n");
         let read: Vec<(u64, bool)> = rows.iter().map(|row| (row.number, row.content.is_ok())).collect();
         assert_eq!(read, [(1, true), (3, false), (4, true)]);
-        let rows = csv_rows(b"\xef\xbb\xbfProduct,cycle\nx, 1 \nonly one\n\xff,2\n\"a\nb\",3\n").unwrap();
+        let rows = csv_rows(b"\xef\xbb\xbfProduct,cycle\nx, 1 \nonly one\n\xff,2\n\"a\nb\",3\n\r\n\ny,4").unwrap();
         assert_eq!(rows[0].content, Ok(json!({ "product": "x", "cycle": "1" })));
         let read: Vec<(u64, bool)> = rows.iter().map(|row| (row.number, row.content.is_ok())).collect();
-        assert_eq!(read, [(2, true), (3, false), (4, false), (5, true)]);
+        assert_eq!(read, [(2, true), (3, false), (4, false), (5, true), (9, true)]);
     }
 
     #[test]

@@ -67,7 +67,7 @@ pub struct ImportQuery {
 pub enum Mode {
     /// Nothing.
     Merge,
-    /// They are missing, unless an agent reports from them.
+    /// They are missing, unless an agent reports from them, or a row of the file could not be read as far as its key: it may be theirs.
     Mirror,
 }
 

@@ -1,5 +1,6 @@
 //! Decisions on rows: which thing is it, and what does its row change.
 
+mod circle;
 mod read;
 mod thing;
 
@@ -20,7 +21,7 @@ const SWEEP: usize = 500;
 /// A row of a file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
-    /// Line of the table, the first after the header being 1.
+    /// Line of the file at which it begins, from 1; the headings of a CSV are line 1.
     pub number: u32,
     /// Its cells, in order of the columns; `None` for an empty one.
     pub cells: Vec<Option<AttributeValue>>,
@@ -64,13 +65,15 @@ pub struct Run {
     /// Whether nothing may wait for other rows any more.
     pub settle: bool,
     pub(super) claims: Claims,
+    /// Rows that could not be read as far as their key: any record may be theirs.
+    pub unread: u32,
     swept: Option<String>,
 }
 
 /// What earlier rows of the file were taken for.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Claims {
-    /// Rows by the file's own key.
+    /// Lines by the file's own key.
     pub keys: BTreeMap<String, u32>,
     /// Things by the file's own key.
     pub made: BTreeMap<String, CiId>,
@@ -86,6 +89,8 @@ pub(super) struct Claims {
     pub freed: BTreeSet<(Class, String)>,
     /// Things as their rows left them.
     pub things: BTreeMap<CiId, Thing>,
+    /// Rows that refer to something that is not there yet, by the file's own key: their line, and what they refer to.
+    pub waiting: BTreeMap<String, (u32, String)>,
 }
 
 impl Run {
@@ -100,6 +105,7 @@ impl Run {
             counts: Counts::default(),
             settle: false,
             claims: Claims::default(),
+            unread: 0,
             swept: None,
         }
     }
@@ -119,7 +125,13 @@ impl Run {
 enum Stop {
     Refused(Refusal),
     /// What it refers to may come with a later row.
-    Deferred(Refusal),
+    Deferred(Absent),
+}
+
+/// What a row refers to and is not there.
+struct Absent {
+    column: String,
+    text: String,
 }
 
 impl Stop {
@@ -140,6 +152,7 @@ pub fn take(world: &World, run: &mut Run, work: &Work, context: &mut Context<'_>
     let mut taken = Taken::default();
     let mut results = Vec::new();
     let mut events = Vec::new();
+    let mut note = None;
     match work {
         Work::Rows(rows) => {
             for row in rows {
@@ -152,6 +165,13 @@ pub fn take(world: &World, run: &mut Run, work: &Work, context: &mut Context<'_>
                 }
             }
         }
+        Work::Sweep if run.unread > 0 => {
+            taken.swept = true;
+            note = Some(match run.unread {
+                1 => "1 row could not be read as far as its key: nothing is taken for gone".to_owned(),
+                rows => format!("{rows} rows could not be read as far as their key: nothing is taken for gone"),
+            });
+        }
         Work::Sweep => taken.swept = sweep(world, run, &mut results, &mut events),
     }
     results.iter().for_each(|result| run.counts.add(result.outcome));
@@ -159,7 +179,7 @@ pub fn take(world: &World, run: &mut Run, work: &Work, context: &mut Context<'_>
     if !run.dry_run {
         taken.events.extend(events.into_iter().map(Event::Ci));
     }
-    taken.events.push(Event::Import(ImportEvent::ImportProgressed { import: run.import, counts: run.counts, results }));
+    taken.events.push(Event::Import(ImportEvent::ImportProgressed { import: run.import, counts: run.counts, results, note }));
     taken
 }
 
@@ -168,8 +188,9 @@ fn take_row(world: &World, run: &mut Run, row: &Row, context: &mut Context<'_>) 
     let mut key = None;
     let judged = judge(world, run, row, &mut key, context);
     let refused = |run: &mut Run, refusal| {
-        if let Some(key) = &key {
-            run.claims.keys.entry(key.clone()).or_insert(row.number);
+        match &key {
+            Some(key) => drop(run.claims.keys.entry(key.clone()).or_insert(row.number)),
+            None => run.unread += 1,
         }
         let result = RowResult { row: row.number, key: key.clone(), outcome: Outcome::Refused, ci: None, refusal: Some(refusal) };
         Ok((result, Vec::new()))
@@ -181,8 +202,14 @@ fn take_row(world: &World, run: &mut Run, row: &Row, context: &mut Context<'_>) 
             Ok((RowResult { row: row.number, key, outcome, ci, refusal: None }, events))
         }
         Err(Stop::Refused(refusal)) => refused(run, refusal),
-        Err(Stop::Deferred(refusal)) if run.settle => refused(run, refusal),
-        Err(Stop::Deferred(_)) => Err(()),
+        Err(Stop::Deferred(absent)) if run.settle => {
+            let refusal = circle::refusal(&run.claims, key.as_deref(), &absent);
+            refused(run, refusal)
+        }
+        Err(Stop::Deferred(absent)) => {
+            run.claims.waiting.extend(key.map(|key| (key, (row.number, absent.text))));
+            Err(())
+        }
     }
 }
 
@@ -193,7 +220,7 @@ fn judge(world: &World, run: &mut Run, row: &Row, key: &mut Option<String>, cont
     let own = read::key(&run.plan, row)?;
     *key = Some(own.clone());
     if let Some(other) = run.claims.keys.get(&own) {
-        return Err(Stop::refused("duplicate_key", run.plan.key_column(), format!("row {other} has this key already")));
+        return Err(Stop::refused("duplicate_key", run.plan.key_column(), format!("line {other} has this key already")));
     }
     let reading = Reading::new(world, run, row, own)?;
     Taking::new(world, run, &reading, context)?.finish(run, row.number)

@@ -13,8 +13,8 @@ fn table(text: &str) -> (Vec<String>, Vec<Row>) {
     let cell = |text: String| (!text.is_empty()).then_some(AttributeValue::Text(text));
     let row = |(place, cells): (usize, Vec<String>)| Row {
         number: u32::try_from(place + 1).expect("few"),
+        fault: cells.first().filter(|key| *key == "?").map(|_| Refusal { code: "ragged".into(), column: None, reason: "cut off".into() }),
         cells: cells.into_iter().map(cell).collect(),
-        fault: None,
     };
     let rows = lines.enumerate().map(row).collect();
     (columns, rows)
@@ -163,8 +163,38 @@ fn rows_may_refer_to_later_ones_but_not_in_a_circle() {
          city | location | Berlin |        |\n\
          a    | location | A      | b      |\n\
          b    | location | B      | a      |",
-        &["inserted", "inserted", "inserted", "inserted", "no_such_thing parent", "no_such_thing parent"],
+        &["inserted", "inserted", "inserted", "inserted", "circle parent", "circle parent"],
     );
+}
+
+#[test]
+fn a_row_that_waits_in_vain_is_told_what_for() {
+    let mut fleet = Fleet::with_agents([]);
+    let text = "key | class    | name | parent\n\
+                l1  | location | One  | l2\n\
+                l2  | location | Two  | l1\n\
+                l3  | location | Tri  | l4\n\
+                l4  | location | Four | moon\n\
+                l5  | fridge   | Five |\n\
+                l6  | location | Six  | l5";
+    let (_, events) = real(&mut fleet).load(text);
+    let results = events.iter().filter_map(|event| match event {
+        Event::Import(ImportEvent::ImportProgressed { results, .. }) => Some(results),
+        _ => None,
+    });
+    let reasons: BTreeMap<&str, &str> = results
+        .flatten()
+        .filter_map(|result| Some((result.key.as_deref()?, result.refusal.as_ref()?.reason.as_str())))
+        .collect();
+    for (key, part) in [
+        ("l1", r#"the rows form a circle: "l1" (line 1) refers to "l2" (line 2) refers to "l1""#),
+        ("l2", r#""l2" (line 2) refers to "l1""#),
+        ("l3", r#"the row of "l4" (line 4) refers to something that is not there either"#),
+        ("l4", r#""moon" is neither an id, nor a key of this file"#),
+        ("l6", r#"the row of "l5" (line 5) was refused"#),
+    ] {
+        assert!(reasons[key].contains(part), "{key}: {}", reasons[key]);
+    }
 }
 
 #[test]
@@ -274,6 +304,22 @@ fn rows_that_are_gone_are_missing_only_in_a_mirror_and_come_back() {
     assert_eq!(real(&mut fleet).load(all).0, ["unchanged", "updated", "unchanged"]);
     let id = fleet.world.cmdb.natives[&("import:racks".to_owned(), "2".to_owned())];
     assert_eq!(fleet.world.cmdb.cis[&id].status, Lifecycle::Operational);
+}
+
+#[test]
+fn nothing_is_taken_for_gone_when_a_row_could_not_be_read() {
+    let mut fleet = Fleet::with_agents([]);
+    real(&mut fleet).load("key | class | name\n1 | cluster | a\n2 | cluster | b");
+    let mut mirror = |text: &str, expected: &[&str], note: Option<&str>| {
+        let (told, _) = Loading { mirror: true, ..real(&mut fleet) }.load(text);
+        assert_eq!(told, expected, "{text}");
+        let run = fleet.world.imports.runs.values().next_back().expect("remembered");
+        assert_eq!(run.note.as_deref(), note, "{text}");
+    };
+    let unread = Some("1 row could not be read as far as its key: nothing is taken for gone");
+    mirror("key | class | name\n1 | cluster | a\n | cluster | b", &["unchanged", "no_key key"], unread);
+    mirror("key | class | name\n1 | cluster | a\n? | cluster", &["unchanged", "ragged -"], unread);
+    mirror("key | class | name\n1 | cluster | a", &["unchanged", "2 missing"], None);
 }
 
 #[test]

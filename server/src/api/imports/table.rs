@@ -2,9 +2,10 @@
 //!
 //! What is wrong with the file as a whole refuses it; what is wrong with one row is that row's fault, told with its column, and
 //! leaves the others alone. Cells that an export defused, so that a spreadsheet does not take them for formulas, are read as
-//! they were.
+//! they were. Rows are numbered by the lines of the file, as people and their editors count them.
 
 use crate::answer::ApiError;
+use crate::api::import::Lines;
 use rollcall_domain::ci::AttributeValue;
 use rollcall_domain::ci::decide::VALUE_BYTES;
 use rollcall_domain::import::{COLUMNS, ROWS, Refusal, Row};
@@ -116,8 +117,8 @@ struct Room {
 }
 
 impl Room {
-    /// The number of the next row.
-    fn row(&mut self, cells: usize) -> Result<u32, ApiError> {
+    /// Makes room for the next row.
+    fn row(&mut self, cells: usize) -> Result<(), ApiError> {
         self.rows += 1;
         self.cells += cells;
         if self.rows > ROWS {
@@ -126,7 +127,7 @@ impl Room {
         if self.cells > CELLS {
             return Err(ApiError::invalid("file", format!("has more than {CELLS} cells; cut it")));
         }
-        Ok(self.rows)
+        Ok(())
     }
 }
 
@@ -142,9 +143,11 @@ fn csv(bytes: &[u8], delimiter: Delimiter) -> Result<Table, ApiError> {
     let columns = headings(first.iter())?;
     let mut room = Room::default();
     let mut rows = Vec::new();
+    let mut lines = Lines::new(bytes);
     for record in records {
         let record = record.map_err(broken)?;
-        let number = room.row(record.len())?;
+        room.row(record.len())?;
+        let number = numbered(lines.of(record.position().map_or(0, csv::Position::byte)));
         if record.iter().all(|cell| cell.trim_ascii().is_empty()) {
             continue;
         }
@@ -155,6 +158,11 @@ fn csv(bytes: &[u8], delimiter: Delimiter) -> Result<Table, ApiError> {
         rows.push(row);
     }
     Ok(Table { columns, rows })
+}
+
+/// No file has so many lines: its bytes are bounded.
+fn numbered(line: u64) -> u32 {
+    u32::try_from(line).unwrap_or(u32::MAX)
 }
 
 /// Columns at the end that have neither heading nor cells are what spreadsheets leave behind.
@@ -213,7 +221,10 @@ fn ndjson(bytes: &[u8]) -> Result<Table, ApiError> {
     let mut columns: Vec<String> = Vec::new();
     let mut room = Room::default();
     let mut rows = Vec::new();
-    for line in bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()) {
+    let lines = (1..).zip(bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii)).filter(|(_, line)| !line.is_empty());
+    for (number, line) in lines {
+        let number = numbered(number);
+
         let object = object(line);
         for name in object.iter().flat_map(Map::keys) {
             if !places.contains_key(name) {
@@ -233,7 +244,7 @@ fn ndjson(bytes: &[u8]) -> Result<Table, ApiError> {
             }
             Ok(cells)
         });
-        let number = room.row(cells.as_ref().map_or(0, Vec::len))?;
+        room.row(cells.as_ref().map_or(0, Vec::len))?;
         rows.push(match cells {
             Ok(cells) => Row { number, cells, fault: None },
             Err(fault) => Row { number, cells: Vec::new(), fault: Some(fault) },

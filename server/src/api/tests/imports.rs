@@ -35,7 +35,7 @@ async fn a_file_is_tried_loaded_and_loaded_again() {
     assert_eq!(counts(&real), counts(&dry));
     let refused: Vec<Value> =
         real["refused_rows"].as_array().unwrap().iter().map(|row| json!([row["row"], row["code"], row["column"]])).collect();
-    assert_eq!(refused, [json!([3, "class", "class"]), json!([4, "duplicate_key", "key"])]);
+    assert_eq!(refused, [json!([4, "class", "class"]), json!([5, "duplicate_key", "key"])]);
     let path = made.header("location").to_owned();
     let rows = fixture.get(&format!("{path}/rows?limit=1")).await.ok().json();
     let next = rows["next_cursor"].as_str().unwrap().to_owned();
@@ -43,7 +43,7 @@ async fn a_file_is_tried_loaded_and_loaded_again() {
     let rest = fixture.get(&format!("{path}/rows?cursor={next}")).await.ok().items();
     assert_eq!(rest.len(), 3);
     let csv = fixture.get_as(&format!("{path}/rows?outcome=refused"), "text/csv").await.ok().text();
-    assert!(csv.starts_with("row,key,outcome,ci,code,column,reason\n3,2,refused,,class,class,"), "{csv}");
+    assert!(csv.starts_with("row,key,outcome,ci,code,column,reason\n4,2,refused,,class,class,"), "{csv}");
     let host = rest[0]["ci"].as_str().unwrap();
     let ci = fixture.get(&format!("/api/v1/cis/{host}")).await.ok().json();
     assert_eq!((&ci["name"], &ci["tags"], &ci["status"]), (&"web-1".into(), &json!(["prod"]), &"operational".into()));
@@ -56,6 +56,17 @@ async fn a_file_is_tried_loaded_and_loaded_again() {
         fixture.load("name=racks&mode=mirror&class=location", "application/x-ndjson", r#"{"key": "city", "name": "Berlin"}"#).await;
     assert_eq!(mirror.ok().json()["missing"], 1);
     assert_eq!(fixture.get("/api/v1/imports?name=racks").await.ok().items().len(), 4);
+}
+
+#[tokio::test]
+async fn a_mirror_with_a_row_that_cannot_be_read_takes_nothing_for_gone() {
+    let fixture = Fixture::new().await;
+    fixture.load("name=racks", "text/csv", "key,class,name\n1,cluster,a\n2,cluster,b\n").await.ok();
+    let broken = fixture.load("name=racks&mode=mirror", "text/csv", "key,class,name\n1,cluster,a\n2,cluster\n").await.ok().json();
+    assert_eq!((counts(&broken), &broken["refused_rows"][0]["row"]), ([0, 0, 1, 1, 0], &json!(3)), "{broken}");
+    assert_eq!(broken["note"], "1 row could not be read as far as its key: nothing is taken for gone");
+    let whole = fixture.load("name=racks&mode=mirror", "text/csv", "key,class,name\n1,cluster,a\n").await.ok().json();
+    assert_eq!((counts(&whole), &whole["note"]), ([0, 0, 1, 0, 1], &Value::Null), "{whole}");
 }
 
 #[tokio::test]

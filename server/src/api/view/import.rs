@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 /// What came of a row.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ImportRow {
-    /// Line of the table, the first after the headings being 1; null for a record that is not in the file.
+    /// Line of the file at which it begins, from 1; the headings of a CSV are line 1. Null for a record that is not in the file.
     pub row: Option<u32>,
     /// The file's own key for the thing.
     pub key: Option<String>,
@@ -70,6 +70,8 @@ pub struct Import {
     pub refused: u32,
     /// Records that are not in the file any more, so far.
     pub missing: u32,
+    /// What people should know of it as a whole, such as that nothing was taken for gone as some rows could not be read.
+    pub note: Option<String>,
     /// Columns that nothing was made of.
     pub ignored_columns: Vec<String>,
     /// The first 200 rows that were refused; `rows` lists all.
@@ -99,6 +101,7 @@ impl From<&domain::KnownRun> for Import {
             unchanged: run.counts.unchanged,
             refused: run.counts.refused,
             missing: run.counts.missing,
+            note: run.note.clone(),
             ignored_columns: run.order.ignored.clone(),
             refused_rows: run.refused.iter().map(ImportRow::from).collect(),
             by: (&run.by).into(),

@@ -1,7 +1,7 @@
 //! Which thing a row is, and what its row changes.
 
 use super::read::Reading;
-use super::{Accepted, Run, Stop};
+use super::{Absent, Accepted, Run, Stop};
 use crate::attribute::check_required;
 use crate::ci::decide::reconcile::Weighing;
 use crate::ci::decide::{ASSERTED_ATTRIBUTES, manual, relate};
@@ -46,7 +46,7 @@ impl<'a> Taking<'a> {
             _ => (other(&seen, reading, parent)?, BTreeSet::new(), Vec::new()),
         };
         if let Some(row) = found.and_then(|id| run.claims.cis.get(&id)) {
-            return Err(Stop::refused("same_thing", None, format!("this is what row {row} is as well")));
+            return Err(Stop::refused("same_thing", None, format!("this is what line {row} is as well")));
         }
         let known = found.and_then(|id| world.cmdb.cis.get(&id));
         if let Some(known) = known {
@@ -276,10 +276,7 @@ fn text(reading: &Reading, name: &str) -> Option<String> {
 }
 
 fn absent(column: &str, text: &str) -> Stop {
-    let text = crate::ci::normalise::cut(text, 80);
-    let reason =
-        format!("{text:?} is neither an id, nor a key of this file, nor the path of a location or the name of a service that is there");
-    Stop::Deferred(crate::import::Refusal { code: "no_such_thing".into(), column: Some(column.to_owned()), reason })
+    Stop::Deferred(Absent { column: column.to_owned(), text: text.to_owned() })
 }
 
 /// What the row says of its container; `None` when the file has no such column.
@@ -318,7 +315,7 @@ fn host(world: &World, run: &Run, reading: &Reading, now: Timestamp) -> Result<F
     let mine = Fingerprint::of_system(&reading.system());
     let identifiers = identifiers(&mine);
     if let Some(row) = identifiers.iter().find_map(|identifier| run.claims.identifiers.get(identifier)) {
-        return Err(Stop::refused("same_thing", None, format!("row {row} has the same identifiers: both would be one machine")));
+        return Err(Stop::refused("same_thing", None, format!("line {row} has the same identifiers: both would be one machine")));
     }
     let found = identification(world, run, reading, now);
     if let Some(refused) = found.refused {

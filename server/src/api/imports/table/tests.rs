@@ -39,29 +39,30 @@ fn refused(bytes: impl AsRef<[u8]>, written: Written, expected: &str) {
 #[test]
 fn spreadsheets_write_csv_in_many_ways() {
     let columns = &["key", "name"];
-    check("key,name\n1,a\n2,b\n", columns, &["1: 1|a", "2: 2|b"]);
-    check("key;name\r\n1;\"a;b\"\r\n", columns, &["1: 1|a;b"]);
-    check("key\tname\n1\ta,b", columns, &["1: 1|a,b"]);
-    check("\"key, or so\";name\n1;a", &["key, or so", "name"], &["1: 1|a"]);
-    check("\u{feff}key,name\n1,a", columns, &["1: 1|a"]);
-    check("key,name\n1,\"a \"\"b\"\"\nc\"\n", columns, &["1: 1|a \"b\"\nc"]);
-    check(" key , name ,,\n1, a ,,\n", columns, &["1: 1|a"]);
-    check("key,name\n1,a\n,\n\n3,c", columns, &["1: 1|a", "3: 3|c"]);
-    check("name\nweb-1", &["name"], &["1: web-1"]);
+    check("key,name\n1,a\n2,b\n", columns, &["2: 1|a", "3: 2|b"]);
+    check("key;name\r\n1;\"a;b\"\r\n", columns, &["2: 1|a;b"]);
+    check("key\tname\n1\ta,b", columns, &["2: 1|a,b"]);
+    check("\"key, or so\";name\n1;a", &["key, or so", "name"], &["2: 1|a"]);
+    check("\u{feff}key,name\n1,a", columns, &["2: 1|a"]);
+    check("key,name\n1,\"a \"\"b\"\"\nc\"\n", columns, &["2: 1|a \"b\"\nc"]);
+    check(" key , name ,,\n1, a ,,\n", columns, &["2: 1|a"]);
+    check("key,name\n1,a\n,\n\r\n3,c", columns, &["2: 1|a", "5: 3|c"]);
+    check("key,name\n1,\"a\nb\"\n3,c", columns, &["2: 1|a\nb", "4: 3|c"]);
+    check("name\nweb-1", &["name"], &["2: web-1"]);
 }
 
 #[test]
 fn what_is_wrong_with_a_row_is_its_own_fault() {
     let columns = &["key", "name"];
-    check("key,name\n1\n2,b,c\n3,c,\n", columns, &["1: ragged -", "2: ragged -", "3: 3|c"]);
-    check([b"key,name\n1,", &[0xff, 0xfe][..], b"\n2,b"].concat(), columns, &["1: not_utf8 name", "2: 2|b"]);
-    check(format!("key,name\n1,{}\n2,b", "x".repeat(VALUE_BYTES + 1)), columns, &["1: too_long name", "2: 2|b"]);
-    check(format!("key,name\n1,\"open\n{}", "2,b\n".repeat(2000)), columns, &["1: too_long name"]);
+    check("key,name\n1\n2,b,c\n3,c,\n", columns, &["2: ragged -", "3: ragged -", "4: 3|c"]);
+    check([b"key,name\n1,", &[0xff, 0xfe][..], b"\n2,b"].concat(), columns, &["2: not_utf8 name", "3: 2|b"]);
+    check(format!("key,name\n1,{}\n2,b", "x".repeat(VALUE_BYTES + 1)), columns, &["2: too_long name", "3: 2|b"]);
+    check(format!("key,name\n1,\"open\n{}", "2,b\n".repeat(2000)), columns, &["2: too_long name"]);
 }
 
 #[test]
 fn cells_that_an_export_defused_are_read_as_they_were() {
-    check("key,name\n1,'=1+1\n2,'-5\n3,'quoted'\n4,=1+1", &["key", "name"], &["1: 1|=1+1", "2: 2|-5", "3: 3|'quoted'", "4: 4|=1+1"]);
+    check("key,name\n1,'=1+1\n2,'-5\n3,'quoted'\n4,=1+1", &["key", "name"], &["2: 1|=1+1", "3: 2|-5", "4: 3|'quoted'", "5: 4|=1+1"]);
 }
 
 #[test]
@@ -88,7 +89,7 @@ fn each_line_of_ndjson_is_a_row_with_fields_of_its_own() {
     check_json(
         "{\"key\": 1, \"name\": \"a\"}\n\n{\"key\": \"2\", \"up\": true, \"n\": 1.5, \"macs\": [\"x\", \"y\"]}\r\n{\"key\": null}",
         &["key", "name", "macs", "n", "up"],
-        &["1: Integer(1)|a", "2: 2|-|List([\"x\", \"y\"])|Number(1.5)|Boolean(true)", "3: -"],
+        &["1: Integer(1)|a", "3: 2|-|List([\"x\", \"y\"])|Number(1.5)|Boolean(true)", "4: -"],
     );
     check_json(
         "{\"a\": {}}\n[1]\n{\"a\": 1\n{\"a\": [1]}\n{\"a\": 2}",
