@@ -35,9 +35,9 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Router, middleware};
-use body::{Form, Intake, Packing};
+use body::{Form, Intake, Packing, Undecoded};
 use collect::Collect;
-use rollcall_domain::ci::Reporter;
+use rollcall_domain::ci::{CiCommand, DeadLetterCode, Reporter};
 use rollcall_domain::trust::decide::TrustCommand;
 use rollcall_domain::trust::feed::{FeedKind, authenticate};
 use rollcall_domain::{Actor, Command, Rejection};
@@ -71,7 +71,7 @@ const REQUESTS_PER_ADDRESS: u32 = 600;
 /// Requests of one feed in a minute: 100,000 machines that report twice a day make 140, with what surrounds an inventory 420.
 const REQUESTS_PER_FEED: u32 = 3_000;
 
-/// Refusals written to the audit log in a minute; the rest is counted only, so that nobody can fill the disk by being refused.
+/// Refusals written to the audit log in a minute, of strangers and of each feed; the rest is counted only, so that nobody can fill the disk by being refused.
 const AUDITED_PER_MINUTE: u32 = 60;
 
 /// Addresses remembered for rates: a few megabytes.
@@ -92,6 +92,7 @@ struct Limits {
     by_address: RateLimit<IpAddr>,
     by_feed: RateLimit<String>,
     audited: RateLimit<()>,
+    set_aside: RateLimit<String>,
 }
 
 impl ForeignService {
@@ -103,7 +104,8 @@ impl ForeignService {
             refused: RateLimit::new(clock.clone(), REFUSED_PER_MINUTE, MINUTE, ADDRESSES),
             by_address: RateLimit::new(clock.clone(), REQUESTS_PER_ADDRESS, MINUTE, ADDRESSES),
             by_feed: RateLimit::new(clock.clone(), REQUESTS_PER_FEED, MINUTE, ADDRESSES),
-            audited: RateLimit::new(clock, AUDITED_PER_MINUTE, MINUTE, 1),
+            audited: RateLimit::new(clock.clone(), AUDITED_PER_MINUTE, MINUTE, 1),
+            set_aside: RateLimit::new(clock, AUDITED_PER_MINUTE, MINUTE, ADDRESSES),
         };
         Self { engine, intake: Intake::default(), refusals, limits: Arc::new(limits), collect }
     }
@@ -145,6 +147,24 @@ impl Speaker {
     }
 }
 
+/// Why a feed that was let in was not answered, and which machine it spoke of as far as that is known.
+struct Unheard {
+    error: ApiError,
+    device: Option<String>,
+}
+
+impl From<ApiError> for Unheard {
+    fn from(error: ApiError) -> Self {
+        Self { error, device: None }
+    }
+}
+
+impl From<Undecoded> for Unheard {
+    fn from(Undecoded { error, device }: Undecoded) -> Self {
+        Self { error, device }
+    }
+}
+
 /// A message with how it came and how its answer goes.
 struct Received {
     message: Message,
@@ -162,13 +182,48 @@ impl ForeignService {
             return Err(ApiError::new(Code::Unauthenticated, "this needs a feed's name and secret").asking_for_basic());
         };
         let speaker = self.admit(&credential, address, request.headers(), request.uri().path()).await?;
+        match self.hear(&speaker, request, speaks_glpi).await {
+            Ok(answered) => Ok(answered),
+            Err(Unheard { error, device }) => {
+                self.set_aside(&speaker, device, &error).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// The answer to a feed that was let in.
+    async fn hear(&self, speaker: &Speaker, request: Request, speaks_glpi: bool) -> Result<Response, Unheard> {
         speaker.must(speaker.kind.brings_inventories(), "inventories")?;
         let received = self.intake.read(request, |bytes, form| match form {
             Form::Json => json::read(bytes),
             Form::Xml => xml::read(bytes),
         });
         let (message, form, packing) = received.await?;
-        self.answer(&speaker, Received { message, form, packing }, speaks_glpi).await
+        let device = message.device.clone();
+        let answered = self.answer(speaker, Received { message, form, packing }, speaks_glpi).await;
+        answered.map_err(|error| Unheard { error, device })
+    }
+
+    /// What a feed was refused is a dead letter, so that people see it: agents of others tell nobody. What the server cannot take
+    /// just now comes again, and of an older inventory than is known nothing is lost.
+    async fn set_aside(&self, speaker: &Speaker, device: Option<String>, error: &ApiError) {
+        let code = match error.code() {
+            Code::TooManyRequests | Code::Unavailable | Code::Internal | Code::Conflict => return,
+            Code::MalformedInventory => DeadLetterCode::MalformedInventory,
+            Code::Forbidden => DeadLetterCode::Forbidden,
+            _ => DeadLetterCode::ReportRefused,
+        };
+        if self.limits.set_aside.take(&speaker.name).is_err() {
+            return;
+        }
+        let (answered, reason) = (error.code().as_str().to_owned(), error.detail().to_owned());
+        let (feed, key) = (speaker.name.clone(), device.unwrap_or_default());
+        let command = Command::Ci(CiCommand::SetAside { feed: feed.clone(), key, code, answered, reason });
+        let request =
+            EngineRequest { actor: Actor::Feed { name: feed }, request_id: speaker.request_id.clone(), idempotency_key: None, command };
+        if let Err(error) = self.engine.execute(request).await {
+            tracing::warn!(%error, "a refused inventory could not be set aside");
+        }
     }
 
     async fn admit(&self, credential: &Credential, address: Option<IpAddr>, headers: &HeaderMap, path: &str) -> Result<Speaker, ApiError> {
@@ -291,8 +346,9 @@ impl ForeignService {
                 }))
             }
             Err(error) => {
-                if let EngineError::Rejected(rejection) = &error {
-                    let detail = format!("an inventory of feed {}: {rejection}", speaker.name);
+                if let EngineError::Rejected(Rejection::Conflict(reason)) = &error {
+                    // Older than what is known: a note for people, and nothing that they have to do anything about.
+                    let detail = format!("an inventory of feed {}: {reason}", speaker.name);
                     self.audit(Actor::Feed { name: speaker.name.clone() }, Code::Conflict, detail, speaker.request_id.clone()).await;
                 }
                 Err(error.into())

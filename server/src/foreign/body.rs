@@ -4,7 +4,7 @@
 //! to is bounded while it expands.
 
 use crate::answer::{self, ApiError, Code};
-use crate::inventory_format::{FormatError, Message};
+use crate::inventory_format::{FormatError, Message, device_named};
 use axum::body::Bytes;
 use axum::extract::Request;
 use axum::http::{HeaderMap, header};
@@ -158,7 +158,19 @@ impl Default for Intake {
     }
 }
 
-type Decoded = Result<(Message, Form, Packing), ApiError>;
+/// Why there is no message, and which machine it seems to be of.
+pub struct Undecoded {
+    pub error: ApiError,
+    pub device: Option<String>,
+}
+
+impl From<ApiError> for Undecoded {
+    fn from(error: ApiError) -> Self {
+        Self { error, device: None }
+    }
+}
+
+type Decoded = Result<(Message, Form, Packing), Undecoded>;
 
 impl Intake {
     /// The message in a request.
@@ -176,9 +188,10 @@ impl Intake {
             let packing = Packing::of(&bytes);
             let expanded = packing.unpack(&bytes, EXPANDED_BYTES)?;
             let form = Form::of(&expanded)?;
-            Ok((decode(&expanded, form)?, form, packing))
+            let message = decode(&expanded, form).map_err(|error| Undecoded { error: error.into(), device: device_named(&expanded) })?;
+            Ok((message, form, packing))
         });
-        decoded.await.unwrap_or_else(|error| Err(ApiError::internal(format!("decoding: {error}"))))
+        decoded.await.unwrap_or_else(|error| Err(ApiError::internal(format!("decoding: {error}")).into()))
     }
 
     /// What `decode` makes of a body, which may be packed with gzip or zlib and expands to [`MESSAGE_BYTES`] at most.

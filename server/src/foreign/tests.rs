@@ -8,7 +8,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
-use rollcall_domain::ci::{AttributeValue, CiCommand, CiEvent, Class, NewCi, Source};
+use rollcall_domain::ci::policy::{InsertRight, InsertRule};
+use rollcall_domain::ci::{AttributeValue, CiCommand, CiEvent, Class, DeadLetter, NewCi, Reporter, Source};
 use rollcall_domain::trust::TrustEvent;
 use rollcall_domain::trust::decide::TrustCommand;
 use rollcall_domain::trust::feed::FeedKind;
@@ -56,6 +57,17 @@ impl Scene {
 
     fn hosts(&self) -> usize {
         self.server.server.engine.read(|world| world.cmdb.natives.values().collect::<std::collections::BTreeSet<_>>().len())
+    }
+
+    /// Code and key of each dead letter, in order.
+    fn letters(&self) -> Vec<(String, String)> {
+        let told = |letter: &DeadLetter| match &letter.reporter {
+            Reporter::Feed { key, .. } => (letter.code.as_str().to_owned(), key.clone()),
+            Reporter::Agent(agent) => panic!("{agent}"),
+        };
+        let mut all: Vec<_> = self.server.server.engine.read(|world| world.cmdb.dead_letters.values().map(told).collect());
+        all.sort();
+        all
     }
 
     async fn records(&self) -> Vec<Record> {
@@ -203,9 +215,8 @@ async fn what_cannot_be_done_is_said_so() {
 }
 
 #[tokio::test]
-async fn malformed_and_hostile_bodies_are_refused_and_leave_nothing() {
+async fn malformed_and_hostile_bodies_are_refused_and_leave_a_word_of_it() {
     let scene = Scene::start().await;
-    let before = scene.server.server.engine.read(|world| world.revision);
     for body in ["", "{", "[]", "plain", "{\"action\": \"contact\"}", "\x1f\u{8b}", "x\u{9c}"] {
         check(&scene.json(body).await, 400, "malformed_inventory");
     }
@@ -223,7 +234,52 @@ async fn malformed_and_hostile_bodies_are_refused_and_leave_nothing() {
     check(&scene.xml(&cut[..cut.len() - 8]).await, 400, "malformed_inventory");
     let declared = scene.send("/glpi", &[JSON, ("x-pad", "1")], &vec![b' '; (8 << 20) + 1]).await;
     check(&declared, 413, "payload_too_large");
-    assert_eq!(scene.server.server.engine.read(|world| world.revision), before);
+    assert_eq!(scene.hosts(), 0);
+    let letters = scene.letters();
+    assert!(
+        letters.iter().all(|(code, key)| ["malformed_inventory", "report_refused"].contains(&code.as_str()) && key != "&b;"),
+        "{letters:?}"
+    );
+    assert!(letters.contains(&("report_refused".into(), "x".into())), "too many values of a machine that is known by its key: {letters:?}");
+}
+
+#[tokio::test]
+async fn what_an_admitted_feed_is_refused_is_a_dead_letter() {
+    let scene = Scene::start().await;
+    let engine = &scene.server.server.engine;
+    let xxe = query("INVENTORY", "<CONTENT><HARDWARE><NAME>&xxe;</NAME></HARDWARE></CONTENT>");
+    check(&scene.xml(xxe.as_bytes()).await, 400, "malformed_inventory");
+    check(&scene.json(r#"{"action": "inventory", "deviceid": "cut-1", "content": {"#).await, 400, "malformed_inventory");
+    check(&scene.json("{").await, 400, "malformed_inventory");
+    let mut policy = rollcall_domain::ci::policy::Policy::default();
+    policy.reconciliation.insert.push(InsertRule { source: None, class: None, right: InsertRight::Refuse });
+    let set = |policy| {
+        let command = Command::Ci(CiCommand::SetPolicy { policy: Box::new(policy), expected: None });
+        let actor = Actor::Token { id: rollcall_domain::id::TokenId(1), name: "ada".into() };
+        engine.execute(Request { actor, request_id: None, idempotency_key: None, command })
+    };
+    set(policy).await.unwrap();
+    check(&scene.inventory(DEVICE, MACHINE).await, 403, "forbidden");
+    let expected = [("forbidden", DEVICE), ("malformed_inventory", ""), ("malformed_inventory", "cut-1"), ("malformed_inventory", DEVICE)];
+    let letters = scene.letters();
+    assert_eq!(letters, expected.map(|(code, key)| (code.to_owned(), key.to_owned())));
+    let audited = scene.refusals().await;
+    for told in ["malformed_inventory: an inventory of site (cut-1): ", "forbidden: an inventory of site (srv1-2026-11-25-10-00-00): "] {
+        assert!(audited.iter().any(|line| line.starts_with(told)), "{told}: {audited:?}");
+    }
+    assert!(!audited.iter().any(|line| line.starts_with("conflict")), "{audited:?}");
+    set(Default::default()).await.unwrap();
+    assert_eq!(scene.inventory(DEVICE, MACHINE).await.status, 200);
+    assert!(!scene.letters().iter().any(|(_, key)| key == DEVICE), "what counts answers what was refused before");
+}
+
+#[tokio::test]
+async fn a_feed_cannot_flood_people_with_its_refusals() {
+    let scene = Scene::start().await;
+    for number in 0..80 {
+        check(&scene.json(&format!(r#"{{"deviceid": "m{number}", "#)).await, 400, "malformed_inventory");
+    }
+    assert_eq!((scene.letters().len(), scene.refusals().await.len()), (60, 60));
 }
 
 #[tokio::test]
@@ -237,7 +293,8 @@ async fn an_older_inventory_is_refused_aloud_and_changes_nothing() {
     assert_eq!(scene.inventory(DEVICE, &at("2020-06-12 14:19:54", "newer")).await.status, 200, "the same again is harmless");
     let names: Vec<String> = scene.server.server.engine.read(|world| world.cmdb.cis.values().map(|ci| ci.name.clone()).collect());
     assert_eq!(names, ["newer"]);
-    assert!(scene.refusals().await.iter().any(|told| told.contains("collected at 2020-06-11")));
+    assert!(scene.refusals().await.iter().any(|told| told.starts_with("conflict: ") && told.contains("collected at 2020-06-11")));
+    assert!(scene.letters().is_empty(), "nothing is lost by it");
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! What people and programs ask of configuration items.
 
-use super::{AttributeValue, Class, Lifecycle, RelationKind, Source, policy, review};
+use super::{AttributeValue, Class, DeadLetterCode, Lifecycle, RelationKind, Source, policy, review};
 use crate::id::{CiId, ParkedId, TaskId};
 use rollcall_shared::Timestamp;
 use rollcall_shared::message::Report;
@@ -140,6 +140,19 @@ pub enum CiCommand {
         former: Option<String>,
         /// The inventory.
         report: Box<Report>,
+    },
+    /// Set aside that an inventory from another system was refused before anybody could judge what it says.
+    SetAside {
+        /// Name of the feed.
+        feed: String,
+        /// Its own key for the machine; empty when nobody could read it.
+        key: String,
+        /// Why, for programs.
+        code: DeadLetterCode,
+        /// Why, in the words of the audit log: the code that the sender was answered with.
+        answered: String,
+        /// Why, for people.
+        reason: String,
     },
     /// Merge records of one thing.
     Merge {

@@ -27,13 +27,24 @@ pub enum DeadLetterCode {
     AmbiguousIdentity,
     /// The reporter's identity is that of another machine.
     DuplicateIdentity,
-    /// The inventory contradicts itself, or its content is missing.
+    /// The inventory contradicts itself, its content is missing, or nothing here takes it.
     ReportRefused,
+    /// It is no inventory of a known format.
+    MalformedInventory,
+    /// Its sender may not bring it, as the policy or the kind of the feed has it.
+    Forbidden,
 }
 
 impl DeadLetterCode {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::TooManyCandidates, Self::AmbiguousIdentity, Self::DuplicateIdentity, Self::ReportRefused];
+    pub const ALL: [Self; 6] = [
+        Self::TooManyCandidates,
+        Self::AmbiguousIdentity,
+        Self::DuplicateIdentity,
+        Self::ReportRefused,
+        Self::MalformedInventory,
+        Self::Forbidden,
+    ];
 
     /// The name in JSON and queries.
     #[must_use]
@@ -43,7 +54,15 @@ impl DeadLetterCode {
             Self::AmbiguousIdentity => "ambiguous_identity",
             Self::DuplicateIdentity => "duplicate_identity",
             Self::ReportRefused => "report_refused",
+            Self::MalformedInventory => "malformed_inventory",
+            Self::Forbidden => "forbidden",
         }
+    }
+
+    /// Whether it was identification that refused: the inventory itself is a sound one.
+    #[must_use]
+    pub fn is_of_identity(self) -> bool {
+        matches!(self, Self::TooManyCandidates | Self::AmbiguousIdentity | Self::DuplicateIdentity)
     }
 }
 
@@ -114,10 +133,16 @@ impl Cmdb {
         }
     }
 
-    /// The latest letter of a reporter: why its last inventory was refused, when it was.
+    /// The latest letter of a reporter that could not be identified: why its last sound inventory was set aside, when it was.
     #[must_use]
     pub fn refusal_of(&self, reporter: &Reporter) -> Option<&DeadLetter> {
-        self.dead_letters.values().filter(|letter| letter.reporter == *reporter).max_by_key(|letter| (letter.at, letter.id))
+        let letters = self.dead_letters.values().filter(|letter| letter.reporter == *reporter && letter.code.is_of_identity());
+        letters.max_by_key(|letter| (letter.at, letter.id))
+    }
+
+    /// All letters of a reporter.
+    pub fn letters_of<'a>(&'a self, reporter: &'a Reporter) -> impl Iterator<Item = &'a DeadLetter> {
+        self.dead_letters.values().filter(move |letter| letter.reporter == *reporter)
     }
 
     /// Forgets the letters of a reporter that was identified after all.

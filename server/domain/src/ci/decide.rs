@@ -33,6 +33,7 @@ mod twins;
 pub use assert::{ASSERTED_ATTRIBUTES, VALUE_BYTES, check_attribute_name};
 pub use components::COMPONENTS_PER_HOST;
 pub use dependencies::react;
+pub use deliver::is_older;
 pub use lock::ended as lock_ended;
 pub use merge::MERGED_AT_ONCE;
 pub use packages::SOFTWARE_CHANGES;
@@ -89,6 +90,10 @@ pub fn command(world: &World, command: &CiCommand, context: &mut Context<'_>) ->
         }
         CiCommand::Merge { into, from, reason, expected } => {
             let mut events = merge::merge(world, *into, from, reason, *expected, context)?;
+        CiCommand::SetAside { feed, key, code, answered, reason } => {
+            let refused = deliver::Unread { feed, key, code: *code, answered, reason };
+            return Ok(deliver::set_aside(world, &refused, context));
+        }
             events.extend(review::answered(world, *into, from, reason, context));
             events
         }

@@ -73,6 +73,7 @@ impl std::fmt::Display for Reporter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Agent(id) => id.fmt(f),
+            Self::Feed { name, key } if key.is_empty() => f.write_str(name),
             Self::Feed { name, key } => write!(f, "{name} ({key})"),
         }
     }

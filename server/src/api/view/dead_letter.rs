@@ -20,7 +20,7 @@ pub struct DeadLetter {
     pub agent: Option<String>,
     /// The feed that delivered it; null for an agent.
     pub feed: Option<String>,
-    /// What the feed calls the machine.
+    /// What the feed calls the machine, as far as that could be read.
     pub key: Option<String>,
     /// Configuration items that it is about, at most five.
     pub candidates: Vec<String>,
@@ -36,7 +36,7 @@ impl From<&domain::DeadLetter> for DeadLetter {
     fn from(letter: &domain::DeadLetter) -> Self {
         let key = match &letter.reporter {
             domain::Reporter::Agent(_) => None,
-            domain::Reporter::Feed { key, .. } => Some(key.clone()),
+            domain::Reporter::Feed { key, .. } => Some(key.clone()).filter(|key| !key.is_empty()),
         };
         Self {
             id: letter.id.to_string(),

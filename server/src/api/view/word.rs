@@ -69,7 +69,7 @@ words! {
            "may_be_duplicate" "is_duplicate" "no_host" "host_out_of_use" "not_installed" "related_to_out_of_use" "unrelated"
            "nobody_responsible"];
     DeadLetterCode(ci::DeadLetterCode) "Why an input was refused and set aside."
-        = ["too_many_candidates" "ambiguous_identity" "duplicate_identity" "report_refused"];
+        = ["too_many_candidates" "ambiguous_identity" "duplicate_identity" "report_refused" "malformed_inventory" "forbidden"];
     Outcome(section::Outcome) "How a collection went. Only complete ones make something disappear."
         = ["complete" "partial" "failed" "skipped"];
     SectionName(section::SectionName) "A part of an inventory."

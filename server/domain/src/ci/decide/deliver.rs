@@ -8,12 +8,14 @@
 //! down then, whatever it says.
 
 use super::report::{Judged, judge};
-use crate::ci::{Attempt, AttemptResult, CiEvent, Operation, Reporter};
+use crate::ci::dead_letter::{self, Refused};
+use crate::ci::{Attempt, AttemptResult, CiEvent, DeadLetterCode, Operation, Reporter, normalise};
 use crate::id::CiId;
+use crate::trust::TrustEvent;
 use crate::{Context, Event, Rejection, World};
 use rollcall_shared::Timestamp;
 use rollcall_shared::message::Report;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Unchanged inventories are written down as seen at most this often: foreign agents report once a day unless told otherwise.
@@ -21,6 +23,9 @@ const SEEN_EVERY: Duration = Duration::from_secs(3_600);
 
 /// Machines that one feed may name. Whoever holds its secret may make up names; the largest site has fewer machines.
 const FEED_MACHINES: usize = 200_000;
+
+/// Bytes of the reason for a refusal.
+const REASON_BYTES: usize = 1024;
 
 /// An inventory with where it comes from.
 pub struct Delivery<'a> {
@@ -43,7 +48,7 @@ pub fn deliver(world: &World, delivery: &Delivery<'_>, context: &mut Context<'_>
     // A clock that runs ahead must not lock its machine out once it is set right.
     let collected_at = inventory.collected_at.clamp(Timestamp(0), context.now);
     let newest = world.cmdb.deliveries.get(&(feed.to_owned(), key.to_owned())).copied();
-    if let Some(newest) = newest.filter(|&newest| collected_at < newest) {
+    if let Some(newest) = newest.filter(|_| is_older(world, feed, key, collected_at)) {
         let reason = format!(
             "this inventory of {key} was collected at {collected_at}, before the one of {newest} that is known: nothing of it was taken"
         );
@@ -51,7 +56,7 @@ pub fn deliver(world: &World, delivery: &Delivery<'_>, context: &mut Context<'_>
     }
     let known = world.cmdb.natives.get(&(feed.to_owned(), key.to_owned())).copied();
     if known.is_none() && machines(world, feed) >= FEED_MACHINES {
-        return Err(Rejection::Conflict(format!("feed {feed} names {FEED_MACHINES} machines already")));
+        return Err(Rejection::Forbidden(format!("feed {feed} names {FEED_MACHINES} machines already")));
     }
     let reporter = reporter(feed, key);
     let (events, host) = match former_host(world, delivery, known) {
@@ -64,10 +69,42 @@ pub fn deliver(world: &World, delivery: &Delivery<'_>, context: &mut Context<'_>
             }
         },
     };
-    let is_new = world.cmdb.refusal_of(&reporter).is_some() || newest.is_none_or(|newest| collected_at.since(newest) >= SEEN_EVERY);
+    let is_new = world.cmdb.letters_of(&reporter).next().is_some() || newest.is_none_or(|newest| collected_at.since(newest) >= SEEN_EVERY);
     let note = host.filter(|_| is_new || (!events.is_empty() && Some(collected_at) != newest));
     let note = note.map(|ci| CiEvent::FeedDelivered { feed: feed.to_owned(), key: key.to_owned(), ci, collected_at });
     Ok(events.into_iter().chain(note.map(Event::Ci)).collect())
+}
+
+/// Whether a later inventory is known under a key than one that was collected so.
+#[must_use]
+pub fn is_older(world: &World, feed: &str, key: &str, collected_at: Timestamp) -> bool {
+    let newest = world.cmdb.deliveries.get(&(feed.to_owned(), key.to_owned()));
+    newest.is_some_and(|newest| collected_at < *newest)
+}
+
+/// An inventory that was refused before it was one.
+pub struct Unread<'a> {
+    /// Name of the feed.
+    pub feed: &'a str,
+    /// Its own key for the machine; empty when nobody could read it.
+    pub key: &'a str,
+    /// Why, for programs.
+    pub code: DeadLetterCode,
+    /// The code that the sender was answered with.
+    pub answered: &'a str,
+    /// Why, for people.
+    pub reason: &'a str,
+}
+
+/// Sets a refused inventory aside: each refusal is audited, and a dead letter at most once an hour for each key and reason.
+#[must_use]
+pub fn set_aside(world: &World, unread: &Unread<'_>, context: &mut Context<'_>) -> Vec<Event> {
+    let reporter = reporter(unread.feed, unread.key);
+    let reason = normalise::cut(unread.reason, REASON_BYTES);
+    let audited = TrustEvent::Refused { code: unread.answered.to_owned(), detail: format!("an inventory of {reporter}: {reason}") };
+    let refused = Refused { reporter: &reporter, code: unread.code, reason, candidates: BTreeSet::new() };
+    let letter = dead_letter::letter(&world.cmdb, refused, context);
+    std::iter::once(Event::Trust(audited)).chain(letter).collect()
 }
 
 /// How many machines a feed names, counted as far as it matters.

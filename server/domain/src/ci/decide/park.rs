@@ -30,7 +30,7 @@ pub struct Newcomer<'a> {
 /// What happens instead of inserting it; `None` when it may be inserted.
 ///
 /// # Errors
-/// [`Rejection::Forbidden`] when the policy refuses it, [`Rejection::Conflict`] when too many wait already.
+/// [`Rejection::Forbidden`] when the policy refuses it, or too many wait already.
 pub fn instead_of_inserting(world: &World, newcomer: &Newcomer<'_>, context: &mut Context<'_>) -> Result<Option<Vec<CiEvent>>, Rejection> {
     let source = newcomer.reporter.source();
     let class = newcomer.class.as_str();
@@ -47,7 +47,7 @@ pub fn instead_of_inserting(world: &World, newcomer: &Newcomer<'_>, context: &mu
         return Ok(Some(Vec::new()));
     }
     if known.is_none() && world.cmdb.parking.len() >= PARKED {
-        return Err(Rejection::Conflict(format!("{PARKED} reports are parked already: let {source} insert, refuse it, or discard some")));
+        return Err(Rejection::Forbidden(format!("{PARKED} reports are parked already: let {source} insert, refuse it, or discard some")));
     }
     let parked_at = known.map_or(context.now, |known| known.parked_at);
     let parked = Parked {

@@ -180,7 +180,7 @@ fn a_feed_may_not_name_machines_without_end() {
         fleet.world.cmdb.natives.insert(("glpi".into(), format!("made-up-{number}")), host);
     }
     let another = Foreign { key: "new-2026-11-25-10-00-00", ..GLPI };
-    assert!(matches!(another.send(&mut fleet, [system(server(2))]), Err(Rejection::Conflict(_))));
+    assert!(matches!(another.send(&mut fleet, [system(server(2))]), Err(Rejection::Forbidden(_))));
     GLPI.send(&mut fleet, [system(server(1)), os("13")]).expect("known machines go on");
     let other = Foreign { feed: "ocs", ..GLPI };
     other.send(&mut fleet, [system(server(3))]).expect("and so do other feeds");

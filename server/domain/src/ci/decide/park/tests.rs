@@ -145,6 +145,6 @@ fn the_car_park_has_an_end() {
         let CiEvent::ReportParked { parked } = &events[0] else { panic!() };
         fleet.world.cmdb.parking.park((**parked).clone());
     }
-    assert!(matches!(fleet.deliver("glpi", "one more", machine("R650")), Err(Rejection::Conflict(_))));
+    assert!(matches!(fleet.deliver("glpi", "one more", machine("R650")), Err(Rejection::Forbidden(_))));
     assert!(fleet.deliver("glpi", "7", machine("R650")).is_ok());
 }
