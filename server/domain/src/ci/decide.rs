@@ -39,6 +39,7 @@ pub use merge::MERGED_AT_ONCE;
 pub use packages::SOFTWARE_CHANGES;
 pub use report::{refused, report};
 
+pub use twins::doubt as doubt_of_twins;
 #[cfg(test)]
 pub(crate) use attributes::of_section as observations_of;
 

@@ -133,11 +133,7 @@ pub fn twins(world: &World, ci: &Ci, is_wanted: impl Fn(&str) -> bool) -> BTreeS
     let others: BTreeSet<CiId> = holders.flatten().copied().filter(|id| *id != ci.id).collect();
     let others = others.into_iter().filter_map(|id| world.cmdb.cis.get(&id));
     let in_use = others.filter(|other| other.duplicate_of.is_none() && !matches!(other.status, Lifecycle::Retired | Lifecycle::Disposed));
-    let fits = |other: &&Ci| {
-        let theirs = Fingerprint::of_host(other).without_junk(policy);
-        let other_maker = mine.manufacturer.is_some() && theirs.manufacturer.is_some() && mine.manufacturer != theirs.manufacturer;
-        !other_maker && mine.contradiction(&theirs).is_none() && mine.other_kind(&theirs).is_none()
-    };
+    let fits = |other: &&Ci| mine.may_be(&Fingerprint::of_host(other).without_junk(policy));
     in_use.filter(fits).map(|other| other.id).collect()
 }
 

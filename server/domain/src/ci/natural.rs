@@ -72,9 +72,9 @@ impl Described<'_> {
     }
 
     fn device(&self) -> Option<String> {
-        let maker = self.text("manufacturer").and_then(|raw| normalise::label(&raw))?;
-        let serial = self.text("serial").and_then(|raw| normalise::serial(&raw, Some(&maker)))?;
-        Some(folded(&format!("{maker}/{serial}")))
+        let maker = self.text("manufacturer").and_then(|raw| normalise::label(&raw));
+        let serial = self.text("serial").and_then(|raw| normalise::serial(&raw, maker.as_deref()))?;
+        Some(format!("{}/{}", maker.map(|maker| normalise::maker(&maker)).unwrap_or_default(), folded(&serial)))
     }
 }
 

@@ -56,6 +56,28 @@ pub fn label(raw: &str) -> Option<String> {
     text(raw).filter(|text| !junk::is_placeholder(&folded(text)))
 }
 
+/// Words that a company writes behind its name or leaves out, as its lawyers and its firmware engineers have it.
+const FORMS: [&str; 22] = [
+    "ab", "ag", "bv", "co", "company", "computer", "computers", "corp", "corporation", "electronics", "gmbh", "inc", "incorporated",
+    "international", "limited", "llc", "ltd", "oy", "plc", "pte", "sa", "technologies",
+];
+
+/// Makers that are written in more ways than with and without their legal form.
+const MAKERS: [(&str, &str); 4] =
+    [("hewlett packard", "hp"), ("hewlett packard enterprise", "hpe"), ("international business machines", "ibm"), ("asustek", "asus")];
+
+/// A manufacturer made comparable: without case, punctuation and legal form, so that `Dell` is `Dell Inc.`.
+#[must_use]
+pub fn maker(text: &str) -> String {
+    let folded = folded(text);
+    let words: Vec<&str> = folded.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    let kept = words.iter().rposition(|word| !FORMS.contains(word)).map_or(words.len(), |last| last + 1);
+    let name = words[..kept].join(" ");
+    let known = MAKERS.iter().find(|(long, _)| *long == name);
+    // A name of nothing but signs is itself.
+    if name.is_empty() { folded } else { known.map_or(name, |(_, short)| (*short).to_owned()) }
+}
+
 /// A serial number that may identify a thing: no placeholder, and 5 usable characters with a manufacturer, 7 without.
 #[must_use]
 pub fn serial(raw: &str, manufacturer: Option<&str>) -> Option<String> {

@@ -333,6 +333,25 @@ fn a_pre_registered_machine_and_its_row_are_told_by_people_apart_from_agents() {
 }
 
 #[test]
+fn a_row_with_the_serial_number_of_a_machine_is_asked_about() {
+    let mut fleet = Fleet::with_agents([1]);
+    fleet.report(1, [system(server(7))]);
+    let text = "serial | class | asset_tag\nSRV00007 | server | AT-9";
+    assert_eq!(real(&mut fleet).load(text).0, ["inserted"]);
+    let asked = |fleet: &Fleet| fleet.world.cmdb.reviews.values().map(|task| task.cis.clone()).collect::<Vec<_>>();
+    let row = *fleet.world.cmdb.natives.values().next().expect("the row's");
+    let mut both = vec![row, fleet.id_of(1)];
+    both.sort();
+    assert_eq!(asked(&fleet), [both.clone()]);
+    assert_eq!(real(&mut fleet).load(text).0, ["unchanged"]);
+    assert_eq!(asked(&fleet), [both], "asked once");
+    let known = "serial | class | manufacturer\nSRV00007 | server | Dell";
+    let mut fleet = Fleet::with_agents([1]);
+    fleet.report(1, [system(server(7))]);
+    assert_eq!(real(&mut fleet).load(known).0, ["updated"], "with its maker it is that machine");
+}
+
+#[test]
 fn a_run_remembers_its_counts_and_its_first_refusals() {
     let mut fleet = Fleet::with_agents([]);
     real(&mut fleet).load("key | class | name\n1 | cluster | a\n2 | fridge | b\n3 | cluster | c");

@@ -1,6 +1,7 @@
 //! The table of identifiers: what must be equal, in which context, and under which key candidates are found.
 
 use super::fingerprint::{Fingerprint, container_fact, name_fact};
+use crate::ci::normalise;
 use std::collections::BTreeMap;
 
 /// Attributes that an entry compares, with their normalised values.
@@ -123,7 +124,7 @@ fn serial_and_manufacturer(found: &Fingerprint) -> Result<Identifiers, &'static 
     not_contained(found)?;
     let serial = found.serial.clone().ok_or("no usable serial number")?;
     let manufacturer = found.manufacturer.clone().ok_or("no usable manufacturer")?;
-    Ok(named([("manufacturer", manufacturer), ("serial", serial)]))
+    Ok(named([("manufacturer", normalise::maker(&manufacturer)), ("serial", serial)]))
 }
 
 fn uuid_and_kind(found: &Fingerprint) -> Result<Identifiers, &'static str> {

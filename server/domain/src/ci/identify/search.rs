@@ -1,8 +1,8 @@
 //! One search through the table.
 
-use super::entry::{Agreement, BY_CONTAINER, ENTRIES, Entry, LAST_OF_HARDWARE, LAST_OF_MACHINE};
+use super::entry::{Agreement, BY_CONTAINER, ENTRIES, Entry, Identifiers, LAST_OF_HARDWARE, LAST_OF_MACHINE};
 use super::veto::SharedParts;
-use super::{BY_NATIVE_KEY, Doubt, Explained, Explanation, Fingerprint, Refusal, TOO_MANY_CANDIDATES, bound};
+use super::{BY_NATIVE_KEY, Doubt, Explained, Explanation, Fingerprint, Refusal, TOO_MANY_CANDIDATES, bound, is_unreported};
 use crate::World;
 use crate::ci::{Attempt, AttemptResult, Ci, Class, DeadLetterCode, Lifecycle, Reporter};
 use crate::id::CiId;
@@ -65,9 +65,28 @@ impl<'a> Search<'a> {
     }
 
     pub(super) fn run(&mut self) -> Option<CiId> {
-        match self.by_native_key() {
+        let found = match self.by_native_key() {
             Native::Host(id) => Some(id),
             Native::Unknown | Native::Elsewhere => ENTRIES.iter().find_map(|entry| self.by_entry(entry)),
+        };
+        if self.refused.is_none() {
+            self.look_for_registered(found);
+        }
+        found
+    }
+
+    /// A record that people wrote down with this serial number and without a manufacturer may wait for this machine: that is for
+    /// them to say.
+    fn look_for_registered(&mut self, found: Option<CiId>) {
+        let holders = self.found.serial_fact().and_then(|fact| self.world.cmdb.facts.get(&fact));
+        let Some(holders) = holders.filter(|holders| holders.len() <= TOO_MANY_CANDIDATES) else { return };
+        let others = holders.iter().filter(|id| Some(**id) != found).filter_map(|id| self.world.cmdb.cis.get(id));
+        let in_use = others.filter(|host| is_unreported(host) && host.duplicate_of.is_none() && !is_inactive(host));
+        let waiting = in_use.filter(|host| self.fingerprint(host).may_be(&self.found));
+        let waiting: Vec<CiId> = waiting.map(|host| host.id).collect();
+        if !waiting.is_empty() {
+            let serial = self.found.serial.clone().unwrap_or_default();
+            self.doubt(waiting, format!("the serial number {serial} was recorded before a machine with it reported: they may be one machine"));
         }
     }
 
@@ -127,9 +146,13 @@ impl<'a> Search<'a> {
     fn look_for_twins(&mut self, host: &Ci) {
         let mut twins = BTreeSet::from([host.id]);
         for entry in ENTRIES.iter().filter(|entry| entry.number <= LAST_OF_HARDWARE) {
-            for (twin, known) in self.holders(entry).unwrap_or_default() {
-                if self.veto_of(entry, twin, &known).is_none() {
-                    twins.insert(twin.id);
+            let mut disputes = Vec::new();
+            for (twin, known) in self.holders(entry).unwrap_or_default().into_iter().filter(|(twin, _)| twin.id != host.id) {
+                match self.veto_of(entry, twin, &known) {
+                    None => drop(twins.insert(twin.id)),
+                    // Two agents dispute when both are identified as one host; two keys of a feed never are.
+                    Some(Veto::Disputed(veto)) if self.reporter.feed().is_some() => disputes.push((twin.id, veto)),
+                    Some(_) => {}
                 }
             }
         }
@@ -139,6 +162,9 @@ impl<'a> Search<'a> {
     }
 
     fn by_entry(&mut self, entry: &Entry) -> Option<CiId> {
+            if !disputes.is_empty() {
+                self.dispute(&(entry.identifiers)(&self.found).unwrap_or_default(), &disputes);
+            }
         if self.refused.is_some() {
             return None;
         }
@@ -166,6 +192,9 @@ impl<'a> Search<'a> {
         };
         let attempt = Attempt { attributes, result: AttemptResult::NoMatch, note: None, ..skipped(String::new()) };
         if entry.agreement == Agreement::Name { self.by_name(attempt, &holders) } else { self.by_facts(entry, attempt, &holders) }
+                if entry.number > LAST_OF_MACHINE && entry.number <= LAST_OF_HARDWARE {
+                    self.doubt_once([], shared_by_many(&attributes));
+                }
     }
 
     fn by_facts(&mut self, entry: &Entry, mut attempt: Attempt, holders: &[(&'a Ci, Fingerprint)]) -> Option<CiId> {
@@ -182,7 +211,7 @@ impl<'a> Search<'a> {
                 }
             }
         }
-        self.dispute(&attempt, &disputes);
+        self.dispute(&attempt.attributes, &disputes);
         attempt.result = result(candidates.len());
         if entry.number == BY_CONTAINER
             && candidates.len() > 1
@@ -315,13 +344,15 @@ impl<'a> Search<'a> {
 
     /// Why this machine is not that host, though the entry's identifiers are equal.
     fn veto_of(&self, entry: &Entry, host: &Ci, known: &Fingerprint) -> Option<Veto> {
-        let facts = self.found.contradiction(known).or_else(|| self.found.other_kind(known)).or_else(|| self.other_key(host, known));
+        let facts = self.found.contradiction(known).or_else(|| self.found.other_kind(known));
         let other_boot = entry.number == BY_CONTAINER && self.found.boot.contradicts(&known.boot);
         let facts = facts.or_else(|| other_boot.then(|| "its host runs another kernel".to_owned()));
-        facts.map(Veto::Contradicts).or_else(|| self.dispute_with(entry, host, known).map(Veto::Disputed))
+        let disputed = || self.other_key(host, known).or_else(|| self.dispute_with(entry, host, known));
+        facts.map(Veto::Contradicts).or_else(|| disputed().map(Veto::Disputed))
     }
 
-    /// A feed that knows the host already, under another key and another name, means another machine.
+    /// A feed that knows the host already, under another key and another name, means another machine, as far as anybody can
+    /// tell: one that was installed anew is told in the same way.
     fn other_key(&self, host: &Ci, known: &Fingerprint) -> Option<String> {
         let feed = self.reporter.feed().filter(|&feed| host.feeds.contains_key(feed) && self.found.other_name(known))?;
         Some(format!("{feed} has it under another key and another host name"))
@@ -375,15 +406,21 @@ impl<'a> Search<'a> {
     }
 
     /// A few disputes are a task each; when it becomes clear that the identifier is nobody's, one task says so.
-    fn dispute(&mut self, attempt: &Attempt, disputes: &[(CiId, String)]) {
+    fn dispute(&mut self, identifiers: &Identifiers, disputes: &[(CiId, String)]) {
         if disputes.len() < TOO_MANY_CANDIDATES {
             for (host, veto) in disputes {
                 self.doubt([*host], format!("two machines have the same identifiers: {veto}"));
             }
-        } else if disputes.len() == TOO_MANY_CANDIDATES {
-            let shared: Vec<String> = attempt.attributes.iter().map(|(name, value)| format!("{name} {value}")).collect();
-            let reason = format!("many machines have {}: list it as a placeholder in the policy", shared.join(", "));
-            self.doubt(disputes.iter().map(|(host, _)| *host), reason);
+        } else {
+            let some = disputes.iter().map(|(host, _)| *host).take(TOO_MANY_CANDIDATES);
+            self.doubt_once(some, shared_by_many(identifiers));
+        }
+    }
+
+    /// A doubt of which one task is enough, whichever machine it comes up with.
+    fn doubt_once(&mut self, cis: impl IntoIterator<Item = CiId>, reason: String) {
+        if !self.world.cmdb.reviews.values().any(|task| task.reason == reason) {
+            self.doubt(cis, reason);
         }
     }
 
@@ -422,6 +459,11 @@ fn is_inactive(host: &Ci) -> bool {
 fn result(matches: usize) -> AttemptResult {
     match matches {
         0 => AttemptResult::NoMatch,
+fn shared_by_many(identifiers: &Identifiers) -> String {
+    let shared: Vec<String> = identifiers.iter().map(|(name, value)| format!("{name} {value}")).collect();
+    format!("many machines have {}: list it as a placeholder in the policy", shared.join(", "))
+}
+
         1 => AttemptResult::Matched,
         _ => AttemptResult::MultiMatch,
     }

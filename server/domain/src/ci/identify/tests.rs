@@ -254,6 +254,66 @@ fn of_five_matches_none_is_taken_and_the_refusal_is_set_aside_for_people() {
     fleet.check();
 }
 
+/// What people are asked about, each with how many records.
+fn asked(fleet: &Fleet) -> Vec<(usize, &str)> {
+    reviews(fleet).iter().map(|task| (task.cis.len(), task.reason.as_str())).collect()
+}
+
+#[test]
+fn a_machine_that_a_feed_calls_anew_is_another_record_and_one_question() {
+    let mut fleet = Fleet::with_agents([]);
+    let laptop = |name: &str| System { hostname: Some(name.into()), ..server(1) };
+    fleet.deliver("glpi", "old-2026-01-01-00-00-00", [system(laptop("old"))]).expect("taken");
+    fleet.deliver("glpi", "new-2026-06-01-00-00-00", [system(laptop("new"))]).expect("taken");
+    let question = (2, "two machines have the same identifiers: glpi has it under another key and another host name");
+    assert_eq!((fleet.world.cmdb.cis.len(), asked(&fleet)), (2, vec![question]));
+    let memory = System { memory_bytes: Some(1 << 30), ..laptop("new") };
+    fleet.deliver("glpi", "new-2026-06-01-00-00-00", [system(memory)]).expect("taken");
+    assert_eq!(asked(&fleet), [question], "one question, however often it reports");
+    fleet.check();
+}
+
+#[test]
+fn a_serial_number_of_many_machines_is_told_once() {
+    let mut fleet = Fleet::with_agents([]);
+    let machine = |number: u32| System { uuid: None, serial: Some("SHARED01".into()), ..server(number) };
+    for number in 0..80 {
+        fleet.deliver("glpi", &format!("k{number}"), [system(machine(number))]).expect("taken");
+    }
+    fleet.deliver("ocs", "81", [system(machine(81))]).expect("taken");
+    assert_eq!(fleet.world.cmdb.cis.len(), 81);
+    let (many, pairs): (Vec<_>, Vec<_>) = asked(&fleet).into_iter().partition(|(_, reason)| reason.starts_with("many machines have"));
+    assert_eq!(many.len(), 1, "{many:?}");
+    assert!(many[0].1.contains("serial shared01") && many[0].1.contains("list it as a placeholder in the policy"), "{many:?}");
+    assert_eq!(pairs.len(), 1 + 2 + 3 + 4, "the first ones are asked about in pairs");
+    fleet.check();
+}
+
+#[test]
+fn a_manufacturer_is_one_however_its_name_is_written() {
+    for (one, other) in [("Dell Inc.", "Dell"), ("HP", "Hewlett-Packard Company"), ("LENOVO", "Lenovo Ltd."), ("ASUSTeK COMPUTER INC.", "Asus")] {
+        let made = |maker: &str| System { uuid: None, manufacturer: Some(maker.into()), ..server(1) };
+        check(made(one), made(other), (Operation::Update, Some(30)));
+    }
+    let other = System { uuid: None, manufacturer: Some("Supermicro".into()), ..server(1) };
+    check(System { uuid: None, ..server(1) }, other, (Operation::Insert, None));
+}
+
+#[test]
+fn a_serial_number_that_was_recorded_without_its_maker_is_asked_about() {
+    let (mut fleet, waiting) = registered(&[("serial", "SRV00001")]);
+    fleet.report(1, [system(server(1))]);
+    assert_ne!(fleet.id_of(1), waiting);
+    let reason = "the serial number srv00001 was recorded before a machine with it reported: they may be one machine";
+    assert_eq!(asked(&fleet), [(2, reason)]);
+    fleet.report(1, [system(System { memory_bytes: Some(1 << 30), ..server(1) })]);
+    assert_eq!(asked(&fleet), [(2, reason)]);
+    fleet.check();
+    let (mut fleet, waiting) = registered(&[("serial", "SRV00001"), ("manufacturer", "Dell")]);
+    fleet.report(1, [system(server(1))]);
+    assert_eq!(fleet.id_of(1), waiting, "with its maker it is found, however that is written");
+}
+
 #[test]
 fn a_class_may_refuse_several_matches() {
     let mut fleet = twins(2);

@@ -1,6 +1,7 @@
 //! Why two fingerprints cannot be one machine, and what explains it when they are one after all.
 
 use super::fingerprint::Fingerprint;
+use crate::ci::normalise;
 use std::collections::BTreeSet;
 
 /// Parts with numbers of their own that two fingerprints were compared by.
@@ -103,6 +104,14 @@ impl Fingerprint {
     pub fn other_kind(&self, known: &Self) -> Option<String> {
         let (mine, theirs) = (self.kind?, known.kind?);
         (mine != theirs).then(|| format!("it is {}, not {}", worded(theirs), worded(mine)))
+    }
+
+    /// Whether nothing speaks against these being one machine: neither a strong fact, nor its kind, nor who made it.
+    #[must_use]
+    pub fn may_be(&self, other: &Self) -> bool {
+        let maker = |one: &Self| one.manufacturer.as_deref().map(normalise::maker);
+        let other_maker = matches!((maker(self), maker(other)), (Some(mine), Some(theirs)) if mine != theirs);
+        !other_maker && self.contradiction(other).is_none() && self.other_kind(other).is_none()
     }
 
     /// Whether both have a machine id, and not the same.

@@ -4,7 +4,7 @@ use super::read::Reading;
 use super::{Absent, Accepted, Run, Stop};
 use crate::attribute::check_required;
 use crate::ci::decide::reconcile::Weighing;
-use crate::ci::decide::{ASSERTED_ATTRIBUTES, manual, relate};
+use crate::ci::decide::{ASSERTED_ATTRIBUTES, doubt_of_twins, manual, relate};
 use crate::ci::identify::{Fingerprint, Identification, identify};
 use crate::ci::natural::Described;
 use crate::ci::relation::Change;
@@ -68,6 +68,9 @@ impl<'a> Taking<'a> {
         let tags = manual::tags(&taking.after, &reading.tags, &[]).map_err(|error| reading.wrong(error))?;
         taking.events.extend(tags);
         taking.relations(&seen)?;
+        if taking.after.id.family == Family::Host {
+            taking.events.extend(doubt_of_twins(world, known, &taking.after, context));
+        }
         Ok(taking)
     }
 

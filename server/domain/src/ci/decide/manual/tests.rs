@@ -101,7 +101,21 @@ fn two_planned_hosts_with_one_number_are_a_doubt() {
     check_doubt(new(Class::Server, "web-1", &of("Dell Inc.")), new(Class::Server, "web-2", &of("Lenovo")), false);
     let other = [serial[0], ("uuid", "4c4c4544-0042-3510-8056-b9c04f4d3134")];
     check_doubt(new(Class::Server, "web-1", &[serial[0], uuid]), new(Class::Server, "web-2", &other), false);
-    check_doubt(new(Class::Printer, "lp-1", &serial), new(Class::Printer, "lp-2", &serial), false);
+    check_doubt(new(Class::Printer, "lp-1", &serial), new(Class::Printer, "lp-2", &of("HP Inc.")), true);
+    check_doubt(new(Class::Printer, "lp-1", &of("HP")), new(Class::Printer, "lp-2", &serial), true);
+    check_doubt(new(Class::Printer, "lp-1", &of("HP")), new(Class::Printer, "lp-2", &of("Brother")), false);
+    check_doubt(new(Class::Printer, "lp-1", &of("HP")), new(Class::NetworkDevice, "sw-1", &serial), false);
+}
+
+#[test]
+fn a_device_with_a_known_serial_number_is_there_already() {
+    let mut fleet = Fleet::with_agents([]);
+    let serial = ("serial", "SRV00001");
+    make(&mut fleet, new(Class::Printer, "lp-1", &[serial])).expect("made");
+    assert!(matches!(make(&mut fleet, new(Class::Printer, "lp-2", &[serial])), Err(Rejection::Conflict(_))));
+    make(&mut fleet, new(Class::Printer, "lp-3", &[("serial", "SRV00002"), ("manufacturer", "HP")])).expect("made");
+    let again = new(Class::Printer, "lp-4", &[("serial", "SRV00002"), ("manufacturer", "Hewlett-Packard")]);
+    assert!(matches!(make(&mut fleet, again), Err(Rejection::Conflict(_))), "a maker is one however its name is written");
 }
 
 #[test]

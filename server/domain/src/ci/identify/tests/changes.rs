@@ -99,7 +99,7 @@ fn a_thousand_live_hosts_with_one_serial_number_stay_a_thousand_with_few_tasks()
     assert_eq!(hosts.len(), 1_000);
     assert_eq!(note(&fleet, 1_000, 30), "999 records have it: it identifies none of them");
     assert!(reviews(&fleet).len() <= 12, "{}", reviews(&fleet).len());
-    assert!(reviews(&fleet).iter().any(|task| task.reason.contains("many machines have manufacturer dell inc., serial shared-4711")));
+    assert!(reviews(&fleet).iter().any(|task| task.reason.contains("many machines have manufacturer dell, serial shared-4711")));
     assert_eq!(fleet.world.cmdb.facts["serial:shared-4711"].len(), 1_000);
 }
 
