@@ -32,6 +32,7 @@ mod source;
 pub mod topology;
 pub mod upkeep;
 mod value;
+pub mod voice;
 
 #[cfg(test)]
 pub(crate) mod testing;

@@ -3,7 +3,11 @@
 //! A handler that is not in this list is not reachable, and a route in it cannot be without an access rule.
 
 use super::{
-    Api, advisories, agents, alerts, assignment_rules, attachments, attributes, audit, bills, changes, channels, cis, classes, cmdb_health, collectors, contacts, dead_letters, deliveries, erasure, escalation, events, export, external_alerts, feeds, gate, groups, history, identity, imports, incidents, inventory, locks, manual, metric_catalogue, metrics, mutes, notification_routes, notifications, on_call, parked, policy, probes, problems, queries, relate, relations, retirement, reviews, rules, samples, sections, services, software, software_rules, sources, tokens,
+    Api, advisories, agents, alerts, assignment_rules, attachments, attributes, audit, bills, changes, channels, cis, classes, cmdb_health,
+    collectors, contacts, dead_letters, deliveries, erasure, escalation, events, export, external_alerts, feeds, gate, groups, history,
+    identity, imports, incidents, inventory, locks, manual, metric_catalogue, metrics, mutes, notification_routes, notifications, on_call,
+    parked, policy, probes, problems, queries, relate, relations, retirement, reviews, rules, samples, sections, services, software,
+    software_rules, sources, tokens,
 };
 use rollcall_domain::actor::Role;
 use utoipa_axum::router::OpenApiRouter;

@@ -2,7 +2,7 @@
 
 use super::{
     Ci, Class, DeadLetter, Identified, Items, Merge, ReviewTask, Source, changes, ledger, lifecycle, parking, policy, relation, software,
-    topology,
+    topology, voice,
 };
 use crate::actor::Actor;
 use crate::id::{CiId, DeadLetterId, TaskId};
@@ -83,6 +83,9 @@ pub struct Cmdb {
     /// Records that were merged into others, with what it takes to undo that.
     #[serde(default)]
     pub merges: BTreeMap<CiId, Merge>,
+    /// What feeds say of records that others were merged into, by record and name of the feed.
+    #[serde(default)]
+    pub voices: BTreeMap<CiId, BTreeMap<String, voice::Voice>>,
     /// What changed lately in the fleet, bundled.
     #[serde(default)]
     pub changes: changes::Changes,

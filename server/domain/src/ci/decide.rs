@@ -29,17 +29,18 @@ mod review;
 mod services;
 mod shared;
 mod twins;
+mod voice;
 
 pub use assert::{ASSERTED_ATTRIBUTES, VALUE_BYTES, check_attribute_name};
 pub use components::COMPONENTS_PER_HOST;
-pub use dependencies::react;
 pub use deliver::is_older;
+pub use dependencies::react;
 pub use lock::ended as lock_ended;
 pub use merge::MERGED_AT_ONCE;
 pub use packages::SOFTWARE_CHANGES;
 pub use report::{refused, report};
-
 pub use twins::doubt as doubt_of_twins;
+
 #[cfg(test)]
 pub(crate) use attributes::of_section as observations_of;
 
@@ -89,12 +90,12 @@ pub fn command(world: &World, command: &CiCommand, context: &mut Context<'_>) ->
         CiCommand::Deliver { feed, key, former, report } => {
             return deliver::deliver(world, &deliver::Delivery { feed, key, former: former.as_deref(), report }, context);
         }
-        CiCommand::Merge { into, from, reason, expected } => {
-            let mut events = merge::merge(world, *into, from, reason, *expected, context)?;
         CiCommand::SetAside { feed, key, code, answered, reason } => {
             let refused = deliver::Unread { feed, key, code: *code, answered, reason };
             return Ok(deliver::set_aside(world, &refused, context));
         }
+        CiCommand::Merge { into, from, reason, expected } => {
+            let mut events = merge::merge(world, *into, from, reason, *expected, context)?;
             events.extend(review::answered(world, *into, from, reason, context));
             events
         }

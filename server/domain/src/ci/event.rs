@@ -2,7 +2,7 @@
 
 use super::{
     Attempt, AttributeChange, AttributeValue, Class, DeadLetter, Lifecycle, Lock, Merge, Operation, PackageChange, ReviewTask, Source,
-    health, identify, parking, policy, relation, review,
+    health, identify, parking, policy, relation, review, voice,
 };
 use crate::id::{CiId, ParkedId, TaskId};
 use rollcall_shared::message::Loss;
@@ -331,8 +331,22 @@ pub enum CiEvent {
         from: CiId,
         /// Agents that report as it again, and collectors that mean it again.
         agents: Vec<AgentId>,
+        /// What feeds say of the two from now on, where both had keys of one feed.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        feeds: Vec<voice::Respoken>,
         /// Why.
         reason: String,
+    },
+    /// What a feed says in these sections of a record that others were merged into is what it says of one of them from now on.
+    VoiceChanged {
+        /// The record that stays.
+        ci: CiId,
+        /// The feed.
+        feed: String,
+        /// The record that the feed means by its key: the one that stays, or one that was merged into it.
+        of: CiId,
+        /// Which sections.
+        sections: Vec<SectionName>,
     },
     /// A CI was erased for legal reasons, with all that was known of it: nothing but this is left. The records that spoke of
     /// it were redacted before.

@@ -6,6 +6,7 @@
 mod history;
 mod indexes;
 mod provenance;
+pub(super) mod voices;
 
 pub use history::{concerns, creates, is_volatile};
 
@@ -125,7 +126,8 @@ fn remember(cmdb: &mut Cmdb, record: &Record, event: &CiEvent, content: &dyn Con
         CiEvent::CiErased { .. } | CiEvent::RecordErased { .. } => {}
         CiEvent::HealthExamined { .. } | CiEvent::HealthMeasured { .. } => cmdb.health.apply(event),
         CiEvent::CiMerged { ci, merge } => merge::merged(cmdb, record, *ci, merge, content),
-        CiEvent::CiUnmerged { ci, .. } => merge::unmerged(cmdb, record, *ci, content),
+        CiEvent::CiUnmerged { ci, feeds, .. } => merge::unmerged(cmdb, record, *ci, feeds, content),
+        CiEvent::VoiceChanged { ci, feed, of, sections } => voices::change(cmdb, *ci, feed, *of, sections),
         CiEvent::DataLost { agent, loss } => {
             let losses = cmdb.losses.entry(*agent).or_default();
             losses.push((record.at, loss.clone()));

@@ -4,7 +4,8 @@
 //! What the other one gained is noted in a [`Merge`], so that taking the merge back leaves both as they were before, save for
 //! what their sources have said since.
 
-use super::fold::touch;
+use super::fold::{touch, voices};
+use super::voice::Respoken;
 use super::{Cmdb, Lifecycle, Proposal, Relation, SectionState, Source};
 use crate::actor::Actor;
 use crate::id::CiId;
@@ -82,7 +83,7 @@ pub(super) fn merged(cmdb: &mut Cmdb, record: &Record, from: CiId, merge: &Merge
 }
 
 /// Remembers that a merge was taken back.
-pub(super) fn unmerged(cmdb: &mut Cmdb, record: &Record, from: CiId, content: &dyn Content) {
+pub(super) fn unmerged(cmdb: &mut Cmdb, record: &Record, from: CiId, feeds: &[Respoken], content: &dyn Content) {
     let Some(merge) = cmdb.merges.remove(&from) else {
         // Found to be a duplicate and never merged.
         if let Some(lost) = touch(cmdb, record, from) {
@@ -125,6 +126,7 @@ pub(super) fn unmerged(cmdb: &mut Cmdb, record: &Record, from: CiId, content: &d
         Some(agent) => drop(cmdb.reporters.insert(merge.into, agent)),
         None => drop(cmdb.reporters.remove(&merge.into)),
     }
+    voices::part(cmdb, record, from, merge.into, feeds);
     cmdb.software.remove(merge.into);
     cmdb.index_software(merge.into, content);
     cmdb.index_software(from, content);

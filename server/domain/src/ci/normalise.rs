@@ -58,8 +58,28 @@ pub fn label(raw: &str) -> Option<String> {
 
 /// Words that a company writes behind its name or leaves out, as its lawyers and its firmware engineers have it.
 const FORMS: [&str; 22] = [
-    "ab", "ag", "bv", "co", "company", "computer", "computers", "corp", "corporation", "electronics", "gmbh", "inc", "incorporated",
-    "international", "limited", "llc", "ltd", "oy", "plc", "pte", "sa", "technologies",
+    "ab",
+    "ag",
+    "bv",
+    "co",
+    "company",
+    "computer",
+    "computers",
+    "corp",
+    "corporation",
+    "electronics",
+    "gmbh",
+    "inc",
+    "incorporated",
+    "international",
+    "limited",
+    "llc",
+    "ltd",
+    "oy",
+    "plc",
+    "pte",
+    "sa",
+    "technologies",
 ];
 
 /// Makers that are written in more ways than with and without their legal form.

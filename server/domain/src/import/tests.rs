@@ -182,10 +182,8 @@ fn a_row_that_waits_in_vain_is_told_what_for() {
         Event::Import(ImportEvent::ImportProgressed { results, .. }) => Some(results),
         _ => None,
     });
-    let reasons: BTreeMap<&str, &str> = results
-        .flatten()
-        .filter_map(|result| Some((result.key.as_deref()?, result.refusal.as_ref()?.reason.as_str())))
-        .collect();
+    let reasons: BTreeMap<&str, &str> =
+        results.flatten().filter_map(|result| Some((result.key.as_deref()?, result.refusal.as_ref()?.reason.as_str()))).collect();
     for (key, part) in [
         ("l1", r#"the rows form a circle: "l1" (line 1) refers to "l2" (line 2) refers to "l1""#),
         ("l2", r#""l2" (line 2) refers to "l1""#),

@@ -4,6 +4,7 @@
 
 use super::assert;
 use super::reconcile::Weighing;
+use super::voice::{Parting, joined};
 use crate::actor::Actor;
 use crate::ci::identify::Fingerprint;
 use crate::ci::merge::{Merge, came_with};
@@ -249,9 +250,14 @@ pub fn unmerge(world: &World, from: CiId, reason: &str, expected: Option<u64>) -
     }
     let later = world.cmdb.merges.values().find(|other| other.into == kept.id && other.at > merge.at);
     let mut events = Vec::new();
-    let changes = attributes_before(&world.cmdb.policy.reconciliation, kept, merge, later.is_some());
+    let parting = Parting::new(&world.cmdb, kept, lost, merge);
+    let changes = attributes_before(&world.cmdb.policy.reconciliation, kept, merge, &parting, later.is_some());
     if !changes.is_empty() {
         events.push(CiEvent::AttributesChanged { ci: kept.id, changes });
+    }
+    let changes = parting.lost_changes(&world.cmdb.policy.reconciliation);
+    if !changes.is_empty() {
+        events.push(CiEvent::AttributesChanged { ci: from, changes });
     }
     if merge.status != kept.status && kept.status == lost.status && ended(merge.status) {
         let reason = format!("{from} is a record of its own again");
@@ -269,24 +275,33 @@ pub fn unmerge(world: &World, from: CiId, reason: &str, expected: Option<u64>) -
         events.push(CiEvent::RelationsChanged { changes });
     }
     let agents = merge.agents.iter().chain(&merge.collectors).filter(|id| world.trust.host_of(**id) == Some(kept.id));
-    events.push(CiEvent::CiUnmerged { ci: from, from: kept.id, agents: agents.copied().collect(), reason });
+    events.push(CiEvent::CiUnmerged { ci: from, from: kept.id, agents: agents.copied().collect(), feeds: parting.respoken(), reason });
     Ok(events)
 }
 
 /// The attributes of the kept record without what came with the merge. What a source of the lost record says of both since a
 /// later merge belongs to that one and stays.
-fn attributes_before(policy: &Reconciliation, kept: &Ci, merge: &Merge, merged_again: bool) -> Vec<AttributeChange> {
+fn attributes_before(policy: &Reconciliation, kept: &Ci, merge: &Merge, parting: &Parting<'_>, merged_again: bool) -> Vec<AttributeChange> {
+    let mut own = parting.own_words();
+    let names: BTreeSet<String> = kept.attributes.keys().map(ToString::to_string).chain(own.keys().map(ToString::to_string)).collect();
     let mut changes = Vec::new();
-    for (name, attribute) in &kept.attributes {
-        let goes = |proposal: &Proposal| match merged_again {
-            true => merge.gained.get(name).is_some_and(|sources| sources.contains(proposal.source())),
-            false => came_with(merge, name, proposal),
+    for name in names {
+        let known = kept.attributes.get(&name);
+        let goes = |proposal: &Proposal| match (proposal.source(), merged_again) {
+            (Source::Feed { .. }, _) => parting.came_with(&name, proposal, merged_again),
+            (_, true) => merge.gained.get(&name).is_some_and(|sources| sources.contains(proposal.source())),
+            (_, false) => came_with(merge, &name, proposal),
         };
-        let left: Vec<Proposal> = attribute.proposals().iter().filter(|proposal| !goes(proposal)).cloned().collect();
-        if left.len() < attribute.proposals().len() {
-            let weighing = Weighing::new(policy, kept.class, name);
-            let after = weighing.resolve(left, attribute.lock().cloned());
-            changes.push(AttributeChange { name: name.to_owned(), before: Some(attribute.value().clone()), after });
+        let words = known.map(Attribute::proposals).unwrap_or_default();
+        let left: Vec<Proposal> = words.iter().filter(|proposal| !goes(proposal)).cloned().collect();
+        let own = own.remove(name.as_str()).unwrap_or_default();
+        if left.len() == words.len() && own.is_empty() {
+            continue;
+        }
+        let lock = known.and_then(Attribute::lock).cloned();
+        let after = Weighing::new(policy, kept.class, &name).resolve(joined(left, own), lock);
+        if after.as_ref() != known {
+            changes.push(AttributeChange { name, before: known.map(|known| known.value().clone()), after });
         }
     }
     changes

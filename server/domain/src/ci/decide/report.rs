@@ -8,10 +8,11 @@ use super::components::Parts;
 use super::dependents::Dependents;
 use super::park::{self, Newcomer};
 use super::reconcile::Weighing;
-use super::{attributes, confirm, packages};
+use super::{attributes, confirm, packages, voice};
 use crate::ci::attribute::{Attribute, Method, Proposal};
 use crate::ci::dead_letter::{self, Refused};
 use crate::ci::identify::{Doubt, EVIDENCE, Explanation, Identification, Refusal, bound, identify};
+use crate::ci::voice::Speaking;
 use crate::ci::{
     AttributeChange, AttributeValue, Ci, CiEvent, Class, DeadLetterCode, Lifecycle, Operation, Reporter, ReviewTask, SectionState, Source,
     lifecycle, normalise,
@@ -59,10 +60,14 @@ pub fn judge(world: &World, reporter: &Reporter, report: &Report, context: &mut 
     }
     check(report)?;
     let binding = bound(world, reporter);
-    let known = binding.and_then(|id| world.cmdb.cis.get(&id)).filter(|host| host.duplicate_of.is_none());
+    let known = binding.and_then(|id| world.cmdb.cis.get(&id)).filter(|host| stands_for(world, reporter, host));
+    let goes_on = |host: &Ci, entry: &SectionEntry| {
+        Speaking::of(&world.cmdb, host.id, reporter).is_none_or(|speaking| content_of(entry).is_none() || speaking.goes_on(entry.name))
+    };
     if let Some(host) = known
         && !comes_back(host)
         && report.sections.iter().all(|entry| says_nothing_new(host, reporter, entry))
+        && report.sections.iter().all(|entry| goes_on(host, entry))
     {
         let confirmed = confirm::confirm(world, host, &reporter.source(), report, context.now);
         let returned = lifecycle::disposed_returns(world, host, context);
@@ -74,7 +79,8 @@ pub fn judge(world: &World, reporter: &Reporter, report: &Report, context: &mut 
     }
     let known = identified.ci.and_then(|id| world.cmdb.cis.get(&id));
     let id = known.map_or_else(|| CiId { family: Family::Host, bits: context.ids.next_bits() }, |known| known.id);
-    let news = load_news(known, reporter, report, context.content)?;
+    let is_old = |entry: &SectionEntry| known.is_some_and(|host| says_nothing_new(host, reporter, entry) && goes_on(host, entry));
+    let news = load_news(report, is_old, context.content)?;
     let mut taking = Taking::new(world, reporter, report, id, known, &identified, context.now);
     if known.is_none() {
         let (class, name, system) = (identified.class, taking.first_name(&news), system_of(&news));
@@ -85,6 +91,8 @@ pub fn judge(world: &World, reporter: &Reporter, report: &Report, context: &mut 
     }
     taking.events.extend(park::ended(world, reporter, id, known.is_none()));
     taking.events.extend(known.map(|host| confirm::confirm(world, host, &taking.source, report, context.now)).unwrap_or_default());
+    let delivered = news.iter().filter(|(entry, _)| content_of(entry).is_some()).map(|(entry, _)| entry.name);
+    taking.events.extend(voice::change(&world.cmdb, id, reporter, delivered));
     taking.identify(&identified, binding, &news, context);
     taking.take_dependents(&news, context);
     for (entry, section) in &news {
@@ -147,6 +155,12 @@ fn check(report: &Report) -> Result<(), Rejection> {
     Ok(())
 }
 
+/// Whether what a reporter tells is of this very record. What identification took for a duplicate is one only when people say so:
+/// until then a feed speaks of both, each under its own key. An agent is one source, whichever record it speaks of.
+fn stands_for(world: &World, reporter: &Reporter, host: &Ci) -> bool {
+    host.duplicate_of.is_none() || (reporter.feed().is_some() && !world.cmdb.merges.contains_key(&host.id))
+}
+
 /// Whether a report from this host ends its absence.
 fn comes_back(host: &Ci) -> bool {
     matches!(host.status, Lifecycle::Planned | Lifecycle::Stale | Lifecycle::Missing | Lifecycle::Retired)
@@ -189,8 +203,8 @@ fn load(entry: &SectionEntry, content: &dyn Content) -> Result<Option<Arc<Sectio
 type News<'r> = Vec<(&'r SectionEntry, Option<Arc<Section>>)>;
 
 /// Sections that differ from what is known, with their content.
-fn load_news<'r>(known: Option<&Ci>, reporter: &Reporter, report: &'r Report, content: &dyn Content) -> Result<News<'r>, Rejection> {
-    let fresh = report.sections.iter().filter(|entry| !known.is_some_and(|host| says_nothing_new(host, reporter, entry)));
+fn load_news<'r>(report: &'r Report, is_old: impl Fn(&SectionEntry) -> bool, content: &dyn Content) -> Result<News<'r>, Rejection> {
+    let fresh = report.sections.iter().filter(|entry| !is_old(entry));
     fresh.map(|entry| Ok((entry, load(entry, content)?))).collect()
 }
 

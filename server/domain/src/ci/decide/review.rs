@@ -48,7 +48,9 @@ pub fn answered(world: &World, into: CiId, from: &[CiId], reason: &str, context:
 fn unmarked(world: &World, task: &ReviewTask, reason: &str) -> Vec<CiEvent> {
     let marked = task.cis.iter().filter_map(|id| world.cmdb.cis.get(id)).filter(|ci| !world.cmdb.merges.contains_key(&ci.id));
     let marked = marked.filter_map(|ci| Some((ci.id, ci.duplicate_of.filter(|main| task.cis.contains(main))?)));
-    marked.map(|(ci, from)| CiEvent::CiUnmerged { ci, from, agents: Vec::new(), reason: reason.trim().to_owned() }).collect()
+    marked
+        .map(|(ci, from)| CiEvent::CiUnmerged { ci, from, agents: Vec::new(), feeds: Vec::new(), reason: reason.trim().to_owned() })
+        .collect()
 }
 
 fn others(task: &ReviewTask, keep: CiId) -> Result<Vec<CiId>, Rejection> {

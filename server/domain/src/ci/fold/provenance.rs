@@ -169,6 +169,9 @@ fn forget_inventory(cmdb: &mut Cmdb, record: &Record, id: CiId, source: &Source,
             if let Some(delivered) = cmdb.delivered.get_mut(&id) {
                 delivered.remove(name);
             }
+            if let Some(voices) = cmdb.voices.get_mut(&id) {
+                voices.remove(name);
+            }
             cmdb.ledger.undeliver(id, source);
             cmdb.index_software(id, content);
         }

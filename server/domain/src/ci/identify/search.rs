@@ -86,7 +86,10 @@ impl<'a> Search<'a> {
         let waiting: Vec<CiId> = waiting.map(|host| host.id).collect();
         if !waiting.is_empty() {
             let serial = self.found.serial.clone().unwrap_or_default();
-            self.doubt(waiting, format!("the serial number {serial} was recorded before a machine with it reported: they may be one machine"));
+            self.doubt(
+                waiting,
+                format!("the serial number {serial} was recorded before a machine with it reported: they may be one machine"),
+            );
         }
     }
 
@@ -97,7 +100,7 @@ impl<'a> Search<'a> {
             Reporter::Feed { name, key } => BTreeMap::from([("feed".to_owned(), name.clone()), ("key".to_owned(), key.clone())]),
         };
         let mut attempt = Attempt { entry: BY_NATIVE_KEY, attributes, result: AttemptResult::NoMatch, candidates: Vec::new(), note: None };
-        let Some(host) = bound(self.world, self.reporter).and_then(|id| self.world.cmdb.record(id)) else {
+        let Some(host) = bound(self.world, self.reporter).and_then(|id| self.home_of(id)) else {
             attempt.note = Some("this reporter was not identified before".into());
             self.attempts.push(attempt);
             return Native::Unknown;
@@ -124,6 +127,13 @@ impl<'a> Search<'a> {
         self.attempts.push(attempt);
         self.look_for_twins(host);
         Native::Host(host.id)
+    }
+
+    /// The record that a reporter of this one speaks of. What was taken for a duplicate stays a feed's own record until people merge
+    /// it: a feed is one source, and would say of one record what it knows of two.
+    fn home_of(&self, id: CiId) -> Option<&'a Ci> {
+        let cmdb = &self.world.cmdb;
+        if self.reporter.feed().is_some() && !cmdb.merges.contains_key(&id) { cmdb.cis.get(&id) } else { cmdb.record(id) }
     }
 
     /// What the reporter tells of is not its host: an agent's state was moved or copied, a feed uses a key again.
@@ -155,6 +165,9 @@ impl<'a> Search<'a> {
                     Some(_) => {}
                 }
             }
+            if !disputes.is_empty() {
+                self.dispute(&(entry.identifiers)(&self.found).unwrap_or_default(), &disputes);
+            }
         }
         if (2..=TOO_MANY_CANDIDATES).contains(&twins.len()) {
             self.doubt(twins, "these records have the same hardware identifiers and may be one machine".into());
@@ -162,9 +175,6 @@ impl<'a> Search<'a> {
     }
 
     fn by_entry(&mut self, entry: &Entry) -> Option<CiId> {
-            if !disputes.is_empty() {
-                self.dispute(&(entry.identifiers)(&self.found).unwrap_or_default(), &disputes);
-            }
         if self.refused.is_some() {
             return None;
         }
@@ -185,6 +195,9 @@ impl<'a> Search<'a> {
         let holders = match self.holders(entry) {
             Ok(holders) => holders,
             Err(count) => {
+                if entry.number > LAST_OF_MACHINE && entry.number <= LAST_OF_HARDWARE {
+                    self.doubt_once([], shared_by_many(&attributes));
+                }
                 let note = format!("{count} records have it: it identifies none of them");
                 self.attempts.push(Attempt { attributes, ..skipped(note) });
                 return None;
@@ -192,9 +205,6 @@ impl<'a> Search<'a> {
         };
         let attempt = Attempt { attributes, result: AttemptResult::NoMatch, note: None, ..skipped(String::new()) };
         if entry.agreement == Agreement::Name { self.by_name(attempt, &holders) } else { self.by_facts(entry, attempt, &holders) }
-                if entry.number > LAST_OF_MACHINE && entry.number <= LAST_OF_HARDWARE {
-                    self.doubt_once([], shared_by_many(&attributes));
-                }
     }
 
     fn by_facts(&mut self, entry: &Entry, mut attempt: Attempt, holders: &[(&'a Ci, Fingerprint)]) -> Option<CiId> {
@@ -452,6 +462,11 @@ impl<'a> Search<'a> {
     }
 }
 
+fn shared_by_many(identifiers: &Identifiers) -> String {
+    let shared: Vec<String> = identifiers.iter().map(|(name, value)| format!("{name} {value}")).collect();
+    format!("many machines have {}: list it as a placeholder in the policy", shared.join(", "))
+}
+
 fn is_inactive(host: &Ci) -> bool {
     matches!(host.status, Lifecycle::Retired | Lifecycle::Disposed)
 }
@@ -459,11 +474,6 @@ fn is_inactive(host: &Ci) -> bool {
 fn result(matches: usize) -> AttemptResult {
     match matches {
         0 => AttemptResult::NoMatch,
-fn shared_by_many(identifiers: &Identifiers) -> String {
-    let shared: Vec<String> = identifiers.iter().map(|(name, value)| format!("{name} {value}")).collect();
-    format!("many machines have {}: list it as a placeholder in the policy", shared.join(", "))
-}
-
         1 => AttemptResult::Matched,
         _ => AttemptResult::MultiMatch,
     }

@@ -291,7 +291,9 @@ fn a_serial_number_of_many_machines_is_told_once() {
 
 #[test]
 fn a_manufacturer_is_one_however_its_name_is_written() {
-    for (one, other) in [("Dell Inc.", "Dell"), ("HP", "Hewlett-Packard Company"), ("LENOVO", "Lenovo Ltd."), ("ASUSTeK COMPUTER INC.", "Asus")] {
+    for (one, other) in
+        [("Dell Inc.", "Dell"), ("HP", "Hewlett-Packard Company"), ("LENOVO", "Lenovo Ltd."), ("ASUSTeK COMPUTER INC.", "Asus")]
+    {
         let made = |maker: &str| System { uuid: None, manufacturer: Some(maker.into()), ..server(1) };
         check(made(one), made(other), (Operation::Update, Some(30)));
     }

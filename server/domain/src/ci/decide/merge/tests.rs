@@ -230,3 +230,128 @@ proptest! {
         fleet.check();
     }
 }
+
+/// What a feed delivers of a machine under its own key.
+fn told(number: u32, version: u8) -> Vec<Section> {
+    let host = System {
+        memory_bytes: Some(u64::from(version) << 30),
+        chassis_asset_tag: version.is_multiple_of(2).then(|| format!("A-{number}77{version}")),
+        ..nameless(number)
+    };
+    let mut sections = vec![system(host)];
+    if !version.is_multiple_of(3) {
+        sections.push(packages(&[("openssl", &format!("3.0.{}", version % 3))]));
+    }
+    sections
+}
+
+fn deliver(fleet: &mut Fleet, number: u32, version: u8) {
+    fleet.deliver("glpi", &format!("k{number}"), told(number, version)).expect("taken");
+}
+
+fn record(fleet: &Fleet, number: u32) -> CiId {
+    fleet.world.cmdb.natives[&("glpi".to_owned(), format!("k{number}"))]
+}
+
+/// What counts of each record of the feed, whenever it was said.
+fn counts(fleet: &Fleet, ids: &[CiId]) -> String {
+    let cmdb = &fleet.world.cmdb;
+    let one = |id: &CiId| {
+        let ci = &cmdb.cis[id];
+        let words: Vec<_> = ci
+            .attributes
+            .iter()
+            .map(|(name, attribute)| {
+                (
+                    name.to_owned(),
+                    attribute.proposals().iter().map(|word| (word.source().clone(), word.value().clone())).collect::<Vec<_>>(),
+                )
+            })
+            .collect();
+        let feeds: Vec<_> =
+            ci.feeds.iter().map(|(feed, all)| (feed, all.iter().map(|(name, state)| (name, state.hash)).collect::<Vec<_>>())).collect();
+        format!("{} {words:#?} {feeds:#?} {:?} {:?}", ci.name, ci.duplicate_of, cmdb.software.packages_of(*id))
+    };
+    ids.iter().map(one).collect()
+}
+
+#[test]
+fn what_a_feed_said_since_goes_back_to_its_own_record() {
+    let mut fleet = Fleet::with_agents([]);
+    let own = |number: u32| vec![system(server(number)), packages(&[("openssl", &format!("3.0.{number}"))])];
+    fleet.deliver("glpi", "k1", [system(nameless(1)), packages(&[("openssl", "3.0.1")])]).expect("taken");
+    fleet.deliver("glpi", "k2", own(2)).expect("taken");
+    let ids = [record(&fleet, 1), record(&fleet, 2)];
+    let before = counts(&fleet, &ids);
+    merge(&mut fleet, ids[0], &[ids[1]]).expect("merged");
+    fleet.deliver("glpi", "k2", own(2)).expect("taken");
+    assert_eq!(fleet.world.cmdb.cis[&ids[0]].name, "srv2", "one record says what was said last");
+    fleet.check();
+    unmerge(&mut fleet, ids[1]).expect("taken back");
+    assert_eq!(counts(&fleet, &ids), before);
+    fleet.check();
+    assert_eq!(record(&fleet, 2), ids[1]);
+    let more = System { chassis_asset_tag: Some("A-77".into()), ..server(2) };
+    merge(&mut fleet, ids[0], &[ids[1]]).expect("merged");
+    fleet.deliver("glpi", "k2", [system(more)]).expect("taken");
+    unmerge(&mut fleet, ids[1]).expect("taken back");
+    let tag = |id: CiId| fleet.world.cmdb.cis[&id].observed_text("asset_tag");
+    assert_eq!((tag(ids[0]), tag(ids[1])), (None, Some("A-77")), "what was said since is said of its own record");
+    fleet.check();
+}
+
+#[test]
+fn a_feed_speaks_of_a_supposed_duplicate_until_people_say_that_it_is_one() {
+    let mut fleet = Fleet::with_agents([]);
+    let twin = |name: &str| System { uuid: None, hostname: Some(name.into()), ..server(1) };
+    for (key, name) in [("k1", "u1"), ("k2", "u2")] {
+        fleet.deliver("glpi", key, [system(twin(name))]).expect("taken");
+    }
+    let (first, second) = (record(&fleet, 1), record(&fleet, 2));
+    fleet.deliver("ocs", "x", [system(twin("u1"))]).expect("taken");
+    assert_eq!(fleet.world.cmdb.cis[&second].duplicate_of, Some(first));
+    let more = System { memory_bytes: Some(1 << 30), ..twin("u2") };
+    fleet.deliver("glpi", "k2", [system(more.clone()), packages(&[("openssl", "3.0.2")])]).expect("taken");
+    let cmdb = &fleet.world.cmdb;
+    assert_eq!((cmdb.cis[&first].name.as_str(), cmdb.cis[&second].name.as_str(), record(&fleet, 2)), ("u1", "u2", second));
+    assert!(cmdb.software.packages_of(first).is_empty());
+    fleet.check();
+    merge(&mut fleet, first, &[second]).expect("merged");
+    fleet.deliver("glpi", "k2", [system(System { chassis_asset_tag: Some("A-77".into()), ..more })]).expect("taken");
+    assert_eq!((record(&fleet, 2), fleet.world.cmdb.cis[&first].name.as_str()), (first, "u2"));
+    fleet.check();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Merges that are taken back, in any order and with whatever deliveries in between, leave each record as if it had never been
+    /// merged.
+    #[test]
+    fn deliveries_between_merge_and_unmerge_are_not_mixed(
+        first in prop::array::uniform3(0_u8..6),
+        between in prop::collection::vec((1_u32..4, 0_u8..6), 0..8),
+        both in any::<bool>(),
+        back in Just([2_u32, 3]).prop_shuffle(),
+    ) {
+        let (mut merged, mut apart) = (Fleet::with_agents([]), Fleet::with_agents([]));
+        for fleet in [&mut merged, &mut apart] {
+            (1..4).zip(first).for_each(|(number, version)| deliver(fleet, number, version));
+        }
+        let ids = [1, 2, 3].map(|number| record(&merged, number));
+        merge(&mut merged, ids[0], &ids[1..if both { 3 } else { 2 }]).expect("merged");
+        apart.now = merged.now;
+        for (number, version) in between {
+            deliver(&mut merged, number, version);
+            deliver(&mut apart, number, version);
+            merged.check();
+        }
+        let spoken = |fleet: &Fleet| fleet.world.cmdb.voices.len();
+        for number in back.into_iter().filter(|number| both || *number == 2) {
+            unmerge(&mut merged, ids[number as usize - 1]).expect("taken back");
+            merged.check();
+        }
+        prop_assert_eq!(counts(&merged, &ids), counts(&apart, &ids));
+        prop_assert_eq!(spoken(&merged), 0);
+    }
+}
