@@ -108,23 +108,25 @@ fn words(values: &[String]) -> Result<Vec<String>, Rejection> {
     }
 }
 
-/// A definition that what people assert already contradicts is refused, with the first record that does. When only what
+/// A definition that what people assert already contradicts is refused, with how many records do and the first of them. When only what
 /// cannot contradict changes, nothing is looked at: this is the one place that reads every record.
 fn check_asserted(world: &World, definition: &Definition, known: Option<&Definition>) -> Result<(), Rejection> {
     if known.is_some_and(|known| known.kind == definition.kind) {
         return Ok(());
     }
-    for ci in world.cmdb.cis.values().filter(|ci| definition.applies_to(ci.class)) {
-        let Some(attribute) = ci.attributes.get(&definition.name) else { continue };
-        let asserted = attribute.proposals().iter().filter(|proposal| proposal.source().is_person());
-        for proposal in asserted {
-            fit(world, &definition.kind, proposal.value()).map_err(|reason| {
-                let field = if matches!(definition.kind, Kind::Enumeration { .. }) { "values" } else { "type" };
-                Rejection::invalid(field, format!("{} has a value that does not fit: it {reason}", ci.id))
-            })?;
-        }
-    }
-    Ok(())
+    let misfit = |ci: &Ci| {
+        let asserted = ci.attributes.get(&definition.name)?.proposals().iter().filter(|proposal| proposal.source().is_person());
+        let reason = asserted.filter_map(|proposal| fit(world, &definition.kind, proposal.value()).err()).next()?;
+        Some(format!("{} has a value that does not fit: it {reason}", ci.id))
+    };
+    let mut misfits = world.cmdb.cis.values().filter(|ci| definition.applies_to(ci.class)).filter_map(misfit);
+    let Some(first) = misfits.next() else { return Ok(()) };
+    let reason = match misfits.count() {
+        0 => format!("{first}; withdraw it with null first"),
+        more => format!("{first}; so have {more} others: the query has:{} finds all that have one", definition.name),
+    };
+    let field = if matches!(definition.kind, Kind::Enumeration { .. }) { "values" } else { "type" };
+    Err(Rejection::invalid(field, reason))
 }
 
 /// What values an attribute takes on things of a class; `None` when nobody said.

@@ -96,7 +96,10 @@ fn a_definition_does_not_contradict_what_is_there() {
     let mut fleet = Fleet::with_agents([]);
     let cluster = make(&mut fleet, Class::Cluster, "k8s", &[("cost", text("dear"))]).expect("made");
     let error = define(&mut fleet, definition("cost", Kind::Integer)).expect_err("refused").to_string();
-    assert_eq!(error, format!("type: {cluster} has a value that does not fit: it must be a whole number"));
+    assert_eq!(error, format!("type: {cluster} has a value that does not fit: it must be a whole number; withdraw it with null first"));
+    make(&mut fleet, Class::Cluster, "dev", &[("cost", text("dear"))]).expect("made");
+    let error = define(&mut fleet, definition("cost", Kind::Integer)).expect_err("refused").to_string();
+    assert!(error.ends_with("so have 1 others: the query has:cost finds all that have one"), "{error}");
     assert_eq!(why(define(&mut fleet, definition("cost", words(&["cheap"])))).as_deref(), Some("values"));
     define(&mut fleet, definition("cost", words(&["cheap", "dear"]))).expect("defined");
     let change = |kind| {

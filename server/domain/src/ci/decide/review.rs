@@ -21,7 +21,7 @@ pub fn resolve(world: &World, id: TaskId, resolution: &Resolution, reason: &str,
             let open: Vec<CiId> = others.into_iter().filter(|id| !is_merged_into(world, *id, *keep)).collect();
             if open.is_empty() { Vec::new() } else { merge::merge(world, *keep, &open, reason, None, context)? }
         }
-        Resolution::Distinct => unmarked(world, task, reason),
+        Resolution::Distinct => unmarked(world, task, reason).into_iter().chain(told_apart(world, task, reason, context)).collect(),
         Resolution::Dismissed => Vec::new(),
     };
     let reason = assert::checked_reason(reason)?;
@@ -42,6 +42,17 @@ pub fn answered(world: &World, into: CiId, from: &[CiId], reason: &str, context:
         CiEvent::ReviewSettled { task: task.id, settled: Settled { resolution, reason, at: context.now, by: context.actor.clone() } }
     };
     open.map(settle).collect()
+}
+
+/// Open tasks about records that people have told apart by settling this one.
+fn told_apart(world: &World, settled: &ReviewTask, reason: &str, context: &Context<'_>) -> Vec<CiEvent> {
+    let is_same = |task: &&ReviewTask| task.cis.len() > 1 && task.cis.iter().all(|id| settled.cis.contains(id));
+    let open = world.cmdb.reviews.values().filter(|task| task.id != settled.id && task.settled.is_none());
+    let settle = |task: &ReviewTask| {
+        let (resolution, reason) = (Resolution::Distinct, reason.trim().to_owned());
+        CiEvent::ReviewSettled { task: task.id, settled: Settled { resolution, reason, at: context.now, by: context.actor.clone() } }
+    };
+    open.filter(is_same).map(settle).collect()
 }
 
 /// Records that were found to be duplicates of others of the task, and are none.

@@ -166,6 +166,26 @@ fn a_doubt_that_people_settled_does_not_come_up_again() {
 }
 
 #[test]
+fn telling_records_apart_answers_every_question_about_them() {
+    let mut fleet = pair();
+    let (first, second, third) = (fleet.id_of(1), fleet.id_of(2), fleet.id_of(3));
+    let task = |id, cis: &[CiId], reason: &str| {
+        let (cis, reason, opened_at) = (cis.to_vec(), reason.to_owned(), Timestamp(1));
+        CiEvent::ReviewOpened { task: crate::ci::ReviewTask { id: crate::id::TaskId(id), cis, reason, opened_at, settled: None } }
+    };
+    fleet.ci_events([
+        task(7, &[first, second], "one name"),
+        task(8, &[first, second, third], "one rack"),
+        task(9, &[second, first], "one serial"),
+    ]);
+    let resolve = CiCommand::ResolveReview { task: crate::id::TaskId(9), resolution: Resolution::Distinct, reason: "two cables".into() };
+    fleet.command("ann", resolve).expect("settled");
+    let open: Vec<u128> = fleet.world.cmdb.reviews.values().filter(|task| task.settled.is_none()).map(|task| task.id.0).collect();
+    assert_eq!(open, [8], "what is asked about a third record as well is not answered");
+    fleet.check();
+}
+
+#[test]
 fn a_task_is_settled_by_merging_its_records() {
     let mut fleet = pair();
     let (first, second) = (fleet.id_of(1), fleet.id_of(2));
