@@ -149,13 +149,13 @@ impl Speaker {
 
 /// Why a feed that was let in was not answered, and which machine it spoke of as far as that is known.
 struct Unheard {
-    error: ApiError,
+    error: Box<ApiError>,
     device: Option<String>,
 }
 
 impl From<ApiError> for Unheard {
     fn from(error: ApiError) -> Self {
-        Self { error, device: None }
+        Self { error: Box::new(error), device: None }
     }
 }
 
@@ -186,7 +186,7 @@ impl ForeignService {
             Ok(answered) => Ok(answered),
             Err(Unheard { error, device }) => {
                 self.set_aside(&speaker, device, &error).await;
-                Err(error)
+                Err(*error)
             }
         }
     }
@@ -201,7 +201,7 @@ impl ForeignService {
         let (message, form, packing) = received.await?;
         let device = message.device.clone();
         let answered = self.answer(speaker, Received { message, form, packing }, speaks_glpi).await;
-        answered.map_err(|error| Unheard { error, device })
+        answered.map_err(|error| Unheard { error: Box::new(error), device })
     }
 
     /// What a feed was refused is a dead letter, so that people see it: agents of others tell nobody. What the server cannot take

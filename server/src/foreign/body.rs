@@ -160,13 +160,13 @@ impl Default for Intake {
 
 /// Why there is no message, and which machine it seems to be of.
 pub struct Undecoded {
-    pub error: ApiError,
+    pub error: Box<ApiError>,
     pub device: Option<String>,
 }
 
 impl From<ApiError> for Undecoded {
     fn from(error: ApiError) -> Self {
-        Self { error, device: None }
+        Self { error: Box::new(error), device: None }
     }
 }
 
@@ -188,7 +188,8 @@ impl Intake {
             let packing = Packing::of(&bytes);
             let expanded = packing.unpack(&bytes, EXPANDED_BYTES)?;
             let form = Form::of(&expanded)?;
-            let message = decode(&expanded, form).map_err(|error| Undecoded { error: error.into(), device: device_named(&expanded) })?;
+            let message =
+                decode(&expanded, form).map_err(|error| Undecoded { error: Box::new(error.into()), device: device_named(&expanded) })?;
             Ok((message, form, packing))
         });
         decoded.await.unwrap_or_else(|error| Err(ApiError::internal(format!("decoding: {error}")).into()))
