@@ -36,6 +36,7 @@ use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::log::{self, LogError};
 use crate::store::{Store, StoreError, Usage};
+use content::named;
 use rollcall_domain::trust::decide::authorise;
 use rollcall_domain::{Record, World};
 use rollcall_shared::message::{Payload, Push, PushReply, Upload, UploadReply};
@@ -481,19 +482,6 @@ impl Engine {
         let keep = push.messages.iter().take_while(|message| complete(&message.payload)).count();
         push.messages.truncate(keep);
         Ok(missing.into_iter().take(WANTED).collect())
-    }
-}
-
-/// The content that a message names.
-fn named(payload: &Payload) -> Vec<ContentHash> {
-    match payload {
-        Payload::Samples(sets) => {
-            let mut tables: Vec<ContentHash> = sets.iter().map(|set| set.table).collect();
-            tables.dedup();
-            tables
-        }
-        Payload::Report(report) => report.sections.iter().filter_map(|entry| entry.hash).collect(),
-        Payload::Loss(_) | Payload::Started { .. } | Payload::Goodbye { .. } => Vec::new(),
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! What an incident tells when it opens is frozen then: what a person reads at night is what was known at night.
 
+mod alarm;
 pub mod assignment;
 pub mod clock;
 mod command;
@@ -18,11 +19,12 @@ pub mod similar;
 pub mod storm;
 mod surroundings;
 
+pub use alarm::Alarm;
 pub use command::{Children, Edit, IncidentAction, IncidentCommand, NewIncident, Who};
 pub use event::{Fields, IncidentEvent};
 pub use model::{
-    Alarm, Breach, Channel, Chart, HoldReason, Incident, IncidentState, Incidents, KnownError, Note, Party, Reach, RecentChange, Related,
-    Similar, Step, Storm, Suggestion,
+    Breach, Channel, Chart, HoldReason, Incident, IncidentState, Incidents, KnownError, Note, Party, Reach, RecentChange, Related, Similar,
+    Step, Storm, Suggestion,
 };
 
 use crate::rule::Grade;

@@ -2,6 +2,7 @@
 
 use crate::store::{Store, StoreError};
 use rollcall_domain::Content;
+use rollcall_shared::message::Payload;
 use rollcall_shared::{ContentHash, Section};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -155,6 +156,19 @@ fn found(hash: &ContentHash, read: Result<Option<Arc<Section>>, StoreError>) -> 
         tracing::error!(%hash, %error, "section content cannot be read");
         None
     })
+}
+
+/// The content that a message names.
+pub(super) fn named(payload: &Payload) -> Vec<ContentHash> {
+    match payload {
+        Payload::Samples(sets) => {
+            let mut tables: Vec<ContentHash> = sets.iter().map(|set| set.table).collect();
+            tables.dedup();
+            tables
+        }
+        Payload::Report(report) => report.sections.iter().filter_map(|entry| entry.hash).collect(),
+        Payload::Loss(_) | Payload::Started { .. } | Payload::Goodbye { .. } => Vec::new(),
+    }
 }
 
 #[cfg(test)]

@@ -1,11 +1,14 @@
 //! The writer: takes jobs one by one, decides, applies, and hands what must become durable to the committer.
 
+mod gathering;
+mod unasked;
+
 use super::committer::{Batch, Reply};
 use super::{EngineError, ImportStep, ImportTaken, IncomingPush, Job, Request, Shared, recovery};
 use crate::entropy::Entropy;
 use crate::log::{self, Head};
+use gathering::Gathering;
 use rollcall_domain::journal::{JournalEntry, Sign};
-use rollcall_domain::rule::{RuleEvent, stock};
 use rollcall_domain::trust::session::Turned;
 use rollcall_domain::{Actor, Context, Event, IdSource, Record, World, alert, attachment, import, trust};
 use rollcall_shared::message::{Message, Payload, Push, PushReply, UploadReply};
@@ -22,18 +25,6 @@ const TICK: Duration = Duration::from_secs(1);
 
 /// Jobs decided before what they did is handed over: bounds how long readers wait.
 const BATCH_JOBS: usize = 256;
-
-/// How long the writer waits at one time for a request that is being read.
-const GLANCE: Duration = Duration::from_micros(500);
-
-/// How often it does: four milliseconds in all, well below the ten within which a page is to leave.
-const GLANCES: u32 = 8;
-
-/// How long it has waited while something is due to be told: by the clock, and by its own count should that stand still.
-struct Gathering {
-    until: Option<Duration>,
-    glances: u32,
-}
 
 /// How far consequences may follow each other: alert → incident → problem → link is four.
 const REACTION_DEPTH: u32 = 8;
@@ -134,7 +125,7 @@ impl Writer {
     /// Decides a job and those that wait behind it; says whether one of them was to stop.
     fn work_off(&mut self, first: Job, jobs: &Receiver<Job>) -> bool {
         let mut next = Some(first);
-        let mut gathering = Gathering { until: None, glances: GLANCES };
+        let mut gathering = Gathering::default();
         for _ in 0..BATCH_JOBS {
             match next.take().or_else(|| jobs.try_recv().ok()).or_else(|| self.gather(jobs, &mut gathering)) {
                 Some(Job::Stop) => return true,
@@ -145,28 +136,6 @@ impl Writer {
         self.settle();
         self.hand_over();
         false
-    }
-
-    /// While something is due to be told and requests are being read, the next of them: others of a storm are told together with it.
-    fn gather(&self, jobs: &Receiver<Job>, gathering: &mut Gathering) -> Option<Job> {
-        while self.shared.arrivals.any() && gathering.glances > 0 && self.is_telling_due() {
-            let now = self.shared.clock.monotonic();
-            if now >= *gathering.until.get_or_insert(now + GLANCE * GLANCES) {
-                return None;
-            }
-            match jobs.recv_timeout(GLANCE) {
-                Ok(job) => return Some(job),
-                Err(RecvTimeoutError::Timeout) => gathering.glances -= 1,
-                Err(RecvTimeoutError::Disconnected) => return None,
-            }
-        }
-        None
-    }
-
-    fn is_telling_due(&self) -> bool {
-        let now = self.shared.clock.now();
-        let world = self.shared.world.read().unwrap_or_else(PoisonError::into_inner);
-        world.notifications.due.first().is_some_and(|(at, _)| *at <= now)
     }
 
     /// Tells people what came of the inputs that were decided together.
@@ -401,35 +370,6 @@ impl Writer {
                 self.record(world, events, &Cause::of(Actor::Agent { id: agent }), now);
             }
         }
-    }
-
-    fn tick(&mut self) {
-        let shared = Arc::clone(&self.shared);
-        if shared.failure().is_some() {
-            return self.refuse_after_failure();
-        }
-        let outcome = catch_unwind(AssertUnwindSafe(|| {
-            let mut world = lock(&shared);
-            let now = shared.clock.now();
-            let events = self.with_context(Actor::System, now, |context| world.tick(context));
-            self.record(&mut world, events, &Cause::of(Actor::System), now);
-        }));
-        if outcome.is_err() {
-            self.give_up("a bug: the passing of time could not be judged; the state is rebuilt");
-        }
-        self.settle();
-        self.hand_over();
-    }
-
-    /// Rules of this release that the log does not know yet.
-    fn write_missing_stock_rules(&mut self) {
-        let shared = Arc::clone(&self.shared);
-        let mut world = lock(&shared);
-        let missing = stock::stock().into_iter().filter(|rule| !world.rules.rules.contains_key(&rule.id));
-        let events = missing.map(|rule| Event::Rule(RuleEvent::RuleSet { rule: Box::new(rule) })).collect();
-        self.record(&mut world, events, &Cause::of(Actor::System), shared.clock.now());
-        drop(world);
-        self.hand_over();
     }
 
     pub(super) fn with_context<R>(&self, actor: Actor, now: Timestamp, decide: impl FnOnce(&mut Context<'_>) -> R) -> R {

@@ -3,6 +3,7 @@
 //! Invariants: one open incident of each dedup key; a parent has no parent of its own; the number of open children is that of the
 //! children that are open.
 
+use super::Alarm;
 use super::assignment::AssignmentRules;
 use super::similar::Solved;
 use crate::actor::Actor;
@@ -227,35 +228,6 @@ pub struct Suggestion {
     pub group: String,
     /// Why.
     pub because: String,
-}
-
-/// What raises alarms: many of one at once are a storm.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(tag = "is", rename_all = "snake_case")]
-pub enum Alarm {
-    /// A rule.
-    Rule {
-        /// Which.
-        rule: RuleId,
-    },
-    /// What another system calls its alerts of one kind.
-    External {
-        /// The feed that tells of them.
-        source: String,
-        /// The name.
-        name: String,
-    },
-}
-
-impl Alarm {
-    /// The rule.
-    #[must_use]
-    pub fn rule(&self) -> Option<&RuleId> {
-        match self {
-            Self::Rule { rule } => Some(rule),
-            Self::External { .. } => None,
-        }
-    }
 }
 
 /// A storm: many incidents of one alarm at once, told of as one.

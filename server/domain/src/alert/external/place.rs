@@ -146,7 +146,7 @@ fn bare(text: &str) -> &str {
     }
 }
 
-/// The port in what [`bare`] finds a host in.
+/// The port in what `bare` finds a host in.
 #[must_use]
 pub fn port_of(text: &str) -> Option<&str> {
     let text = text.split_once("://").map_or(text, |(_, rest)| rest);

@@ -1,6 +1,7 @@
 //! Who is recognised as whom, and who is not.
 
 mod changes;
+mod waiting;
 
 use super::*;
 use crate::Rejection;
@@ -471,64 +472,6 @@ fn a_machine_whose_uuid_was_blanked_is_itself() {
     let first = fleet.id_of(1);
     fleet.report(1, [system(System { uuid: None, ..server(1) })]);
     assert_eq!((fleet.id_of(1), reviews(&fleet).len()), (first, 0));
-}
-
-#[test]
-fn a_renamed_host_is_itself() {
-    let renamed = System { hostname: Some("new".into()), fqdn: Some("new.example.com".into()), ..server(1) };
-    let fleet = check(System { fqdn: Some("old.example.com".into()), ..server(1) }, renamed, (Operation::Update, Some(20)));
-    assert_eq!(fleet.host_of(1).name, "new");
-}
-
-#[test]
-fn placeholders_of_an_administrator_identify_nothing() {
-    let mut fleet = Fleet::with_agents([1, 2]);
-    let found = |number| System { uuid: None, serial: Some("ACME-SHARED-1".into()), ..server(number) };
-    let list = |entries: &[&str]| {
-        let mut policy = policy::Policy::default();
-        policy.identification.junk_serials = entries.iter().map(|&entry| entry.to_owned()).collect();
-        CiCommand::SetPolicy { policy: Box::new(policy), expected: None }
-    };
-    assert!(matches!(fleet.command("ada", list(&[" "])), Err(Rejection::Invalid { .. })));
-    fleet.report(1, [system(found(1))]);
-    fleet.command("ada", list(&["acme-shared-1"])).unwrap();
-    fleet.report(2, [system(found(1))]);
-    assert_ne!(fleet.id_of(1), fleet.id_of(2));
-    assert!(!fleet.host_of(2).attributes.contains_key("serial"));
-    assert_eq!(note(&fleet, 2, 30), "no usable serial number");
-    fleet.check();
-}
-
-#[test]
-fn a_name_adopts_a_record_that_waits_and_nothing_else() {
-    let named =
-        System { fqdn: Some("db1.example.com".into()), hostname: Some("db1".into()), domain: Some("example.com".into()), ..server(1) };
-    for (attributes, entry) in [(vec![("fqdn", "DB1.example.com.")], 100), (vec![("hostname", "db1"), ("domain", "example.com")], 100)] {
-        let (mut fleet, waiting) = registered(&attributes);
-        let (operation, attempts) = identified(&fleet.report(1, [system(named.clone())]));
-        assert_eq!((operation, decided_by(&attempts), fleet.id_of(1)), (Operation::Update, Some(entry), waiting));
-        assert_eq!(fleet.host_of(1).status, Lifecycle::Operational);
-        fleet.check();
-        // It is taken now: another machine of this name is another machine, and people look at it.
-        fleet.report(2, [system(System { fqdn: named.fqdn.clone(), ..server(2) })]);
-        assert_ne!(fleet.id_of(2), waiting);
-        assert_eq!(reviews(&fleet).len(), 1);
-        fleet.check();
-    }
-    let (mut fleet, waiting) = registered(&[("hostname", "db1"), ("domain", "example.com")]);
-    let (_, attempts) = identified(&fleet.report(1, [system(System { fqdn: None, ..named })]));
-    assert_eq!((decided_by(&attempts), fleet.id_of(1)), (Some(110), waiting));
-}
-
-#[test]
-fn a_registered_serial_number_is_found_before_the_name() {
-    let (mut fleet, waiting) = registered(&[("serial", "SRV00001"), ("manufacturer", "DELL INC."), ("fqdn", "db1.example.com")]);
-    let (_, attempts) = identified(&fleet.report(1, [system(server(1))]));
-    assert_eq!((decided_by(&attempts), fleet.id_of(1)), (Some(30), waiting));
-    fleet.check();
-    let (mut fleet, waiting) = registered(&[("serial", "SRV00001"), ("fqdn", "db1.example.com")]);
-    fleet.report(1, [system(System { fqdn: Some("db1.example.com".into()), ..server(2) })]);
-    assert_ne!(fleet.id_of(1), waiting, "a record with a serial number of its own is not adopted by a name");
 }
 
 /// A fleet with a planned server that somebody wrote down.

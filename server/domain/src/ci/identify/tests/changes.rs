@@ -127,3 +127,29 @@ fn a_feed_tells_machines_of_one_serial_number_apart_by_key_and_name() {
     assert_eq!(fleet.world.cmdb.cis.len(), 20);
     fleet.check();
 }
+
+#[test]
+fn a_renamed_host_is_itself() {
+    let renamed = System { hostname: Some("new".into()), fqdn: Some("new.example.com".into()), ..server(1) };
+    let fleet = check(System { fqdn: Some("old.example.com".into()), ..server(1) }, renamed, (Operation::Update, Some(20)));
+    assert_eq!(fleet.host_of(1).name, "new");
+}
+
+#[test]
+fn placeholders_of_an_administrator_identify_nothing() {
+    let mut fleet = Fleet::with_agents([1, 2]);
+    let found = |number| System { uuid: None, serial: Some("ACME-SHARED-1".into()), ..server(number) };
+    let list = |entries: &[&str]| {
+        let mut policy = policy::Policy::default();
+        policy.identification.junk_serials = entries.iter().map(|&entry| entry.to_owned()).collect();
+        CiCommand::SetPolicy { policy: Box::new(policy), expected: None }
+    };
+    assert!(matches!(fleet.command("ada", list(&[" "])), Err(Rejection::Invalid { .. })));
+    fleet.report(1, [system(found(1))]);
+    fleet.command("ada", list(&["acme-shared-1"])).unwrap();
+    fleet.report(2, [system(found(1))]);
+    assert_ne!(fleet.id_of(1), fleet.id_of(2));
+    assert!(!fleet.host_of(2).attributes.contains_key("serial"));
+    assert_eq!(note(&fleet, 2, 30), "no usable serial number");
+    fleet.check();
+}
