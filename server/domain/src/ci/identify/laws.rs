@@ -73,11 +73,13 @@ fn machine(number: u32, sight: &Sight) -> Vec<Section> {
     sections
 }
 
-/// Who was joined with somebody whose strong facts contradict: by a report, or as a duplicate. `before` is what was known.
+/// Who was joined with somebody whose strong facts contradict: by a report, or as a duplicate. `before` is what was known. A replaced board
+/// contradicts what was known and is written down with its reason: the same certificate, and the same disks, memory and adapters.
 fn contradictions(before: &BTreeMap<CiId, Fingerprint>, found: &[Section], events: &[CiEvent]) -> Vec<String> {
     let found = Fingerprint::of_sections(&found.iter().cloned().map(Arc::new).collect::<Vec<_>>());
+    let is_explained = |host| events.iter().any(|event| matches!(event, CiEvent::IdentityExplained { ci, .. } if *ci == host));
     let joined = events.iter().filter_map(|event| match event {
-        CiEvent::SectionChanged { ci, section: SectionName::System, .. } => before.get(ci)?.contradiction(&found),
+        CiEvent::SectionChanged { ci, section: SectionName::System, .. } if !is_explained(*ci) => before.get(ci)?.contradiction(&found),
         CiEvent::DuplicateFound { ci, duplicate_of } => before[ci].contradiction(&before[duplicate_of]),
         _ => None,
     });
