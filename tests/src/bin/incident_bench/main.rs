@@ -8,7 +8,7 @@ use clap::Parser;
 use receiver::Receiver;
 use rollcall_tests::fleet::drive::{AGENTS_PER_TOKEN, enrol, introduce, push};
 use rollcall_tests::fleet::{Plan, Target};
-use rollcall_tests::harness::{Api, Server, SimulatedAgent, clock};
+use rollcall_tests::harness::{Api, Refusal, Server, SimulatedAgent, clock};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -25,6 +25,9 @@ const LOST: Duration = Duration::from_secs(60);
 
 /// Between a sample that is fine and the breach.
 const APART: Duration = Duration::from_millis(100);
+
+/// Before what the server had no room for is sent again.
+const LATER: Duration = Duration::from_millis(200);
 
 /// How long after the last incident of a storm messages are counted.
 const LISTEN: Duration = Duration::from_secs(20);
@@ -215,7 +218,7 @@ async fn storm(api: &Api, agents: Vec<SimulatedAgent>, receiver: &Receiver) -> R
     let began = clock::instant();
     let mut tasks = JoinSet::new();
     for mut agent in agents {
-        tasks.spawn(async move { agent.sample_with(clock::now(), METRIC, 0.99).await.map(|_| agent) });
+        tasks.spawn(async move { breach(&mut agent).await.map(|()| agent) });
     }
     let mut alive = Vec::new();
     while let Some(done) = tasks.join_next().await {
@@ -230,6 +233,17 @@ async fn storm(api: &Api, agents: Vec<SimulatedAgent>, receiver: &Receiver) -> R
     tokio::time::sleep(LISTEN).await;
     let notified_s = receiver.arrival(heard).map(|arrived| arrived.saturating_duration_since(began).as_secs_f64());
     Ok(Storm { hosts, acknowledged_s, readable_s, notifications: receiver.count() - heard, notified_s })
+}
+
+/// Sends a breach; later, as agents do, when the server has more work than it can take.
+async fn breach(agent: &mut SimulatedAgent) -> Result<()> {
+    loop {
+        match agent.sample_with(clock::now(), METRIC, 0.99).await {
+            Ok(_) => return Ok(()),
+            Err(error) if error.downcast_ref::<Refusal>().is_some_and(|refusal| refusal.status == 429) => tokio::time::sleep(LATER).await,
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// Incidents of the rule, read page by page as a client would.
