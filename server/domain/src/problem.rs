@@ -9,6 +9,7 @@ pub mod precision;
 pub mod recurrence;
 pub mod suspect;
 pub mod topology;
+pub mod watch;
 
 use crate::actor::Actor;
 use crate::attachment::{Attachment, NewAttachment};
@@ -249,7 +250,12 @@ pub enum ProblemEvent {
         problem: ProblemId,
         /// The incident and why.
         evidence: Evidence,
-        /// Hypotheses tested again with it; empty leaves them.
+    },
+    /// What is suspected was tested again with incidents that came later.
+    HypothesesTested {
+        /// Which.
+        problem: ProblemId,
+        /// All of them, most likely first.
         hypotheses: Vec<Hypothesis>,
     },
     /// People decided to live with it, or no longer to.
@@ -428,6 +434,9 @@ pub struct Problems {
     pub live: BTreeMap<Origin, ProblemId>,
     /// Opened so far.
     pub count: u64,
+    /// Incidents that wait to be looked at together: never stored.
+    #[serde(skip)]
+    pub watch: watch::Watch,
 }
 
 impl ProblemState {

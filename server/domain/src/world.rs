@@ -166,6 +166,7 @@ impl World {
         events.extend(ci::lifecycle::tick(self, context));
         events.extend(import::tick(self, context));
         events.extend(observe::tick(self, context));
+        events.extend(problem::correlate::tick(self, context));
         events.extend(delivery::decide::tick(self, context));
         events
     }
@@ -261,6 +262,7 @@ impl World {
     pub fn rebuild_projections(&mut self, content: &dyn Content) {
         self.trust.rebuild_roster();
         self.trust.collectors.rebuild();
+        self.problems.watch = problem::watch::Watch::after_restart(&self.incidents);
         self.cmdb.rebuild_software_and_ledger(content);
         self.cmdb.rebuild_tags();
         self.cmdb.rebuild_topology(content);

@@ -5,7 +5,7 @@ use super::{
     topology, voice,
 };
 use crate::actor::Actor;
-use crate::id::{CiId, DeadLetterId, TaskId};
+use crate::id::{CiId, DeadLetterId, Family, TaskId};
 use rollcall_shared::message::Loss;
 use rollcall_shared::{AgentId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -147,6 +147,12 @@ impl Cmdb {
     /// An item's own id, and those of the records that were merged into it.
     pub fn records_of(&self, ci: CiId) -> impl Iterator<Item = CiId> {
         std::iter::once(ci).chain(self.merges.keys().copied().filter(move |lost| self.survivor(*lost) == Some(ci)))
+    }
+
+    /// Hosts of every class, in order of their ids. Other items are not gone over.
+    pub fn hosts(&self) -> impl Iterator<Item = &Ci> {
+        let of = |bits| CiId { family: Family::Host, bits };
+        self.cis.range(of(u128::MIN)..=of(u128::MAX)).map(|(_, ci)| ci).filter(|ci| ci.class.is_a(Class::Host))
     }
 
     /// The record that stands for a thing: the CI itself, or the one that it is a duplicate of (there are no chains).

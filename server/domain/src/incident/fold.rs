@@ -147,6 +147,7 @@ fn open(world: &mut World, record: &Record, incident: &Incident) {
     if let Some(alarm) = alarm {
         storm::note(incidents, alarm, record.at, id);
     }
+    world.problems.watch.note(&incident);
     let nothing = Indexed { state: IncidentState::Cancelled, resolved_at: None, primary_ci: None, keys: Vec::new() };
     incidents.reindex(id, &nothing, &Indexed::of(&incident));
     incidents.incidents.insert(id, incident);

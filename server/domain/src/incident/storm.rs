@@ -95,12 +95,6 @@ pub(super) fn opened(world: &World, mut incident: Incident, origin: &Origin, con
     events
 }
 
-/// How many incidents the live storm of an alarm has.
-pub(crate) fn size(incidents: &Incidents, alarm: &Alarm) -> usize {
-    let live = incidents.live.get(&key(alarm)).and_then(|id| incidents.incidents.get(id));
-    live.filter(|parent| parent.storm.is_some()).map_or(0, |parent| parent.children.len())
-}
-
 /// Incidents of an alarm that opened within the last minute and are part of nothing.
 fn crowd(incidents: &Incidents, alarm: &Alarm, now: Timestamp) -> Vec<IncidentId> {
     let recent = incidents.bursts.get(alarm).into_iter().flatten().filter(|(at, _)| now.since(*at) <= WITHIN);

@@ -3,20 +3,20 @@
 //! Common cause: hosts with incidents of one rule within a day are compared with all hosts of the same operating system. A fact
 //! that most of the affected share, and significantly more often than the others, opens a problem with the statistics and
 //! the counter-examples. Where everybody has it there is no contrast and no problem. An incident on a host that has what an
-//! open problem suspects joins that problem; only the others are tested for another cause.
+//! open problem suspects joins that problem as it opens; only the others are tested for another cause, and only once they have
+//! [settled](super::watch).
 //!
-//! Bounds: the newest 5,000 incidents, 200 affected hosts and 5,000 hosts compared with; tested while few are affected
-//! and then each time their number has doubled, so that a storm of a thousand incidents is tested some twenty times. In a larger one
-//! nothing is even counted in between: ten thousand hosts that breach in one second wait for each other.
+//! Bounds: the newest 5,000 incidents, 200 affected hosts and 5,000 hosts compared with; one rule a tick.
 
 use super::exposure::{self, Software};
 use super::recurrence::{self, blank, evidence, joined, lines, opened, statement};
 use super::suspect::{Comparison, hypotheses};
 use super::topology;
-use super::{Hypothesis, Origin, Problem};
+use super::watch::Settled;
+use super::{Hypothesis, Origin, Problem, ProblemEvent};
 use crate::ci::{Ci, Class, Lifecycle};
 use crate::id::{CiId, IncidentId, ProblemId, RuleId};
-use crate::incident::{Alarm, Incident, IncidentEvent, compose, storm};
+use crate::incident::{Incident, IncidentEvent, compose};
 use crate::{Context, Event, World};
 use rollcall_shared::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,35 +34,60 @@ const AFFECTED: usize = 200;
 /// Hosts compared with, drawn evenly from the fleet.
 const COMPARED: usize = 5_000;
 
-/// Up to so many affected hosts each new one is worth a test.
-const FEW: usize = 16;
-
-/// Incidents of a storm from which on the hosts of any one system have been tested often enough.
-const CROWD: usize = 4 * AFFECTED;
-
-/// What follows from an event that has just been applied.
+/// What follows at once from an event that has just been applied: an incident joins the problem that it belongs to.
 #[must_use]
 pub fn react(world: &World, event: &Event, context: &mut Context<'_>) -> Vec<Event> {
     let Event::Incident(IncidentEvent::IncidentOpened { incident }) = event else { return Vec::new() };
     let Some(incident) = world.incidents.incidents.get(&incident.id) else { return Vec::new() };
     let mut events = recurrence::react(world, incident, context);
-    let taken: BTreeSet<_> = events
-        .iter()
-        .filter_map(|event| match event {
-            Event::Incident(IncidentEvent::IncidentLinked { incident, .. }) => Some(*incident),
-            _ => None,
-        })
-        .collect();
-    let opened_one = events.iter().any(|event| matches!(event, Event::Problem(super::ProblemEvent::ProblemOpened { .. })));
-    let mut cause = common_cause(world, &world.cmdb.software, incident, u64::from(opened_one), context);
-    cause.retain(|event| !matches!(event, Event::Incident(IncidentEvent::IncidentLinked { incident, .. }) if taken.contains(incident)));
+    let is_taken = events.iter().any(|event| links(event, incident.id));
+    let mut cause = joins(world, &world.cmdb.software, incident);
+    cause.retain(|event| !(is_taken && links(event, incident.id)));
     events.extend(cause);
     if events.is_empty() {
-        let never = |_| false;
-        events = topology::react(world, incident, 0, if in_crowd(world, incident) { never } else { is_telling }, context);
+        events = topology::joins(world, incident);
     }
     events.extend(workaround(world, &events));
     events
+}
+
+fn links(event: &Event, id: IncidentId) -> bool {
+    matches!(event, Event::Incident(IncidentEvent::IncidentLinked { incident, .. }) if *incident == id)
+}
+
+/// Looks at the incidents of one rule that have settled: what is suspected of them is tested again, and what nobody suspects yet may be
+/// found.
+pub fn tick(world: &mut World, context: &mut Context<'_>) -> Vec<Event> {
+    let Some(settled) = world.problems.watch.settled(context.now) else { return Vec::new() };
+    judge(world, &settled, context)
+}
+
+fn judge(world: &World, settled: &Settled, context: &mut Context<'_>) -> Vec<Event> {
+    let of_rule = |incident: &&Incident| incident.breach.as_ref().map(|breach| &breach.key.rule) == settled.rule.as_ref();
+    let newest = world.incidents.incidents.values().rev().take(SCANNED).take_while(|incident| incident.opened_at >= settled.since);
+    let fresh: Vec<&Incident> = newest.filter(of_rule).collect();
+    let mut events = Vec::new();
+    if let Some(rule) = &settled.rule {
+        for like in systems(world, &fresh) {
+            let ahead = events.iter().filter(|event| is_new(event)).count() as u64;
+            events.extend(common_cause(world, (rule, settled.since), like, ahead, context));
+        }
+    }
+    if !events.iter().any(is_new) {
+        events.extend(topology::judge(world, &fresh, context));
+    }
+    events
+}
+
+fn is_new(event: &Event) -> bool {
+    matches!(event, Event::Problem(ProblemEvent::ProblemOpened { .. }))
+}
+
+/// One host of each operating system that has incidents.
+fn systems<'a>(world: &'a World, incidents: &[&Incident]) -> Vec<&'a Ci> {
+    let hosts = incidents.iter().filter_map(|incident| world.cmdb.cis.get(&incident.primary_ci?)).filter(|ci| is_comparable(ci));
+    let by_system: BTreeMap<Option<&str>, &Ci> = hosts.map(|ci| (exposure::attribute(ci, "os_id"), ci)).collect();
+    by_system.into_values().collect()
 }
 
 /// What helps, when the problem that an incident belongs to knows it: whoever opens the incident reads it there.
@@ -78,43 +103,59 @@ fn workaround(world: &World, events: &[Event]) -> Vec<Event> {
     events.iter().filter_map(told).collect()
 }
 
-/// Looks for a common cause, or joins the problem that suspects one already.
-fn common_cause(world: &World, software: &dyn Software, incident: &Incident, ahead: u64, context: &mut Context<'_>) -> Vec<Event> {
+/// The incident joins the problem that suspects something which its host has.
+fn joins(world: &World, software: &dyn Software, incident: &Incident) -> Vec<Event> {
     let (Some(breach), Some(host)) = (&incident.breach, incident.primary_ci) else { return Vec::new() };
-    let rule = &breach.key.rule;
-    let Some(ci) = world.cmdb.cis.get(&host).filter(|ci| is_comparable(ci)) else { return Vec::new() };
-    let suspected = suspected(world, software, rule, host);
-    let crowded = in_crowd(world, incident);
-    if crowded && suspected.is_none() {
+    if !world.cmdb.cis.get(&host).is_some_and(is_comparable) {
         return Vec::new();
     }
-    let recent = if crowded { Vec::new() } else { recent(world, rule, ci, context.now) };
-    if let Some(problem) = suspected {
-        let affected: BTreeSet<CiId> = recent.iter().filter_map(|incident| incident.primary_ci).collect();
-        let again = if !crowded && is_telling(affected.len()) { tested(world, software, ci, &recent) } else { Vec::new() };
-        let Origin::CommonCause { factor, .. } = &problem.origin else { return Vec::new() };
-        return joined(problem.id, incident, format!("the host has {factor}; {}", statement(incident)), again);
-    }
+    let Some(problem) = suspected(world, software, &breach.key.rule, host) else { return Vec::new() };
+    let Origin::CommonCause { factor, .. } = &problem.origin else { return Vec::new() };
+    joined(problem.id, incident, format!("the host has {factor}; {}", statement(incident)))
+}
+
+/// Looks for a common cause of what a rule has opened on hosts like this one, the newest of it since a moment.
+fn common_cause(world: &World, (rule, since): (&RuleId, Timestamp), like: &Ci, ahead: u64, context: &mut Context<'_>) -> Vec<Event> {
+    let software = &world.cmdb.software;
+    let recent = recent(world, rule, like, context.now);
+    let mut events = tested_again(world, (rule, since), like, &recent);
     let explained = explained(world, rule);
     let unexplained: Vec<&Incident> = recent.into_iter().filter(|incident| !explained.contains(&incident.id)).collect();
-    if !is_telling(unexplained.len()) {
-        return Vec::new();
-    }
-    let found = tested(world, software, ci, &unexplained);
-    let Some(first) = found.first() else { return Vec::new() };
+    let Some(newest) = unexplained.last().filter(|incident| incident.opened_at >= since) else { return events };
+    let found = tested(world, software, like, &unexplained);
+    let Some(first) = found.first() else { return events };
     let origin = Origin::CommonCause { rule: rule.clone(), factor: first.factor.clone() };
     if world.problems.live.contains_key(&origin) {
-        return Vec::new();
+        return events;
     }
     let texts = BTreeSet::from([first.factor.as_str()]);
     let exposed =
         |incident: &&Incident| incident.primary_ci.is_some_and(|host| !exposure::among(&world.cmdb, software, host, &texts).is_empty());
-    let members: Vec<&Incident> = unexplained.into_iter().filter(exposed).collect();
-    let mut problem = blank(world, origin, incident, context);
+    let members: Vec<&Incident> = unexplained.iter().copied().filter(exposed).collect();
+    let mut problem = blank(world, origin, newest, context);
     problem.number += ahead;
     fill(world, &mut problem, rule, &members, found);
     let linked: Vec<_> = members.iter().filter(|incident| incident.problem.is_none()).map(|incident| incident.id).collect();
-    opened(problem, linked.into_iter())
+    events.extend(opened(problem, linked.into_iter()));
+    events
+}
+
+/// Open problems of the rule that incidents have joined since a moment are tested with them.
+fn tested_again(world: &World, (rule, since): (&RuleId, Timestamp), like: &Ci, recent: &[&Incident]) -> Vec<Event> {
+    let fresh: BTreeSet<IncidentId> = recent.iter().filter(|incident| incident.opened_at >= since).map(|incident| incident.id).collect();
+    let of_rule =
+        world.problems.live.iter().filter(|(origin, _)| matches!(origin, Origin::CommonCause { rule: known, .. } if known == rule));
+    let problems = of_rule.filter_map(|(_, id)| world.problems.problems.get(id));
+    let grown: Vec<&Problem> = problems.filter(|problem| problem.incidents.iter().rev().any(|id| fresh.contains(id))).collect();
+    if grown.is_empty() {
+        return Vec::new();
+    }
+    let hypotheses = tested(world, &world.cmdb.software, like, recent);
+    if hypotheses.is_empty() {
+        return Vec::new();
+    }
+    let event = |problem: &Problem| Event::Problem(ProblemEvent::HypothesesTested { problem: problem.id, hypotheses: hypotheses.clone() });
+    grown.into_iter().map(event).collect()
 }
 
 fn fill(world: &World, problem: &mut Problem, rule: &RuleId, members: &[&Incident], found: Vec<Hypothesis>) {
@@ -163,17 +204,6 @@ fn recent<'a>(world: &'a World, rule: &RuleId, like: &Ci, now: Timestamp) -> Vec
     found
 }
 
-/// Whether an incident is one of so many of a storm that it tells nothing new; each time their number has doubled, one does.
-fn in_crowd(world: &World, incident: &Incident) -> bool {
-    let size = incident.breach.as_ref().map_or(0, |breach| storm::size(&world.incidents, &Alarm::Rule { rule: breach.key.rule.clone() }));
-    size > CROWD && !size.is_power_of_two()
-}
-
-/// Whether so many affected hosts are worth a test.
-fn is_telling(affected: usize) -> bool {
-    affected <= FEW || affected.is_power_of_two()
-}
-
 fn tested(world: &World, software: &dyn Software, like: &Ci, incidents: &[&Incident]) -> Vec<Hypothesis> {
     let onsets: BTreeMap<CiId, Timestamp> =
         incidents.iter().filter_map(|incident| Some((incident.primary_ci?, onset(world, incident)))).collect();
@@ -182,7 +212,7 @@ fn tested(world: &World, software: &dyn Software, like: &Ci, incidents: &[&Incid
         return Vec::new();
     }
     let is_like = alike(like);
-    let comparable: Vec<CiId> = world.cmdb.cis.values().filter(|ci| is_like(ci)).map(|ci| ci.id).collect();
+    let comparable: Vec<CiId> = world.cmdb.hosts().filter(|ci| is_like(ci)).map(|ci| ci.id).collect();
     let stride = comparable.len().div_ceil(COMPARED).max(1);
     let population = comparable.into_iter().step_by(stride).chain(affected.iter().copied()).collect();
     hypotheses(&world.cmdb, software, &Comparison { affected, population, onsets })

@@ -99,7 +99,7 @@ fn incidents(world: &World, problem: &Problem, action: &ProblemAction, context: 
             own().filter(|incident| incident.state.is_open()).take(INCIDENTS).map(|incident| resolved(problem, incident, notes)).collect()
         }
         ProblemAction::Duplicate { of } => {
-            let moved = own().flat_map(|incident| recurrence::joined(*of, incident, format!("from PRB{:07}", problem.number), Vec::new()));
+            let moved = own().flat_map(|incident| recurrence::joined(*of, incident, format!("from PRB{:07}", problem.number)));
             let links = own().filter(|incident| incident.problem == Some(problem.id));
             let links = links.map(|incident| Event::Incident(IncidentEvent::IncidentLinked { incident: incident.id, problem: *of }));
             moved.chain(links).collect()
@@ -107,7 +107,7 @@ fn incidents(world: &World, problem: &Problem, action: &ProblemAction, context: 
         ProblemAction::Link { incidents } => {
             let by = crate::rule::decide::who(&context.actor);
             let new = known(world, incidents)?.into_iter().filter(|incident| !problem.incidents.contains(&incident.id));
-            new.flat_map(|incident| recurrence::joined(problem.id, incident, format!("linked by {by}"), Vec::new())).collect()
+            new.flat_map(|incident| recurrence::joined(problem.id, incident, format!("linked by {by}"))).collect()
         }
         ProblemAction::Unlink { incident } if problem.incidents.contains(incident) => vec![
             Event::Problem(ProblemEvent::ProblemIncidentRemoved { problem: problem.id, incident: *incident }),

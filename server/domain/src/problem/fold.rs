@@ -52,6 +52,7 @@ fn id(event: &ProblemEvent) -> ProblemId {
         | ProblemEvent::ProblemIncidentRemoved { problem, .. }
         | ProblemEvent::ProblemAttachmentAdded { problem, .. }
         | ProblemEvent::ProblemAttachmentRemoved { problem, .. }
+        | ProblemEvent::HypothesesTested { problem, .. }
         | ProblemEvent::HypothesisJudged { problem, .. } => *problem,
     }
 }
@@ -80,7 +81,8 @@ fn change(problem: &mut Problem, record: &Record, event: &ProblemEvent) {
             problem.incidents.retain(|id| id != incident);
             problem.evidence.retain(|row| row.incident != *incident);
         }
-        ProblemEvent::ProblemEvidenceAdded { evidence, hypotheses, .. } => add(problem, evidence, hypotheses),
+        ProblemEvent::ProblemEvidenceAdded { evidence, .. } => add(problem, evidence),
+        ProblemEvent::HypothesesTested { hypotheses, .. } => replace(problem, hypotheses),
         ProblemEvent::ProblemAttachmentAdded { attachment, .. } => problem.attachments.push(attachment.clone()),
         ProblemEvent::ProblemAttachmentRemoved { attachment, .. } => problem.attachments.retain(|other| other.id != *attachment),
         ProblemEvent::HypothesisJudged { factor, verdict, .. } => {
@@ -104,17 +106,17 @@ fn change_state(problem: &mut Problem, record: &Record, after: ProblemState, not
     }
 }
 
-/// Hypotheses tested again replace the old ones; what people judged stays judged.
-fn add(problem: &mut Problem, evidence: &Evidence, hypotheses: &[Hypothesis]) {
+fn add(problem: &mut Problem, evidence: &Evidence) {
     if problem.evidence.len() < EVIDENCE {
         problem.evidence.push(evidence.clone());
     }
     if !problem.incidents.contains(&evidence.incident) {
         problem.incidents.push(evidence.incident);
     }
-    if hypotheses.is_empty() {
-        return;
-    }
+}
+
+/// Hypotheses tested again replace the old ones; what people judged stays judged.
+fn replace(problem: &mut Problem, hypotheses: &[Hypothesis]) {
     let judged = problem.hypotheses.iter().filter(|known| known.verdict != Verdict::Suspected);
     let mut now: Vec<Hypothesis> = hypotheses.to_vec();
     for known in judged {

@@ -27,7 +27,7 @@ pub fn react(world: &World, incident: &Incident, context: &mut Context<'_>) -> V
     let (Some(key), Some(ci)) = (&incident.dedup_key, incident.primary_ci) else { return Vec::new() };
     let origin = Origin::Recurrence { dedup_key: key.clone() };
     if let Some(problem) = world.problems.live.get(&origin) {
-        return joined(*problem, incident, statement(incident), Vec::new());
+        return joined(*problem, incident, statement(incident));
     }
     let since = context.now.minus(WITHIN);
     let latest = world.incidents.by_ci.get(&ci).into_iter().flatten().rev().take(LOOKED_AT);
@@ -104,9 +104,9 @@ pub(super) fn opened(problem: Problem, linked: impl Iterator<Item = IncidentId>)
 }
 
 /// The events of an incident that joins a problem; the first problem that it joined stays its own.
-pub(super) fn joined(problem: ProblemId, incident: &Incident, statement: String, hypotheses: Vec<super::Hypothesis>) -> Vec<Event> {
+pub(super) fn joined(problem: ProblemId, incident: &Incident, statement: String) -> Vec<Event> {
     let evidence = evidence(incident, statement);
-    let mut events = vec![Event::Problem(ProblemEvent::ProblemEvidenceAdded { problem, evidence, hypotheses })];
+    let mut events = vec![Event::Problem(ProblemEvent::ProblemEvidenceAdded { problem, evidence })];
     if incident.problem.is_none() {
         events.push(Event::Incident(IncidentEvent::IncidentLinked { incident: incident.id, problem }));
     }

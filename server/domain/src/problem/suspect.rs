@@ -4,6 +4,9 @@
 //! hosts that have the product; that a product is there is suspect only where it arrived lately. A fact that a host came to have
 //! after its trouble began is none of its causes.
 //!
+//! A question with many answers pays for each of them: three hosts on any one of forty switches are forty times as likely as on a
+//! certain one. Answers that far more hosts give are not counted: so many of the affected there would surprise nobody.
+//!
 //! Invariants: nothing is suspected without contrast (somebody comparable does not have it); facts that the same hosts have are
 //! one hypothesis; the same input gives the same answer in the same order.
 
@@ -44,8 +47,20 @@ pub struct Comparison {
 /// A bundle: facts with one set of hosts.
 struct Bundle {
     table: Table,
+    /// The least number of facts about as rare that any of these is one of: versions of its product, values of its attribute.
+    answers: u64,
     factors: Vec<Factor>,
     timing: Timing,
+}
+
+/// A fact before it is bundled.
+struct Row {
+    factor: Factor,
+    /// Which hosts have it.
+    signature: u64,
+    table: Table,
+    /// It is one of so many that are about as rare.
+    answers: u64,
 }
 
 /// How a fact's arrival on the affected hosts lies to their trouble.
@@ -63,7 +78,7 @@ struct Timing {
 #[must_use]
 pub fn hypotheses(cmdb: &Cmdb, software: &dyn Software, comparison: &Comparison) -> Vec<Hypothesis> {
     let bundles = bundles(cmdb, software, comparison);
-    let p_values: Vec<f64> = bundles.iter().map(|bundle| bundle.table.p_value()).collect();
+    let p_values: Vec<f64> = bundles.iter().map(Bundle::p_value).collect();
     let q_values = q_values(&p_values, bundles.len());
     let mut found: Vec<(f64, f64, &Bundle)> =
         bundles.iter().zip(p_values.iter().zip(&q_values)).map(|(bundle, (p, q))| (*p, *q, bundle)).filter(|(_, q, _)| *q <= Q).collect();
@@ -71,10 +86,17 @@ pub fn hypotheses(cmdb: &Cmdb, software: &dyn Software, comparison: &Comparison)
     let haste = |bundle: &Bundle| (std::cmp::Reverse(bundle.timing.before), bundle.timing.lag_ms);
     found.sort_by(|a, b| a.0.total_cmp(&b.0).then_with(|| haste(a.2).cmp(&haste(b.2))).then_with(|| a.2.factors.cmp(&b.2.factors)));
     found.truncate(TOLD);
-    found.into_iter().map(|(p, q, bundle)| hypothesis(cmdb, software, comparison, bundle, (p, q))).collect()
+    found.into_iter().map(|(_, q, bundle)| hypothesis(cmdb, software, comparison, bundle, q)).collect()
 }
 
-fn hypothesis(cmdb: &Cmdb, software: &dyn Software, comparison: &Comparison, bundle: &Bundle, (p, q): (f64, f64)) -> Hypothesis {
+impl Bundle {
+    /// Probability that chance alone puts at least so many of the affected on any one answer.
+    fn p_value(&self) -> f64 {
+        (self.table.p_value() * f64::from(u32::try_from(self.answers).unwrap_or(u32::MAX))).min(1.0)
+    }
+}
+
+fn hypothesis(cmdb: &Cmdb, software: &dyn Software, comparison: &Comparison, bundle: &Bundle, q_value: f64) -> Hypothesis {
     let first = &bundle.factors[0];
     let healthy = comparison.population.difference(&comparison.affected);
     let counter_examples = healthy.filter(|host| exposure::has(cmdb, software, **host, first)).take(COUNTER_EXAMPLES).copied();
@@ -85,8 +107,8 @@ fn hypothesis(cmdb: &Cmdb, software: &dyn Software, comparison: &Comparison, bun
         affected: bundle.table.affected,
         exposed: bundle.table.exposed,
         population: bundle.table.population,
-        p_value: p,
-        q_value: q,
+        p_value: bundle.table.p_value(),
+        q_value,
         lift: bundle.table.lift().unwrap_or(1.0),
         arrived: bundle.timing.before,
         lag_ms: bundle.timing.lag_ms,
@@ -98,10 +120,12 @@ fn hypothesis(cmdb: &Cmdb, software: &dyn Software, comparison: &Comparison, bun
 /// Every fact with contrast, by the hosts that have it, without the hosts that came to have it too late.
 fn bundles(cmdb: &Cmdb, software: &dyn Software, comparison: &Comparison) -> Vec<Bundle> {
     let mut bundles: BTreeMap<(u64, u64), Bundle> = BTreeMap::new();
-    for (factor, tally, table) in packages(cmdb, software, comparison).into_iter().chain(others(cmdb, comparison)) {
+    for Row { factor, signature, table, answers } in packages(cmdb, software, comparison).into_iter().chain(others(cmdb, comparison)) {
         if has_contrast(&table) {
-            let new = || Bundle { table, factors: Vec::new(), timing: Timing::default() };
-            bundles.entry((table.population, tally.signature)).or_insert_with(new).factors.push(factor);
+            let new = || Bundle { table, answers, factors: Vec::new(), timing: Timing::default() };
+            let bundle = bundles.entry((table.population, signature)).or_insert_with(new);
+            bundle.answers = bundle.answers.min(answers);
+            bundle.factors.push(factor);
         }
     }
     let mut bundles: Vec<Bundle> = bundles.into_values().collect();
@@ -135,12 +159,15 @@ fn timing(cmdb: &Cmdb, software: &dyn Software, comparison: &Comparison, factor:
     Timing { before: lags.len() as u64, after, lag_ms: lags.get(lags.len() / 2).copied() }
 }
 
-fn packages(cmdb: &Cmdb, software: &dyn Software, comparison: &Comparison) -> Vec<(Factor, Tally, Table)> {
+fn packages(cmdb: &Cmdb, software: &dyn Software, comparison: &Comparison) -> Vec<Row> {
     let known = |hosts: &BTreeSet<CiId>| hosts.iter().copied().filter(|host| software.knows(*host)).collect::<BTreeSet<_>>();
     let (affected, population) = (known(&comparison.affected), known(&comparison.population));
     let shared = software.tally(&affected);
     let everywhere = software.tally(&population);
     let (of_affected, of_all) = (by_product(&shared), by_product(&everywhere));
+    let mut versions = BTreeMap::<CiId, Vec<u64>>::new();
+    everywhere.iter().for_each(|((product, _), tally)| versions.entry(*product).or_default().push(tally.hosts));
+    versions.values_mut().for_each(|hosts| hosts.sort_unstable());
     let installed = cmdb.changes.newly_installed(&affected);
     let rows = shared.iter().filter(|(_, among_affected)| among_affected.hosts >= AFFECTED);
     rows.filter_map(|((product, version), among_affected)| {
@@ -154,9 +181,15 @@ fn packages(cmdb: &Cmdb, software: &dyn Software, comparison: &Comparison) -> Ve
         let of_role = count(&of_all, all) + (suffering - count(&of_affected, suffering));
         let compared = if is_new { all } else { of_role };
         let table = Table { affected_exposed: among_affected.hosts, affected: suffering, exposed: tally.hosts, population: compared };
-        Some((factor, tally, table))
+        let answers = as_rare(versions.get(product).map_or(&[][..], Vec::as_slice), tally.hosts);
+        Some(Row { factor, signature: tally.signature, table, answers })
     })
     .collect()
+}
+
+/// How many answers are about as rare as one that so many hosts give: at most twice as many give them. `answers` in order.
+fn as_rare(answers: &[u64], hosts: u64) -> u64 {
+    answers.partition_point(|other| *other <= 2 * hosts).max(1) as u64
 }
 
 fn by_product(tallies: &BTreeMap<(CiId, String), Tally>) -> BTreeMap<CiId, u64> {
@@ -165,14 +198,18 @@ fn by_product(tallies: &BTreeMap<(CiId, String), Tally>) -> BTreeMap<CiId, u64> 
     found
 }
 
-fn others(cmdb: &Cmdb, comparison: &Comparison) -> Vec<(Factor, Tally, Table)> {
+fn others(cmdb: &Cmdb, comparison: &Comparison) -> Vec<Row> {
     let mut rows = Vec::new();
     for facts in exposure::tallied(cmdb, &comparison.population, &comparison.affected).into_values() {
         let affected = comparison.affected.intersection(&facts.known).count() as u64;
         let population = facts.known.len() as u64;
+        let mut values: Vec<u64> = facts.tallies.values().map(|tally| tally.hosts).collect();
+        values.sort_unstable();
         for (factor, tally) in facts.tallies {
             let affected_exposed = facts.affected.get(&factor).copied().unwrap_or(0);
-            rows.push((factor, tally, Table { affected_exposed, affected, exposed: tally.hosts, population }));
+            let table = Table { affected_exposed, affected, exposed: tally.hosts, population };
+            let answers = as_rare(&values, tally.hosts);
+            rows.push(Row { factor, signature: tally.signature, table, answers });
         }
     }
     rows

@@ -1,9 +1,9 @@
 //! Topology: incidents on things that stand behind one thing.
 //!
-//! Incidents of the last hour, of whatever rules, are looked at together: for each thing that the newest one's item depends on, how
-//! many items with incidents stand behind it, against how many stand behind it at all. Three, and more than chance explains (one-sided
-//! Fisher test, paid for each thing tested), open a problem that names it with the path of each incident. Later incidents behind it
-//! join while it is open.
+//! Incidents of the last hour, of whatever rules, are looked at together: for each thing that their items depend on, how many items
+//! with incidents stand behind it, against how many stand behind it at all. Three, and more than chance explains (one-sided
+//! Fisher test, paid for each thing that any of the items depends on), open a problem that names it with the path of each incident.
+//! Later incidents behind it join while it is open.
 //!
 //! Bounds: the newest 500 incidents, three relations deep, fifty things tested.
 
@@ -12,7 +12,7 @@ use super::recurrence::{blank, evidence, joined, lines, opened, statement};
 use super::suspect::Q;
 use super::{Evidence, Hypothesis, Origin, Problem, Verdict};
 use crate::ci::impact::{self, Direction, Hit};
-use crate::ci::{Class, Cmdb, Lifecycle};
+use crate::ci::{Cmdb, Lifecycle};
 use crate::id::CiId;
 use crate::incident::{Incident, compose};
 use crate::{Context, Event, World};
@@ -37,32 +37,33 @@ const BEHIND: usize = 3;
 /// Healthy items behind it that are named.
 const COUNTER_EXAMPLES: usize = 20;
 
-/// What follows from an incident that has just opened. `is_telling` says whether so many items are worth a test.
-pub(super) fn react(
-    world: &World,
-    incident: &Incident,
-    ahead: u64,
-    is_telling: fn(usize) -> bool,
-    context: &mut Context<'_>,
-) -> Vec<Event> {
+/// An incident that has just opened joins the open problem of a thing that its item depends on.
+pub(super) fn joins(world: &World, incident: &Incident) -> Vec<Event> {
     let Some(ci) = incident.primary_ci else { return Vec::new() };
-    let mut above = impact::walk(&world.cmdb, ci, Direction::Down, DEPTH).hits;
-    above.truncate(TESTED);
-    if above.is_empty() {
+    if !world.problems.live.keys().any(|origin| matches!(origin, Origin::Topology { .. })) {
         return Vec::new();
     }
+    let above = above(&world.cmdb, ci);
     let live = above.iter().find_map(|hit| Some((hit, *world.problems.live.get(&Origin::Topology { ci: hit.ci })?)));
-    if let Some((hit, problem)) = live {
-        return joined(problem, incident, format!("{}; {}", path(&world.cmdb, ci, hit), statement(incident)), Vec::new());
-    }
+    let Some((hit, problem)) = live else { return Vec::new() };
+    joined(problem, incident, format!("{}; {}", path(&world.cmdb, ci, hit), statement(incident)))
+}
+
+/// Looks for the thing that incidents stand behind; `fresh` are those that were not looked at yet.
+pub(super) fn judge(world: &World, fresh: &[&Incident], context: &mut Context<'_>) -> Vec<Event> {
     let recent = recent(world, context);
-    if recent.len() < BEHIND || !is_telling(recent.len()) {
-        return Vec::new();
-    }
-    let Some(found) = found(&world.cmdb, &above, &recent) else { return Vec::new() };
-    let problem = problem(world, incident, &found, &recent, ahead, context);
-    let linked: Vec<_> = recent.values().filter(|other| problem.incidents.contains(&other.id) && other.problem.is_none()).collect();
-    opened(problem, linked.into_iter().map(|other| other.id))
+    let fresh = fresh.iter().filter(|incident| incident.problem.is_none()).filter_map(|incident| incident.primary_ci).collect();
+    let Some(found) = found(&world.cmdb, &recent, &fresh) else { return Vec::new() };
+    let members: Vec<&Incident> = recent.iter().filter(|(ci, _)| found.behind.contains(ci)).map(|(_, incident)| *incident).collect();
+    let problem = problem(world, &found, &members, context);
+    opened(problem, members.iter().map(|member| member.id))
+}
+
+/// What an item depends on, nearest first.
+fn above(cmdb: &Cmdb, ci: CiId) -> Vec<Hit> {
+    let mut hits = impact::walk(cmdb, ci, Direction::Down, DEPTH).hits;
+    hits.truncate(TESTED);
+    hits
 }
 
 /// Something that more incidents stand behind than chance explains.
@@ -87,50 +88,53 @@ fn recent<'a>(world: &'a World, context: &Context<'_>) -> BTreeMap<CiId, &'a Inc
     recent
 }
 
-fn found(cmdb: &Cmdb, above: &[Hit], recent: &BTreeMap<CiId, &Incident>) -> Option<Found> {
-    let mut tested: Vec<(CiId, BTreeSet<CiId>)> = Vec::new();
-    for hit in above {
-        let behind: BTreeSet<CiId> = impact::upstream(cmdb, hit.ci).hits.into_iter().map(|hit| hit.ci).collect();
-        if behind.iter().filter(|ci| recent.contains_key(ci)).count() >= BEHIND {
-            tested.push((hit.ci, behind));
-        }
-    }
-    if tested.is_empty() {
+/// The thing that the most unlikely number of items with incidents stands behind, one of them a fresh one.
+fn found(cmdb: &Cmdb, recent: &BTreeMap<CiId, &Incident>, fresh: &BTreeSet<CiId>) -> Option<Found> {
+    if recent.len() < BEHIND || !recent.keys().any(|ci| fresh.contains(ci)) {
         return None;
     }
-    let of_concern = |ci: &CiId| cmdb.cis.get(ci).is_some_and(|ci| ci.class.is_a(Class::Host) && ci.status != Lifecycle::Retired);
-    let population = cmdb.cis.keys().filter(|ci| of_concern(ci)).count() as u64;
-    let affected = recent.keys().filter(|ci| of_concern(ci)).count() as u64;
+    // By thing: how near it is to the nearest, how many stand behind it, whether a fresh one does.
+    let mut things = BTreeMap::<CiId, (usize, usize, bool)>::new();
+    for ci in recent.keys() {
+        for hit in above(cmdb, *ci) {
+            let (distance, behind, is_fresh) = things.entry(hit.ci).or_insert((hit.path.len(), 0, false));
+            (*distance, *behind, *is_fresh) = ((*distance).min(hit.path.len()), *behind + 1, *is_fresh || fresh.contains(ci));
+        }
+    }
+    // Whoever names one of many things pays for all that could have been named.
+    let tests = things.len();
+    let mut candidates: Vec<(CiId, (usize, usize, bool))> = things.into_iter().filter(|(_, thing)| thing.1 >= BEHIND && thing.2).collect();
+    candidates.sort_by_key(|(_, (distance, behind, _))| (std::cmp::Reverse(*behind), *distance));
+    candidates.truncate(TESTED);
+    candidates.sort_by_key(|(_, (distance, ..))| *distance);
+    if candidates.is_empty() {
+        return None;
+    }
+    let hosts: BTreeSet<CiId> = cmdb.hosts().filter(|ci| ci.status != Lifecycle::Retired).map(|ci| ci.id).collect();
+    let affected = recent.keys().filter(|ci| hosts.contains(ci)).count() as u64;
+    let behind = |ci: CiId| impact::upstream(cmdb, ci).hits.into_iter().map(|hit| hit.ci).collect::<BTreeSet<CiId>>();
+    let tested: Vec<(CiId, BTreeSet<CiId>)> = candidates.into_iter().map(|(ci, _)| (ci, behind(ci))).collect();
     let table = |behind: &BTreeSet<CiId>| {
-        let hosts: BTreeSet<&CiId> = behind.iter().filter(|ci| of_concern(ci)).collect();
-        let affected_exposed = hosts.iter().filter(|ci| recent.contains_key(**ci)).count() as u64;
-        Table { affected_exposed, affected, exposed: hosts.len() as u64, population }
+        let exposed: BTreeSet<&CiId> = behind.iter().filter(|ci| hosts.contains(ci)).collect();
+        let affected_exposed = exposed.iter().filter(|ci| recent.contains_key(**ci)).count() as u64;
+        Table { affected_exposed, affected, exposed: exposed.len() as u64, population: hosts.len() as u64 }
     };
     let tables: Vec<Table> = tested.iter().map(|(_, behind)| table(behind)).collect();
     let p_values: Vec<f64> = tables.iter().map(Table::p_value).collect();
-    let q_values = q_values(&p_values, above.len());
+    let q_values = q_values(&p_values, tests);
     let rows = tested.into_iter().zip(tables).zip(p_values.into_iter().zip(q_values));
     let found = rows.map(|(((ci, behind), table), (p_value, q_value))| Found { ci, behind, table, p_value, q_value });
     // The nearest of those that are equally unlikely: nearer ones come first.
     found.filter(|found| found.q_value <= Q && found.table.exposed < found.table.population).min_by(|a, b| a.p_value.total_cmp(&b.p_value))
 }
 
-fn problem(
-    world: &World,
-    incident: &Incident,
-    found: &Found,
-    recent: &BTreeMap<CiId, &Incident>,
-    ahead: u64,
-    context: &mut Context<'_>,
-) -> Problem {
-    let members: Vec<&Incident> = recent.iter().filter(|(ci, _)| found.behind.contains(ci)).map(|(_, incident)| *incident).collect();
+fn problem(world: &World, found: &Found, members: &[&Incident], context: &mut Context<'_>) -> Problem {
     let above = world.cmdb.cis.get(&found.ci);
     let name = above.map_or_else(|| found.ci.to_string(), |ci| ci.name.clone());
     let class = above.map_or("item", |ci| ci.class.as_str()).replace('_', " ");
     let own = world.incidents.by_ci.get(&found.ci).into_iter().flatten().rev().filter_map(|id| world.incidents.incidents.get(id));
     let own = own.filter(|own| own.state.is_open()).map(|own| format!(" It has an open incident itself: {}.", own.title)).next();
-    let mut problem = blank(world, Origin::Topology { ci: found.ci }, incident, context);
-    problem.number += ahead;
+    let mut problem = blank(world, Origin::Topology { ci: found.ci }, members[0], context);
     problem.title = compose::cut(&format!("{} incidents behind {name}", members.len()), 200);
     problem.description = format!(
         "{} of {} items with incidents within an hour stand behind the {class} {name}; {} of {} hosts do. By chance this happens with \
@@ -141,12 +145,13 @@ fn problem(
         found.table.population,
         found.p_value,
         own.unwrap_or_default(),
-        lines(&members)
+        lines(members)
     );
     problem.evidence = members.iter().map(|member| row(&world.cmdb, member, found.ci)).collect();
     problem.incidents = members.iter().map(|member| member.id).collect();
     problem.priority = members.iter().map(|member| member.priority).min().unwrap_or(problem.priority);
-    let healthy = found.behind.iter().filter(|ci| !recent.contains_key(ci)).take(COUNTER_EXAMPLES).copied();
+    let is_member = |ci: &&CiId| members.iter().any(|member| member.primary_ci == Some(**ci));
+    let healthy = found.behind.iter().filter(|ci| !is_member(ci)).take(COUNTER_EXAMPLES).copied();
     problem.hypotheses = vec![Hypothesis {
         factor: format!("{class} {name}"),
         bundle: vec![format!("{class} {name}")],
@@ -219,6 +224,7 @@ mod tests {
         for (second, &n) in (100..).zip(hosts) {
             scenario.values(second, n, &[("", Some(97.0))]);
         }
+        scenario.tick(500);
         scenario.replay();
         let problem = scenario.world.problems.live.get(&Origin::Topology { ci: switch }).map(|id| &scenario.world.problems.problems[id]);
         assert_eq!(problem.map(|problem| problem.incidents.len() as u64), expected, "{:?}", scenario.world.problems.live);

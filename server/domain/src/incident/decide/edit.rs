@@ -119,7 +119,7 @@ fn graded(incident: &Incident, edit: &Edit) -> Result<Option<IncidentEvent>, Rej
 pub(super) fn evidence(incident: &Incident, problem: ProblemId) -> ProblemEvent {
     let statement = format!("{} was linked by hand", display_number(incident.number));
     let evidence = Evidence { at: incident.opened_at, incident: incident.id, ci: incident.primary_ci, statement };
-    ProblemEvent::ProblemEvidenceAdded { problem, evidence, hypotheses: Vec::new() }
+    ProblemEvent::ProblemEvidenceAdded { problem, evidence }
 }
 
 fn known(world: &World, problem: ProblemId) -> Result<(), Rejection> {

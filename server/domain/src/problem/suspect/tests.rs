@@ -130,3 +130,22 @@ fn a_new_version_is_compared_within_the_role_and_only_if_it_came_before_the_trou
     // Four of ten with the role: chance does that more than once in a hundred times when six tests are paid for.
     check_roles(&[("nginx", "1.0-1")], &[("nginx", "1.1-1")], 4, false, &["package dpkg/nginx 1.1-1 4"]);
 }
+
+#[test]
+fn one_of_many_answers_is_surprising_only_when_that_many_are_paid_for() {
+    // Six hundred hosts in racks of twenty: that two of two share one happens once in thirty times, that three do once in a thousand.
+    let racked = |n: u128| scenario_with(600, |host| [("location", format!("rack {}", host / 20)), ("os_id", "debian".to_owned())], n);
+    assert_eq!(racked(2), None);
+    assert_eq!(racked(4).as_deref(), Some("location rack 0"));
+}
+
+/// What is named first when the first so many hosts of a fleet are affected.
+fn scenario_with<const N: usize>(fleet: u128, attributes: impl Fn(u128) -> [(&'static str, String); N], affected: u128) -> Option<String> {
+    let mut scenario = Scenario::new(Vec::new());
+    for n in 1..=fleet {
+        let attributes = attributes(n);
+        scenario.add_host(n, &attributes.each_ref().map(|(name, value)| (*name, value.as_str())));
+    }
+    let comparison = Comparison { affected: hosts(1..=affected), population: hosts(1..=fleet), ..Comparison::default() };
+    hypotheses(&scenario.world.cmdb, &Installed::default(), &comparison).first().map(|one| one.factor.clone())
+}
