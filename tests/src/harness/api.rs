@@ -76,7 +76,7 @@ impl Api {
             request = request.header(*name, *value);
         }
         if let Some(body) = body {
-            request = request.json(&body);
+            request = request.header(header::CONTENT_TYPE, "application/json").body(body.to_string());
         }
         let response = request.send().await?;
         let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
