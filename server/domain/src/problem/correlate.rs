@@ -74,7 +74,7 @@ fn judge(world: &World, settled: &Settled, context: &mut Context<'_>) -> Vec<Eve
         }
     }
     if !events.iter().any(is_new) {
-        events.extend(topology::judge(world, &fresh, context));
+        events.extend(topology::judge(world, settled.rule.as_ref(), &fresh, context));
     }
     events
 }

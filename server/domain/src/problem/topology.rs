@@ -13,9 +13,10 @@ use super::suspect::Q;
 use super::{Evidence, Hypothesis, Origin, Problem, Verdict};
 use crate::ci::impact::{self, Direction, Hit};
 use crate::ci::{Cmdb, Lifecycle};
-use crate::id::CiId;
+use crate::id::{CiId, RuleId};
 use crate::incident::{Incident, compose};
 use crate::{Context, Event, World};
+use rollcall_shared::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -24,6 +25,9 @@ const WITHIN: Duration = Duration::from_secs(3_600);
 
 /// Incidents looked at, newest first.
 const SCANNED: usize = 500;
+
+/// Incidents passed over to find them: a storm has thousands.
+const PASSED: usize = 20_000;
 
 /// Relations between an item and what it depends on.
 const DEPTH: usize = 3;
@@ -49,9 +53,9 @@ pub(super) fn joins(world: &World, incident: &Incident) -> Vec<Event> {
     joined(problem, incident, format!("{}; {}", path(&world.cmdb, ci, hit), statement(incident)))
 }
 
-/// Looks for the thing that incidents stand behind; `fresh` are those that were not looked at yet.
-pub(super) fn judge(world: &World, fresh: &[&Incident], context: &mut Context<'_>) -> Vec<Event> {
-    let recent = recent(world, context);
+/// Looks for the thing that incidents stand behind; `fresh` are those of one rule that were not looked at yet.
+pub(super) fn judge(world: &World, rule: Option<&RuleId>, fresh: &[&Incident], context: &mut Context<'_>) -> Vec<Event> {
+    let recent = recent(world, rule, context.now);
     let fresh = fresh.iter().filter(|incident| incident.problem.is_none()).filter_map(|incident| incident.primary_ci).collect();
     let Some(found) = found(&world.cmdb, &recent, &fresh) else { return Vec::new() };
     let members: Vec<&Incident> = recent.iter().filter(|(ci, _)| found.behind.contains(ci)).map(|(_, incident)| *incident).collect();
@@ -75,12 +79,18 @@ struct Found {
     q_value: f64,
 }
 
-/// The newest incident of each item within the time that no problem has explained.
-fn recent<'a>(world: &'a World, context: &Context<'_>) -> BTreeMap<CiId, &'a Incident> {
-    let since = context.now.minus(WITHIN);
-    let newest = world.incidents.incidents.values().rev().take(SCANNED).filter(|incident| incident.opened_at >= since);
+/// The newest incident of each item within the time that no problem has explained. A storm of another rule is left out: where half of
+/// the fleet has one trouble, nothing that a few hosts share can be seen.
+fn recent<'a>(world: &'a World, rule: Option<&RuleId>, now: Timestamp) -> BTreeMap<CiId, &'a Incident> {
+    let since = now.minus(WITHIN);
+    let is_of_other_storm = |incident: &Incident| {
+        let parent = incident.parent.and_then(|parent| world.incidents.incidents.get(&parent));
+        parent.and_then(|parent| parent.storm.as_ref()).is_some_and(|storm| storm.alarm.rule() != rule)
+    };
+    let newest = world.incidents.incidents.values().rev().take(PASSED).take_while(|incident| incident.opened_at >= since);
+    let newest = newest.filter(|incident| incident.problem.is_none() && !is_of_other_storm(incident)).take(SCANNED);
     let mut recent = BTreeMap::new();
-    for incident in newest.filter(|incident| incident.problem.is_none()) {
+    for incident in newest {
         if let Some(ci) = incident.primary_ci {
             recent.entry(ci).or_insert(incident);
         }
@@ -197,10 +207,12 @@ fn path(cmdb: &Cmdb, from: CiId, hit: &Hit) -> String {
 
 #[cfg(test)]
 mod tests {
+    use crate::Command;
     use crate::alert::scenario::{Scenario, host, rule, seconds};
     use crate::ci::{Ci, Class, Relation, RelationKind, Source};
     use crate::id::{CiId, Family};
     use crate::problem::Origin;
+    use crate::rule::RuleCommand;
 
     /// Sixty hosts, ten of them behind a switch.
     fn fleet() -> (Scenario, CiId) {
@@ -231,6 +243,28 @@ mod tests {
         if let Some(problem) = problem {
             assert!(problem.evidence[0].statement.contains("connects to switch-1"), "{:?}", problem.evidence[0]);
         }
+    }
+
+    fn switch_rule(id: &str, enabled: bool) -> RuleCommand {
+        RuleCommand::Enable { rule: id.parse().unwrap(), enabled, expected: None }
+    }
+
+    #[test]
+    fn a_storm_of_another_rule_hides_nothing() {
+        let (mut scenario, switch) = fleet();
+        scenario.command(10, &Command::Rule(switch_rule("other", false))).unwrap();
+        for n in 20..=60 {
+            scenario.values(100, n, &[("", Some(97.0))]);
+        }
+        (200..210).for_each(|second| scenario.tick(second));
+        assert_eq!(scenario.world.problems.count, 0);
+        scenario.command(300, &Command::Rule(switch_rule("load", false))).unwrap();
+        scenario.command(300, &Command::Rule(switch_rule("other", true))).unwrap();
+        for n in 1..=3 {
+            scenario.values(400, n, &[("", Some(97.0))]);
+        }
+        (500..510).for_each(|second| scenario.tick(second));
+        assert!(scenario.world.problems.live.contains_key(&Origin::Topology { ci: switch }), "{:?}", scenario.world.problems.live);
     }
 
     #[test]
