@@ -54,13 +54,14 @@ impl Clock for SystemClock {
 pub struct ManualClock {
     start: Timestamp,
     passed: Mutex<Duration>,
+    leapt: Mutex<Duration>,
 }
 
 impl ManualClock {
     /// A clock that stands at `start`.
     #[must_use]
     pub fn at(start: Timestamp) -> Self {
-        Self { start, passed: Mutex::default() }
+        Self { start, passed: Mutex::default(), leapt: Mutex::default() }
     }
 
     /// Lets time pass on both sides.
@@ -68,11 +69,18 @@ impl ManualClock {
         let mut passed = self.passed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         *passed = passed.saturating_add(by);
     }
+
+    /// Puts the calendar forward, as when a machine slept.
+    pub fn leap(&self, by: Duration) {
+        let mut leapt = self.leapt.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        *leapt = leapt.saturating_add(by);
+    }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        self.start.plus(self.monotonic())
+        let leapt = *self.leapt.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        self.start.plus(self.monotonic().saturating_add(leapt))
     }
 
     fn monotonic(&self) -> Duration {
@@ -90,6 +98,8 @@ mod tests {
         assert_eq!((clock.now(), clock.monotonic()), (Timestamp(1_000), Duration::ZERO));
         clock.advance(Duration::from_secs(2));
         assert_eq!((clock.now(), clock.monotonic()), (Timestamp(3_000), Duration::from_secs(2)));
+        clock.leap(Duration::from_secs(60));
+        assert_eq!((clock.now(), clock.monotonic()), (Timestamp(63_000), Duration::from_secs(2)));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The writer: takes jobs one by one, decides, applies, and hands what must become durable to the committer.
 
+mod calendar;
 mod gathering;
 mod unasked;
 
@@ -7,6 +8,7 @@ use super::committer::{Batch, Reply};
 use super::{EngineError, ImportStep, ImportTaken, IncomingPush, Job, Request, Shared, recovery};
 use crate::entropy::Entropy;
 use crate::log::{self, Head};
+use calendar::Calendar;
 use gathering::Gathering;
 use rollcall_domain::journal::{JournalEntry, Sign};
 use rollcall_domain::trust::session::Turned;
@@ -82,12 +84,13 @@ pub struct Writer {
     batches: SyncSender<Batch>,
     pub(super) batch: Batch,
     rebuilt_after_failure: bool,
+    calendar: Calendar,
 }
 
 impl Writer {
     /// A writer behind `head`.
     pub fn new(shared: Arc<Shared>, head: Head, batches: SyncSender<Batch>) -> Self {
-        Self { shared, head, batches, batch: Batch::default(), rebuilt_after_failure: false }
+        Self { shared, head, batches, batch: Batch::default(), rebuilt_after_failure: false, calendar: Calendar::default() }
     }
 
     /// Works until told to stop.

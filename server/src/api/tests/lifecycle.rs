@@ -49,6 +49,26 @@ async fn a_silent_host_becomes_a_candidate_is_retired_and_comes_back() {
 }
 
 #[tokio::test]
+async fn a_calendar_that_leaps_ahead_makes_nobody_silent() {
+    let host = Host::reported().await;
+    let tick = async |minutes: u64| {
+        host.fixture.clock.advance(Duration::from_secs(minutes * 60));
+        host.fixture.put("PATCH", "/api/v1/cis/host_00000000000000000000000001", &[], r#"{"attributes": {}}"#).await.refused("not_found");
+    };
+    let silent = async || host.fixture.get("/api/v1/alerts?rule=agent_silent&state=firing").await.ok().items().len();
+    tick(1).await;
+    host.fixture.clock.leap(Duration::from_secs(3_600));
+    tick(1).await;
+    tick(1).await;
+    assert_eq!(silent().await, 0);
+    // Silence counts from then on.
+    for _ in 0..20 {
+        tick(1).await;
+    }
+    assert_eq!(silent().await, 1);
+}
+
+#[tokio::test]
 async fn requests_and_rules_that_make_no_sense_are_refused_by_their_field() {
     let fixture = Fixture::new().await;
     for (body, field) in [

@@ -12,9 +12,17 @@ impl Writer {
         if shared.failure().is_some() {
             return self.refuse_after_failure();
         }
+        let leapt = self.calendar.leapt(shared.clock.now(), shared.clock.monotonic());
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             let mut world = lock(&shared);
             let now = shared.clock.now();
+            if let Some(by) = leapt {
+                tracing::warn!(
+                    seconds = by.as_secs(),
+                    "the clock leapt ahead: nobody is taken for silent until a whole interval has passed"
+                );
+                world.telemetry.resume(now);
+            }
             let events = self.with_context(Actor::System, now, |context| world.tick(context));
             self.record(&mut world, events, &Cause::of(Actor::System), now);
         }));
