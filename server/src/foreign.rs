@@ -12,6 +12,7 @@ mod access;
 mod alertmanager;
 mod body;
 mod collect;
+pub mod description;
 mod otlp;
 mod prometheus;
 mod refusal;

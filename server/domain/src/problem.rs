@@ -244,6 +244,17 @@ pub enum ProblemEvent {
         /// New value; `None` leaves it.
         root_cause: Option<String>,
     },
+    /// People put what is written down of it another way.
+    ProblemEdited {
+        /// Which.
+        problem: ProblemId,
+        /// New value; `None` leaves it.
+        title: Option<String>,
+        /// New value; `None` leaves it.
+        description: Option<String>,
+        /// New value; `None` leaves it.
+        priority: Option<u8>,
+    },
     /// Another incident belongs to it.
     ProblemEvidenceAdded {
         /// Which.
@@ -336,6 +347,15 @@ pub enum ProblemAction {
         workaround: Option<String>,
         /// The cause.
         root_cause: Option<String>,
+    },
+    /// Change what is written down; what is `None` stays.
+    Edit {
+        /// A line.
+        title: Option<String>,
+        /// More.
+        description: Option<String>,
+        /// 1 (highest) to 5.
+        priority: Option<u8>,
     },
     /// Judge a hypothesis.
     Judge {

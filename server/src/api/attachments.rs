@@ -10,6 +10,7 @@ use super::extract::{Named, Parameters};
 use super::format::Format;
 use super::incidents::IncidentName;
 use super::page::{Page, Paging};
+use super::problems::ProblemName;
 use super::view::attachment::Attachment;
 use crate::answer::{self, ApiError, Code};
 use axum::extract::multipart::{Field, MultipartError};
@@ -171,8 +172,8 @@ impl Subject {
         api.engine.read(|world| name.find(world).map(|incident| Self::Incident(incident.id)))
     }
 
-    fn problem(api: &Api, id: ProblemId) -> Result<Self, ApiError> {
-        api.engine.read(|world| super::problems::find(world, id).map(|problem| Self::Problem(problem.id)))
+    fn problem(api: &Api, name: ProblemName) -> Result<Self, ApiError> {
+        api.engine.read(|world| name.find(world).map(|problem| Self::Problem(problem.id)))
     }
 
     fn path(self) -> String {
@@ -229,7 +230,7 @@ pub async fn list_incident_attachments(
     responses((status = 200, description = "A page.", body = Page<Attachment>)))]
 pub async fn list_problem_attachments(
     State(api): State<Api>,
-    Named(id): Named<ProblemId>,
+    Named(id): Named<ProblemName>,
     Parameters(query): Parameters<PageQuery>,
     format: Format,
 ) -> Result<Response, ApiError> {
@@ -262,7 +263,7 @@ pub async fn attach_to_incident(
     responses((status = 201, description = "The attachment.", body = Attachment)))]
 pub async fn attach_to_problem(
     State(api): State<Api>,
-    Named(id): Named<ProblemId>,
+    Named(id): Named<ProblemName>,
     caller: Caller,
     Parameters(query): Parameters<NameQuery>,
     upload: Upload,
@@ -286,7 +287,7 @@ pub async fn get_incident_attachment(
     responses((status = 200, description = "The file.", content_type = "application/octet-stream", body = Vec<u8>)))]
 pub async fn get_problem_attachment(
     State(api): State<Api>,
-    Named(id): Named<ProblemId>,
+    Named(id): Named<ProblemName>,
     Named(attachment): Named<AttachmentId>,
 ) -> Result<Response, ApiError> {
     file(&api, Subject::problem(&api, id)?, attachment).await
@@ -310,7 +311,7 @@ pub async fn delete_incident_attachment(
     responses((status = 204, description = "Removed.")))]
 pub async fn delete_problem_attachment(
     State(api): State<Api>,
-    Named(id): Named<ProblemId>,
+    Named(id): Named<ProblemName>,
     Named(attachment): Named<AttachmentId>,
     caller: Caller,
     Parameters(query): Parameters<ReasonQuery>,

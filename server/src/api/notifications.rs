@@ -5,12 +5,13 @@ use super::caller::Caller;
 use super::cis::PageQuery;
 use super::extract::{Named, Parameters};
 use super::format::Format;
+use super::incidents::IncidentName;
 use super::page::{Page, Paging};
 use super::view::notification::{Notification, NotificationGroup, NotificationStatus};
 use crate::answer::{self, ApiError};
 use axum::extract::State;
 use axum::response::Response;
-use rollcall_domain::id::{ChannelId, IncidentId, NotificationGroupId, NotificationId, RouteId};
+use rollcall_domain::id::{ChannelId, NotificationGroupId, NotificationId, RouteId};
 use rollcall_domain::notification::{self, NotificationCommand, group};
 use rollcall_domain::{Command, World};
 use serde::Deserialize;
@@ -70,19 +71,17 @@ pub async fn get_notification(State(api): State<Api>, Named(id): Named<Notificat
     responses((status = 200, description = "A page.", body = Page<Notification>)))]
 pub async fn list_incident_notifications(
     State(api): State<Api>,
-    Named(id): Named<IncidentId>,
+    Named(name): Named<IncidentName>,
     Parameters(query): Parameters<PageQuery>,
     format: Format,
 ) -> Result<Response, ApiError> {
     let paging = Paging::<NotificationId>::new("incident_notifications", query.limit, query.cursor.as_deref())?;
     let page = api.engine.read(|world| {
-        if !world.incidents.incidents.contains_key(&id) {
-            return Err(ApiError::not_found("incident", &id.to_string()));
-        }
+        let id = name.find(world)?.id;
         let mut told: Vec<&notification::Notification> = world.notifications.of_incident(id).collect();
         told.reverse();
         let told = told.into_iter().filter(|told| paging.after.is_none_or(|after| told.id < after));
-        Ok(paging.page(told.map(|told| (told.id, Notification::new(world, told)))))
+        Ok::<_, ApiError>(paging.page(told.map(|told| (told.id, Notification::new(world, told)))))
     })?;
     Ok(format.list(&page))
 }

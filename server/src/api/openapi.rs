@@ -48,11 +48,7 @@ const TAGS: &[(&str, &str)] = &[
     ("dead-letters", "Inputs that were refused and set aside."),
     ("sources", "Who says what of configuration items, and what waits for somebody who may say it."),
     ("policy", "How things are identified and reconciled here."),
-    ("attributes", "Which attributes there are and which values they take."),
-    ("contacts", "People and teams that own and support what is recorded."),
-    ("groups", "Groups of configuration items."),
     ("imports", "Files that people load: each row one thing, taken in on its own."),
-    ("software", "Software products and where they are installed."),
     ("software", "Software products: what they are, who may use them, where they are installed; bills of materials."),
     ("advisories", "What is known to be wrong with software, and on which hosts."),
     ("agents", "The programs on the hosts."),
@@ -67,7 +63,7 @@ const TAGS: &[(&str, &str)] = &[
     ("notifications", "Who is told of which incidents, together with which others, and what was told."),
     ("on-call", "Who is on call when, and who is told next when nobody takes notice."),
     ("tokens", "Who may join and who may use this API."),
-    ("feeds", "Other people's agents that may deliver inventories."),
+    ("feeds", "Other systems that may deliver inventories, alerts or measurements, and where they do."),
     ("audit", "Who did what, and what was refused."),
 ];
 
@@ -91,6 +87,7 @@ pub fn describe(mut router: OpenApiRouter<Api>) -> OpenApiRouter<Api> {
             complete(operation, route);
         }
     }
+    crate::foreign::description::describe(document);
     router
 }
 

@@ -1,23 +1,31 @@
 //! Problems: list, look at their incidents and evidence, work on.
+//!
+//! A problem is named by its id or by the number that people say, such as `PRB0000004`.
+
+mod body;
+mod name;
+
+pub use name::{ProblemName, named};
 
 use super::Api;
 use super::caller::Caller;
 use super::cis::PageQuery;
 use super::extract::{Body, Named, Parameters};
 use super::format::Format;
-use super::incidents::{Assignment, Closing, Reason};
+use super::incidents::{self, Assignment, Closing, Reason};
 use super::page::{Page, Paging};
 use super::view::incident::Incident;
 use super::view::problem::{Evidence, Precision, Problem};
-use super::view::word::{ProblemState, Verdict};
+use super::view::word::ProblemState;
 use crate::answer::{self, ApiError};
 use axum::extract::State;
 use axum::response::Response;
-use rollcall_domain::id::{IncidentId, ProblemId};
+use body::{Advance, Belonging, Description, Fix, Judgement, NewProblem, Original, ProblemChange, ProblemNote, RiskAcceptance, Stranger};
+use rollcall_domain::id::IncidentId;
 use rollcall_domain::problem::{self, ProblemAction, ProblemCommand, ProblemEvent};
 use rollcall_domain::{Command, Event, World};
 use serde::Deserialize;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::IntoParams;
 
 /// Which problems are wanted.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -40,120 +48,6 @@ pub struct ProblemQuery {
     limit: Option<u32>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
-}
-
-/// A work note.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(example = json!({"text": "Happens after every upgrade"}))]
-pub struct ProblemNote {
-    /// What.
-    text: String,
-}
-
-/// The next state of work.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(example = json!({"state": "root_cause_analysis"}))]
-pub struct Advance {
-    /// assess, root_cause_analysis or fix_in_progress.
-    state: ProblemState,
-}
-
-/// What is known; what is left out stays as it is.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(example = json!({"known_error": true, "workaround": "Restart the service"}))]
-pub struct Description {
-    /// Whether the cause is known though not fixed.
-    known_error: Option<bool>,
-    /// What helps until it is fixed.
-    workaround: Option<String>,
-    /// The cause.
-    root_cause: Option<String>,
-}
-
-/// A person's word on a suspected cause.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(example = json!({"factor": "package dpkg/openssl 3.0.13", "verdict": "confirmed"}))]
-pub struct Judgement {
-    /// The hypothesis, by its factor.
-    factor: String,
-    /// confirmed or refuted.
-    verdict: Verdict,
-}
-
-/// How it was fixed.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(example = json!({"notes": "Upgraded to 3.0.14", "incidents": true}))]
-pub struct Fix {
-    /// In words.
-    notes: String,
-    /// Whether its open incidents are resolved with it.
-    #[serde(default)]
-    incidents: bool,
-}
-
-/// A problem as people find it.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(example = json!({"title": "Mail is slow every Monday", "description": "Since the move.", "incidents": []}))]
-pub struct NewProblem {
-    /// A line.
-    title: String,
-    /// More; empty unless given.
-    #[serde(default)]
-    description: String,
-    /// 1 (highest) to 5; 3 unless given.
-    #[serde(default = "middle")]
-    priority: u8,
-    /// Group that has it.
-    group: Option<String>,
-    /// Incidents that belong to it.
-    #[serde(default)]
-    incidents: Vec<String>,
-}
-
-fn middle() -> u8 {
-    3
-}
-
-/// Incidents that belong to a problem.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(example = json!({"incidents": ["inc_00000000000000000000000001"]}))]
-pub struct Belonging {
-    /// Which.
-    incidents: Vec<String>,
-}
-
-/// An incident that does not belong to a problem.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(example = json!({"incident": "inc_00000000000000000000000001"}))]
-pub struct Stranger {
-    /// Which.
-    incident: String,
-}
-
-/// The problem that another one turned out to be.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(example = json!({"of": "prb_00000000000000000000000001"}))]
-pub struct Original {
-    /// Which.
-    of: String,
-}
-
-/// Why people live with a problem.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(example = json!({"reason": "The machines are replaced in March"}))]
-pub struct RiskAcceptance {
-    /// In words; null for "no longer".
-    reason: Option<String>,
 }
 
 /// Lists problems, newest first.
@@ -190,7 +84,7 @@ pub async fn list_problems(
     responses((status = 201, description = "The problem.", body = Problem)))]
 pub async fn create_problem(State(api): State<Api>, caller: Caller, Body(body): Body<NewProblem>) -> Result<Response, ApiError> {
     let NewProblem { title, description, priority, group, .. } = body;
-    let incidents = ids(&body.incidents)?;
+    let incidents = api.engine.read(|world| ids(world, &body.incidents))?;
     let command = ProblemCommand::Open { title, description, priority, group, incidents };
     let executed = caller.execute(&api.engine, Command::Problem(command)).await?;
     let opened = executed.records.iter().find_map(|record| match &record.event {
@@ -199,7 +93,7 @@ pub async fn create_problem(State(api): State<Api>, caller: Caller, Body(body): 
     });
     let id = opened.ok_or_else(|| ApiError::internal("a problem was opened and no record says so"))?;
     api.engine.read(|world| {
-        let problem = find(world, id)?;
+        let problem = ProblemName::Id(id).find(world)?;
         Ok(answer::created(&format!("/api/v1/problems/{id}"), &Problem::from(problem), Some(problem.revision)))
     })
 }
@@ -222,8 +116,21 @@ pub async fn list_problem_precision(
 
 /// Shows one problem with its hypotheses.
 #[utoipa::path(get, path = "/api/v1/problems/{id}", tag = "problems", responses((status = 200, description = "The problem.", body = Problem)))]
-pub async fn get_problem(State(api): State<Api>, Named(id): Named<ProblemId>) -> Result<Response, ApiError> {
+pub async fn get_problem(State(api): State<Api>, Named(id): Named<ProblemName>) -> Result<Response, ApiError> {
     show(&api, id)
+}
+
+/// Changes what is written down of a problem.
+#[utoipa::path(patch, path = "/api/v1/problems/{id}", tag = "problems", request_body = ProblemChange,
+    responses((status = 200, description = "The problem as it is now.", body = Problem)))]
+pub async fn patch_problem(
+    State(api): State<Api>,
+    Named(id): Named<ProblemName>,
+    caller: Caller,
+    Body(body): Body<ProblemChange>,
+) -> Result<Response, ApiError> {
+    let ProblemChange { title, description, priority } = body;
+    act(&api, id, &caller, ProblemAction::Edit { title, description, priority }).await
 }
 
 /// Lists the incidents of a problem, newest first.
@@ -231,14 +138,14 @@ pub async fn get_problem(State(api): State<Api>, Named(id): Named<ProblemId>) ->
     responses((status = 200, description = "A page.", body = Page<Incident>)))]
 pub async fn list_problem_incidents(
     State(api): State<Api>,
-    Named(id): Named<ProblemId>,
+    Named(id): Named<ProblemName>,
     Parameters(query): Parameters<PageQuery>,
     format: Format,
 ) -> Result<Response, ApiError> {
     let paging = Paging::<u64>::new("problem_incidents", query.limit, query.cursor.as_deref())?;
     let now = api.engine.now();
     let page = api.engine.read(|world| {
-        let incidents = find(world, id)?.incidents.iter().filter_map(|id| world.incidents.incidents.get(id));
+        let incidents = id.find(world)?.incidents.iter().filter_map(|id| world.incidents.incidents.get(id));
         Ok::<_, ApiError>(paging.newest_first(incidents, |incident| incident.number, |incident| Incident::new(incident, now)))
     })?;
     Ok(format.list(&page))
@@ -249,14 +156,14 @@ pub async fn list_problem_incidents(
     responses((status = 200, description = "A page.", body = Page<Evidence>)))]
 pub async fn list_problem_evidence(
     State(api): State<Api>,
-    Named(id): Named<ProblemId>,
+    Named(id): Named<ProblemName>,
     Parameters(query): Parameters<PageQuery>,
     format: Format,
 ) -> Result<Response, ApiError> {
     let paging = Paging::<u64>::new("evidence", query.limit, query.cursor.as_deref())?;
     let page = api.engine.read(|world| {
         // Evidence is only ever added at the end, so its position is a stable key.
-        let numbered = (0_u64..).zip(&find(world, id)?.evidence).filter(|(position, _)| paging.after.is_none_or(|after| *position > after));
+        let numbered = (0_u64..).zip(&id.find(world)?.evidence).filter(|(position, _)| paging.after.is_none_or(|after| *position > after));
         Ok::<_, ApiError>(paging.page(numbered.map(|(position, evidence)| (position, Evidence::from(evidence)))))
     })?;
     Ok(format.list(&page))
@@ -265,7 +172,7 @@ pub async fn list_problem_evidence(
 /// Takes notice of a problem.
 #[utoipa::path(post, path = "/api/v1/problems/{id}/acknowledge", tag = "problems",
     responses((status = 200, description = "The problem as it is now.", body = Problem)))]
-pub async fn acknowledge_problem(State(api): State<Api>, Named(id): Named<ProblemId>, caller: Caller) -> Result<Response, ApiError> {
+pub async fn acknowledge_problem(State(api): State<Api>, Named(id): Named<ProblemName>, caller: Caller) -> Result<Response, ApiError> {
     act(&api, id, &caller, ProblemAction::Acknowledge).await
 }
 
@@ -274,7 +181,7 @@ pub async fn acknowledge_problem(State(api): State<Api>, Named(id): Named<Proble
     responses((status = 200, description = "The problem as it is now.", body = Problem)))]
 pub async fn assign_problem(
     State(api): State<Api>,
-    Named(id): Named<ProblemId>,
+    Named(id): Named<ProblemName>,
     caller: Caller,
     Body(body): Body<Assignment>,
 ) -> Result<Response, ApiError> {
@@ -286,7 +193,7 @@ pub async fn assign_problem(
     responses((status = 200, description = "The problem as it is now.", body = Problem)))]
 pub async fn note_problem(
     State(api): State<Api>,
-    Named(id): Named<ProblemId>,
+    Named(id): Named<ProblemName>,
     caller: Caller,
     Body(body): Body<ProblemNote>,
 ) -> Result<Response, ApiError> {
@@ -298,7 +205,7 @@ pub async fn note_problem(
     responses((status = 200, description = "The problem as it is now.", body = Problem)))]
 pub async fn advance_problem(
     State(api): State<Api>,
-    Named(id): Named<ProblemId>,
+    Named(id): Named<ProblemName>,
     caller: Caller,
     Body(body): Body<Advance>,
 ) -> Result<Response, ApiError> {
@@ -310,7 +217,7 @@ pub async fn advance_problem(
     responses((status = 200, description = "The problem as it is now.", body = Problem)))]
 pub async fn describe_problem(
     State(api): State<Api>,
-    Named(id): Named<ProblemId>,
+    Named(id): Named<ProblemName>,
     caller: Caller,
     Body(body): Body<Description>,
 ) -> Result<Response, ApiError> {
@@ -323,7 +230,7 @@ pub async fn describe_problem(
     responses((status = 200, description = "The problem as it is now.", body = Problem)))]
 pub async fn judge_problem(
     State(api): State<Api>,
-    Named(id): Named<ProblemId>,
+    Named(id): Named<ProblemName>,
     caller: Caller,
     Body(body): Body<Judgement>,
 ) -> Result<Response, ApiError> {
@@ -335,11 +242,12 @@ pub async fn judge_problem(
     responses((status = 200, description = "The problem as it is now.", body = Problem)))]
 pub async fn link_problem(
     State(api): State<Api>,
-    Named(id): Named<ProblemId>,
+    Named(id): Named<ProblemName>,
     caller: Caller,
     Body(body): Body<Belonging>,
 ) -> Result<Response, ApiError> {
-    act(&api, id, &caller, ProblemAction::Link { incidents: ids(&body.incidents)? }).await
+    let incidents = api.engine.read(|world| ids(world, &body.incidents))?;
+    act(&api, id, &caller, ProblemAction::Link { incidents }).await
 }
 
 /// Says that an incident does not belong to a problem.
@@ -347,11 +255,11 @@ pub async fn link_problem(
     responses((status = 200, description = "The problem as it is now.", body = Problem)))]
 pub async fn unlink_problem(
     State(api): State<Api>,
-    Named(id): Named<ProblemId>,
+    Named(id): Named<ProblemName>,
     caller: Caller,
     Body(body): Body<Stranger>,
 ) -> Result<Response, ApiError> {
-    let incident = body.incident.parse().map_err(|_| ApiError::invalid("incident", "must be the id of an incident"))?;
+    let incident = api.engine.read(|world| incidents::named(world, "incident", &body.incident))?;
     act(&api, id, &caller, ProblemAction::Unlink { incident }).await
 }
 
@@ -360,11 +268,11 @@ pub async fn unlink_problem(
     responses((status = 200, description = "The problem as it is now.", body = Problem)))]
 pub async fn duplicate_problem(
     State(api): State<Api>,
-    Named(id): Named<ProblemId>,
+    Named(id): Named<ProblemName>,
     caller: Caller,
     Body(body): Body<Original>,
 ) -> Result<Response, ApiError> {
-    let of = body.of.parse().map_err(|_| ApiError::invalid("of", "must be the id of a problem"))?;
+    let of = api.engine.read(|world| named(world, "of", &body.of))?;
     act(&api, id, &caller, ProblemAction::Duplicate { of }).await
 }
 
@@ -373,7 +281,7 @@ pub async fn duplicate_problem(
     responses((status = 200, description = "The problem as it is now.", body = Problem)))]
 pub async fn accept_problem_risk(
     State(api): State<Api>,
-    Named(id): Named<ProblemId>,
+    Named(id): Named<ProblemName>,
     caller: Caller,
     Body(body): Body<RiskAcceptance>,
 ) -> Result<Response, ApiError> {
@@ -385,7 +293,7 @@ pub async fn accept_problem_risk(
     responses((status = 200, description = "The problem as it is now.", body = Problem)))]
 pub async fn resolve_problem(
     State(api): State<Api>,
-    Named(id): Named<ProblemId>,
+    Named(id): Named<ProblemName>,
     caller: Caller,
     Body(body): Body<Fix>,
 ) -> Result<Response, ApiError> {
@@ -397,7 +305,7 @@ pub async fn resolve_problem(
     responses((status = 200, description = "The problem as it is now.", body = Problem)))]
 pub async fn reopen_problem(
     State(api): State<Api>,
-    Named(id): Named<ProblemId>,
+    Named(id): Named<ProblemName>,
     caller: Caller,
     Body(body): Body<Reason>,
 ) -> Result<Response, ApiError> {
@@ -409,7 +317,7 @@ pub async fn reopen_problem(
     responses((status = 200, description = "The problem as it is now.", body = Problem)))]
 pub async fn close_problem(
     State(api): State<Api>,
-    Named(id): Named<ProblemId>,
+    Named(id): Named<ProblemName>,
     caller: Caller,
     Body(body): Body<Closing>,
 ) -> Result<Response, ApiError> {
@@ -421,26 +329,22 @@ pub async fn close_problem(
     responses((status = 200, description = "The problem as it is now.", body = Problem)))]
 pub async fn cancel_problem(
     State(api): State<Api>,
-    Named(id): Named<ProblemId>,
+    Named(id): Named<ProblemName>,
     caller: Caller,
     Body(body): Body<Reason>,
 ) -> Result<Response, ApiError> {
     act(&api, id, &caller, ProblemAction::Cancel { reason: body.reason }).await
 }
 
-async fn act(api: &Api, id: ProblemId, caller: &Caller, action: ProblemAction) -> Result<Response, ApiError> {
-    let command = ProblemCommand::Act { problem: id, action, expected: caller.expected };
+async fn act(api: &Api, name: ProblemName, caller: &Caller, action: ProblemAction) -> Result<Response, ApiError> {
+    let problem = api.engine.read(|world| name.find(world).map(|problem| problem.id))?;
+    let command = ProblemCommand::Act { problem, action, expected: caller.expected };
     caller.execute(&api.engine, Command::Problem(command)).await?;
-    show(api, id)
+    show(api, name)
 }
 
-/// The problem, when there is one.
-pub fn find(world: &World, id: ProblemId) -> Result<&problem::Problem, ApiError> {
-    world.problems.problems.get(&id).ok_or_else(|| ApiError::not_found("problem", &id.to_string()))
-}
-
-fn show(api: &Api, id: ProblemId) -> Result<Response, ApiError> {
-    api.engine.read(|world| find(world, id).map(|problem| answer::resource(&Problem::from(problem), problem.revision)))
+fn show(api: &Api, name: ProblemName) -> Result<Response, ApiError> {
+    api.engine.read(|world| name.find(world).map(|problem| answer::resource(&Problem::from(problem), problem.revision)))
 }
 
 /// Kinds of suspicion, as `origin` names them.
@@ -455,9 +359,6 @@ fn origin_of(problem: &problem::Problem) -> &'static str {
     }
 }
 
-fn ids(texts: &[String]) -> Result<Vec<IncidentId>, ApiError> {
-    let read = |(place, text): (usize, &String)| {
-        text.parse().map_err(|_| ApiError::invalid(format!("incidents[{place}]"), "must be the id of an incident"))
-    };
-    texts.iter().enumerate().map(read).collect()
+fn ids(world: &World, texts: &[String]) -> Result<Vec<IncidentId>, ApiError> {
+    texts.iter().enumerate().map(|(place, text)| incidents::named(world, &format!("incidents[{place}]"), text)).collect()
 }

@@ -272,6 +272,7 @@ route_list! {
     POST   "/api/v1/problems"                      Create Operate    problems::create_problem;
     GET    "/api/v1/problem_precision"             List   Read       problems::list_problem_precision;
     GET    "/api/v1/problems/{id}"                 One    Read       problems::get_problem;
+    PATCH  "/api/v1/problems/{id}"                 Update Operate    problems::patch_problem;
     GET    "/api/v1/problems/{id}/incidents"       List   Read       problems::list_problem_incidents;
     GET    "/api/v1/problems/{id}/evidence"        List   Read       problems::list_problem_evidence;
     POST   "/api/v1/problems/{id}/acknowledge"     Act    Operate    problems::acknowledge_problem;

@@ -20,6 +20,7 @@ mod lifecycle;
 mod notifications;
 mod past;
 mod people;
+mod problems;
 mod provenance;
 mod queries;
 mod remote_write;

@@ -378,6 +378,7 @@ impl Scenario {
             ProblemEvent::ProblemRiskAccepted { problem, .. } => format!("PRB{} risk", number(problem)),
             ProblemEvent::ProblemDuplicated { problem, of } => format!("PRB{} is PRB{}", number(problem), number(of)),
             ProblemEvent::ProblemIncidentRemoved { problem, .. } => format!("PRB{} without an incident", number(problem)),
+            ProblemEvent::ProblemEdited { problem, .. } => format!("PRB{} edited", number(problem)),
             ProblemEvent::HypothesesTested { problem, .. } => format!("PRB{} tested again", number(problem)),
             ProblemEvent::HypothesisJudged { problem, verdict, .. } => format!("PRB{} {verdict:?}", number(problem)),
             ProblemEvent::ProblemAttachmentAdded { problem, attachment } => {

@@ -61,9 +61,7 @@ fn open(world: &World, command: &ProblemCommand, context: &mut Context<'_>) -> R
         text("description", description, TEXT_BYTES)?;
     }
     optional("group", group.as_deref(), NAME_BYTES)?;
-    if !(1..=5).contains(priority) {
-        return Err(Rejection::invalid("priority", "must be 1 (highest) to 5"));
-    }
+    graded(*priority)?;
     let members = known(world, incidents)?;
     let (id, actor) = (ProblemId(context.ids.next_bits()), context.actor.clone());
     let by = crate::rule::decide::who(&actor);
@@ -78,6 +76,10 @@ fn open(world: &World, command: &ProblemCommand, context: &mut Context<'_>) -> R
         ..Problem::blank(id, world.problems.count + 1, super::Origin::Person, context.now)
     };
     Ok(recurrence::opened(problem, members.iter().filter(|incident| incident.problem.is_none()).map(|incident| incident.id)))
+}
+
+fn graded(priority: u8) -> Result<(), Rejection> {
+    if (1..=5).contains(&priority) { Ok(()) } else { Err(Rejection::invalid("priority", "must be 1 (highest) to 5")) }
 }
 
 fn known<'a>(world: &'a World, ids: &[IncidentId]) -> Result<Vec<&'a Incident>, Rejection> {
@@ -135,8 +137,8 @@ fn resolved(problem: &Problem, incident: &Incident, notes: &str) -> Event {
 /// when an idea proves wrong.
 fn after(state: ProblemState, action: &ProblemAction) -> Option<ProblemState> {
     use ProblemAction::{
-        AcceptRisk, Acknowledge, Advance, Assign, Attach, Cancel, Close, Describe, Detach, Duplicate, Judge, Link, Note, Reopen, Resolve,
-        Unlink,
+        AcceptRisk, Acknowledge, Advance, Assign, Attach, Cancel, Close, Describe, Detach, Duplicate, Edit, Judge, Link, Note, Reopen,
+        Resolve, Unlink,
     };
     use ProblemState::{Assess, Cancelled, Closed, FixInProgress, New, Resolved, RootCauseAnalysis};
     match (state, action) {
@@ -146,7 +148,7 @@ fn after(state: ProblemState, action: &ProblemAction) -> Option<ProblemState> {
         (New | Assess | RootCauseAnalysis | FixInProgress, Duplicate { .. }) => Some(Cancelled),
         (
             New | Assess | RootCauseAnalysis | FixInProgress | Resolved | Closed,
-            Note { .. } | Describe { .. } | Judge { .. } | Attach(_),
+            Note { .. } | Describe { .. } | Edit { .. } | Judge { .. } | Attach(_),
         ) => Some(state),
         // What should never have been attached can be taken away whenever that is noticed.
         (_, Detach { .. }) => Some(state),
@@ -182,6 +184,16 @@ fn events(problem: &Problem, action: &ProblemAction, after: ProblemState) -> Vec
             workaround: workaround.clone(),
             root_cause: root_cause.clone(),
         }],
+        ProblemAction::Edit { title, description, priority } => {
+            let edited = ProblemEvent::ProblemEdited {
+                problem: id,
+                title: title.as_deref().map(str::trim).filter(|title| *title != problem.title).map(str::to_owned),
+                description: description.clone().filter(|description| *description != problem.description),
+                priority: priority.filter(|priority| *priority != problem.priority),
+            };
+            let is_nothing = matches!(&edited, ProblemEvent::ProblemEdited { title: None, description: None, priority: None, .. });
+            if is_nothing { Vec::new() } else { vec![edited] }
+        }
         ProblemAction::AcceptRisk { reason } => vec![ProblemEvent::ProblemRiskAccepted { problem: id, reason: reason.clone() }],
         ProblemAction::Duplicate { of } => vec![ProblemEvent::ProblemDuplicated { problem: id, of: *of }],
         ProblemAction::Judge { factor, verdict } => {
@@ -243,6 +255,15 @@ fn validate(action: &ProblemAction) -> Result<(), Rejection> {
             optional("workaround", workaround.as_deref(), TEXT_BYTES)?;
             optional("root_cause", root_cause.as_deref(), TEXT_BYTES)
         }
+        ProblemAction::Edit { title: None, description: None, priority: None } => {
+            Err(Rejection::invalid("title", "give title, description or priority"))
+        }
+        ProblemAction::Edit { title, description, priority } => {
+            title.as_deref().map_or(Ok(()), |title| text("title", title, NAME_BYTES))?;
+            let described = description.as_deref().filter(|description| !description.is_empty());
+            optional("description", described, TEXT_BYTES)?;
+            priority.map_or(Ok(()), graded)
+        }
         ProblemAction::Judge { verdict: Verdict::Suspected, .. } => Err(Rejection::invalid("verdict", "must be confirmed or refuted")),
         ProblemAction::Judge { .. } => Ok(()),
         ProblemAction::Resolve { notes, .. } => text("notes", notes, TEXT_BYTES),
@@ -257,7 +278,7 @@ fn wrong_state(problem: &Problem, action: &ProblemAction) -> Rejection {
         ProblemAction::Assign { .. } => "assigned",
         ProblemAction::Note { .. } => "noted on",
         ProblemAction::Advance { .. } => "moved to that state",
-        ProblemAction::Describe { .. } => "described",
+        ProblemAction::Describe { .. } | ProblemAction::Edit { .. } => "described",
         ProblemAction::Judge { .. } => "judged",
         ProblemAction::AcceptRisk { .. } => "accepted as a risk",
         ProblemAction::Duplicate { .. } => "declared a duplicate",

@@ -46,6 +46,7 @@ fn id(event: &ProblemEvent) -> ProblemId {
         | ProblemEvent::ProblemAssigned { problem, .. }
         | ProblemEvent::ProblemNoted { problem, .. }
         | ProblemEvent::ProblemDescribed { problem, .. }
+        | ProblemEvent::ProblemEdited { problem, .. }
         | ProblemEvent::ProblemEvidenceAdded { problem, .. }
         | ProblemEvent::ProblemRiskAccepted { problem, .. }
         | ProblemEvent::ProblemDuplicated { problem, .. }
@@ -71,6 +72,11 @@ fn change(problem: &mut Problem, record: &Record, event: &ProblemEvent) {
             problem.known_error = known_error.unwrap_or(problem.known_error);
             problem.workaround = workaround.clone().or_else(|| problem.workaround.take());
             problem.root_cause = root_cause.clone().or_else(|| problem.root_cause.take());
+        }
+        ProblemEvent::ProblemEdited { title, description, priority, .. } => {
+            title.iter().for_each(|title| problem.title.clone_from(title));
+            description.iter().for_each(|description| problem.description.clone_from(description));
+            problem.priority = priority.unwrap_or(problem.priority);
         }
         ProblemEvent::ProblemRiskAccepted { reason, .. } => problem.risk_accepted.clone_from(reason),
         ProblemEvent::ProblemDuplicated { of, .. } => {

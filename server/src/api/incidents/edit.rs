@@ -2,14 +2,14 @@
 
 use super::{IncidentName, act, created, named, opened};
 use crate::answer::ApiError;
-use crate::api::Api;
 use crate::api::caller::Caller;
 use crate::api::extract::{Body, Named};
 use crate::api::view::incident::Incident;
 use crate::api::view::word::{Channel, Grade};
+use crate::api::{Api, problems};
 use axum::extract::State;
 use axum::response::Response;
-use rollcall_domain::id::{CiId, ProblemId};
+use rollcall_domain::id::CiId;
 use rollcall_domain::incident::{self, Edit, IncidentAction, IncidentCommand, Who};
 use rollcall_domain::{Command, World};
 use serde::{Deserialize, Deserializer};
@@ -138,7 +138,8 @@ pub async fn patch_incident(
     caller: Caller,
     Body(body): Body<IncidentChange>,
 ) -> Result<Response, ApiError> {
-    act(&api, id, &caller, IncidentAction::Edit(Box::new(body.into_domain()?))).await
+    let edit = api.engine.read(|world| body.into_domain(world))?;
+    act(&api, id, &caller, IncidentAction::Edit(Box::new(edit))).await
 }
 
 impl CallerInput {
@@ -179,12 +180,12 @@ impl NewIncident {
 }
 
 impl IncidentChange {
-    fn into_domain(self) -> Result<Edit, ApiError> {
+    fn into_domain(self, world: &World) -> Result<Edit, ApiError> {
         let nullable = |field: &'static str, given: Option<Option<String>>| {
             let read = |text: Option<String>| text.map(|text| item(field, &text)).transpose();
             given.map(read).transpose()
         };
-        let problem = self.problem.as_deref().map(str::parse::<ProblemId>).transpose();
+        let problem = self.problem.as_deref().map(|text| problems::named(world, "problem", text));
         Ok(Edit {
             title: self.title,
             description: self.description,
@@ -197,7 +198,7 @@ impl IncidentChange {
             change: self.change,
             caused_by_change: self.caused_by_change,
             knowledge: self.knowledge,
-            problem: problem.map_err(|_| ApiError::invalid("problem", "must be the id of a problem"))?,
+            problem: problem.transpose()?,
             impact: self.impact.map(|grade| grade.0),
             urgency: self.urgency.map(|grade| grade.0),
             reason: self.reason,

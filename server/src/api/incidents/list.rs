@@ -2,7 +2,6 @@
 
 use super::{IncidentName, named};
 use crate::answer::ApiError;
-use crate::api::Api;
 use crate::api::caller::Caller;
 use crate::api::extract::Parameters;
 use crate::api::format::Format;
@@ -10,6 +9,7 @@ use crate::api::page::{Page, Paging};
 use crate::api::view::Time;
 use crate::api::view::incident::Incident;
 use crate::api::view::word::{Channel, IncidentState};
+use crate::api::{Api, problems};
 use axum::extract::State;
 use axum::response::Response;
 use rollcall_domain::id::{CiId, IncidentId, ProblemId, RuleId};
@@ -165,7 +165,7 @@ impl<'a> Filter<'a> {
             let id = text.map(|text| text.parse::<CiId>()).transpose();
             id.map_err(|_| ApiError::invalid(field, "must be the id of a configuration item"))
         };
-        let problem = query.problem.as_deref().map(str::parse).transpose();
+        let problem = query.problem.as_deref().map(|text| problems::named(world, "problem", text));
         let parent = query.parent.as_deref().map(|text| match text {
             "none" => Ok(None),
             text => named(world, "parent", text).map(Some),
@@ -174,7 +174,7 @@ impl<'a> Filter<'a> {
             query,
             cis: item("ci", query.ci.as_ref())?.map(|ci| world.cmdb.records_of(ci).collect()),
             service: item("service", query.service.as_ref())?,
-            problem: problem.map_err(|_| ApiError::invalid("problem", "must be the id of a problem"))?,
+            problem: problem.transpose()?,
             parent: parent.transpose()?,
             watcher: query.watcher.as_deref().map(|text| watcher(world, text, actor)).transpose()?,
             text: query.q.as_ref().map(|text| text.to_lowercase()),

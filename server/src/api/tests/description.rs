@@ -3,6 +3,7 @@
 use super::*;
 use crate::api::routes::ROUTES;
 use crate::api::{openapi, routes};
+use crate::foreign::description::DOORS;
 use std::collections::BTreeSet;
 
 /// Set to write the golden file anew.
@@ -38,9 +39,10 @@ async fn the_description_and_the_route_list_have_the_same_routes() {
         .iter()
         .flat_map(|(path, item)| item.as_object().unwrap().keys().map(move |method| (method.to_uppercase(), path.as_str())))
         .collect();
-    let listed: BTreeSet<(String, &str)> = ROUTES.iter().map(|route| (route.method.to_owned(), route.path)).collect();
+    let doors = DOORS.iter().map(|door| ("POST".to_owned(), door.path));
+    let listed: BTreeSet<(String, &str)> = ROUTES.iter().map(|route| (route.method.to_owned(), route.path)).chain(doors).collect();
     assert_eq!(described, listed);
-    assert_eq!(ROUTES.len(), listed.len());
+    assert_eq!(ROUTES.len() + DOORS.len(), listed.len());
 }
 
 #[tokio::test]

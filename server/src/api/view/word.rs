@@ -131,7 +131,7 @@ words! {
     InsertRight(ci::policy::InsertRight) "What becomes of an item that a source brings and nobody knows."
         = ["allow" "park" "refuse"];
     FeedKind(trust::feed::FeedKind) "Whose agents deliver by a feed."
-        = ["glpi" "ocs" "fusioninventory" "alertmanager"];
+        = ["glpi" "ocs" "fusioninventory" "alertmanager" "otlp" "prometheus"];
     Category(catalogue::Category) "Whether a software product may be used."
         = ["approved" "denied" "unclassified"];
     Rating(advisory::Rating) "How bad an advisory is."

@@ -3,6 +3,7 @@
 //! Silence is measured by the calendar, so that it means the same after a restart. When the calendar leaps forward it looks as if
 //! nobody had spoken for an hour, and it was the server that did not listen.
 
+use crate::clock::Clock;
 use rollcall_shared::Timestamp;
 use std::time::Duration;
 
@@ -14,8 +15,18 @@ const TOLERATED: Duration = Duration::from_secs(5);
 pub(super) struct Calendar(Option<(Timestamp, Duration)>);
 
 impl Calendar {
-    /// How far the calendar has gone ahead of the time that really passed since the last look; none when it is as it should be.
-    pub(super) fn leapt(&mut self, now: Timestamp, monotonic: Duration) -> Option<Duration> {
+    /// How far the calendar has gone ahead of the time that really passed since the last look; none when it is as it should be, or when
+    /// this thread was held up between looking at the one clock and the other.
+    pub(super) fn look(&mut self, clock: &dyn Clock) -> Option<Duration> {
+        let (before, now, after) = (clock.monotonic(), clock.now(), clock.monotonic());
+        if after.saturating_sub(before) > TOLERATED {
+            self.0 = None;
+            return None;
+        }
+        self.leapt(now, after)
+    }
+
+    fn leapt(&mut self, now: Timestamp, monotonic: Duration) -> Option<Duration> {
         let (seen, passed) = self.0.replace((now, monotonic))?;
         let ahead = now.since(seen).saturating_sub(monotonic.saturating_sub(passed));
         (ahead > TOLERATED).then_some(ahead)

@@ -12,7 +12,7 @@ impl Writer {
         if shared.failure().is_some() {
             return self.refuse_after_failure();
         }
-        let leapt = self.calendar.leapt(shared.clock.now(), shared.clock.monotonic());
+        let leapt = self.calendar.look(shared.clock.as_ref());
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             let mut world = lock(&shared);
             let now = shared.clock.now();

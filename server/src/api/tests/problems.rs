@@ -1,0 +1,42 @@
+//! Problems through the API: how they are named, and what people write down of them.
+
+use super::*;
+use serde_json::json;
+
+#[tokio::test]
+async fn a_problem_and_its_incidents_are_named_as_people_say_them() {
+    let fixture = Fixture::new().await;
+    fixture.post("/api/v1/incidents", r#"{"title": "Mail is down"}"#).await.ok();
+    fixture.post("/api/v1/problems", &json!({"title": "Mail", "incidents": ["INC0000001"]}).to_string()).await.ok();
+    let problem = fixture.get("/api/v1/problems/PRB0000001").await.ok().json();
+    assert_eq!(fixture.get(&format!("/api/v1/problems/{}", problem["id"].as_str().unwrap())).await.ok().json(), problem);
+    for path in ["/api/v1/problems/prb1/incidents", "/api/v1/incidents?problem=PRB0000001"] {
+        assert_eq!(fixture.get(path).await.ok().items().len(), 1, "{path}");
+    }
+    assert!(fixture.get("/api/v1/incidents/INC0000001/notifications").await.ok().items().is_empty());
+    fixture.post("/api/v1/problems/PRB0000001/unlink", r#"{"incident": "INC0000001"}"#).await.ok();
+    fixture.post("/api/v1/problems/PRB0000001/link", r#"{"incidents": ["INC0000001"]}"#).await.ok();
+    fixture.put("PATCH", "/api/v1/incidents/INC0000001", &[], r#"{"problem": "PRB0000001"}"#).await.ok();
+    fixture.post("/api/v1/problems", r#"{"title": "Mail again"}"#).await.ok();
+    fixture.post("/api/v1/problems/PRB0000002/duplicate", r#"{"of": "PRB0000001"}"#).await.ok();
+    fixture.get("/api/v1/problems/PRB0000003").await.refused("not_found");
+    let reply = fixture.get("/api/v1/incidents?problem=PRB0000003").await;
+    assert_eq!(reply.json()["field"], "problem");
+}
+
+#[tokio::test]
+async fn what_is_written_down_of_a_problem_can_be_put_another_way() {
+    let fixture = Fixture::new().await;
+    fixture.post("/api/v1/problems", r#"{"title": "Mail", "description": "Slow."}"#).await.ok();
+    let patch = async |body: Value| fixture.put("PATCH", "/api/v1/problems/PRB0000001", &[], &body.to_string()).await;
+    let changed = patch(json!({"title": " Mail on Mondays ", "priority": 1})).await.ok().json();
+    assert_eq!((&changed["title"], &changed["description"], &changed["priority"]), (&"Mail on Mondays".into(), &"Slow.".into(), &1.into()));
+    assert_eq!(patch(json!({"description": ""})).await.ok().json()["description"], "");
+    for (body, field) in [(json!({}), "title"), (json!({"title": " "}), "title"), (json!({"priority": 0}), "priority")] {
+        let reply = patch(body).await;
+        assert_eq!(reply.json()["field"], field);
+        reply.refused("invalid_parameter");
+    }
+    fixture.post("/api/v1/problems/PRB0000001/cancel", r#"{"reason": "It was the plug"}"#).await.ok();
+    patch(json!({"priority": 2})).await.refused("wrong_state");
+}
