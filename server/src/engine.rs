@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! handlers ──jobs──► writer thread: decide → apply (in memory) ──batches──► committer thread: store.commit ──► replies
+//!                                                                                   └──► snapshots thread ──► upkeep thread
 //! ```
 //!
 //! Invariants: only the writer changes the state, only the committer writes the store; a reply leaves after everything that
@@ -19,6 +20,7 @@ mod deliver;
 mod erase;
 mod history;
 mod recovery;
+mod snapshots;
 mod terms;
 #[cfg(test)]
 mod tests;
@@ -128,7 +130,7 @@ enum Job {
     Collect(Vec<Collected>, Option<String>, oneshot::Sender<Result<Heard, EngineError>>),
     /// Erase an item out of state, log and store.
     Erase(Box<Erasure>, oneshot::Sender<Result<Erased, EngineError>>),
-    /// Freeze the state now; the sender learns when that is durable.
+    /// Freeze the state as soon as no other snapshot is in work; the sender is dropped when that is saved.
     Snapshot(SyncSender<()>),
     /// Freeze the state and end.
     Stop,
@@ -165,9 +167,9 @@ impl Engine {
         let recovered = recovery::recover(store.as_ref(), &content, clock.now())?;
         recovery::sweep_attachments(store.as_ref(), &recovered.world)?;
         let (durable, _) = watch::channel(recovered.world.revision);
-        let usage = Mutex::new(store.usage()?);
         let shared = Arc::new(Shared {
             world: RwLock::new(recovered.world),
+            usage: Mutex::new(store.usage()?),
             store,
             content,
             clock,
@@ -177,17 +179,21 @@ impl Engine {
             failed: AtomicBool::new(false),
             tally: Tally::default(),
             arrivals: arrivals::Arrivals::default(),
-            usage,
             retention: config.retention,
         });
         let (jobs, incoming) = sync_channel(JOBS);
         let (batches, committing) = sync_channel(committer::BATCHES);
+        let (snapshots, due) = sync_channel(1);
         let (upkeep, duties) = sync_channel(1);
-        let committer = committer::Committer::new(Arc::clone(&shared), recovered.journal_position, upkeep);
+        let committer = committer::Committer::new(Arc::clone(&shared), recovered.journal_position, snapshots);
         let writer = writer::Writer::new(Arc::clone(&shared), recovered.head, batches);
         let threads = vec![
             spawn("committer", move || committer.run(&committing))?,
             spawn("writer", move || writer.run(&incoming, config.snapshot_every))?,
+            spawn("snapshots", {
+                let shared = Arc::clone(&shared);
+                move || snapshots::run(&shared, &due, &upkeep)
+            })?,
             spawn("upkeep", {
                 let shared = Arc::clone(&shared);
                 move || upkeep::run(&shared, &duties)

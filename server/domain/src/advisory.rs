@@ -190,6 +190,14 @@ pub struct Advisories {
     pub matches: Matches,
 }
 
+impl Advisories {
+    /// A copy of all that a snapshot stores, without the projection.
+    pub(crate) fn without_projections(&self) -> Self {
+        let Self { advisories, matches: _ } = self;
+        Self { advisories: advisories.clone(), matches: Matches::default() }
+    }
+}
+
 impl Affected {
     /// The ecosystem; none when it is one that hosts are not matched by.
     #[must_use]

@@ -22,6 +22,7 @@ pub mod collect;
 pub mod command;
 pub mod contact;
 pub mod context;
+pub mod copy_on_write;
 pub mod delivery;
 pub mod event;
 pub mod group;

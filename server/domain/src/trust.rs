@@ -7,6 +7,7 @@ mod roster;
 pub mod session;
 
 use crate::actor::{Actor, Role};
+use crate::copy_on_write::CopyOnWrite;
 use crate::id::{CiId, TokenId};
 use collector::{Collector, Collectors};
 use feed::{Feed, FeedName};
@@ -210,7 +211,7 @@ pub enum TrustEvent {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Trust {
     /// By id.
-    pub agents: BTreeMap<AgentId, Agent>,
+    pub agents: BTreeMap<AgentId, CopyOnWrite<Agent>>,
     /// By id.
     pub join_tokens: BTreeMap<TokenId, JoinToken>,
     /// By id.
@@ -269,18 +270,32 @@ impl Trust {
     #[must_use]
     pub fn enrolled(&self, token: TokenId, enrolment_id: &str) -> Option<&Agent> {
         let is_it = |agent: &&Agent| agent.token == token && agent.enrolment_id == enrolment_id;
-        self.roster.enrolled(token, enrolment_id).filter_map(|id| self.agents.get(&id)).find(is_it)
+        self.roster.enrolled(token, enrolment_id).filter_map(|id| self.agents.get(&id).map(|agent| &**agent)).find(is_it)
     }
 
     /// The agents that ever spoke for a host, in order; more than one after it was enrolled again.
     pub fn of_host(&self, ci: CiId) -> impl Iterator<Item = &Agent> {
-        self.roster.of_host(ci).filter_map(|id| self.agents.get(&id))
+        self.roster.of_host(ci).filter_map(|id| self.agents.get(&id).map(|agent| &**agent))
     }
 
     /// How many agents wait for approval.
     #[must_use]
     pub fn pending(&self) -> usize {
         self.roster.pending()
+    }
+
+    /// A copy of all that a snapshot stores, without the projections.
+    pub(crate) fn without_projections(&self) -> Self {
+        let Self { agents, join_tokens, api_tokens, sessions, feeds, collectors, roster: _ } = self;
+        Self {
+            agents: agents.clone(),
+            join_tokens: join_tokens.clone(),
+            api_tokens: api_tokens.clone(),
+            sessions: sessions.clone(),
+            feeds: feeds.clone(),
+            collectors: collectors.without_projections(),
+            roster: roster::Roster::default(),
+        }
     }
 
     /// Brings the projection back after a snapshot was loaded.
@@ -323,8 +338,8 @@ impl Trust {
         if let Some(token) = self.join_tokens.get_mut(&agent.token) {
             token.used = token.used.saturating_add(1);
         }
-        let before = self.agents.insert(agent.id, Agent { revision, ..agent.clone() });
-        self.roster.change(before.as_ref(), Some(agent));
+        let before = self.agents.insert(agent.id, CopyOnWrite::new(Agent { revision, ..agent.clone() }));
+        self.roster.change(before.as_deref(), Some(agent));
     }
 
     fn change(&mut self, revision: u64, id: AgentId, change: impl FnOnce(&mut Agent)) {

@@ -258,6 +258,34 @@ impl World {
         }
     }
 
+    /// A copy of all that a snapshot stores, without the projections: cheap, as records are taken over and not copied ([`CopyOnWrite`]).
+    ///
+    /// Each part that has projections names its fields one by one: a new one must say whether it is stored.
+    ///
+    /// [`CopyOnWrite`]: crate::copy_on_write::CopyOnWrite
+    #[must_use]
+    pub fn without_projections(&self) -> Self {
+        Self {
+            revision: self.revision,
+            trust: self.trust.without_projections(),
+            cmdb: self.cmdb.without_projections(),
+            attributes: self.attributes.clone(),
+            contacts: self.contacts.clone(),
+            groups: self.groups.clone(),
+            imports: self.imports.clone(),
+            rules: self.rules.clone(),
+            alerts: self.alerts.clone(),
+            incidents: self.incidents.clone(),
+            problems: self.problems.clone(),
+            catalogue: self.catalogue.clone(),
+            advisories: self.advisories.without_projections(),
+            delivery: self.delivery.clone(),
+            notifications: self.notifications.clone(),
+            telemetry: self.telemetry.without_projections(),
+            requests: self.requests.clone(),
+        }
+    }
+
     /// Rebuilds what is never stored (indexes over content) after a snapshot was loaded.
     pub fn rebuild_projections(&mut self, content: &dyn Content) {
         self.trust.rebuild_roster();

@@ -102,6 +102,7 @@ async fn run(size: &Size, dir: &Path) -> Result<serde_json::Value> {
         engine.read(|world| (world.cmdb.cis.len(), world.cmdb.cis.values().filter(|ci| ci.id.family == Family::Host).count()));
     anyhow::ensure!(hosts_found == size.hosts as usize, "{hosts_found} records of {} hosts", size.hosts);
     let reviews = engine.read(|world| world.cmdb.reviews.len());
+    let copied = measure::copy_ms(&engine);
     engine.snapshot().await;
     eprintln!("cmdb_bench: measured; weighing the state, then restarting");
     engine.shutdown().await;
@@ -137,6 +138,7 @@ async fn run(size: &Size, dir: &Path) -> Result<serde_json::Value> {
         },
         "queries_ms": queries,
         "package_lookup_ms": packages,
+        "snapshot_copy_ms": copied,
         "restart_seconds": restart.as_secs_f64(),
         "restart_by_step": state.steps,
         "targets": {

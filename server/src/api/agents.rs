@@ -89,7 +89,7 @@ async fn act(api: &Api, id: AgentId, caller: &Caller, command: TrustCommand) -> 
 }
 
 fn find(world: &World, id: AgentId) -> Result<&trust::Agent, ApiError> {
-    world.trust.agents.get(&id).ok_or_else(|| ApiError::not_found("agent", &id.to_string()))
+    world.trust.agents.get(&id).map(|agent| &**agent).ok_or_else(|| ApiError::not_found("agent", &id.to_string()))
 }
 
 fn show(api: &Api, id: AgentId) -> Result<Response, ApiError> {

@@ -2,14 +2,14 @@
 //!
 //! While a commit waits for the disk, the writer decides the next batch; what has gathered by then is committed as one.
 
+use super::snapshots::{Due, Still};
 use super::{EngineError, Shared};
-use crate::store::{Commit, Snapshot};
+use crate::store::Commit;
 use rollcall_shared::ContentHash;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError};
+use std::sync::mpsc::{Receiver, SyncSender};
 
 /// Batches that may wait for the committer: the writer stops deciding when the disk is that far behind.
 pub const BATCHES: usize = 8;
@@ -29,8 +29,8 @@ pub struct Batch {
     pub replies: Vec<Reply>,
     /// Files that nothing names any more once this is written.
     pub unnamed: BTreeSet<ContentHash>,
-    /// Revision and state after this batch, frozen; its journal position is not known yet.
-    pub snapshot: Option<(u64, Vec<u8>)>,
+    /// The state after this batch; its journal position is not known yet.
+    pub snapshot: Option<Still>,
     /// Told when everything up to here is done.
     pub barrier: Option<SyncSender<()>>,
 }
@@ -72,20 +72,17 @@ impl Batch {
     }
 }
 
-/// Something for the upkeep thread: the journal may be compacted up to here.
-pub type Duty = u64;
-
 /// The committing thread's state.
 pub struct Committer {
     shared: Arc<Shared>,
     journal_position: u64,
-    upkeep: SyncSender<Duty>,
+    snapshots: SyncSender<Due>,
 }
 
 impl Committer {
     /// A committer behind `journal_position`.
-    pub fn new(shared: Arc<Shared>, journal_position: u64, upkeep: SyncSender<Duty>) -> Self {
-        Self { shared, journal_position, upkeep }
+    pub fn new(shared: Arc<Shared>, journal_position: u64, snapshots: SyncSender<Due>) -> Self {
+        Self { shared, journal_position, snapshots }
     }
 
     /// Commits until the writer is gone.
@@ -111,9 +108,10 @@ impl Committer {
             reply(outcome.clone().map_err(EngineError::Unavailable));
         }
         if outcome.is_ok()
-            && let Some((revision, bytes)) = group.snapshot
+            && let Some(still) = group.snapshot
         {
-            self.save(revision, bytes);
+            // There is room: at most one is in work. Without a thread that takes it, it is given up.
+            let _ = self.snapshots.send(Due { still, journal_position: self.journal_position });
         }
         if let Some(barrier) = group.barrier {
             let _ = barrier.send(());
@@ -152,20 +150,6 @@ impl Committer {
         match self.shared.store.forget_attachments(unnamed) {
             Ok(()) => tracing::info!(files = unnamed.len(), "attachments that nothing names any more are forgotten"),
             Err(error) => tracing::error!(%error, "attachments that nothing names any more were not forgotten"),
-        }
-    }
-
-    fn save(&self, revision: u64, bytes: Vec<u8>) {
-        let snapshot = Snapshot { revision, journal_position: self.journal_position, bytes };
-        match self.shared.store.save_snapshot(&snapshot) {
-            Ok(()) => match self.upkeep.try_send(self.journal_position) {
-                Ok(()) | Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
-            },
-            // A snapshot is a cache: without it the next start takes longer, nothing else.
-            Err(error) => tracing::warn!(%error, "the snapshot was not saved"),
-        }
-        if let Ok(usage) = self.shared.store.usage() {
-            *self.shared.usage.lock().unwrap_or_else(PoisonError::into_inner) = usage;
         }
     }
 }

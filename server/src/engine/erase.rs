@@ -6,7 +6,8 @@
 //!
 //! Invariants: the record of the erasure is written when nothing of the item is left in log and store, never before. Until then
 //! the snapshot still knows the item: an erasure that was cut short is repeated and finds what is left to do. The state is not
-//! purged but folded anew, so that it knows nothing that the log does not.
+//! purged but folded anew, so that it knows nothing that the log does not. No snapshot that was begun before is saved after the one
+//! that the erasure ends with: both of its snapshots wait for the one in work, and nothing else begins one meanwhile.
 
 use super::terms::{Erased, Erasure};
 use super::writer::{Cause, Writer};
@@ -19,7 +20,6 @@ use rollcall_domain::problem::ProblemEvent;
 use rollcall_domain::{Event, Record};
 use rollcall_shared::ContentHash;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::mpsc::sync_channel;
 
 /// What was done to the log.
 struct Redacted {
@@ -62,9 +62,8 @@ impl Writer {
     }
 
     fn freeze_and_wait(&mut self) {
-        let (done, finished) = sync_channel(1);
-        self.freeze(Some(done));
-        let _ = finished.recv();
+        self.freeze();
+        self.end_snapshot();
     }
 
     fn each_record(&self, mut look: impl FnMut(&Record, &[u8]) -> Result<(), EngineError>) -> Result<(), EngineError> {

@@ -16,11 +16,17 @@ use rollcall_shared::sample::Series;
 use rollcall_shared::section::{Outcome, SectionName, System};
 use std::collections::BTreeMap;
 
-/// A store that does what it is told to: fail.
+mod snapshots;
+
+/// A store that does what it is told to: fail, or take its time.
 #[derive(Default)]
 struct BrokenStore {
     sound: MemoryStore,
     broken: AtomicBool,
+    /// Holds the next snapshot up.
+    gate: Mutex<Option<snapshots::Gate>>,
+    /// Whether it takes no snapshots.
+    full: AtomicBool,
 }
 
 impl Store for BrokenStore {
@@ -85,6 +91,13 @@ impl Store for BrokenStore {
         self.sound.expire_rows(grain, before)
     }
     fn save_snapshot(&self, snapshot: &Snapshot) -> Result<(), StoreError> {
+        let gate = self.gate.lock().expect("no test panicked in here").take();
+        if let Some(gate) = gate {
+            gate.pass();
+        }
+        if self.full.load(Ordering::SeqCst) {
+            return Err(StoreError::Io { subject: "db".into(), cause: "no space left on device".into() });
+        }
         self.sound.save_snapshot(snapshot)
     }
     fn load_snapshot(&self) -> Result<Option<Snapshot>, StoreError> {

@@ -3,7 +3,6 @@
 //! The journal is compacted only up to the last snapshot: what is behind it is needed to rebuild telemetry after a restart. Samples are
 //! reduced before they expire, a few hours at a time, because every round rewrites the current day of every host.
 
-use super::committer::Duty;
 use super::{History, Shared};
 use crate::store::HOUR_MS;
 use rollcall_domain::sample::Grain;
@@ -17,7 +16,10 @@ const ROUND_MS: i64 = 6 * HOUR_MS;
 /// After its end most of what agents still hold of an hour has come; what comes later is taken up by the next round.
 const GRACE_MS: i64 = HOUR_MS / 4;
 
-/// Works until the committer is gone.
+/// Something to do: the journal may be compacted up to here.
+pub type Duty = u64;
+
+/// Works until nobody makes snapshots any more.
 pub fn run(shared: &Shared, duties: &Receiver<Duty>) {
     let history = History::new(Arc::clone(&shared.store), shared.content.clone(), shared.retention);
     let mut rolled_up_to = None;

@@ -5,6 +5,7 @@ mod gathering;
 mod unasked;
 
 use super::committer::{Batch, Reply};
+use super::snapshots::Still;
 use super::{EngineError, ImportStep, ImportTaken, IncomingPush, Job, Request, Shared, recovery};
 use crate::entropy::Entropy;
 use crate::log::{self, Head};
@@ -18,7 +19,7 @@ use rollcall_shared::{AgentId, ContentHash, Timestamp};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::sync::{Arc, PoisonError, RwLockWriteGuard};
 use std::time::Duration;
 
@@ -83,6 +84,10 @@ pub struct Writer {
     head: Head,
     batches: SyncSender<Batch>,
     pub(super) batch: Batch,
+    /// Nothing comes here; its other end is gone when the last snapshot is saved or given up.
+    snapshot: Option<Receiver<()>>,
+    /// Those who want a snapshot, or the end of one that was made for them.
+    snapshot_wanted: Vec<SyncSender<()>>,
     rebuilt_after_failure: bool,
     calendar: Calendar,
 }
@@ -90,7 +95,16 @@ pub struct Writer {
 impl Writer {
     /// A writer behind `head`.
     pub fn new(shared: Arc<Shared>, head: Head, batches: SyncSender<Batch>) -> Self {
-        Self { shared, head, batches, batch: Batch::default(), rebuilt_after_failure: false, calendar: Calendar::default() }
+        Self {
+            shared,
+            head,
+            batches,
+            batch: Batch::default(),
+            snapshot: None,
+            snapshot_wanted: Vec::new(),
+            rebuilt_after_failure: false,
+            calendar: Calendar::default(),
+        }
     }
 
     /// Works until told to stop.
@@ -114,15 +128,16 @@ impl Writer {
                 last_tick = now;
                 self.tick();
             }
-            if now.saturating_sub(last_snapshot) >= snapshot_every {
+            let is_due = now.saturating_sub(last_snapshot) >= snapshot_every;
+            if (is_due || !self.snapshot_wanted.is_empty()) && !self.is_snapshot_in_work() {
                 last_snapshot = now;
-                self.freeze(None);
+                self.freeze();
             }
         }
         if self.shared.failure().is_some() {
             return self.refuse_after_failure();
         }
-        self.freeze(None);
+        self.freeze();
     }
 
     /// Decides a job and those that wait behind it; says whether one of them was to stop.
@@ -204,6 +219,7 @@ impl Writer {
 
     fn rebuild(&mut self) {
         self.flush();
+        self.end_snapshot();
         match recovery::recover(self.shared.store.as_ref(), &self.shared.content, self.shared.clock.now()) {
             Ok(recovered) => {
                 self.head = recovered.head;
@@ -247,7 +263,7 @@ impl Writer {
                 let outcome = self.erase(&erasure);
                 self.reply(outcome, reply);
             }
-            Job::Snapshot(done) => self.freeze(Some(done)),
+            Job::Snapshot(done) => self.snapshot_wanted.push(done),
             Job::Stop => {}
         }
     }
@@ -420,20 +436,31 @@ impl Writer {
         }
     }
 
-    pub(super) fn freeze(&mut self, done: Option<SyncSender<()>>) {
+    /// Copies the state for the snapshot behind everything decided so far. Waits for the one in work first: there is never more
+    /// than one. What takes long, encoding, saving and dropping the copy, is done by others.
+    pub(super) fn freeze(&mut self) {
+        self.end_snapshot();
+        let mut waiting = std::mem::take(&mut self.snapshot_wanted);
         if self.shared.failure().is_some() {
             return;
         }
-        let frozen = {
-            let world = self.shared.world.read().unwrap_or_else(PoisonError::into_inner);
-            log::freeze(self.head, &world).map(|bytes| (world.revision, bytes))
-        };
-        match frozen {
-            Ok(frozen) => self.batch.snapshot = Some(frozen),
-            Err(error) => tracing::error!(%error, "a bug: the state cannot be frozen"),
-        }
-        self.batch.barrier = done;
+        let world = Box::new(self.shared.world.read().unwrap_or_else(PoisonError::into_inner).without_projections());
+        let (in_work, end) = sync_channel(1);
+        waiting.push(in_work);
+        self.snapshot = Some(end);
+        self.batch.snapshot = Some(Still { head: self.head, world, waiting });
         self.hand_over();
+    }
+
+    /// Waits until no snapshot is in work.
+    pub(super) fn end_snapshot(&mut self) {
+        if let Some(end) = self.snapshot.take() {
+            let _ = end.recv();
+        }
+    }
+
+    fn is_snapshot_in_work(&self) -> bool {
+        self.snapshot.as_ref().is_some_and(|end| matches!(end.try_recv(), Err(TryRecvError::Empty)))
     }
 
     fn hand_over(&mut self) {

@@ -6,6 +6,7 @@ use crate::alert::{AlertEvent, AlertState};
 use crate::ci::{Attribute, AttributeValue, Ci, CiEvent, Class, Method, Proposal, Source};
 use crate::command::Command;
 use crate::context::{Content, Context, CountingIds};
+use crate::copy_on_write::CopyOnWrite;
 use crate::id::{CiId, Family, IncidentId, ProblemId, TokenId};
 use crate::incident::{IncidentAction, IncidentCommand, IncidentEvent};
 use crate::journal::{JournalEntry, Sign};
@@ -116,7 +117,7 @@ impl Scenario {
     pub(crate) fn add_host(&mut self, n: u128, attributes: &[(&str, &str)]) {
         for world in [&mut self.world, &mut self.seed] {
             world.cmdb.cis.insert(host(n), ci(n, attributes));
-            world.trust.agents.insert(agent(n), enrolled(n));
+            world.trust.agents.insert(agent(n), CopyOnWrite::new(enrolled(n)));
             world.trust.rebuild_roster();
         }
     }

@@ -7,6 +7,7 @@ use super::flapping::{self, History};
 use super::machine::{self, Position};
 use super::{AlertState, Alerts};
 use crate::ci::Ci;
+use crate::copy_on_write::CopyOnWrite;
 use crate::id::{AlertId, CiId};
 use crate::journal::{JournalEntry, Sign};
 use crate::rule::Rules;
@@ -38,7 +39,7 @@ const SPARE_PLANS: usize = 256;
 /// What is known of each agent's sequence, freshness and recent values.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Telemetry {
-    pub(super) agents: BTreeMap<AgentId, AgentState>,
+    pub(super) agents: BTreeMap<AgentId, CopyOnWrite<AgentState>>,
     /// The agent that spoke last for each host: after a new enrolment the old one's silence means nothing.
     pub(super) hosts: BTreeMap<CiId, AgentId>,
     pub(super) resumed_at: Option<Timestamp>,
@@ -227,6 +228,12 @@ impl Telemetry {
     /// The server begins to listen: silence counts from now at the earliest, for it was the server that was away.
     pub fn resume(&mut self, now: Timestamp) {
         self.resumed_at = Some(now);
+    }
+
+    /// A copy of all that a snapshot stores, without the caches beside it; those of an agent's own values come along.
+    pub(crate) fn without_projections(&self) -> Self {
+        let Self { agents, hosts, resumed_at, walk: _, watch: _, round: _, targets: _, plans: _, tables: _ } = self;
+        Self { agents: agents.clone(), hosts: hosts.clone(), resumed_at: *resumed_at, ..Self::default() }
     }
 
     /// Brings back the caches after a snapshot was loaded, so that the newest values can be read at once.

@@ -138,6 +138,77 @@ pub struct Cmdb {
 }
 
 impl Cmdb {
+    /// A copy of all that a snapshot stores, without the projections.
+    pub(crate) fn without_projections(&self) -> Self {
+        let Self {
+            cis,
+            keys,
+            facts,
+            components,
+            contained,
+            identifications,
+            reporters,
+            natives,
+            origins,
+            deliveries,
+            delivered,
+            candidates,
+            links,
+            policy,
+            policy_revision,
+            merges,
+            voices,
+            changes,
+            policy_set_at,
+            unsettled,
+            confirmed,
+            heard,
+            parking,
+            reverts,
+            reviews,
+            dead_letters,
+            losses,
+            health,
+            tags: _,
+            software: _,
+            ledger: _,
+            topology: _,
+            round: _,
+            index: _,
+        } = self;
+        Self {
+            cis: cis.clone(),
+            keys: keys.clone(),
+            facts: facts.clone(),
+            components: components.clone(),
+            contained: contained.clone(),
+            identifications: identifications.clone(),
+            reporters: reporters.clone(),
+            natives: natives.clone(),
+            origins: origins.clone(),
+            deliveries: deliveries.clone(),
+            delivered: delivered.clone(),
+            candidates: candidates.clone(),
+            links: links.clone(),
+            policy: policy.clone(),
+            policy_revision: *policy_revision,
+            merges: merges.clone(),
+            voices: voices.clone(),
+            changes: changes.clone(),
+            policy_set_at: *policy_set_at,
+            unsettled: unsettled.clone(),
+            confirmed: confirmed.clone(),
+            heard: heard.clone(),
+            parking: parking.clone(),
+            reverts: reverts.clone(),
+            reviews: reviews.clone(),
+            dead_letters: dead_letters.clone(),
+            losses: losses.clone(),
+            health: health.clone(),
+            ..Self::default()
+        }
+    }
+
     /// The record that one was merged into; `None` for one that was not.
     #[must_use]
     pub fn survivor(&self, ci: CiId) -> Option<CiId> {

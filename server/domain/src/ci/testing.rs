@@ -273,6 +273,8 @@ impl Fleet {
         self.check_histories();
         assert!(replayed.cmdb.index.says_the_same(&self.world.cmdb.index), "the index of a replay differs");
         let snapshot = serde_json::to_string(&self.world).expect("a world is JSON");
+        let copied = serde_json::to_string(&self.world.without_projections()).expect("a world is JSON");
+        assert!(copied == snapshot, "the copy that a snapshot is made of is not the state");
         let mut rebuilt: World = serde_json::from_str(&snapshot).expect("a snapshot reads back");
         rebuilt.rebuild_projections(&self.content);
         assert_eq!(rebuilt, self.world);

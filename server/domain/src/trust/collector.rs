@@ -52,6 +52,12 @@ pub struct Collectors {
 }
 
 impl Collectors {
+    /// A copy of all that a snapshot stores, without the projection.
+    pub(crate) fn without_projections(&self) -> Self {
+        let Self { known, by_ci: _ } = self;
+        Self { known: known.clone(), by_ci: BTreeMap::new() }
+    }
+
     /// One voice.
     #[must_use]
     pub fn get(&self, voice: AgentId) -> Option<&Collector> {

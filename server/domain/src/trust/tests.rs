@@ -148,7 +148,7 @@ fn an_agent_id_is_given_once() {
 fn a_crowd_of_pending_agents_is_stopped_and_approved_ones_do_not_count() {
     let mut office = Office::new();
     office.join_token("s", 10, false);
-    let crowd = (1..=PENDING_AGENTS as u128).map(|id| (AgentId(id), agent(id, "e", "k")));
+    let crowd = (1..=PENDING_AGENTS as u128).map(|id| (AgentId(id), CopyOnWrite::new(agent(id, "e", "k"))));
     office.world.trust.agents.extend(crowd);
     office.world.trust.rebuild_roster();
     let newcomer = PENDING_AGENTS as u128 + 1;

@@ -481,7 +481,7 @@ impl<'a> Taking<'a> {
             let suspended = |event: &TrustEvent| matches!(event, TrustEvent::AgentSuspended { agent, .. } if agent == id);
             agent.status == AgentStatus::Approved && agent.ci == Some(self.id) && !self.suspended.iter().any(suspended)
         };
-        Some(*id) != self.reporter.agent() && !self.world.trust.agents.get(id).is_some_and(speaks)
+        Some(*id) != self.reporter.agent() && !self.world.trust.agents.get(id).is_some_and(|agent| speaks(agent))
     }
 
     fn finish(mut self) -> Vec<Event> {

@@ -6,6 +6,7 @@
 use super::Items;
 use crate::ci::attribute::{FrozenAttributes, Reading, Tables, Writing};
 use crate::ci::{Ci, Class, Lifecycle, SectionState};
+use crate::copy_on_write::CopyOnWrite;
 use crate::id::CiId;
 use rollcall_shared::{ContentHash, Outcome, SectionName, Timestamp};
 use serde::de::DeserializeOwned;
@@ -91,7 +92,7 @@ impl<'de> Deserialize<'de> for Items {
 
 /// Reads all portions, some side by side.
 fn thaw(reading: &Reading, portions: &[Bytes]) -> Result<Items, String> {
-    let mut items: Vec<(CiId, Box<Ci>)> = Vec::new();
+    let mut items: Vec<(CiId, CopyOnWrite<Ci>)> = Vec::new();
     let each = portions.len().div_ceil(READERS).max(1);
     std::thread::scope(|scope| {
         let readers: Vec<_> = portions.chunks(each).map(|portions| scope.spawn(|| thaw_some(reading, portions))).collect();
@@ -103,12 +104,12 @@ fn thaw(reading: &Reading, portions: &[Bytes]) -> Result<Items, String> {
     Ok(Items(items.into_iter().collect()))
 }
 
-fn thaw_some(reading: &Reading, portions: &[Bytes]) -> Result<Vec<(CiId, Box<Ci>)>, String> {
+fn thaw_some(reading: &Reading, portions: &[Bytes]) -> Result<Vec<(CiId, CopyOnWrite<Ci>)>, String> {
     let mut items = Vec::with_capacity(portions.len() * PORTION);
     for Bytes(portion) in portions {
         for frozen in decode::<Vec<FrozenItem<'_>>>(portion)? {
             let ci = frozen.thaw(reading).ok_or("an attribute refers to what is not there")?;
-            items.push((ci.id, Box::new(ci)));
+            items.push((ci.id, CopyOnWrite::new(ci)));
         }
     }
     Ok(items)
