@@ -33,6 +33,7 @@ pub mod journal;
 pub mod notification;
 pub mod problem;
 pub mod query;
+pub mod records;
 pub mod rejection;
 pub mod rule;
 pub mod sample;

@@ -211,6 +211,7 @@ pub enum TrustEvent {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Trust {
     /// By id.
+    #[serde(with = "crate::ci::packed")]
     pub agents: BTreeMap<AgentId, CopyOnWrite<Agent>>,
     /// By id.
     pub join_tokens: BTreeMap<TokenId, JoinToken>,
@@ -298,7 +299,13 @@ impl Trust {
         }
     }
 
-    /// Brings the projection back after a snapshot was loaded.
+    /// Brings the projections back after a snapshot was loaded.
+    pub(crate) fn rebuild_projections(&mut self) {
+        self.rebuild_roster();
+        self.collectors.rebuild();
+    }
+
+    /// Lists the agents anew.
     pub(crate) fn rebuild_roster(&mut self) {
         self.roster = roster::Roster::default();
         self.agents.values().for_each(|agent| self.roster.change(None, Some(agent)));

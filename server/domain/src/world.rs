@@ -288,14 +288,13 @@ impl World {
 
     /// Rebuilds what is never stored (indexes over content) after a snapshot was loaded.
     pub fn rebuild_projections(&mut self, content: &dyn Content) {
-        self.trust.rebuild_roster();
-        self.trust.collectors.rebuild();
         self.problems.watch = problem::watch::Watch::after_restart(&self.incidents);
-        self.cmdb.rebuild_software_and_ledger(content);
-        self.cmdb.rebuild_tags();
-        self.cmdb.rebuild_topology(content);
-        self.advisories.rebuild(&mut self.cmdb);
-        self.cmdb.rebuild_index(content);
+        let Self { trust, cmdb, advisories, .. } = self;
+        std::thread::scope(|scope| {
+            scope.spawn(|| trust.rebuild_projections());
+            cmdb.rebuild_projections(content);
+        });
+        advisories.rebuild(cmdb);
         self.rebuild_telemetry(content);
     }
 

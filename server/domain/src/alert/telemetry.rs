@@ -39,8 +39,10 @@ const SPARE_PLANS: usize = 256;
 /// What is known of each agent's sequence, freshness and recent values.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Telemetry {
+    #[serde(with = "crate::ci::packed")]
     pub(super) agents: BTreeMap<AgentId, CopyOnWrite<AgentState>>,
     /// The agent that spoke last for each host: after a new enrolment the old one's silence means nothing.
+    #[serde(with = "crate::ci::packed")]
     pub(super) hosts: BTreeMap<CiId, AgentId>,
     pub(super) resumed_at: Option<Timestamp>,
     #[serde(skip)]

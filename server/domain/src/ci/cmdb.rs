@@ -36,6 +36,7 @@ pub struct Revert {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Cmdb {
     /// By id.
+    #[serde(with = "super::items::frozen")]
     pub cis: Items,
     /// By class and natural key: components and products.
     #[serde(with = "super::packed")]

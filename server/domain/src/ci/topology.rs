@@ -195,12 +195,16 @@ fn calls(rows: &[Connection]) -> Box<[Endpoint]> {
 impl Cmdb {
     /// Rebuilds the topology from attributes and section content.
     pub fn rebuild_topology(&mut self, content: &dyn Content) {
-        self.topology = Topology::default();
-        let hosts: Vec<CiId> = self.cis.keys().take_while(|id| id.family == Family::Host).copied().collect();
-        for host in hosts {
-            self.index_identity(host);
-            self.index_calls(host, content);
+        self.topology = self.topology_anew(content);
+    }
+
+    pub(super) fn topology_anew(&self, content: &dyn Content) -> Topology {
+        let mut topology = Topology::default();
+        for host in self.cis.values().take_while(|ci| ci.id.family == Family::Host) {
+            topology.set_identity(host);
+            topology.enter_calls(host, content);
         }
+        topology
     }
 
     /// Brings the topology in line with a host's attributes.
@@ -212,13 +216,21 @@ impl Cmdb {
 
     /// Brings the topology in line with a host's connections. Content that is not there leaves the host out.
     pub fn index_calls(&mut self, host: CiId, content: &dyn Content) {
-        let state = self.cis.get(&host).and_then(|host| host.section(SectionName::Connections));
+        if let Some(host) = self.cis.get(&host) {
+            self.topology.enter_calls(host, content);
+        }
+    }
+}
+
+impl Topology {
+    fn enter_calls(&mut self, host: &Ci, content: &dyn Content) {
+        let state = host.section(SectionName::Connections);
         let Some(hash) = state.and_then(|state| state.partial.or(state.hash)) else { return };
         let calls = match content.section(&hash).as_deref() {
             Some(Section::Connections(rows)) => calls(rows),
             _ => Box::default(),
         };
-        self.topology.set_calls(host, calls);
+        self.set_calls(host.id, calls);
     }
 }
 

@@ -11,6 +11,7 @@ use crate::alert::AlertKey;
 use crate::attachment::Attachment;
 use crate::ci::impact;
 use crate::id::{AlertId, CiId, ContactId, IncidentId, ProblemId, RuleId};
+use crate::records::Records;
 use crate::rule::{Grade, Severity};
 use rollcall_shared::Timestamp;
 use rollcall_shared::message::Side;
@@ -401,7 +402,7 @@ pub struct Incident {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Incidents {
     /// By id.
-    pub incidents: BTreeMap<IncidentId, Incident>,
+    pub incidents: Records<IncidentId, Incident>,
     /// The one open incident of each dedup key.
     pub live: BTreeMap<String, IncidentId>,
     /// Incidents of each CI, oldest first.

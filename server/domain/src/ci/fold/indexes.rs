@@ -8,30 +8,30 @@ use crate::query::index::{Index, Records};
 use rollcall_shared::section::{Differing, Package};
 use rollcall_shared::{ContentHash, Section, SectionName};
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Up to one product in so many that differs, the others are not looked at.
 const FEW: usize = 8;
 
 impl Cmdb {
-    /// Counts tags anew.
-    pub fn rebuild_tags(&mut self) {
-        self.tags.clear();
-        for tag in self.cis.values().flat_map(|ci| &ci.tags) {
-            *self.tags.entry(tag.clone()).or_default() += 1;
-        }
+    /// Rebuilds all projections, those that do not look at each other side by side: a server answers nobody before they are done.
+    pub fn rebuild_projections(&mut self, content: &dyn Content) {
+        let this = &*self;
+        let (software, index, (ledger, tags, topology)) = std::thread::scope(|scope| {
+            let others = scope.spawn(|| (this.ledger_anew(), this.tags_anew(), this.topology_anew(content)));
+            let software = this.software_anew(content);
+            let index = Index::of(&Records { cis: &this.cis, reporters: &this.reporters, software: &software, content });
+            (software, index, others.join().expect("a rebuilding of projections panics only by a bug"))
+        });
+        (self.software, self.index, self.ledger, self.tags, self.topology) = (software, index, ledger, tags, topology);
     }
 
-    /// Rebuilds the software index from section content and the ledger of sources from all items, side by side: neither looks at the
-    /// other, and a server answers nobody before both are done.
-    pub fn rebuild_software_and_ledger(&mut self, content: &dyn Content) {
-        let this = &*self;
-        let (software, ledger) = std::thread::scope(|scope| {
-            let ledger = scope.spawn(|| this.ledger_anew());
-            (this.software_anew(content), ledger.join().expect("a rebuilding of the ledger panics only by a bug"))
-        });
-        self.software = software;
-        self.ledger = ledger;
+    fn tags_anew(&self) -> BTreeMap<String, u64> {
+        let mut tags: BTreeMap<String, u64> = BTreeMap::new();
+        for tag in self.cis.values().flat_map(|ci| &ci.tags) {
+            *tags.entry(tag.clone()).or_default() += 1;
+        }
+        tags
     }
 
     fn software_anew(&self, content: &dyn Content) -> SoftwareIndex {
