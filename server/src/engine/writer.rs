@@ -1,11 +1,11 @@
 //! The writer: takes jobs one by one, decides, applies, and hands what must become durable to the committer.
 
 mod calendar;
+mod freezing;
 mod gathering;
 mod unasked;
 
 use super::committer::{Batch, Reply};
-use super::snapshots::Still;
 use super::{EngineError, ImportStep, ImportTaken, IncomingPush, Job, Request, Shared, recovery};
 use crate::entropy::Entropy;
 use crate::log::{self, Head};
@@ -19,7 +19,7 @@ use rollcall_shared::{AgentId, ContentHash, Timestamp};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, PoisonError, RwLockWriteGuard};
 use std::time::Duration;
 
@@ -434,33 +434,6 @@ impl Writer {
             }
             Err(error) => tracing::error!(%error, revision = record.revision, "a bug: an event has no JSON form; it is dropped"),
         }
-    }
-
-    /// Copies the state for the snapshot behind everything decided so far. Waits for the one in work first: there is never more
-    /// than one. What takes long, encoding, saving and dropping the copy, is done by others.
-    pub(super) fn freeze(&mut self) {
-        self.end_snapshot();
-        let mut waiting = std::mem::take(&mut self.snapshot_wanted);
-        if self.shared.failure().is_some() {
-            return;
-        }
-        let world = Box::new(self.shared.world.read().unwrap_or_else(PoisonError::into_inner).without_projections());
-        let (in_work, end) = sync_channel(1);
-        waiting.push(in_work);
-        self.snapshot = Some(end);
-        self.batch.snapshot = Some(Still { head: self.head, world, waiting });
-        self.hand_over();
-    }
-
-    /// Waits until no snapshot is in work.
-    pub(super) fn end_snapshot(&mut self) {
-        if let Some(end) = self.snapshot.take() {
-            let _ = end.recv();
-        }
-    }
-
-    fn is_snapshot_in_work(&self) -> bool {
-        self.snapshot.as_ref().is_some_and(|end| matches!(end.try_recv(), Err(TryRecvError::Empty)))
     }
 
     fn hand_over(&mut self) {
