@@ -33,6 +33,9 @@ use std::collections::{BTreeMap, VecDeque};
 /// Idempotency keys remembered: a client that retries does so within minutes.
 const IDEMPOTENCY_KEYS: usize = 10_000;
 
+/// In an idempotency key: what stands behind it tells what was asked for under the key.
+pub const BODY_MARK: &str = " body:";
+
 /// Everything the server knows.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct World {
@@ -330,6 +333,13 @@ impl World {
     #[must_use]
     pub fn request(&self, key: &str) -> Option<u64> {
         self.requests.iter().rev().find(|(known, _)| known == key).map(|(_, revision)| *revision)
+    }
+
+    /// Whether an idempotency key was used for something else: the same key, and another body behind the last [`BODY_MARK`].
+    #[must_use]
+    pub fn is_reused(&self, key: &str) -> bool {
+        let Some((base, _)) = key.rsplit_once(BODY_MARK) else { return false };
+        self.requests.iter().any(|(known, _)| known != key && known.rsplit_once(BODY_MARK).is_some_and(|(known, _)| known == base))
     }
 
     fn remember_request(&mut self, key: &str, revision: u64) {

@@ -6,14 +6,19 @@ use crate::answer::{ApiError, REQUEST_ID};
 use crate::engine::{Engine, Executed, Request};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{Method, header};
+use axum::http::{Extensions, Method, header};
+use rollcall_domain::world::BODY_MARK;
 use rollcall_domain::{Actor, Command, Rejection};
 use rollcall_shared::ContentHash;
+use std::sync::{Arc, OnceLock};
 
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 /// Long enough for two UUIDs with words between them.
 const IDEMPOTENCY_KEY_CHARS: usize = 128;
+
+/// Digits of the hash that a key is kept with: whoever sends another body under the same key by mistake is found out by fewer.
+const HASH_DIGITS: usize = 16;
 
 /// Request ids of other people's proxies may be long; what enters the log has a bound.
 const REQUEST_ID_CHARS: usize = 128;
@@ -26,28 +31,34 @@ pub struct Caller {
     pub expected: Option<u64>,
     request_id: Option<String>,
     idempotency_key: Option<String>,
+    body: BodyHash,
+}
+
+/// What the body of a request hashes to, as soon as it has been read: the caller is known before.
+#[derive(Clone, Debug, Default)]
+pub struct BodyHash(Arc<OnceLock<ContentHash>>);
+
+impl BodyHash {
+    /// Takes note of the body, when somebody wants to know.
+    pub fn note(extensions: &Extensions, body: &[u8]) {
+        if let Some(Self(hash)) = extensions.get() {
+            let _ = hash.set(ContentHash::of(body));
+        }
+    }
 }
 
 impl Caller {
     /// Asks the engine.
     pub async fn execute(&self, engine: &Engine, command: Command) -> Result<Executed, ApiError> {
-        let request = Request {
-            actor: self.principal.actor.clone(),
-            request_id: self.request_id.clone(),
-            idempotency_key: self.idempotency_key.clone(),
-            command,
-        };
+        let request =
+            Request { actor: self.principal.actor.clone(), request_id: self.request_id.clone(), idempotency_key: self.key(None), command };
         Ok(engine.execute(request).await?)
     }
 
     /// Asks the engine to attach a file.
     pub async fn attach(&self, engine: &Engine, command: Command, file: (ContentHash, Vec<u8>)) -> Result<Executed, ApiError> {
-        let request = Request {
-            actor: self.principal.actor.clone(),
-            request_id: self.request_id.clone(),
-            idempotency_key: self.idempotency_key.clone(),
-            command,
-        };
+        let request =
+            Request { actor: self.principal.actor.clone(), request_id: self.request_id.clone(), idempotency_key: self.key(None), command };
         Ok(engine.attach(request, file).await?)
     }
 
@@ -61,10 +72,20 @@ impl Caller {
         let request = Request {
             actor: self.principal.actor.clone(),
             request_id: self.request_id.clone(),
-            idempotency_key: self.idempotency_key.as_ref().map(|key| format!("{key} #{part}")),
+            idempotency_key: self.key(Some(part)),
             command,
         };
         Ok(engine.execute(request).await?)
+    }
+
+    /// The caller's key, for a part of the request where it has several, with what its body hashes to.
+    fn key(&self, part: Option<usize>) -> Option<String> {
+        let key = self.idempotency_key.as_ref()?;
+        let key = part.map_or_else(|| key.clone(), |part| format!("{key} #{part}"));
+        Some(match self.body.0.get() {
+            Some(hash) => format!("{key}{BODY_MARK}{}", &hash.to_string()[..HASH_DIGITS]),
+            None => key,
+        })
     }
 
     /// Holds the precondition against a subject whose commands carry none.
@@ -85,7 +106,11 @@ impl FromRequestParts<Api> for Caller {
         let expected = header_text(parts, header::IF_MATCH.as_str())?.map(parse_tag).transpose()?.flatten();
         let request_id = header_text(parts, REQUEST_ID)?.filter(|id| id.len() <= REQUEST_ID_CHARS).map(str::to_owned);
         let idempotency_key = idempotency_key(parts, &principal.actor)?;
-        Ok(Self { principal, expected, request_id, idempotency_key })
+        let body = BodyHash::default();
+        if idempotency_key.is_some() {
+            parts.extensions.insert(body.clone());
+        }
+        Ok(Self { principal, expected, request_id, idempotency_key, body })
     }
 }
 

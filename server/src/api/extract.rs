@@ -1,6 +1,7 @@
 //! Path, query and body of a request, each with errors that name what is wrong.
 
 use super::Api;
+use super::caller::BodyHash;
 use crate::answer::{ApiError, Code};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequest, FromRequestParts, Query, RawPathParams, Request};
@@ -177,7 +178,9 @@ impl<T: DeserializeOwned> FromRequest<Api> for Body<T> {
             return Err(ApiError::new(Code::UnsupportedMediaType, "the body must be JSON (Content-Type: application/json)"));
         }
         let too_large = || ApiError::new(Code::PayloadTooLarge, format!("the body is larger than {BODY_BYTES} bytes"));
-        let bytes = axum::body::to_bytes(request.into_body(), BODY_BYTES).await.map_err(|_| too_large())?;
+        let (parts, body) = request.into_parts();
+        let bytes = axum::body::to_bytes(body, BODY_BYTES).await.map_err(|_| too_large())?;
+        BodyHash::note(&parts.extensions, &bytes);
         parse(&bytes).map(Self)
     }
 }

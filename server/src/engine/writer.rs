@@ -13,7 +13,7 @@ use calendar::Calendar;
 use gathering::Gathering;
 use rollcall_domain::journal::{JournalEntry, Sign};
 use rollcall_domain::trust::session::Turned;
-use rollcall_domain::{Actor, Context, Event, IdSource, Record, World, alert, attachment, import, trust};
+use rollcall_domain::{Actor, Context, Event, IdSource, Record, Rejection, World, alert, attachment, import, trust};
 use rollcall_shared::message::{Message, Payload, Push, PushReply, UploadReply};
 use rollcall_shared::{AgentId, ContentHash, Timestamp};
 use std::collections::VecDeque;
@@ -285,6 +285,9 @@ impl Writer {
         let mut world = lock(&shared);
         if let Some(first) = request.idempotency_key.as_deref().and_then(|key| world.request(key)) {
             return Ok(Written::Before { first });
+        }
+        if request.idempotency_key.as_deref().is_some_and(|key| world.is_reused(key)) {
+            return Err(Rejection::Conflict("this idempotency key was used with another body; take a new key".into()).into());
         }
         let now = shared.clock.now();
         let mut ids = Ids(shared.entropy.as_ref(), now);

@@ -131,6 +131,7 @@ async fn a_repeated_key_takes_effect_once_for_its_token_and_path() {
     assert_eq!(again.status, StatusCode::CREATED);
     assert_eq!(first.json(), again.json());
     assert_eq!(first.header("location"), again.header("location"));
+    fixture.put("POST", "/api/v1/incidents", &once, r#"{"title": "Another"}"#).await.refused("conflict");
     let other = fixture.send(fixture.ask(Role::Operator, "POST", "/api/v1/incidents", &once, Some(INCIDENT))).await.ok();
     assert_ne!(other.json()["id"], first.json()["id"]);
     let acknowledge = format!("{}/acknowledge", first.header("location"));
