@@ -22,6 +22,11 @@ use rollcall_shared::{AgentId, Timestamp};
 /// Intervals that a series may miss before its alert becomes unknown.
 const MISSED_INTERVALS: u64 = 5;
 
+/// How long a series that is sampled so often may be missing before its alert becomes unknown, ms. Agents sample no faster than by default.
+pub(super) fn patience_ms(interval_ms: u64) -> u64 {
+    MISSED_INTERVALS.saturating_mul(interval_ms.max(rollcall_shared::message::Settings::default().sample_interval_ms))
+}
+
 /// Takes in an entry; the transitions it means come back as events, not yet applied.
 pub fn observe(world: &mut World, entry: &JournalEntry, context: &mut Context<'_>) -> Vec<Event> {
     let ci = world.trust.host_of(entry.agent);
@@ -161,7 +166,7 @@ fn flapped(world: &World, agent: AgentId, (entry, percent): (usize, Option<f64>)
 
 /// Alerts whose series stopped coming while their host lives.
 fn vanished(world: &World, now: Timestamp) -> Vec<Event> {
-    let patience = u128::from(MISSED_INTERVALS * rollcall_shared::message::Settings::default().sample_interval_ms);
+    let patience = u128::from(patience_ms(0));
     let gone = |alert: &&Alert| {
         let rule = world.rules.rules.get(&alert.key.rule).map(|known| &known.rule);
         let judged = rule.is_some_and(|rule| rule.no_data == NoData::Unknown && rule.condition.is_of_samples());

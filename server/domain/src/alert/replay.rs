@@ -1,7 +1,8 @@
 //! One rule over the samples of one host, outside the state: for back-tests and for the tests that a rule carries.
 //!
-//! Invariant: what judges here is what judges live: the same plan, windows and machine. Only the clock's part is missing: a series that
-//! stops coming makes no alert unknown here.
+//! Invariant: what judges here is what judges live: the same plan, windows and machine, and a series that stops coming while others of its
+//! host come makes its alert unknown as its rule says. Only the clock's part is missing: a host from which nothing comes at all makes none
+//! unknown here.
 
 mod reach;
 
@@ -9,10 +10,11 @@ pub use reach::{Extremes, Reach};
 
 use super::AlertState;
 use super::machine::Position;
+use super::observe::patience_ms;
 use super::telemetry::{AgentState, Finding, Plans, Seen};
 use crate::ci::Ci;
 use crate::incident::react::tier;
-use crate::rule::{Condition, KnownRule, Reduce, Rule, Rules, Severity, Tier};
+use crate::rule::{Condition, KnownRule, NoData, Reduce, Rule, Rules, Severity, Tier};
 use crate::{Content, World, id::CiId};
 use rollcall_shared::Timestamp;
 use rollcall_shared::message::Side;
@@ -56,6 +58,8 @@ pub struct Replay<'a> {
     judged: bool,
     /// Whether the judged number is the series' own.
     follows: bool,
+    /// How long a series may be missing, ms.
+    patience_ms: u64,
 }
 
 impl<'a> Replay<'a> {
@@ -72,7 +76,14 @@ impl<'a> Replay<'a> {
             Condition::Threshold { reduce, .. } => own(*reduce),
             _ => false,
         };
-        Self { world, rules, rule, host, plans, state, open: BTreeMap::new(), done: Vec::new(), sets: 0, judged: false, follows }
+        let (open, done, patience_ms) = (BTreeMap::new(), Vec::new(), patience_ms(0));
+        Self { world, rules, rule, host, plans, state, open, done, sets: 0, judged: false, follows, patience_ms }
+    }
+
+    /// The same over samples that come so often, ms; every ten seconds unless said.
+    #[must_use]
+    pub fn sampled(self, interval_ms: u64) -> Self {
+        Self { patience_ms: patience_ms(interval_ms), ..self }
     }
 
     /// Takes a sample set in for what its windows remember, without judging it.
@@ -103,6 +114,9 @@ impl<'a> Replay<'a> {
             return;
         }
         let findings = self.state.fold(set, set.at, true);
+        if self.rule.no_data == NoData::Unknown {
+            self.state.lose_vanished(self.patience_ms);
+        }
         let Some(plan) = self.state.view.plan.as_ref() else { return };
         let side = self.rule.condition.side();
         self.judged |= !plan.entries.is_empty();

@@ -495,6 +495,7 @@ fn tag(alert: &super::Alert) -> u64 {
 }
 
 mod foreign;
+mod lost;
 mod newest;
 mod news;
 mod settings;
