@@ -201,17 +201,22 @@ fn refuse_body(path: &serde_path_to_error::Path, error: &serde_json::Error) -> A
     if error.classify() != serde_json::error::Category::Data {
         return ApiError::new(Code::MalformedJson, cut(&text));
     }
-    let path = path.to_string();
+    let mut path = path.to_string();
+    let mut text = text.as_str();
+    while let Some((inner, reason)) = text.strip_prefix(rollcall_domain::rule::condition::WITHIN).and_then(|rest| rest.split_once(": ")) {
+        path = format!("{path}.{inner}");
+        text = reason;
+    }
     let within = |field: &str| match path.strip_suffix(field) {
         _ if path == "." => field.to_owned(),
         Some(parent) if parent.is_empty() || parent.ends_with('.') => path.clone(),
         _ => format!("{path}.{field}"),
     };
-    match (quoted(&text, "unknown field `"), quoted(&text, "missing field `")) {
-        (Some(field), _) => ApiError::unknown(cut(&within(field)), cut(&text)),
+    match (quoted(text, "unknown field `"), quoted(text, "missing field `")) {
+        (Some(field), _) => ApiError::unknown(cut(&within(field)), cut(text)),
         (None, Some(field)) => ApiError::invalid(cut(&within(field)), "is required"),
-        (None, None) if path == "." => ApiError::new(Code::InvalidParameter, cut(&expected_in_words(&text))),
-        (None, None) => ApiError::invalid(cut(&path), cut(&expected_in_words(&text))),
+        (None, None) if path == "." => ApiError::new(Code::InvalidParameter, cut(&expected_in_words(text))),
+        (None, None) => ApiError::invalid(cut(&path), cut(&expected_in_words(text))),
     }
 }
 

@@ -15,6 +15,7 @@ use crate::rule::plan::judge_number;
 use crate::rule::select::effective;
 use crate::rule::{Comparison, Condition, NoData, Predicate, Rule};
 use crate::{Context, Event, World};
+use removed::Removed;
 use rollcall_shared::{SectionName, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -32,8 +33,28 @@ const DAY_MS: f64 = 86_400_000.0;
 pub(super) struct Walk {
     next: Option<CiId>,
     begun: Option<Timestamp>,
-    /// Hosts with a package that a rule minds.
-    packages: BTreeMap<RuleId, BTreeSet<CiId>>,
+    /// Software that a rule minds.
+    packages: BTreeMap<RuleId, Minded>,
+    removed: Removed,
+}
+
+/// Software that a rule minds, looked up once a round.
+#[derive(Clone, Debug)]
+struct Minded {
+    /// Who has it.
+    hosts: BTreeSet<CiId>,
+    /// What it is, where the rule does not say.
+    products: BTreeSet<CiId>,
+}
+
+/// What a predicate comes to.
+enum Answer {
+    /// This number.
+    Number(f64),
+    /// The inventory does not say.
+    Unsaid,
+    /// It could not be looked up in this round.
+    Later,
 }
 
 // A cache: two worlds that know the same are equal wherever their walks are.
@@ -61,8 +82,10 @@ impl Walk {
     fn step(&mut self, world: &World, rules: &[Rule], context: &mut Context<'_>) -> Vec<Event> {
         if self.next.is_none() {
             self.begun = Some(context.now);
+            self.removed.begin();
             self.packages = rules.iter().filter_map(|rule| Some((rule.id.clone(), affected(world, rule)?))).collect();
         }
+        self.removed.refill();
         let from = self.next.map_or(Bound::Unbounded, Bound::Excluded);
         let mut events = Vec::new();
         let mut portion = world.cmdb.cis.range((from, Bound::Unbounded)).take(PORTION);
@@ -79,7 +102,7 @@ impl Walk {
         events
     }
 
-    fn judge(&self, world: &World, rule: &Rule, ci: &Ci, context: &mut Context<'_>) -> Option<Event> {
+    fn judge(&mut self, world: &World, rule: &Rule, ci: &Ci, context: &mut Context<'_>) -> Option<Event> {
         let key = AlertKey { rule: rule.id.clone(), ci: ci.id, attributes: BTreeMap::new() };
         let known = world.alerts.keys.get(&key).and_then(|id| world.alerts.alerts.get(id));
         let now = context.now;
@@ -90,9 +113,13 @@ impl Walk {
             return moved(alert, machine::drop_it(alert.position(), now), now, None, "the rule no longer applies".into());
         };
         let before = known.map_or(machine::Position::INACTIVE, Alert::position);
-        let Some(number) = self.number(&rule, ci, now) else {
-            let alert = known.filter(|alert| alert.state != AlertState::Resolved && rule.no_data == NoData::Unknown)?;
-            return moved(alert, machine::lose(before, now), now, None, "the inventory no longer says this".into());
+        let number = match self.answer(&rule, ci, context) {
+            Answer::Number(number) => number,
+            Answer::Later => return None,
+            Answer::Unsaid => {
+                let alert = known.filter(|alert| alert.state != AlertState::Resolved && rule.no_data == NoData::Unknown)?;
+                return moved(alert, machine::lose(before, now), now, None, "the inventory no longer says this".into());
+            }
         };
         let after = machine::step(before, judge_number(&rule, number, before.severity), now, Timing::of(&rule));
         if !after.differs(before) {
@@ -100,12 +127,24 @@ impl Walk {
         }
         let id = known.map_or_else(|| AlertId(context.ids.next_bits()), |alert| alert.id);
         let reason = wording::measured(&rule, (world, Some(ci)), after, number);
+        let minded = self.packages.get(&rule.id).filter(|_| number > 0.0);
+        let reason = match minded.and_then(|minded| named(world, minded, ci)) {
+            Some(named) => format!("{reason}: {named}"),
+            None => reason,
+        };
         Some(transitioned(id, key, (before, after), (Some(number), now), reason))
     }
 
-    /// What the predicate comes to; `None` when the inventory does not say.
-    fn number(&self, rule: &Rule, ci: &Ci, now: Timestamp) -> Option<f64> {
-        let Condition::Inventory { predicate } = &rule.condition else { return None };
+    fn answer(&mut self, rule: &Rule, ci: &Ci, context: &Context<'_>) -> Answer {
+        let Condition::Inventory { predicate } = &rule.condition else { return Answer::Unsaid };
+        if let Predicate::Removed { names, within_ms } = predicate {
+            return self.removed.count(ci, (names, *within_ms), context);
+        }
+        self.number((&rule.id, predicate), ci, context.now).map_or(Answer::Unsaid, Answer::Number)
+    }
+
+    /// What a predicate on the state alone comes to; `None` when the inventory does not say.
+    fn number(&self, (rule, predicate): (&RuleId, &Predicate), ci: &Ci, now: Timestamp) -> Option<f64> {
         let yes = |holds| if holds { 1.0 } else { 0.0 };
         match predicate {
             Predicate::Attribute { name, operator, value } => {
@@ -114,26 +153,56 @@ impl Walk {
             }
             Predicate::DaysLeft { attribute } => Some(days_between(now, moment(ci, attribute)?)),
             Predicate::DaysSince { attribute } => Some(days_between(moment(ci, attribute)?, now)),
-            Predicate::PackageBelow { .. } => {
+            Predicate::PackageBelow { .. } | Predicate::Software { .. } => {
                 ci.section(SectionName::Packages)?;
-                Some(yes(self.packages.get(&rule.id).is_some_and(|hosts| hosts.contains(&ci.id))))
+                Some(yes(self.packages.get(rule).is_some_and(|minded| minded.hosts.contains(&ci.id))))
             }
             Predicate::Drift { names, within_ms } => Some(drift(ci, names, *within_ms, now)),
+            Predicate::Removed { .. } => None,
         }
     }
 }
 
-/// Hosts that have the package in too old a version.
-fn affected(world: &World, rule: &Rule) -> Option<BTreeSet<CiId>> {
-    let Condition::Inventory { predicate: Predicate::PackageBelow { package, version } } = &rule.condition else { return None };
-    let products = world.cmdb.software.products().filter_map(|id| world.cmdb.cis.get(&id)).filter(|product| product.name == *package);
-    let hosts = products.flat_map(|product| {
-        let scheme = Scheme::of(product.key.as_deref().unwrap_or_default());
-        world.cmdb.software.hosts_where(product.id, |installed| scheme.compare(installed, version).is_lt()).ids()
-    });
-    Some(hosts.collect())
+/// Hosts that have the package in too old a version, or software of the category.
+fn affected(world: &World, rule: &Rule) -> Option<Minded> {
+    let Condition::Inventory { predicate } = &rule.condition else { return None };
+    let software = &world.cmdb.software;
+    match predicate {
+        Predicate::PackageBelow { package, version } => {
+            let products = software.products().filter_map(|id| world.cmdb.cis.get(&id)).filter(|product| product.name == *package);
+            let hosts = products.flat_map(|product| {
+                let scheme = Scheme::of(product.key.as_deref().unwrap_or_default());
+                software.hosts_where(product.id, |installed| scheme.compare(installed, version).is_lt()).ids()
+            });
+            Some(Minded { hosts: hosts.collect(), products: BTreeSet::new() })
+        }
+        Predicate::Software { category } => {
+            let products: BTreeSet<CiId> =
+                world.catalogue.products_of(&world.cmdb, *category).into_iter().map(|product| product.id).collect();
+            let hosts = products.iter().flat_map(|&product| software.hosts_where(product, |_| true).ids()).collect();
+            Some(Minded { hosts, products })
+        }
+        _ => None,
+    }
 }
 
+/// Software of a category that is told by name; a host may have all of its packages in it.
+const NAMED: usize = 5;
+
+/// Which of some software is on an item, for people.
+fn named(world: &World, minded: &Minded, ci: &Ci) -> Option<String> {
+    if minded.products.is_empty() {
+        return None;
+    }
+    let installed = world.cmdb.software.packages_of(ci.id);
+    let installed = installed.iter().filter(|(product, _)| minded.products.contains(product));
+    let names: BTreeSet<&str> = installed.filter_map(|(product, _)| world.cmdb.cis.get(product)).map(|one| one.name.as_str()).collect();
+    let more = names.len().saturating_sub(NAMED);
+    let told = names.into_iter().take(NAMED).collect::<Vec<_>>().join(", ");
+    (!told.is_empty()).then(|| if more > 0 { format!("{told} and {more} more") } else { told })
+}
+
+/// Values of different types say nothing about each other.
 fn compared(known: Option<&AttributeValue>, operator: Comparison, wanted: Option<&AttributeValue>) -> Option<bool> {
     use Comparison as C;
     match (operator, known) {
@@ -142,9 +211,17 @@ fn compared(known: Option<&AttributeValue>, operator: Comparison, wanted: Option
         _ => {}
     }
     let (known, wanted) = (known?, wanted?);
+    if operator == C::Contains {
+        return match (known, wanted) {
+            (AttributeValue::Text(known), AttributeValue::Text(wanted)) => Some(known.contains(wanted.as_str())),
+            (AttributeValue::List(known), AttributeValue::Text(wanted)) => Some(known.contains(wanted)),
+            _ => None,
+        };
+    }
     let order = match (number(known), number(wanted)) {
         (Some(a), Some(b)) => a.total_cmp(&b),
-        _ => known.cmp(wanted),
+        _ if std::mem::discriminant(known) == std::mem::discriminant(wanted) => known.cmp(wanted),
+        _ => return None,
     };
     Some(match operator {
         C::Equal => order.is_eq(),
@@ -153,12 +230,7 @@ fn compared(known: Option<&AttributeValue>, operator: Comparison, wanted: Option
         C::LessOrEqual => order.is_le(),
         C::Greater => order.is_gt(),
         C::GreaterOrEqual => order.is_ge(),
-        C::Contains => match (known, wanted) {
-            (AttributeValue::Text(known), AttributeValue::Text(wanted)) => known.contains(wanted.as_str()),
-            (AttributeValue::List(known), AttributeValue::Text(wanted)) => known.contains(wanted),
-            _ => false,
-        },
-        C::Present | C::Absent => return None,
+        C::Contains | C::Present | C::Absent => return None,
     })
 }
 
@@ -190,5 +262,6 @@ fn drift(ci: &Ci, names: &[String], within_ms: u64, now: Timestamp) -> f64 {
     f64::from(u32::try_from(changes).unwrap_or(u32::MAX))
 }
 
+mod removed;
 #[cfg(test)]
 mod tests;

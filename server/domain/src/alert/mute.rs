@@ -168,9 +168,11 @@ impl Schedule {
         match self {
             Self::Once { from, to } => {
                 let length = u64::try_from(to.since(*from).as_millis()).unwrap_or(u64::MAX);
-                require(from < to, "schedule.to", "must be after from")?;
-                require((SHORTEST_MS..=LONGEST_MS).contains(&length), "schedule.to", "must be a minute to 366 days after from")?;
-                require(*to > now, "schedule.to", "has passed already")
+                // Silences are written with fields of their own.
+                let (begin, end) = if kind == MuteKind::Silence { ("starts_at", "expires_at") } else { ("from", "schedule.to") };
+                require(*to > now, end, "has passed already")?;
+                require(from < to, end, &format!("must be after {begin}"))?;
+                require((SHORTEST_MS..=LONGEST_MS).contains(&length), end, &format!("must be a minute to 366 days after {begin}"))
             }
             Self::Weekly { weekdays, start, duration_ms, time_zone, from, to } => {
                 require(kind != MuteKind::Silence, "schedule.repeats", "a silence happens once")?;

@@ -34,6 +34,15 @@ impl Content for Tables {
     }
 }
 
+impl Tables {
+    /// Stores a section.
+    pub(crate) fn put(&mut self, section: Section) -> ContentHash {
+        let (hash, _) = section.clone().canonical().expect("rows that can be stored");
+        self.0.insert(hash, Arc::new(section));
+        hash
+    }
+}
+
 #[derive(Default)]
 pub(crate) struct Scenario {
     pub(crate) world: World,

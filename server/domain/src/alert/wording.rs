@@ -97,6 +97,9 @@ fn plainly(rule: &Rule, after: Position, value: f64) -> String {
         Condition::Check { .. } | Condition::TargetCheck { .. } => return format!("{what} {}{must_last}", state_of_check(value)),
         Condition::Absent { .. } if value > 0.0 => return format!("{what} has not come for {}{must_last}", seconds(value)),
         Condition::Absent { .. } => return format!("{what} comes again{must_last}"),
+        Condition::Inventory { predicate: Predicate::Software { .. } } => {
+            return format!("{what} is {}installed{must_last}", if value > 0.0 { "" } else { "not " });
+        }
         Condition::Inventory { predicate: Predicate::Attribute { .. } | Predicate::PackageBelow { .. } } => {
             let holds = if value > 0.0 { "holds" } else { "does not hold" };
             return format!("{what} {holds}{must_last}");
@@ -138,6 +141,10 @@ fn what(condition: &Condition) -> String {
             Predicate::DaysLeft { attribute } => format!("time until {attribute}"),
             Predicate::DaysSince { attribute } => format!("time since {attribute}"),
             Predicate::PackageBelow { package, version } => format!("{package} below {version}"),
+            Predicate::Software { category } => format!("{category:?} software").to_lowercase(),
+            Predicate::Removed { names, within_ms } => {
+                format!("number of {} that went within {}", names.join(", ").replace('_', " "), span(*within_ms))
+            }
             Predicate::Drift { names, within_ms } => format!("number of changes of {} within {}", names.join(", "), span(*within_ms)),
         },
         Condition::AgentSilent { .. } | Condition::HostSilent { .. } => String::new(),

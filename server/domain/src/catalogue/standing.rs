@@ -66,22 +66,23 @@ pub fn vendors<'a>(software: &'a SoftwareIndex, product: &Ci) -> BTreeSet<&'a st
     software.pairs_of_product(product.id).filter_map(|pair| pair.details.vendor.as_deref()).collect()
 }
 
+/// Whether a rule is about a product. The vendors of its packages are read when the first rule asks for them.
+fn fits<'a>(rule: &Rule, software: &'a SoftwareIndex, product: &Ci, vendors_read: &mut Option<BTreeSet<&'a str>>) -> bool {
+    let pattern = &rule.pattern;
+    pattern.name.as_deref().is_none_or(|name| glob::fits(name, &product.name))
+        && pattern.manager.as_deref().is_none_or(|wanted| same_manager(wanted, manager_of(product)))
+        && pattern.vendor.as_deref().is_none_or(|wanted| {
+            let known = vendors_read.get_or_insert_with(|| vendors(software, product));
+            known.iter().any(|vendor| glob::fits(wanted, vendor))
+        })
+}
+
 impl Catalogue {
     /// What is true of a product. `rules` is [`Catalogue::ordered_rules`], made once for many products.
     #[must_use]
     pub fn standing<'a>(&'a self, cmdb: &'a Cmdb, rules: &[&'a Rule], product: &'a Ci) -> Standing<'a> {
-        let manager = manager_of(product);
         let mut vendors_read = None;
-        let mut fits = |rule: &Rule| {
-            let pattern = &rule.pattern;
-            pattern.name.as_deref().is_none_or(|name| glob::fits(name, &product.name))
-                && pattern.manager.as_deref().is_none_or(|wanted| same_manager(wanted, manager))
-                && pattern.vendor.as_deref().is_none_or(|wanted| {
-                    let known = vendors_read.get_or_insert_with(|| vendors(&cmdb.software, product));
-                    known.iter().any(|vendor| glob::fits(wanted, vendor))
-                })
-        };
-        let fitting: Vec<&'a Rule> = rules.iter().copied().filter(|rule| fits(rule)).collect();
+        let fitting: Vec<&'a Rule> = rules.iter().copied().filter(|rule| fits(rule, &cmdb.software, product, &mut vendors_read)).collect();
         let named = fitting.iter().find_map(|rule| Some((rule.product.as_deref()?, Because::Rule(rule))));
         let (name, product_because) = named.unwrap_or((&product.name, Because::Nothing));
         let vendor = fitting.iter().find_map(|rule| rule.vendor.as_deref());
@@ -94,6 +95,24 @@ impl Catalogue {
             category,
             category_because,
         }
+    }
+
+    /// The products of a category.
+    #[must_use]
+    pub fn products_of<'a>(&self, cmdb: &'a Cmdb, category: Category) -> Vec<&'a Ci> {
+        let mut rules = self.ordered_rules();
+        rules.retain(|rule| rule.category.is_some());
+        let known = |id| cmdb.cis.get(&id);
+        if rules.is_empty() && category != Category::Unclassified {
+            // Only what somebody decided about can be of it.
+            return self.rulings.keys().filter_map(|&id| known(id)).filter(|product| self.category(&[], product).0 == category).collect();
+        }
+        let is_of_it = |product: &&Ci| {
+            let mut vendors_read = None;
+            let first = rules.iter().copied().find(|rule| fits(rule, &cmdb.software, product, &mut vendors_read));
+            self.category(first.as_slice(), product).0 == category
+        };
+        cmdb.software.products().filter_map(known).filter(is_of_it).collect()
     }
 
     fn category<'a>(&'a self, fitting: &[&'a Rule], product: &Ci) -> (Category, Because<'a>) {

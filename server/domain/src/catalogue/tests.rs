@@ -113,6 +113,25 @@ fn a_ruling_on_a_product_outweighs_rules_and_can_be_left_to_them_again() {
     fleet.check();
 }
 
+#[test]
+fn products_of_a_category_are_those_that_stand_so() {
+    let mut fleet = fleet(&[("telnetd", "0.17"), ("telnet", "0.17"), ("bash", "5.2")]);
+    let denied = |fleet: &Fleet| -> Vec<String> {
+        let found = fleet.world.catalogue.products_of(&fleet.world.cmdb, Category::Denied);
+        found.into_iter().map(|product| product.name.clone()).collect()
+    };
+    assert_eq!(denied(&fleet), [""; 0]);
+    let product = product(&fleet, "telnet").id;
+    let decide = |category| CatalogueCommand::RuleOnProduct { product, category: Some(category), reason: "said so".into(), expected: None };
+    ask(&mut fleet, decide(Category::Denied)).unwrap();
+    assert_eq!(denied(&fleet), ["telnet"]);
+    ask(&mut fleet, decide(Category::Approved)).unwrap();
+    set(&mut fleet, Rule { category: Some(Category::Denied), reason: Some("clear text".into()), ..rule(1, "telnet*") });
+    assert_eq!(denied(&fleet), ["telnetd"]);
+    let unclassified = fleet.world.catalogue.products_of(&fleet.world.cmdb, Category::Unclassified);
+    assert_eq!(unclassified.into_iter().map(|product| product.name.as_str()).collect::<Vec<_>>(), ["bash"]);
+}
+
 #[track_caller]
 fn refuse(change: impl FnOnce(&mut Rule), field: &str) {
     let mut wrong = Rule { product: Some("x".into()), ..rule(1, "x") };

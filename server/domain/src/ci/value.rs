@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 
 /// A value of an attribute. Numbers are finite.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "must be true or false, a number, a text or a list of texts")]
 pub enum AttributeValue {
     /// Yes or no.
     Boolean(bool),

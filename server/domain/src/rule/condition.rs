@@ -1,8 +1,10 @@
 //! Conditions: what is measured or known, and how it becomes one number that the levels are held against.
 
+use crate::catalogue::Category;
 use crate::ci::AttributeValue;
 use rollcall_shared::message::Side;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 
 /// What a window of samples is reduced to.
@@ -135,6 +137,7 @@ pub enum Condition {
     /// Something known of the configuration item itself.
     Inventory {
         /// What.
+        #[serde(deserialize_with = "within_predicate")]
         predicate: Predicate,
     },
     /// The agent has said nothing for a time, or has said goodbye.
@@ -170,8 +173,8 @@ impl Asks {
     }
 }
 
-/// A question to the inventory. `days_left` and `days_since` give days to the levels, `drift` the number of changes, the others 1 when
-/// they hold and 0 when not.
+/// A question to the inventory. `days_left` and `days_since` give days to the levels, `drift` the number of changes, `removed` the number of rows,
+/// the others 1 when they hold and 0 when not.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "test", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Predicate {
@@ -182,7 +185,7 @@ pub enum Predicate {
         /// How it is compared.
         operator: Comparison,
         /// With what; not with `present` and `absent`.
-        #[serde(default)]
+        #[serde(default, deserialize_with = "within_value")]
         value: Option<AttributeValue>,
     },
     /// Days from now to the day or moment in an attribute; less is worse. Below zero when it has passed.
@@ -209,6 +212,18 @@ pub enum Predicate {
         /// How long a change counts, ms.
         within_ms: u64,
     },
+    /// Rows of these sections that were there a span ago and are there no more, such as disks; what can be unplugged does not count.
+    Removed {
+        /// Names of sections.
+        names: Vec<String>,
+        /// How long it counts that they went, ms.
+        within_ms: u64,
+    },
+    /// Software of this category is installed, by the rulings and rules of the catalogue.
+    Software {
+        /// Which.
+        category: Category,
+    },
 }
 
 /// How an attribute is compared. Order is that of numbers, and of text for texts.
@@ -233,6 +248,17 @@ pub enum Comparison {
     Present,
     /// Not known.
     Absent,
+}
+
+/// What is wrong within a tagged object has no path of its own: the words `within` and a name, before the reason, tell it.
+pub const WITHIN: &str = "within ";
+
+fn within_predicate<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Predicate, D::Error> {
+    Predicate::deserialize(deserializer).map_err(|error| D::Error::custom(format!("{WITHIN}predicate: {error}")))
+}
+
+fn within_value<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<AttributeValue>, D::Error> {
+    Option::deserialize(deserializer).map_err(|error| D::Error::custom(format!("{WITHIN}value: {error}")))
 }
 
 impl Condition {

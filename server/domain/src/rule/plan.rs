@@ -19,7 +19,7 @@ use crate::alert::machine::{Judged, Timing};
 use crate::ci::{Ci, Class};
 use crate::id::RuleId;
 use crate::trust::collector;
-use program::{Step, lower, run};
+use program::{Step, lower, rises, run};
 use rollcall_shared::message::Side;
 use rollcall_shared::sample::Series;
 use rollcall_shared::{ContentHash, Section, Timestamp, limits};
@@ -113,7 +113,7 @@ pub struct Judge {
 #[derive(Debug)]
 enum Kind {
     /// A number is held against lines.
-    Lines { reads: Vec<Read>, program: Vec<Step> },
+    Lines { reads: Vec<Read>, program: Vec<Step>, rises: bool },
     /// The state of a check.
     Check { read: Read },
     /// Nothing has come.
@@ -326,7 +326,7 @@ impl Judge {
                 } else {
                     let mut program = Vec::new();
                     lower(&expression, &mut program, &mut 0);
-                    Kind::Lines { reads, program }
+                    Kind::Lines { reads, program, rises: rises(&expression) }
                 }
             }
         };

@@ -150,7 +150,8 @@ fn inventory(predicate: &Predicate) -> Result<(), Rejection> {
             name("package", package)?;
             name("version", version)
         }
-        Predicate::Drift { names, within_ms } => {
+        Predicate::Software { .. } => Ok(()),
+        Predicate::Drift { names, within_ms } | Predicate::Removed { names, within_ms } => {
             require((1..=ATTRIBUTES).contains(&names.len()), "condition.predicate.names", format!("must be 1 to {ATTRIBUTES}"))?;
             for (position, name) in names.iter().enumerate() {
                 let is_section = name.parse::<rollcall_shared::SectionName>().is_ok();
@@ -164,15 +165,37 @@ fn inventory(predicate: &Predicate) -> Result<(), Rejection> {
 fn expression(value: &str) -> Result<(), Rejection> {
     const PATH: &str = "condition.value";
     let parsed = expression::parse(value).map_err(|error| Rejection::invalid(PATH, error.to_string()))?;
+    let mut read_to = 0;
     for Read { metric, attributes, function, window_ms } in parsed.reads() {
-        series(PATH, metric, attributes)?;
-        match function {
-            Function::Reduce(reduce) => window(PATH, *reduce, *window_ms)?,
-            Function::Forecast { .. } => length(PATH, *window_ms, SHORTEST_MS)?,
-            Function::Baseline => {}
-        }
+        let at = place(value, metric, read_to);
+        read_to = at + metric.len();
+        let one = series(PATH, metric, attributes).and_then(|()| match function {
+            Function::Reduce(reduce) => window(PATH, *reduce, *window_ms),
+            Function::Forecast { .. } => length(&format!("{PATH}.window_ms"), *window_ms, SHORTEST_MS),
+            Function::Baseline => Ok(()),
+        });
+        one.map_err(|rejection| match rejection {
+            // The parts of a text are no fields.
+            Rejection::Invalid { field, reason } if field.ends_with(".window_ms") => {
+                Rejection::invalid(PATH, format!("the window of {metric}, at character {}, {reason}", value[..at].chars().count() + 1))
+            }
+            Rejection::Invalid { reason, .. } => {
+                Rejection::invalid(PATH, format!("{metric}, at character {}: {reason}", value[..at].chars().count() + 1))
+            }
+            other => other,
+        })?;
     }
     Ok(())
+}
+
+/// Where a metric is named in an expression, in bytes, from a place on; reads come in the order of the text.
+fn place(value: &str, metric: &str, from: usize) -> usize {
+    let is_of_name = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
+    let is_whole = |at: usize| {
+        !value[..at].chars().next_back().is_some_and(is_of_name) && !value[at + metric.len()..].chars().next().is_some_and(is_of_name)
+    };
+    let rest = value.get(from..).unwrap_or_default();
+    rest.match_indices(metric).map(|(at, _)| from + at).find(|&at| is_whole(at)).unwrap_or(from.min(value.len()))
 }
 
 fn term(path: &str, term: &Term) -> Result<(), Rejection> {

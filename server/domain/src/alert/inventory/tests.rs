@@ -71,6 +71,18 @@ fn attributes_are_compared_by_number_by_text_and_by_being_there() {
 }
 
 #[test]
+fn values_of_different_types_say_nothing_about_each_other() {
+    let compare = |operator, value| rule(Predicate::Attribute { name: "a".into(), operator, value: Some(value) }, 0.0);
+    let word = Some(("a", AttributeValue::Text("web-1".into())));
+    for operator in [Comparison::Greater, Comparison::Less, Comparison::NotEqual, Comparison::Contains] {
+        check(compare(operator, AttributeValue::Integer(5)), word.clone(), word.clone(), &[]);
+    }
+    let five = Some(("a", AttributeValue::Integer(5)));
+    let unknown = "43210 inventory: Firing → Unknown Warning";
+    check(compare(Comparison::Equal, AttributeValue::Integer(5)), five, word, &[FIRES, unknown]);
+}
+
+#[test]
 fn a_section_that_changed_counts_for_a_while_and_its_first_content_does_not() {
     let drifts = rule(Predicate::Drift { names: vec!["users".into()], within_ms: 3_600_000 }, 0.0);
     let mut scenario = Scenario::new(vec![drifts]);
@@ -92,6 +104,58 @@ fn a_section_that_changed_counts_for_a_while_and_its_first_content_does_not() {
     scenario.tick(3_709);
     assert_eq!(scenario.story()[0], "110 inventory: Inactive → Firing Warning");
     assert_eq!(scenario.state("inventory", 1), AlertState::Resolved);
+}
+
+#[test]
+fn what_went_is_told_about_until_it_is_back_and_what_can_be_unplugged_is_not() {
+    use rollcall_shared::section::Disk;
+    let disk = |name: &str, removable| Disk { name: name.into(), removable: Some(removable), ..Disk::default() };
+    let part = |name: &str| disk(name, false);
+    let stick = disk("sdz", true);
+    let gone = rule(Predicate::Removed { names: vec!["disks".into()], within_ms: 3_600_000 }, 0.0);
+    let mut scenario = Scenario::new(vec![gone]);
+    let contents =
+        [vec![part("sda"), part("sdb"), stick], vec![part("sda"), part("sdb")], vec![part("sda")], vec![part("sda"), part("sdb")]];
+    let hashes = contents.map(|rows| scenario.tables.put(rollcall_shared::Section::Disks(rows)));
+    let mut history = Vec::new();
+    for (at, hash) in (0..).map(|n| n * 100).zip(hashes) {
+        history.push((seconds(at), hash));
+        let history = history.clone();
+        scenario.seed(move |world| {
+            let since = seconds(at);
+            let (history, outcome) = (history.clone(), Outcome::Complete);
+            let state = SectionState { hash: None, partial: None, outcome, reason: None, since, history, reverted: false };
+            world.cmdb.cis.get_mut(&host(1)).expect("a host").sections.insert(SectionName::Disks, state);
+        });
+        scenario.tick(at + 50);
+    }
+    let story: Vec<String> = scenario.story().into_iter().filter(|line| line.contains("inventory: ")).collect();
+    assert_eq!(story, ["250 inventory: Inactive → Firing Warning", "350 inventory: Firing → Resolved"]);
+}
+
+#[test]
+fn software_that_was_ruled_out_is_told_about_by_name() {
+    use crate::catalogue::{CatalogueCommand, Category};
+    use crate::ci::testing::{Fleet, packages, server, system};
+    use crate::rule::{RuleEvent, stock::stock};
+    let mut fleet = Fleet::with_agents([1]);
+    fleet.report(1, [system(server(1)), packages(&[("telnetd", "0.17"), ("bash", "5.2")])]);
+    let rule = stock().into_iter().find(|rule| rule.id.as_str() == "software_denied").expect("a stock rule");
+    fleet.append(crate::Actor::System, vec![Event::Rule(RuleEvent::RuleSet { rule: Box::new(rule) })]);
+    let is_it = |ci: &&Ci| ci.class == Class::SoftwareProduct && ci.name == "telnetd";
+    let product = fleet.world.cmdb.cis.values().find(is_it).expect("a product").id;
+    let said = |fleet: &Fleet| fleet.world.alerts.alerts.values().map(|alert| (alert.state, alert.reason.clone())).next();
+    fleet.tick();
+    assert_eq!(said(&fleet), None);
+    for (category, expected) in [
+        (Category::Denied, (AlertState::Firing, "denied software is installed: telnetd")),
+        (Category::Approved, (AlertState::Resolved, "denied software is not installed")),
+    ] {
+        let ruling = CatalogueCommand::RuleOnProduct { product, category: Some(category), reason: "clear text".into(), expected: None };
+        fleet.decide("ada", &crate::Command::Catalogue(ruling)).expect("ruled");
+        fleet.tick();
+        assert_eq!(said(&fleet), Some((expected.0, expected.1.to_owned())));
+    }
 }
 
 #[test]

@@ -95,9 +95,10 @@ fn mutes_that_make_no_sense_are_refused_by_field() {
         other => panic!("{other:?}"),
     };
     let once = |from, to| Schedule::Once { from: seconds(from), to: seconds(to) };
-    check(MuteKind::Silence, once(2_000, 2_000), "schedule.to");
-    check(MuteKind::Silence, once(0, 900), "schedule.to");
-    check(MuteKind::Silence, once(0, 86_400 * 400), "schedule.to");
+    check(MuteKind::Maintenance, once(2_000, 2_000), "schedule.to");
+    check(MuteKind::Silence, once(2_000, 2_000), "expires_at");
+    check(MuteKind::Silence, once(0, 900), "expires_at");
+    check(MuteKind::Silence, once(0, 86_400 * 400), "expires_at");
     check(MuteKind::Silence, weekly(&[Day::Monday], "01:00", 3_600_000, "UTC"), "schedule.repeats");
     check(MuteKind::Maintenance, weekly(&[], "01:00", 3_600_000, "UTC"), "schedule.weekdays");
     check(MuteKind::Maintenance, weekly(&[Day::Monday], "25:00", 3_600_000, "UTC"), "schedule.start");

@@ -54,6 +54,18 @@ fn combine(step: Step, left: f64, right: f64) -> f64 {
     }
 }
 
+/// Whether the number never falls when a part of it rises, so that what each part may yet become says what all may become.
+pub(super) fn rises(expression: &Expression) -> bool {
+    let is_scale = |expression: &Expression| matches!(expression, Expression::Number(number) if *number > 0.0);
+    match expression {
+        Expression::Number(_) | Expression::Read(_) => true,
+        Expression::Binary(Operator::Add, left, right) => rises(left) && rises(right),
+        Expression::Binary(Operator::Multiply, left, right) => (rises(left) && is_scale(right)) || (is_scale(left) && rises(right)),
+        Expression::Binary(Operator::Divide, left, right) => rises(left) && is_scale(right),
+        _ => false,
+    }
+}
+
 /// Appends an expression to a program; `reads` counts the series that it reads.
 pub(super) fn lower(expression: &Expression, program: &mut Vec<Step>, reads: &mut usize) {
     match expression {

@@ -19,8 +19,8 @@ impl Entry {
                 *last_value = moment.at;
                 Some((self.checked(state), state))
             }
-            Kind::Lines { reads, program } => {
-                let reading = self.read(moment, memories, last_value, (reads, program))?;
+            Kind::Lines { reads, program, rises } => {
+                let reading = self.read(moment, memories, last_value, (reads, program, *rises))?;
                 let judge = &self.judge;
                 let raised = |severity, guard| judge.is_raised(severity, reading.value, guard, moment.values);
                 let guarded = [raised(Severity::Warning, self.guards[0]), raised(Severity::Critical, self.guards[1])];
@@ -75,7 +75,7 @@ impl Entry {
         moment: Moment<'_>,
         memories: &mut Memories<'_>,
         last_value: &mut Timestamp,
-        (reads, program): (&[Read], &[Step]),
+        (reads, program, rises): (&[Read], &[Step], bool),
     ) -> Option<Reading> {
         let side = self.judge.side;
         let mut readings = [None; expression::LEAVES];
@@ -89,8 +89,8 @@ impl Entry {
                     window.push(moment.at, value, shape);
                     let reading = window.read(shape, side)?;
                     let covered = window.is_covered(shape.length_ms);
-                    // In company, what a part may become when more of its window is known can go either way.
-                    Some(if reads.len() == 1 { reading } else { Reading { may_raise: covered, may_clear: covered, ..reading } })
+                    // In company, what a part may become when more of its window is known can go either way, save where all go the same.
+                    Some(if reads.len() == 1 || rises { reading } else { Reading { may_raise: covered, may_clear: covered, ..reading } })
                 }),
                 (Some(value), Memory::Baseline(baseline)) => memories.baselines.get_mut(baseline).and_then(|baseline| {
                     baseline.push(moment.at, value);

@@ -2,7 +2,7 @@
 
 use super::{DAY_MS, HOUR_MS, MINUTE_MS, NETDATA, NODE_MIXIN, above_of, any, lasting, levels, newest, paging, rule, sourced};
 use crate::ci::Class;
-use crate::rule::{Condition, Reduce, Rule};
+use crate::rule::{Condition, Reduce, Rule, Tier};
 use rollcall_shared::message::Side;
 
 #[expect(clippy::too_many_lines, reason = "a table")]
@@ -23,13 +23,13 @@ pub(super) fn rules() -> Vec<Rule> {
         ),
         sourced(
             NODE_MIXIN,
-            rule(
+            loud(rule(
                 "raid_member_failed",
                 "RAID member failed",
                 "A disk of the array was marked as failed. A spare may have taken its place; without one the array is degraded. Find it (mdadm --detail), look at its health, and replace it.",
                 newest("system.raid.members.failed"),
                 any(false),
-            ),
+            )),
         ),
         below(sourced(
             "SMART's own verdict",
@@ -117,6 +117,11 @@ pub(super) fn rules() -> Vec<Rule> {
             ))
         },
     ]
+}
+
+/// A page at both levels.
+fn loud(rule: Rule) -> Rule {
+    Rule { tier: Tier::Page, ..rule }
 }
 
 /// Less is worse.

@@ -1,12 +1,16 @@
 //! File systems and disks.
 
-use super::{DAY_MS, HOUR_MS, MINUTE_MS, NETDATA, NODE_MIXIN, above, any, lasting, levels, newest, paging, recorded, rule, sourced};
+use super::{HOUR_MS, MINUTE_MS, NETDATA, NODE_MIXIN, above, formula, lasting, levels, newest, paging, recorded, rule, sourced};
 use crate::rule::{Condition, Guard, Reduce, Rule};
 use rollcall_shared::message::Side;
 use std::collections::BTreeMap;
 
 /// Five gigabytes: below this a nearly full file system is in danger whatever its size.
 const LITTLE_SPACE_BYTES: f64 = 5e9;
+
+/// Two where it was writable within seven days and is not now, one where it has been read-only for longer, zero where it is writable: raised
+/// by the change alone, and held until it can be written to again.
+const TURNED_READ_ONLY: &str = "system.filesystem.read_only + increase(system.filesystem.read_only, 7d)";
 
 pub(super) fn rules() -> Vec<Rule> {
     vec![
@@ -55,8 +59,8 @@ pub(super) fn rules() -> Vec<Rule> {
                 "filesystem_read_only",
                 "Filesystem read-only",
                 "The file system was writable within the last seven days and is not now: the kernel remounts it after input/output errors. Read the kernel log (journalctl -k), check the disk's health, back up what matters, then repair (fsck) and remount.",
-                above("system.filesystem.read_only", Reduce::Increase, 7 * DAY_MS),
-                any(true),
+                formula(TURNED_READ_ONLY),
+                levels(None, Some((1.5, 0.5))),
             )),
         ),
         sourced(

@@ -1,13 +1,19 @@
 //! Services, clocks, certificates, reachability and what the inventory says.
 
 use super::{DAY_MS, MINUTE_MS, NETDATA, NODE_MIXIN, above, any, formula, lasting, levels, newest, paging, recorded, rule, sourced};
-use crate::ci::AttributeValue;
+use crate::catalogue::Category;
+use crate::ci::{AttributeValue, Class};
 use crate::rule::{Asks, Comparison, Condition, Predicate, Reduce, Rule};
 use rollcall_shared::message::Side;
 use std::collections::BTreeMap;
 
 /// An unsynchronised kernel lets its maximum error grow to 16 s and stops there (`NTP_PHASE_LIMIT`), so the line is just below.
 const CLOCK_ERROR_MS: f64 = 15_999.0;
+
+/// The mean offset of ten minutes where that of the last five is not less than it by more than a twentieth, and zero where it is: a clock
+/// that is being put right is no matter. The thousandth of a millisecond keeps a clock that is exactly right from being no number.
+const DIVERGING_CLOCK: &str = "ratio(abs(avg(system.clock.offset_ms, 5m)), \
+    abs(avg(system.clock.offset_ms, 5m)) / (abs(avg(system.clock.offset_ms, 10m)) + 0.001), 0.95)";
 
 #[expect(clippy::too_many_lines, reason = "a table")]
 pub(super) fn rules() -> Vec<Rule> {
@@ -65,8 +71,8 @@ pub(super) fn rules() -> Vec<Rule> {
                 rule(
                     "clock_offset",
                     "Clock offset",
-                    "The clock has been off by more than 50 ms for ten minutes, though it has a time source. Check the time service (timedatectl, chronyc tracking, chronyc sources) and whether a virtual machine's host sets the clock too.",
-                    formula("abs(avg(system.clock.offset_ms, 10m))"),
+                    "The clock has been off by more than 50 ms for ten minutes and does not come closer, though it has a time source. Check the time service (timedatectl, chronyc tracking, chronyc sources) and whether a virtual machine's host sets the clock too.",
+                    formula(DIVERGING_CLOCK),
                     levels(Some((50.0, 25.0)), None),
                 ),
             ),
@@ -216,17 +222,62 @@ pub(super) fn rules() -> Vec<Rule> {
         ),
         sourced(
             "Any change",
-            rule(
+            recorded(rule(
                 "drift_hardware",
                 "Hardware changed",
-                "Processors, memory modules or disks of the host changed within a day. When nobody worked on it, a part has failed or was taken out: compare with what was there before (history of the section).",
-                Condition::Inventory {
-                    predicate: Predicate::Drift { names: vec!["cpus".into(), "memory_modules".into(), "disks".into()], within_ms: DAY_MS },
-                },
+                "Processors, memory modules or disks of the host changed within a day. It is kept for correlation: compare with what was there before (history of the section). What is missing is told about by itself.",
+                Condition::Inventory { predicate: Predicate::Drift { names: hardware(), within_ms: DAY_MS } },
+                any(false),
+            )),
+        ),
+        sourced(
+            "Any part",
+            rule(
+                "hardware_removed",
+                "Hardware removed",
+                "A processor, a memory module or a disk that was there a day ago is there no more. When nobody worked on the host, the part has failed or was taken out: compare with what was there before (history of the section), look at the hardware's event log, and at the part itself.",
+                Condition::Inventory { predicate: Predicate::Removed { names: hardware(), within_ms: DAY_MS } },
+                any(true),
+            ),
+        ),
+        sourced(
+            "Any package",
+            recorded(rule(
+                "package_removed",
+                "Package removed",
+                "A package that was installed a day ago is not any more. It is kept for correlation: when a service of the host is missing or a program fails to start, see what was removed (history of the packages).",
+                Condition::Inventory { predicate: Predicate::Removed { names: vec!["packages".into()], within_ms: DAY_MS } },
+                any(false),
+            )),
+        ),
+        sourced(
+            "What people decided about software",
+            rule(
+                "software_denied",
+                "Software that is not allowed",
+                "Software is installed that was ruled out, for this product or by a rule of the catalogue; the reason names it. Remove it, or have the ruling changed when there is a need for it. Whoever wants nothing that was not approved adds a rule like this one for the category unclassified.",
+                Condition::Inventory { predicate: Predicate::Software { category: Category::Denied } },
                 any(false),
             ),
         ),
+        Rule {
+            classes: vec![Class::Host, Class::NetworkDevice, Class::StorageDevice, Class::Printer],
+            ..sourced(
+                "Time to buy a contract or a successor",
+                rule(
+                    "warranty_ends",
+                    "Warranty ends soon",
+                    "The warranty (attribute warranty_end) of the device ends in less than 30 days, or has ended. Extend it, buy a successor, or override this rule for devices that are to run without.",
+                    Condition::Inventory { predicate: Predicate::DaysLeft { attribute: "warranty_end".into() } },
+                    levels(Some((30.0, 30.0)), None),
+                ),
+            )
+        },
     ]
+}
+
+fn hardware() -> Vec<String> {
+    vec!["cpus".into(), "memory_modules".into(), "disks".into()]
 }
 
 /// The warning must last, the critical level is told at once.

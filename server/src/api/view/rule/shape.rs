@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "these types are described, never made")]
 
 use crate::api::view::Time;
-use crate::api::view::word::{AlertState, Asks, Class, Comparison, Reduce, Severity, Side, Tier};
+use crate::api::view::word::{AlertState, Asks, Category, Class, Comparison, Reduce, Severity, Side, Tier};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
@@ -127,8 +127,8 @@ pub enum Condition {
     },
 }
 
-/// A question to the inventory. `days_left` and `days_since` give days to the levels, `drift` the number of changes, the others 1 when
-/// they hold and 0 when not.
+/// A question to the inventory. `days_left` and `days_since` give days to the levels, `drift` the number of changes, `removed` the number of rows,
+/// the others 1 when they hold and 0 when not.
 #[derive(ToSchema)]
 #[serde(tag = "test", rename_all = "snake_case")]
 pub enum Predicate {
@@ -164,6 +164,18 @@ pub enum Predicate {
         names: Vec<String>,
         /// How long a change counts, ms.
         within_ms: u64,
+    },
+    /// Rows of these sections that were there a span ago and are there no more, such as disks; what can be unplugged does not count.
+    Removed {
+        /// Names of sections.
+        names: Vec<String>,
+        /// How long it counts that they went, ms.
+        within_ms: u64,
+    },
+    /// Software of this category is installed, by the rulings and rules of the catalogue.
+    Software {
+        /// Which.
+        category: Category,
     },
 }
 
