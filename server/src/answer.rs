@@ -391,7 +391,11 @@ pub fn body(media_type: &'static str, body: impl Into<axum::body::Body>) -> Resp
 
 /// 200 with one resource and its revision as entity tag.
 pub fn resource<T: Serialize>(view: &T, revision: u64) -> Response {
-    let mut response = json(view);
+    tagged(json(view), revision)
+}
+
+/// An answer with a revision as its entity tag.
+pub fn tagged(mut response: Response, revision: u64) -> Response {
     if let Ok(tag) = HeaderValue::try_from(format!("\"{revision}\"")) {
         response.headers_mut().insert(header::ETAG, tag);
     }

@@ -5,6 +5,7 @@ pub mod case;
 pub mod condition;
 pub mod decide;
 pub mod expression;
+pub mod known;
 pub mod metric;
 pub mod plan;
 pub mod query;
@@ -208,22 +209,46 @@ pub enum RuleEvent {
         /// As it is now.
         rule: Box<Rule>,
     },
+    /// A rule is there no more.
+    RuleRemoved {
+        /// Which.
+        rule: RuleId,
+    },
 }
 
 /// What people ask of rules.
 #[derive(Clone, Debug, PartialEq)]
 pub enum RuleCommand {
     /// Make a new rule.
-    Create(Box<Rule>),
+    Create(case::Tested),
     /// Replace a rule.
     Update {
         /// As it is to be.
-        rule: Box<Rule>,
+        rule: case::Tested,
         /// Revision that the person saw.
         expected: Option<u64>,
     },
     /// Make or replace several at once, or none of them.
-    Import(Vec<Rule>),
+    Import {
+        /// As they are to be.
+        rules: Vec<case::Tested>,
+        /// Revision of all rules that the person saw.
+        expected: Option<u64>,
+    },
+    /// Take a rule away that people made. Its alerts end as those of a rule that is switched off.
+    Remove {
+        /// Which.
+        rule: RuleId,
+        /// Revision that the person saw.
+        expected: Option<u64>,
+    },
+    /// Make a stock rule again what it is in this release.
+    Reset {
+        /// Which.
+        rule: RuleId,
+        /// Revision that the person saw.
+        expected: Option<u64>,
+    },
     /// Switch a rule on or off.
     Enable {
         /// Which.

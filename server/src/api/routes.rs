@@ -130,6 +130,7 @@ route_list! {
     POST   "/api/v1/reviews/{id}/resolve"          Act    Edit       reviews::resolve_review;
     GET    "/api/v1/retirement_candidates"         List   Read       retirement::list_retirement_candidates;
     POST   "/api/v1/retirement_candidates/retire"  Act    Edit       retirement::retire_candidates;
+    GET    "/api/v1/cis/{id}/rules"                List   Read       rules::of_item::list_ci_rules;
     GET    "/api/v1/cis/{id}/samples"              List   Read       samples::list_samples;
     GET    "/api/v1/samples"                       List   Read       samples::fleet::list_fleet_samples;
     GET    "/api/v1/samples/top"                   List   Read       samples::fleet::list_top_samples;
@@ -217,6 +218,8 @@ route_list! {
     GET    "/api/v1/rules/{id}"                    One    Read       rules::get_rule;
     GET    "/api/v1/rules/{id}/versions"           List   Read       rules::list_rule_versions;
     PUT    "/api/v1/rules/{id}"                    Update Administer rules::put_rule;
+    DELETE "/api/v1/rules/{id}"                    Delete Administer rules::delete_rule;
+    POST   "/api/v1/rules/{id}/reset"              Act    Administer rules::reset_rule;
     POST   "/api/v1/rules/{id}/enable"             Act    Administer rules::enable_rule;
     POST   "/api/v1/rules/{id}/disable"            Act    Administer rules::disable_rule;
     GET    "/api/v1/alerts"                        List   Read       alerts::list_alerts;

@@ -5,6 +5,7 @@ use crate::engine::{Executed, Request};
 use crate::testing::{Reply, TestServer, post};
 use rollcall_domain::ci::{CiCommand, CiEvent, Class, Lifecycle, NewCi};
 use rollcall_domain::id::CiId;
+use rollcall_domain::rule::case::Tested;
 use rollcall_domain::rule::{Condition, Level, Levels, Reduce, RuleCommand, Tier, stock};
 use rollcall_domain::trust::feed::FeedKind;
 use rollcall_domain::{Actor, Command, Event};
@@ -56,7 +57,7 @@ impl Scene {
         (rule.id, rule.title, rule.tier, rule.stock) = ("collected".parse().unwrap(), "Too much".into(), Tier::Ticket, false);
         (rule.condition, rule.levels, rule.warning_tier) = (condition, Levels { warning: None, critical }, None);
         (rule.for_ms, rule.keep_firing_for_ms, rule.tests, rule.overrides) = (0, 0, Vec::new(), Vec::new());
-        self.run(Command::Rule(RuleCommand::Create(Box::new(rule)))).await;
+        self.run(Command::Rule(RuleCommand::Create(Tested::of(rule).unwrap()))).await;
     }
 
     pub async fn send_as(&self, secret: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result};
 use rollcall_domain::Command;
 use rollcall_domain::ci::CiCommand;
 use rollcall_domain::id::TokenId;
+use rollcall_domain::rule::case::Tested;
 use rollcall_domain::rule::{Override, RuleCommand, Selector, Tier};
 use rollcall_domain::trust::Agent;
 use rollcall_domain::trust::decide::TrustCommand;
@@ -211,7 +212,7 @@ impl Fleet {
             set_by: None,
             set_at: None,
         });
-        stage.command(BEGIN, &Command::Rule(RuleCommand::Update { rule: Box::new(rule), expected: None }))?;
+        stage.command(BEGIN, &Command::Rule(RuleCommand::Update { rule: Tested::of(rule)?, expected: None }))?;
         Ok(())
     }
 

@@ -324,6 +324,7 @@ impl Scenario {
             Event::Problem(event) => format!("{at} {}", self.problem_line(event)),
             Event::Catalogue(_) | Event::Advisory(_) => format!("{at} software"),
             Event::Rule(RuleEvent::RuleSet { rule }) => format!("{at} rule {} set", rule.id),
+            Event::Rule(RuleEvent::RuleRemoved { rule }) => format!("{at} rule {rule} removed"),
             Event::Trust(_)
             | Event::Ci(_)
             | Event::Attribute(_)

@@ -1,8 +1,9 @@
 //! Tests that a rule carries: given these samples, then these states at these times.
 //!
-//! They are run by the code that judges live whenever the rule is written. A rule whose tests fail is not taken.
+//! They are run by the code that judges live whenever the rule is written. A rule whose tests fail is not taken: commands carry rules that
+//! are [`Tested`], so that running them, which may take a second, holds up no decision.
 
-use super::{Rule, Severity};
+use super::{Override, Rule, Severity, validate};
 use crate::alert::AlertState;
 use crate::alert::replay::Replay;
 use crate::{Content, Rejection};
@@ -10,6 +11,7 @@ use rollcall_shared::sample::{SampleSet, Series};
 use rollcall_shared::{ContentHash, Section, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::sync::Arc;
 
 /// Tests of one rule.
@@ -22,6 +24,9 @@ const SERIES: usize = 10;
 const MOMENTS: usize = 10_080;
 
 const EXPECTATIONS: usize = 100;
+
+/// Values of the tests of all rules of one file: as many as a single rule can carry, about a second of one core.
+pub const VALUES: usize = CASES * SERIES * MOMENTS;
 
 /// A test.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -66,6 +71,37 @@ pub struct Expectation {
     pub severity: Option<Severity>,
 }
 
+/// A rule that holds what its tests ask of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tested(Box<Rule>);
+
+impl Tested {
+    /// Runs the tests of a rule, if it carries any and makes sense.
+    ///
+    /// # Errors
+    /// [`Rejection::Invalid`] with the path of the first field that is wrong or test that fails.
+    pub fn of(rule: Rule) -> Result<Self, Rejection> {
+        if !rule.tests.is_empty() {
+            validate::rule(&rule)?;
+            run_all(&rule)?;
+        }
+        Ok(Self(Box::new(rule)))
+    }
+
+    /// The rule with other origins of its overrides, which no test sees.
+    pub(super) fn written(&self, overrides: Vec<Override>, stock: bool) -> Rule {
+        Rule { stock, overrides, ..(*self.0).clone() }
+    }
+}
+
+impl Deref for Tested {
+    type Target = Rule;
+
+    fn deref(&self) -> &Rule {
+        &self.0
+    }
+}
+
 struct Table(ContentHash, Arc<Section>);
 
 /// A series and its values, one a moment.
@@ -77,11 +113,8 @@ impl Content for Table {
     }
 }
 
-/// Runs the tests of a rule.
-///
-/// # Errors
-/// [`Rejection::Invalid`] with the path of the first test that is wrong or fails, and what was expected and found at which time.
-pub fn run_all(rule: &Rule) -> Result<(), Rejection> {
+/// Runs the tests of a rule. The first that is wrong or fails is refused with its path, and what was expected and found at which time.
+fn run_all(rule: &Rule) -> Result<(), Rejection> {
     if rule.tests.len() > CASES {
         return Err(Rejection::invalid("tests", format!("must be at most {CASES}")));
     }
@@ -89,6 +122,13 @@ pub fn run_all(rule: &Rule) -> Result<(), Rejection> {
         return Err(Rejection::invalid("tests", "are for conditions on samples"));
     }
     rule.tests.iter().enumerate().try_for_each(|(position, case)| run(rule, case, &format!("tests[{position}]")))
+}
+
+/// How many values the tests of a rule have, as far as they can be read.
+#[must_use]
+pub fn values_of(rule: &Rule) -> usize {
+    let tracks = rule.tests.iter().flat_map(|case| &case.series);
+    tracks.map(|track| values(&track.values).map_or(0, |values| values.len())).sum()
 }
 
 fn run(rule: &Rule, case: &Case, path: &str) -> Result<(), Rejection> {
@@ -102,7 +142,7 @@ fn run(rule: &Rule, case: &Case, path: &str) -> Result<(), Rejection> {
     }
     // Overrides are for hosts, and a test has none.
     let plain = Rule { classes: Vec::new(), selector: super::Selector::default(), overrides: Vec::new(), ..rule.clone() };
-    let mut replay = Replay::new(&plain, None);
+    let mut replay = Replay::new(&plain, None).sampled(case.interval_ms);
     let mut expected: Vec<(usize, &Expectation)> = case.expect.iter().enumerate().collect();
     expected.sort_by_key(|(_, expectation)| expectation.at_ms);
     let mut waiting = expected.into_iter().peekable();
@@ -185,6 +225,7 @@ fn values(text: &str) -> Result<Vec<Option<f64>>, String> {
 mod tests {
     use super::*;
     use crate::alert::scenario::rule as load;
+    use crate::rule::NoData;
 
     fn case(values: &str, expect: &[(u64, AlertState)]) -> Case {
         let track = Track { metric: "m".into(), attributes: BTreeMap::new(), values: values.into() };
@@ -207,7 +248,29 @@ mod tests {
             &[(50_000, Firing)],
             Some("tests[0].expect[0]: test \"it is as it should be\" failed at 50000 ms: expected firing, found pending (critical)"),
         );
-        check("80+1x20 _x5", &[(1_000_000, Firing)], None);
+        check("80+1x20 _x4", &[(1_000_000, Firing)], None);
+    }
+
+    #[test]
+    fn a_series_that_stops_beside_one_that_goes_on_makes_its_alert_unknown_as_live() {
+        use AlertState::{Firing, Unknown};
+        let track = |metric: &str, values: &str| Track { metric: metric.into(), attributes: BTreeMap::new(), values: values.into() };
+        let mut stops = case("96x10 _x90", &[(130_000, Firing), (140_000, Unknown), (990_000, Unknown)]);
+        stops.series.push(track("other", "1x100"));
+        let rule = |no_data, case: &Case| Rule { tests: vec![case.clone()], no_data, ..load("load") };
+        assert_eq!(run_all(&rule(NoData::Unknown, &stops)), Ok(()));
+        let failed = run_all(&rule(NoData::Keep, &stops)).unwrap_err().to_string();
+        assert!(failed.ends_with("expected unknown, found firing (critical)"), "{failed}");
+        let mut slow = case("96x10 _x4 96", &[(780_000, Firing), (840_000, Firing)]);
+        (slow.interval_ms, slow.series) = (60_000, [slow.series, vec![track("other", "1x15")]].concat());
+        assert_eq!(run_all(&rule(NoData::Unknown, &slow)), Ok(()));
+    }
+
+    #[test]
+    fn a_rule_whose_tests_fail_is_never_one_that_is_tested() {
+        let rule = Rule { tests: vec![case("10", &[(0, AlertState::Firing)])], ..load("load") };
+        assert!(Tested::of(rule.clone()).is_err());
+        assert_eq!(*Tested::of(Rule { tests: Vec::new(), ..rule.clone() }).unwrap(), Rule { tests: Vec::new(), ..rule });
     }
 
     #[test]

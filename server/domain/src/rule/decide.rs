@@ -3,48 +3,67 @@
 //! A rule is carried whole by every event. Its revision is its ETag. A change keeps the windows whose metric, attributes, reduction and length are as before and starts the others
 //! anew; alerts are judged again with the next sample, by the ordinary clear path.
 
-use super::{KnownRule, Override, Rule, RuleCommand, RuleEvent, Rules, case, select, validate};
+use super::case::Tested;
+use super::{KnownRule, Override, Rule, RuleCommand, RuleEvent, Rules, known, stock, validate};
 use crate::{Actor, Context, Event, Record, Rejection, World};
 
 /// Decides a command.
 ///
 /// # Errors
 /// [`Rejection::Invalid`] with the path of the field, [`Rejection::Conflict`] for a taken id, [`Rejection::NotFound`],
-/// [`Rejection::Stale`].
+/// [`Rejection::Stale`], [`Rejection::WrongState`] for taking a stock rule away and for resetting one that is none.
 pub fn command(world: &World, command: &RuleCommand, context: &mut Context<'_>) -> Result<Vec<Event>, Rejection> {
     match command {
         RuleCommand::Create(rule) => {
             let events = create(&world.rules, rule, context)?;
-            select::check_groups(world, rule)?;
+            known::check(world, rule)?;
             Ok(events)
         }
         RuleCommand::Update { rule, expected } => {
             validate::rule(rule)?;
-            select::check_groups(world, rule)?;
-            case::run_all(rule)?;
+            known::check(world, rule)?;
             let known = find(&world.rules, &rule.id, *expected)?;
             let overrides = signed(&rule.overrides, &known.rule.overrides, context);
-            Ok(set_if_changed(known, Rule { stock: known.rule.stock, overrides, ..(**rule).clone() }))
+            Ok(set_if_changed(known, rule.written(overrides, known.rule.stock)))
         }
-        RuleCommand::Import(rules) => import(world, rules, context),
+        RuleCommand::Import { rules, expected } => import(world, rules, *expected, context),
         RuleCommand::Enable { rule, enabled, expected } => {
             let known = find(&world.rules, rule, *expected)?;
             Ok(set_if_changed(known, Rule { enabled: *enabled, ..known.rule.clone() }))
         }
+        RuleCommand::Remove { rule, expected } => {
+            let known = find(&world.rules, rule, *expected)?;
+            if known.rule.stock {
+                return Err(refused(rule, "a stock rule, which can be switched off", "removed"));
+            }
+            // Its alerts and incidents end while it is there to say how.
+            let mut events = set_if_changed(known, Rule { enabled: false, ..known.rule.clone() });
+            events.push(Event::Rule(RuleEvent::RuleRemoved { rule: rule.clone() }));
+            Ok(events)
+        }
+        RuleCommand::Reset { rule, expected } => {
+            let known = find(&world.rules, rule, *expected)?;
+            let original = stock::stock().into_iter().find(|stock| known.rule.stock && stock.id == *rule);
+            let original = original.ok_or_else(|| refused(rule, "no stock rule of this release", "reset"))?;
+            Ok(set_if_changed(known, original))
+        }
     }
 }
 
-fn create(rules: &Rules, rule: &Rule, context: &Context<'_>) -> Result<Vec<Event>, Rejection> {
+fn refused(rule: &crate::id::RuleId, state: &str, action: &'static str) -> Rejection {
+    Rejection::WrongState { subject: format!("rule {rule}"), state: state.into(), action }
+}
+
+fn create(rules: &Rules, rule: &Tested, context: &Context<'_>) -> Result<Vec<Event>, Rejection> {
     validate::name(&rule.id)?;
     validate::rule(rule)?;
-    case::run_all(rule)?;
     if rules.rules.contains_key(&rule.id) {
         return Err(Rejection::Conflict(format!("rule {} exists already; update it instead", rule.id)));
     }
     if rules.rules.len() >= validate::RULES {
         return Err(Rejection::Conflict(format!("there are {} rules already, which is the limit", validate::RULES)));
     }
-    Ok(set(Rule { stock: false, overrides: signed(&rule.overrides, &[], context), ..rule.clone() }))
+    Ok(set(rule.written(signed(&rule.overrides, &[], context), false)))
 }
 
 /// What an import would do with one rule.
@@ -58,41 +77,59 @@ pub enum Imported {
     Unchanged,
 }
 
-/// What an import would do with a rule. Whether the groups are there that it names, [`select::check_groups`] says.
-///
-/// # Errors
-/// As for making or replacing it, its tests included.
-pub fn examine(rules: &Rules, rule: &Rule, context: &Context<'_>) -> Result<Imported, Rejection> {
-    import_one(rules, rule, context).map(|(imported, _)| imported)
-}
-
-fn import_one(rules: &Rules, rule: &Rule, context: &Context<'_>) -> Result<(Imported, Vec<Event>), Rejection> {
-    let Some(known) = rules.rules.get(&rule.id) else { return Ok((Imported::Created, create(rules, rule, context)?)) };
-    validate::rule(rule)?;
-    case::run_all(rule)?;
-    let overrides = signed(&rule.overrides, &known.rule.overrides, context);
-    let events = set_if_changed(known, Rule { stock: known.rule.stock, overrides, ..rule.clone() });
-    Ok((if events.is_empty() { Imported::Unchanged } else { Imported::Updated }, events))
-}
-
-fn import(world: &World, imported: &[Rule], context: &Context<'_>) -> Result<Vec<Event>, Rejection> {
-    let rules = &world.rules;
-    let mut events = Vec::new();
-    for (position, rule) in imported.iter().enumerate() {
-        let at = |field: &str| format!("rule[{position}].{field}");
-        if imported[..position].iter().any(|other| other.id == rule.id) {
-            return Err(Rejection::invalid(at("id"), format!("names {} twice", rule.id)));
+/// What an import would do with each of these rules: all that the import itself says, save for their tests.
+pub fn examine(world: &World, rules: &[Rule], context: &Context<'_>) -> Vec<Result<Imported, Rejection>> {
+    let mut made = 0;
+    let one = |(position, rule): (usize, &Rule)| {
+        if rules[..position].iter().any(|other| other.id == rule.id) {
+            return Err(Rejection::invalid("id", format!("names {} twice", rule.id)));
         }
-        let one = import_one(rules, rule, context).and_then(|one| select::check_groups(world, rule).map(|()| one));
-        let one = one.map_err(|rejection| match rejection {
-            Rejection::Invalid { field, reason } => Rejection::invalid(at(&field), reason),
-            other => other,
-        });
-        events.extend(one?.1);
+        let known = world.rules.rules.get(&rule.id);
+        if known.is_none() {
+            validate::name(&rule.id)?;
+            made += 1;
+        }
+        validate::rule(rule)?;
+        known::check(world, rule)?;
+        if known.is_none() && world.rules.rules.len() + made > validate::RULES {
+            return Err(Rejection::Conflict(format!("there would be more than {} rules, which is the limit", validate::RULES)));
+        }
+        Ok(match known {
+            None => Imported::Created,
+            Some(known) if imported(known, rule, context) == known.rule => Imported::Unchanged,
+            Some(_) => Imported::Updated,
+        })
+    };
+    rules.iter().enumerate().map(one).collect()
+}
+
+/// What takes the place of a known rule.
+fn imported(known: &KnownRule, rule: &Rule, context: &Context<'_>) -> Rule {
+    Rule { stock: known.rule.stock, overrides: signed(&rule.overrides, &known.rule.overrides, context), ..rule.clone() }
+}
+
+/// A refusal of one rule as one of the file that it is in.
+#[must_use]
+pub fn in_file(position: usize, rejection: Rejection) -> Rejection {
+    match rejection {
+        Rejection::Invalid { field, reason } => Rejection::invalid(format!("rule[{position}].{field}"), reason),
+        other => other,
     }
-    let made = imported.iter().filter(|rule| !rules.rules.contains_key(&rule.id)).count();
-    if rules.rules.len() + made > validate::RULES {
-        return Err(Rejection::Conflict(format!("there would be more than {} rules, which is the limit", validate::RULES)));
+}
+
+fn import(world: &World, tested: &[Tested], expected: Option<u64>, context: &Context<'_>) -> Result<Vec<Event>, Rejection> {
+    let current = world.rules.revision;
+    if let Some(expected) = expected.filter(|expected| *expected != current) {
+        return Err(Rejection::Stale { subject: "the rules".into(), current, expected });
+    }
+    let rules: Vec<Rule> = tested.iter().map(|rule| Rule::clone(rule)).collect();
+    let mut events = Vec::new();
+    for (position, (rule, outcome)) in rules.iter().zip(examine(world, &rules, context)).enumerate() {
+        outcome.map_err(|rejection| in_file(position, rejection))?;
+        events.extend(match world.rules.rules.get(&rule.id) {
+            Some(known) => set_if_changed(known, imported(known, rule, context)),
+            None => set(Rule { stock: false, overrides: signed(&rule.overrides, &[], context), ..rule.clone() }),
+        });
     }
     Ok(events)
 }
@@ -140,12 +177,18 @@ fn set(rule: Rule) -> Vec<Event> {
 impl Rules {
     /// Remembers an event. Total.
     pub fn apply(&mut self, record: &Record, event: &RuleEvent) {
-        let RuleEvent::RuleSet { rule } = event;
+        self.revision = record.revision;
+        let rule = match event {
+            RuleEvent::RuleSet { rule } => rule,
+            RuleEvent::RuleRemoved { rule } => {
+                self.rules.remove(rule);
+                return;
+            }
+        };
         let mut history = self.rules.remove(&rule.id).map(|known| known.history).unwrap_or_default();
         history.push(record.revision);
         let known = KnownRule { rule: (**rule).clone(), revision: record.revision, updated_at: record.at, history };
         self.rules.insert(rule.id.clone(), known);
-        self.revision = record.revision;
     }
 }
 

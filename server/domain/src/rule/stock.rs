@@ -110,3 +110,6 @@ fn rule(id: &str, title: &str, description: &str, condition: Condition, levels: 
         stock: true,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ use axum::response::Response;
 use rollcall_domain::alert::replay::Episode;
 use rollcall_domain::id::{CiId, RuleId};
 use rollcall_domain::rule::select::{Variant, variant};
-use rollcall_domain::rule::{Rule, Severity, validate};
+use rollcall_domain::rule::{Rule, Severity, known, validate};
 use rollcall_shared::{AgentId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -98,6 +98,8 @@ pub struct Backtest {
     cleared_within_10_minutes: usize,
     /// In one sentence.
     summary: String,
+    /// What people should know about the rule, such as that it reads a metric that no host sends.
+    warnings: Vec<String>,
     /// The first thousand, oldest first.
     items: Vec<BacktestIncident>,
     /// How long it took, ms.
@@ -145,14 +147,16 @@ pub async fn backtest_rule(State(api): State<Api>, Body(input): Body<BacktestInp
     if from >= to || to.since(from) > SPAN {
         return Err(ApiError::invalid("to", "must be after from, by at most 92 days"));
     }
-    let wanted = input.hosts.as_deref().map(ids).transpose()?;
+    let wanted = input.hosts.as_deref().map(|texts| ids(&api, texts)).transpose()?;
     let rule = rule(&api, input.id, input.rule)?;
     let hosts = hosts(&api, &rule, wanted.as_ref());
     let count = hosts.len();
+    let warnings = api.engine.read(|world| known::warnings(world, &rule));
     let began = api.engine.monotonic();
     let question = Question { rule, span: (from, to), resolution: input.resolution.into(), hosts };
     let report = backtest::run(&api.engine, question).await.map_err(|error| ApiError::internal(error.to_string()))?;
-    Ok(answer::json(&told(report, count, (from, to), api.engine.monotonic().saturating_sub(began))))
+    let told = told(report, count, (from, to), api.engine.monotonic().saturating_sub(began));
+    Ok(answer::json(&Backtest { warnings, ..told }))
 }
 
 fn rule(api: &Api, id: Option<String>, input: Option<RuleInput>) -> Result<Rule, ApiError> {
@@ -176,11 +180,17 @@ fn rule(api: &Api, id: Option<String>, input: Option<RuleInput>) -> Result<Rule,
     Ok(rule)
 }
 
-fn ids(texts: &[String]) -> Result<BTreeSet<CiId>, ApiError> {
+fn ids(api: &Api, texts: &[String]) -> Result<BTreeSet<CiId>, ApiError> {
     let id = |(position, text): (usize, &String)| {
-        text.parse().map_err(|_| ApiError::invalid(format!("hosts[{position}]"), "must be the id of a configuration item"))
+        let id = text.parse().map_err(|_| "must be the id of a configuration item");
+        let known = id.and_then(|id| if is_known(api, id) { Ok(id) } else { Err("is no configuration item that is there") });
+        known.map_err(|reason| ApiError::invalid(format!("hosts[{position}]"), reason))
     };
     texts.iter().enumerate().map(id).collect()
+}
+
+fn is_known(api: &Api, id: CiId) -> bool {
+    api.engine.read(|world| world.cmdb.cis.contains_key(&id))
 }
 
 /// The hosts that the rule applies to, in the order that their samples lie in. What each collector measured is replayed by itself, as it is
@@ -231,6 +241,7 @@ fn told(report: Report, hosts: usize, (from, to): (Timestamp, Timestamp), took: 
         hosts_with_incidents: affected,
         cleared_within_10_minutes: cleared,
         summary,
+        warnings: Vec::new(),
         items: report.episodes.into_iter().map(BacktestIncident::from).collect(),
         took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
     }

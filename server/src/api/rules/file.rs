@@ -11,8 +11,9 @@ use axum::extract::{FromRequest, Request, State};
 use axum::http::header;
 use axum::response::Response;
 use rollcall_domain::context::{CountingIds, NoContent};
-use rollcall_domain::rule::decide::{Imported, examine};
-use rollcall_domain::rule::{Rule, RuleCommand, metric, select};
+use rollcall_domain::rule::case::{self, Tested};
+use rollcall_domain::rule::decide::{Imported, examine, in_file};
+use rollcall_domain::rule::{Rule, RuleCommand, known};
 use rollcall_domain::{Actor, Command, Context, Rejection};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -87,17 +88,17 @@ impl FromRequest<Api> for Toml {
     }
 }
 
-/// Writes all rules as one TOML file, in order of their names; the import takes it back.
+/// Writes all rules as one TOML file, in order of their names; the import takes it back. Its entity tag is that of all rules.
 #[utoipa::path(get, path = "/api/v1/rules/export", tag = "rules",
     responses((status = 200, description = "`[[rule]]` for each.", body = String, content_type = "text/plain")))]
 pub async fn export_rules(State(api): State<Api>, _format: Format) -> Result<Response, ApiError> {
-    let rule = api.engine.read(|world| world.rules.rules.values().map(RuleInput::from).collect());
+    let (rule, revision) = api.engine.read(|world| (world.rules.rules.values().map(RuleInput::from).collect(), world.rules.revision));
     let text = toml::to_string(&RuleFile { rule }).map_err(|error| ApiError::internal(format!("rules as TOML: {error}")))?;
-    Ok(answer::body("text/plain; charset=utf-8", text))
+    Ok(answer::tagged(answer::body("text/plain; charset=utf-8", text), revision))
 }
 
 /// Makes or replaces all rules of a TOML file, or none of them: one that is wrong or whose tests fail refuses the file. `dry_run` tells for
-/// each rule what would happen. Rules that the file does not name stay.
+/// each rule what would happen. Rules that the file does not name stay. `If-Match` is the entity tag of the export.
 #[utoipa::path(post, path = "/api/v1/rules/import", tag = "rules", params(ImportQuery), request_body(content = String, content_type = "application/toml"),
     responses((status = 200, description = "What happened to each rule.", body = ImportReport)))]
 pub async fn import_rules(
@@ -107,11 +108,19 @@ pub async fn import_rules(
     file: Toml,
 ) -> Result<Response, ApiError> {
     let rules = read(&file)?;
-    let mut report = report(&api, &rules).await?;
-    if !query.dry_run {
-        caller.execute(&api.engine, Command::Rule(RuleCommand::Import(rules))).await?;
-        report.applied = true;
+    let tested = tested(&rules).await?;
+    let mut report = report(&api, &rules, &tested);
+    if query.dry_run {
+        if let Some(expected) = caller.expected.filter(|expected| *expected != api.engine.read(|world| world.rules.revision)) {
+            let current = api.engine.read(|world| world.rules.revision);
+            return Err(Rejection::Stale { subject: "the rules".into(), current, expected }.into());
+        }
+        return Ok(answer::json(&report));
     }
+    let passed = tested.into_iter().enumerate().map(|(position, one)| one.map_err(|refused| in_file(position, refused)));
+    let rules = passed.collect::<Result<Vec<Tested>, Rejection>>()?;
+    caller.execute(&api.engine, Command::Rule(RuleCommand::Import { rules, expected: caller.expected })).await?;
+    report.applied = true;
     Ok(answer::json(&report))
 }
 
@@ -119,7 +128,9 @@ pub async fn import_rules(
 #[utoipa::path(post, path = "/api/v1/rules/test", tag = "rules", request_body(content = String, content_type = "application/toml"),
     responses((status = 200, description = "What would happen to each rule.", body = ImportReport)))]
 pub async fn test_rules(State(api): State<Api>, file: Toml) -> Result<Response, ApiError> {
-    Ok(answer::json(&report(&api, &read(&file)?).await?))
+    let rules = read(&file)?;
+    let tested = tested(&rules).await?;
+    Ok(answer::json(&report(&api, &rules, &tested)))
 }
 
 fn read(file: &Toml) -> Result<Vec<Rule>, ApiError> {
@@ -135,24 +146,35 @@ fn read(file: &Toml) -> Result<Vec<Rule>, ApiError> {
     file.rule.into_iter().enumerate().map(rule).collect()
 }
 
-async fn report(api: &Api, rules: &[Rule]) -> Result<ImportReport, ApiError> {
-    let (known, groups) = api.engine.read(|world| {
-        let groups: Vec<_> = rules.iter().map(|rule| (select::check_groups(world, rule), metric::warnings(world, rule))).collect();
-        (world.rules.clone(), groups)
+/// Runs the tests of all rules, away from whoever decides, and refuses a file with more of them than there is time for.
+async fn tested(rules: &[Rule]) -> Result<Vec<Result<Tested, Rejection>>, ApiError> {
+    let mut values = 0;
+    for (position, rule) in rules.iter().enumerate() {
+        values += case::values_of(rule);
+        if values > case::VALUES {
+            let reason = format!("the tests of the file up to here have more than {} values", case::VALUES);
+            return Err(ApiError::invalid(format!("rule[{position}].tests"), reason));
+        }
+    }
+    let rules = rules.to_vec();
+    let ran = tokio::task::spawn_blocking(move || rules.into_iter().map(Tested::of).collect()).await;
+    ran.map_err(|error| ApiError::internal(format!("tests of rules ended early: {error}")))
+}
+
+fn report(api: &Api, rules: &[Rule], tested: &[Result<Tested, Rejection>]) -> ImportReport {
+    let mut ids = CountingIds::default();
+    let context = Context { now: api.engine.now(), actor: Actor::System, ids: &mut ids, content: &NoContent };
+    let examined = api.engine.read(|world| {
+        let warnings = rules.iter().map(|rule| known::warnings(world, rule));
+        examine(world, rules, &context).into_iter().zip(warnings).collect::<Vec<_>>()
     });
-    let (rules, now): (Vec<Rule>, _) = (rules.to_vec(), api.engine.now());
-    let examined = tokio::task::spawn_blocking(move || {
-        let mut ids = CountingIds::default();
-        let context = Context { now, actor: Actor::System, ids: &mut ids, content: &NoContent };
-        let examined = |(rule, (groups, warnings)): (&Rule, (Result<(), Rejection>, Vec<String>))| {
-            let outcome = examine(&known, rule, &context).and_then(|outcome| groups.map(|()| outcome));
-            imported(rule, outcome.map_err(ApiError::from), warnings)
-        };
-        rules.iter().zip(groups).map(examined).collect::<Vec<_>>()
+    let told = rules.iter().zip(tested).zip(examined).map(|((rule, tested), (examined, warnings))| {
+        let outcome = examined.and_then(|outcome| tested.as_ref().map(|_| outcome).map_err(Rejection::clone));
+        imported(rule, outcome.map_err(ApiError::from), warnings)
     });
-    let rules = examined.await.map_err(|error| ApiError::internal(format!("an examination ended early: {error}")))?;
+    let rules: Vec<ImportedRule> = told.collect();
     let refused = rules.iter().filter(|rule| rule.outcome == "refused").count();
-    Ok(ImportReport { applied: false, refused, rules })
+    ImportReport { applied: false, refused, rules }
 }
 
 fn imported(rule: &Rule, examined: Result<Imported, ApiError>, warnings: Vec<String>) -> ImportedRule {

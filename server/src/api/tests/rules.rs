@@ -99,10 +99,114 @@ async fn a_back_test_says_what_cannot_be_replayed_and_what_has_no_samples() {
         r#"{"id": "os_support_end", "from": "-1d"}"#,
         r#"{"id": "cpu_utilization", "from": "-93d"}"#,
         r#"{"id": "cpu_utilization", "from": "-1d", "hosts": ["fridge"]}"#,
+        r#"{"id": "cpu_utilization", "from": "-1d", "hosts": ["host_00000000000000000000000001"]}"#,
     ] {
         fixture.post("/api/v1/rules/backtest", body).await.refused("invalid_parameter");
     }
     fixture.post("/api/v1/rules/backtest", r#"{"id": "nothing", "from": "-1d"}"#).await.refused("invalid_parameter");
+    send(&fixture, "/api/v1/rules/import", FILE).await.ok();
+    let unheard = fixture.post("/api/v1/rules/backtest", r#"{"id": "queue_length", "from": "-1d"}"#).await.ok().json();
+    assert!(unheard["warnings"][0].as_str().unwrap().contains("no host sends queue.length"), "{unheard}");
+}
+
+#[tokio::test]
+async fn a_dry_run_says_what_the_import_says_and_both_heed_the_revision_that_was_seen() {
+    let fixture = Fixture::new().await;
+    let twice = format!("{FILE}{FILE}");
+    let tried = send(&fixture, "/api/v1/rules/import?dry_run=true", &twice).await.ok().json();
+    assert_eq!((&tried["refused"], &tried["rules"][1]["field"]), (&1.into(), &"id".into()), "{tried}");
+    let refused = send(&fixture, "/api/v1/rules/import", &twice).await;
+    refused.refused("invalid_parameter");
+    assert_eq!(refused.json()["field"], "rule[1].id");
+    let tag = fixture.get("/api/v1/rules/export").await.ok().header("etag").to_owned();
+    for (tag, path, is_fine) in [
+        ("\"1\"", "/api/v1/rules/import?dry_run=true", false),
+        ("\"1\"", "/api/v1/rules/import", false),
+        (tag.as_str(), "/api/v1/rules/import", true),
+    ] {
+        let mut request = fixture.ask(Role::Admin, "POST", path, &[("if-match", tag)], Some(FILE));
+        request.headers_mut().insert(header::CONTENT_TYPE, "application/toml".parse().unwrap());
+        let reply = fixture.send(request).await;
+        if is_fine { drop(reply.ok()) } else { reply.refused("stale") }
+    }
+}
+
+#[tokio::test]
+async fn a_file_with_more_tests_than_there_is_time_for_is_refused() {
+    let fixture = Fixture::new().await;
+    let one = |n: usize| {
+        let values = FILE.replace("2x26", "2x10000").replace("queue_length", &format!("queue_{n}"));
+        format!("{values}{}", FILE.split("[[rule.tests]]").nth(1).map(|test| format!("\n[[rule.tests]]{test}")).unwrap_or_default())
+    };
+    let many: String = (0..210).map(one).collect();
+    let refused = send(&fixture, "/api/v1/rules/test", &many).await;
+    refused.refused("invalid_parameter");
+    assert!(refused.json()["field"].as_str().unwrap().ends_with(".tests"), "{}", refused.text());
+}
+
+#[tokio::test]
+async fn rules_are_found_removed_and_reset() {
+    let fixture = Fixture::new().await;
+    send(&fixture, "/api/v1/rules/import", FILE).await.ok();
+    let names = async |query: &str| -> Vec<String> {
+        let items = fixture.get(&format!("/api/v1/rules?{query}")).await.ok().items();
+        items.iter().map(|rule| rule["id"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(names("stock=false").await, ["queue_length"]);
+    assert_eq!(names("q=QUEUE+is+long").await, ["queue_length"]);
+    assert_eq!(names("tier=page&q=raid").await, ["raid_degraded", "raid_member_failed"]);
+    fixture.post("/api/v1/rules/oom_kill/disable", "").await.ok();
+    assert_eq!(names("enabled=false").await, ["oom_kill"]);
+    fixture.post("/api/v1/rules/oom_kill/reset", "").await.ok();
+    assert_eq!(names("enabled=false").await, [""; 0]);
+    fixture.put("DELETE", "/api/v1/rules/oom_kill", &[], "").await.refused("wrong_state");
+    fixture.put("DELETE", "/api/v1/rules/queue_length", &[("if-match", "\"1\"")], "").await.refused("stale");
+    assert_eq!(fixture.put("DELETE", "/api/v1/rules/queue_length", &[], "").await.status, StatusCode::NO_CONTENT);
+    fixture.get("/api/v1/rules/queue_length").await.refused("not_found");
+}
+
+#[tokio::test]
+async fn an_item_shows_the_rules_that_count_for_it_and_where_they_come_from() {
+    let host = Host::reported().await;
+    let mut rule = host.fixture.get("/api/v1/rules/filesystem_inodes").await.ok().json();
+    for shown_only in ["stock", "updated_at", "revision"] {
+        rule.as_object_mut().unwrap().remove(shown_only);
+    }
+    let levels = serde_json::json!({"critical": {"raise": 0.5, "clear": 0.4}});
+    rule["overrides"] =
+        serde_json::json!([{"selector": {"query": "package:openssl"}, "reason": "small disks", "levels": levels, "tier": "ticket"}]);
+    host.fixture.put("PUT", "/api/v1/rules/filesystem_inodes", &[], &rule.to_string()).await.ok();
+    let items = host.fixture.get(&format!("{}/rules?limit=1000", host.path())).await.ok().items();
+    let of = |name: &str| items.iter().find(|rule| rule["id"] == name).unwrap_or_else(|| panic!("{name}"));
+    let inodes = of("filesystem_inodes");
+    assert_eq!((&inodes["levels"]["critical"]["raise"], &inodes["tier"]), (&0.5.into(), &"ticket".into()), "{inodes}");
+    assert_eq!(inodes["override"]["reason"], "small disks");
+    assert!(inodes["override"]["set_by"].is_string(), "{inodes}");
+    assert_eq!((&of("cpu_utilization")["judged"], &of("cpu_utilization")["override"]), (&true.into(), &Value::Null));
+}
+
+#[tokio::test]
+async fn what_is_wrong_within_a_predicate_is_named_by_its_path() {
+    let fixture = Fixture::new().await;
+    let body = |predicate: &str| {
+        format!(
+            r#"{{"id": "odd", "title": "Odd", "description": "Odd.", "enabled": true, "tier": "ticket", "impact": "low", "auto_resolve": true,
+            "condition": {{"kind": "inventory", "predicate": {predicate}}}, "levels": {{"warning": {{"raise": 0, "clear": 0}}}}}}"#
+        )
+    };
+    for (predicate, field) in [
+        (r#"{"name": "hostname"}"#, "condition.predicate.test"),
+        (r#"{"test": "attribute", "name": "hostname"}"#, "condition.predicate.operator"),
+        (r#"{"test": "attribute", "name": "hostname", "operator": "equal", "value": {"a": 1}}"#, "condition.predicate.value"),
+        (r#"{"test": "attribute", "name": "hostname", "operator": "greater", "value": 5}"#, "condition.predicate.value"),
+    ] {
+        let reply = fixture.post("/api/v1/rules", &body(predicate)).await;
+        reply.refused("invalid_parameter");
+        assert_eq!(reply.json()["field"], field, "{}", reply.text());
+        assert!(!reply.text().contains("untagged"), "{}", reply.text());
+    }
+    let past = r#"{"reason": "Known", "rules": ["oom_kill"], "expires_at": "2001-01-01T00:00:00Z"}"#;
+    assert_eq!(fixture.post("/api/v1/silences", past).await.json()["field"], "expires_at");
 }
 
 #[tokio::test]

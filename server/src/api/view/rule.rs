@@ -7,6 +7,7 @@ use super::{Actor, Time};
 use crate::answer::ApiError;
 use rollcall_domain::id::RuleId;
 use rollcall_domain::rule as domain;
+use rollcall_domain::rule::select::Variant;
 use rollcall_domain::{Record, World};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -156,7 +157,7 @@ pub struct Rule {
 impl Rule {
     /// As it stands in the world, with what people should know about it.
     pub fn new(known: &domain::KnownRule, world: &World) -> Self {
-        Self { warnings: domain::metric::warnings(world, &known.rule), ..Self::from(known) }
+        Self { warnings: domain::known::warnings(world, &known.rule), ..Self::from(known) }
     }
 }
 
@@ -258,6 +259,55 @@ impl From<&domain::KnownRule> for RuleInput {
             flapping: rule.flapping,
             overrides: rule.overrides.iter().map(domain::Override::unsigned).collect(),
             tests: rule.tests.clone(),
+        }
+    }
+}
+
+/// A rule as it counts for one configuration item.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct CiRule {
+    /// Its name.
+    #[schema(example = "filesystem_space")]
+    pub id: String,
+    /// What is wrong when it fires, in a few words.
+    pub title: String,
+    /// Whether it is judged for this item; not when an override says so.
+    pub judged: bool,
+    /// How loud it is when the critical level fires.
+    pub tier: Tier,
+    /// How loud it is at the warning level, when that differs.
+    pub warning_tier: Option<Tier>,
+    /// The levels that are held against it.
+    #[schema(value_type = Levels)]
+    pub levels: domain::Levels,
+    /// How long the breach must last before it fires, ms.
+    pub for_ms: u64,
+    /// How long it must be clear before it resolves, ms.
+    pub keep_firing_for_ms: u64,
+    /// The override that this comes from; null when the rule counts as it is written.
+    #[schema(value_type = Option<Override>)]
+    pub r#override: Option<domain::Override>,
+}
+
+impl CiRule {
+    /// A rule in the version that counts. Without one, the first override that means the item is why.
+    pub fn new(rule: &domain::Rule, counts: Option<Variant>, means: impl Fn(&domain::Override) -> bool) -> Self {
+        let varied = domain::select::varied(rule, counts.unwrap_or(Variant::Plain));
+        let from = match counts {
+            Some(Variant::Plain) => None,
+            Some(Variant::Overridden(position)) => rule.overrides.get(position),
+            None => rule.overrides.iter().find(|one| means(one)),
+        };
+        Self {
+            id: rule.id.to_string(),
+            title: rule.title.clone(),
+            judged: counts.is_some(),
+            tier: varied.tier.into(),
+            warning_tier: varied.warning_tier.map(Into::into),
+            levels: varied.levels.clone(),
+            for_ms: varied.for_ms,
+            keep_firing_for_ms: varied.keep_firing_for_ms,
+            r#override: from.cloned(),
         }
     }
 }

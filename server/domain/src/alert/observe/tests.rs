@@ -3,6 +3,7 @@ use crate::alert::scenario::{Scenario, agent, host, rule, seconds};
 use crate::ci::Lifecycle;
 use crate::command::Command;
 use crate::journal::Sign;
+use crate::rule::case::Tested;
 use crate::rule::stock::stock;
 use crate::rule::{Condition, NoData, Reduce, Rule, RuleCommand, Tier};
 use proptest::prelude::*;
@@ -37,7 +38,7 @@ fn averaged() -> Rule {
 }
 
 fn update(rule: Rule) -> Command {
-    Command::Rule(RuleCommand::Update { rule: Box::new(rule), expected: None })
+    Command::Rule(RuleCommand::Update { rule: Tested::of(rule).unwrap(), expected: None })
 }
 
 #[test]

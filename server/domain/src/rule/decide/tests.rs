@@ -2,6 +2,7 @@ use super::*;
 use crate::Command;
 use crate::alert::scenario::{Scenario, agent, rule as load};
 use crate::ci::Class;
+use crate::rule::case::Tested;
 use crate::rule::stock::stock;
 use crate::rule::{Condition, Guard, Level, Override, Reduce, Selector, Tier, thresholds};
 use rollcall_shared::Timestamp;
@@ -36,7 +37,7 @@ fn critical(rule: &mut Rule) -> &mut Level {
 }
 
 fn create(rule: Rule) -> Command {
-    Command::Rule(RuleCommand::Create(Box::new(rule)))
+    Command::Rule(RuleCommand::Create(Tested::of(rule).unwrap()))
 }
 
 #[test]
@@ -79,6 +80,14 @@ fn a_wrong_field_is_named_by_its_path() {
 }
 
 #[test]
+fn a_window_in_an_expression_that_is_too_long_is_named_with_its_place() {
+    let condition = Condition::Expression { value: "max(m, 1h) / avg(m, 40d)".into(), side: Side::Above };
+    let refused = validate::rule(&Rule { condition, ..load("load") }).unwrap_err().to_string();
+    let expected = "condition.value: the window of m, at character 18, must be 10000 to 2592000000 milliseconds (30 days), not 3456000000";
+    assert_eq!(refused, expected);
+}
+
+#[test]
 fn below_is_the_mirror_of_above() {
     let below = |clear| {
         move |rule: &mut Rule| {
@@ -102,11 +111,77 @@ fn rules_are_made_changed_and_switched_with_the_revision_that_was_seen() {
     assert!(matches!(scenario.command(3, &enable(false, Some(7))), Err(Rejection::Stale { current: 1, .. })));
     scenario.command(4, &enable(false, Some(1))).unwrap();
     scenario.command(5, &enable(false, Some(2))).unwrap();
-    let update = |id: &str| Command::Rule(RuleCommand::Update { rule: Box::new(load(id)), expected: None });
+    let update = |id: &str| Command::Rule(RuleCommand::Update { rule: Tested::of(load(id)).unwrap(), expected: None });
     scenario.command(6, &update("load")).unwrap();
     assert!(matches!(scenario.command(7, &update("other")), Err(Rejection::NotFound { .. })));
     assert_eq!(scenario.story(), ["1 rule load set", "4 rule load set", "6 rule load set"]);
     assert_eq!(scenario.world.rules.rules[&id].history, [1, 2, 3]);
+}
+
+#[test]
+fn a_rule_that_is_removed_ends_its_alerts_as_one_that_is_switched_off() {
+    let mut scenario = Scenario::new(vec![load("load")]);
+    scenario.value(10, 96.0);
+    let live = scenario.world.incidents.live.len();
+    let id = load("load").id;
+    let remove = |expected| Command::Rule(RuleCommand::Remove { rule: id.clone(), expected });
+    assert!(matches!(scenario.command(20, &remove(Some(77))), Err(Rejection::Stale { .. })));
+    scenario.command(20, &remove(None)).unwrap();
+    assert!(live == 1 && scenario.world.incidents.live.is_empty(), "{:?}", scenario.world.incidents.live);
+    let incident = scenario.world.incidents.incidents.values().next().unwrap();
+    assert_eq!(incident.close_code.as_deref(), Some(crate::incident::react::NOT_JUDGED));
+    assert!(!scenario.world.rules.rules.contains_key(&id) && scenario.world.alerts.live.is_empty());
+    assert!(scenario.story().contains(&"20 rule load removed".to_owned()));
+    assert!(matches!(scenario.command(30, &remove(None)), Err(Rejection::NotFound { .. })));
+    scenario.value(40, 99.0);
+    assert!(scenario.world.alerts.live.is_empty());
+    scenario.command(50, &create(load("load"))).unwrap();
+}
+
+#[test]
+fn a_stock_rule_goes_back_to_what_it_was_and_is_never_removed() {
+    let mut scenario = Scenario::new(stock());
+    let original = stock().remove(0);
+    let id = original.id.clone();
+    let remove = Command::Rule(RuleCommand::Remove { rule: id.clone(), expected: None });
+    assert!(matches!(scenario.command(1, &remove), Err(Rejection::WrongState { .. })));
+    let changed = Rule { title: "Busy".into(), enabled: false, overrides: vec![overridden(tagged("db"))], ..original.clone() };
+    scenario.command(2, &Command::Rule(RuleCommand::Update { rule: Tested::of(changed).unwrap(), expected: None })).unwrap();
+    let reset = |rule: crate::id::RuleId| Command::Rule(RuleCommand::Reset { rule, expected: None });
+    scenario.command(3, &reset(id.clone())).unwrap();
+    assert_eq!(scenario.world.rules.rules[&id].rule, original);
+    scenario.command(4, &create(load("load"))).unwrap();
+    assert!(matches!(scenario.command(5, &reset(load("load").id)), Err(Rejection::WrongState { .. })));
+}
+
+#[test]
+fn what_an_import_would_do_is_what_it_does() {
+    let mut scenario = Scenario::new(vec![load("known")]);
+    let import = |rules: &[Rule], expected| {
+        let rules = rules.iter().map(|rule| Tested::of(rule.clone()).unwrap()).collect();
+        Command::Rule(RuleCommand::Import { rules, expected })
+    };
+    let mut check = |rules: Vec<Rule>, wanted: &[&str]| {
+        let mut ids = crate::context::CountingIds::default();
+        let content = crate::context::NoContent;
+        let context = Context { now: Timestamp(0), actor: Actor::System, ids: &mut ids, content: &content };
+        let examined = examine(&scenario.world, &rules, &context);
+        let told: Vec<String> =
+            examined.iter().map(|one| one.as_ref().map_or_else(ToString::to_string, |one| format!("{one:?}"))).collect();
+        assert_eq!(told, wanted);
+        assert_eq!(scenario.command(1, &import(&rules, None)).is_err(), examined.iter().any(Result::is_err));
+    };
+    check(vec![load("a"), load("a")], &["Created", "id: names a twice"]);
+    check(
+        vec![load("known"), Rule { title: String::new(), ..load("b") }],
+        &["Unchanged", "title: must have 1 to 200 bytes, not only blanks"],
+    );
+    let many: Vec<Rule> = (0..validate::RULES).map(|n| load(&format!("r{n}"))).collect();
+    let limit = "there would be more than 1000 rules, which is the limit";
+    let wanted: Vec<&str> = (0..validate::RULES).map(|n| if n + 1 == validate::RULES { limit } else { "Created" }).collect();
+    check(many, &wanted);
+    check(vec![Rule { title: "Other".into(), ..load("known") }], &["Updated"]);
+    assert!(matches!(scenario.command(2, &import(&[load("c")], Some(77))), Err(Rejection::Stale { expected: 77, .. })));
 }
 
 #[test]
@@ -116,7 +191,7 @@ fn a_person_cannot_make_a_rule_a_stock_rule_nor_stop_it_from_being_one() {
     let mut changed = stock().remove(0);
     (changed.stock, changed.title) = (false, "Busy".into());
     let id = changed.id.clone();
-    scenario.command(2, &Command::Rule(RuleCommand::Update { rule: Box::new(changed), expected: None })).unwrap();
+    scenario.command(2, &Command::Rule(RuleCommand::Update { rule: Tested::of(changed).unwrap(), expected: None })).unwrap();
     assert!(!scenario.world.rules.rules[&load("load").id].rule.stock);
     assert!(scenario.world.rules.rules[&id].rule.stock);
 }
@@ -167,7 +242,7 @@ fn an_override_keeps_its_origin_and_the_reason_of_an_alert_names_it() {
     scenario.value(30, 99.5);
     let alert = scenario.world.alerts.alerts.values().next().unwrap();
     assert!(alert.reason.ends_with("above 99 (override 1 by ada: busy by nature)"), "{}", alert.reason);
-    let update = RuleCommand::Update { rule: Box::new(Rule { title: "Other".into(), ..known(&scenario) }), expected: None };
+    let update = RuleCommand::Update { rule: Tested::of(Rule { title: "Other".into(), ..known(&scenario) }).unwrap(), expected: None };
     scenario.command(40, &Command::Rule(update)).unwrap();
     assert_eq!(known(&scenario).overrides[0].set_at, Some(crate::alert::scenario::seconds(1)));
 }

@@ -5,6 +5,7 @@ use crate::alert::decide::AlertCommand;
 use crate::alert::mute::{MuteKind, NewMute, Schedule};
 use crate::alert::scenario::{Scenario, host, rule as load, seconds, text};
 use crate::group::{GroupCommand, NewGroup, Selection};
+use crate::rule::case::Tested;
 use crate::rule::select::Variant;
 use crate::rule::{Override, Rule, RuleCommand, Selector, select};
 
@@ -13,7 +14,7 @@ fn selector(query: &str) -> Selector {
 }
 
 fn create(rule: Rule) -> Command {
-    Command::Rule(RuleCommand::Create(Box::new(rule)))
+    Command::Rule(RuleCommand::Create(Tested::of(rule).unwrap()))
 }
 
 /// What is said of a query in a rule.

@@ -3,6 +3,7 @@ use crate::alert::AlertEvent;
 use crate::alert::decide::AlertCommand;
 use crate::alert::mute::{NewMute, Schedule};
 use crate::alert::scenario::{Scenario, agent, host, rule as load, seconds};
+use crate::rule::case::Tested;
 use crate::rule::{Levels, Override, RuleCommand, Selector};
 use crate::{Command, Event};
 
@@ -38,7 +39,7 @@ fn a_table_changes_with_the_rules_the_host_and_its_mutes_and_reaches_the_agent_w
     assert_eq!(answer(&mut scenario, 2, first), None, "it has it");
 
     let edited = Rule { levels: level(70.0), overrides: vec![quiet_for("busy")], ..load("load") };
-    scenario.command(3, &Command::Rule(RuleCommand::Update { rule: Box::new(edited), expected: None })).unwrap();
+    scenario.command(3, &Command::Rule(RuleCommand::Update { rule: Tested::of(edited).unwrap(), expected: None })).unwrap();
     let (second, lines) = answer(&mut scenario, 4, first).expect("the rule was edited");
     assert_eq!(lines, [70.0]);
 
@@ -82,7 +83,7 @@ fn what_is_cached_is_what_would_be_made_anew() {
     for at in 1..20 {
         if at % 5 == 0 {
             let rule = Rule { levels: level(f64::from(u32::try_from(at).unwrap())), ..load("load") };
-            scenario.command(at, &Command::Rule(RuleCommand::Update { rule: Box::new(rule), expected: None })).unwrap();
+            scenario.command(at, &Command::Rule(RuleCommand::Update { rule: Tested::of(rule).unwrap(), expected: None })).unwrap();
         }
         scenario.push(at, 1, Vec::new(), Vec::new());
         let told = scenario.world.answer(agent(1), 0, seconds(at)).expect("never 0");

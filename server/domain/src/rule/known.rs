@@ -1,0 +1,111 @@
+//! What a rule says, held against what is known of the fleet.
+//!
+//! What can never hold is refused: a value of another type than the attribute's, a group that is not there. What merely is not there yet, such
+//! as a metric, an attribute or a package that nobody has reported, is worth a word: a rule may be written before the first host says it,
+//! but most of the time the name is misspelt.
+
+use super::{Comparison, Condition, Predicate, Rule, Selector, metric, select};
+use crate::attribute::{BUILT_IN, BuiltIn, Kind, fit};
+use crate::ci::AttributeValue;
+use crate::query::field::distance;
+use crate::{Rejection, World};
+
+/// Judges a rule by what is known.
+///
+/// # Errors
+/// [`Rejection::Invalid`] with the path of the field: a group that is not there, a value of another type than its attribute.
+pub fn check(world: &World, rule: &Rule) -> Result<(), Rejection> {
+    select::check_groups(world, rule)?;
+    let Condition::Inventory { predicate } = &rule.condition else { return Ok(()) };
+    match predicate {
+        Predicate::Attribute { name, operator, value: Some(value) } => {
+            let Some(kind) = kind(world, name) else { return Ok(()) };
+            let wrong =
+                |reason| Rejection::invalid("condition.predicate.value", format!("{reason}, as {name} is of type {}", kind.as_str()));
+            compares(world, &kind, *operator, value).map_err(wrong)
+        }
+        Predicate::DaysLeft { attribute } | Predicate::DaysSince { attribute } => match kind(world, attribute) {
+            None | Some(Kind::Text | Kind::Date) => Ok(()),
+            Some(kind) => {
+                let reason = format!("must hold a day or a moment; {attribute} is of type {}", kind.as_str());
+                Err(Rejection::invalid("condition.predicate.attribute", reason))
+            }
+        },
+        _ => Ok(()),
+    }
+}
+
+/// What people should know about a rule that is right as far as it goes.
+#[must_use]
+pub fn warnings(world: &World, rule: &Rule) -> Vec<String> {
+    let mut warnings = metric::warnings(world, rule);
+    if let Condition::Inventory { predicate } = &rule.condition {
+        match predicate {
+            Predicate::Attribute { name, .. } | Predicate::DaysLeft { attribute: name } | Predicate::DaysSince { attribute: name } => {
+                warnings.extend(unknown_attribute(world, name));
+            }
+            Predicate::PackageBelow { package, version } => {
+                if !is_package(world, package) {
+                    warnings.push(format!("no host has a package {package}"));
+                }
+                if !version.bytes().any(|byte| byte.is_ascii_digit()) {
+                    warnings.push(format!("version {version:?} has no number: whether another is below it cannot be told"));
+                }
+            }
+            Predicate::Drift { .. } | Predicate::Removed { .. } | Predicate::Software { .. } => {}
+        }
+    }
+    warnings.extend(unknown_in(world, &rule.selector, "the selector"));
+    for (position, one) in rule.overrides.iter().enumerate() {
+        warnings.extend(unknown_in(world, &one.selector, &format!("override {}", position + 1)));
+    }
+    warnings
+}
+
+/// What values an attribute takes; `None` for one that nobody defined.
+fn kind(world: &World, name: &str) -> Option<Kind> {
+    let defined = || world.attributes.definitions.get(name).map(|known| known.definition.kind.clone());
+    BuiltIn::find(name).map(BuiltIn::kind).or_else(defined)
+}
+
+/// Whether an attribute of this type can be compared so, or what would be right.
+fn compares(world: &World, kind: &Kind, operator: Comparison, wanted: &AttributeValue) -> Result<(), String> {
+    match (kind, operator, wanted) {
+        (Kind::List | Kind::Text, Comparison::Contains, AttributeValue::Text(_)) => Ok(()),
+        (_, Comparison::Contains, _) => Err("must be a text that a text or a list can contain".into()),
+        (Kind::Boolean | Kind::List, Comparison::Less | Comparison::LessOrEqual | Comparison::Greater | Comparison::GreaterOrEqual, _) => {
+            Err("has no order; use equal or not_equal".into())
+        }
+        // Between two whole numbers.
+        (Kind::Integer, _, AttributeValue::Number(_)) => Ok(()),
+        // What people or items are called may come and go.
+        (Kind::Ci | Kind::Contact | Kind::Url, _, AttributeValue::Text(_)) => Ok(()),
+        _ => fit(world, kind, wanted).map(drop),
+    }
+}
+
+fn unknown_attribute(world: &World, name: &str) -> Option<String> {
+    if kind(world, name).is_some() || world.cmdb.index.field(name).is_some() {
+        return None;
+    }
+    let defined = world.attributes.definitions.keys().map(String::as_str);
+    let known = BUILT_IN.iter().map(|known| known.name).chain(defined);
+    let near = known.map(|known| (distance(name, known), known)).min();
+    // A third of the letters may be wrong, as in other names that people write.
+    let hint = near.filter(|(wrong, _)| *wrong <= name.len() / 3).map(|(_, known)| format!("; did you mean {known}?"));
+    Some(format!("no item has an attribute {name}, and nobody defined it{}", hint.unwrap_or_default()))
+}
+
+fn is_package(world: &World, package: &str) -> bool {
+    world.cmdb.software.products().filter_map(|id| world.cmdb.cis.get(&id)).any(|product| product.name == package)
+}
+
+fn unknown_in(world: &World, selector: &Selector, place: &str) -> Vec<String> {
+    let items = selector.cis.iter().filter(|id| !world.cmdb.cis.contains_key(id));
+    let items = items.map(|id| format!("{place} names {id}, which is no configuration item"));
+    let attributes = selector.attributes.keys().filter_map(|name| unknown_attribute(world, name));
+    items.chain(attributes.map(|said| format!("in {place}: {said}"))).collect()
+}
+
+#[cfg(test)]
+mod tests;

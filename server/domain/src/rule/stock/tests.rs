@@ -1,0 +1,54 @@
+//! What stock rules do where a plain line does not say it.
+
+use super::*;
+use crate::alert::AlertState;
+use crate::rule::case::{Case, Expectation, Tested, Track};
+
+const DISK: &[(&str, &str)] = &[("mountpoint", "/")];
+
+/// A stock rule over one series of values, and where its alert is when.
+#[track_caller]
+fn check(id: &str, (metric, attributes): (&str, &[(&str, &str)]), (interval_ms, values): (u64, &str), expected: &[(u64, AlertState)]) {
+    let rule = stock().into_iter().find(|rule| rule.id.as_str() == id).expect("a stock rule");
+    let expect = |&(at_ms, state)| Expectation { at_ms, attributes: named(attributes), state, severity: None };
+    let track = Track { metric: metric.into(), attributes: named(attributes), values: values.into() };
+    let case = Case { name: id.into(), interval_ms, series: vec![track], expect: expected.iter().map(expect).collect() };
+    if let Err(error) = Tested::of(Rule { tests: vec![case], ..rule }) {
+        panic!("{error}");
+    }
+}
+
+#[test]
+fn a_file_system_that_became_read_only_is_told_about_until_it_can_be_written_to() {
+    use AlertState::{Firing, Inactive, Resolved};
+    let metric = ("system.filesystem.read_only", DISK);
+    check("filesystem_read_only", metric, (10_000, "0x3 1x3 0"), &[(20_000, Inactive), (30_000, Firing), (60_000, Resolved)]);
+    let days = |day: u64| day * DAY_MS;
+    check("filesystem_read_only", metric, (DAY_MS, "0x2 1x20 0"), &[(days(2), Firing), (days(21), Firing), (days(22), Resolved)]);
+    check("filesystem_read_only", metric, (DAY_MS, "1x20"), &[(days(19), Inactive)]);
+}
+
+#[test]
+fn a_clock_that_is_off_and_stays_so_is_told_about_and_one_that_is_put_right_is_not() {
+    use AlertState::{Firing, Inactive};
+    let metric = ("system.clock.offset_ms", &[][..]);
+    check("clock_offset", metric, (10_000, "0x60 60x150"), &[(1_000_000, Inactive), (2_000_000, Firing)]);
+    check("clock_offset", metric, (10_000, "0x60 -60x150"), &[(2_000_000, Firing)]);
+    check("clock_offset", metric, (10_000, "0x60 200+-1.5x120"), &[(1_200_000, Inactive), (1_500_000, Inactive), (1_790_000, Inactive)]);
+}
+
+#[test]
+fn loudness_is_as_the_signal_asks() {
+    let told: Vec<_> = stock()
+        .into_iter()
+        .filter(|rule| ["raid_member_failed", "drift_hardware", "hardware_removed", "package_removed"].contains(&rule.id.as_str()))
+        .map(|rule| (rule.id.to_string(), rule.tier))
+        .collect();
+    let expected = [
+        ("raid_member_failed", Tier::Page),
+        ("drift_hardware", Tier::RecordOnly),
+        ("hardware_removed", Tier::Ticket),
+        ("package_removed", Tier::RecordOnly),
+    ];
+    assert_eq!(told, expected.map(|(id, tier)| (id.to_owned(), tier)));
+}

@@ -1,0 +1,43 @@
+//! Which rules count for a configuration item, and as what.
+
+use super::super::Api;
+use super::super::cis::{PageQuery, find};
+use super::super::extract::{Named, Parameters};
+use super::super::format::Format;
+use super::super::page::{Page, Paging};
+use super::super::view::rule::CiRule;
+use crate::answer::ApiError;
+use axum::extract::State;
+use axum::response::Response;
+use rollcall_domain::ci::Class;
+use rollcall_domain::id::{CiId, RuleId};
+use rollcall_domain::rule::Condition;
+use rollcall_domain::rule::select::{selects, variant};
+
+/// Lists the rules that count for a configuration item, by name: the levels, times and loudness that are held against it, and the override
+/// that they come from. A rule that an override switches off for it is among them.
+#[utoipa::path(get, path = "/api/v1/cis/{id}/rules", tag = "rules", params(PageQuery),
+    responses((status = 200, description = "A page.", body = Page<CiRule>)))]
+pub async fn list_ci_rules(
+    State(api): State<Api>,
+    Named(id): Named<CiId>,
+    Parameters(query): Parameters<PageQuery>,
+    format: Format,
+) -> Result<Response, ApiError> {
+    let paging = Paging::<RuleId>::new("ci_rules", query.limit, query.cursor.as_deref())?;
+    let page = api.engine.read(|world| {
+        let ci = find(world, id)?;
+        let rules = world.rules.rules.range(paging.ascending()).filter(|(_, known)| {
+            // Rules without a class are for hosts, save those on what others check about an item.
+            let rule = &known.rule;
+            let is_meant =
+                ci.class.is_a(Class::Host) || !rule.classes.is_empty() || matches!(rule.condition, Condition::TargetCheck { .. });
+            rule.enabled && is_meant && selects(rule, world, Some(ci))
+        });
+        let shown = rules.map(|(name, known)| {
+            (name.clone(), CiRule::new(&known.rule, variant(&known.rule, world, Some(ci)), |one| one.selector.means(world, Some(ci))))
+        });
+        Ok::<_, ApiError>(paging.page(shown))
+    })?;
+    Ok(format.list(&page))
+}
