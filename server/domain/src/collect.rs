@@ -15,7 +15,7 @@ use rollcall_shared::sample::Series;
 use std::time::Duration;
 
 /// Bytes of a metric's or an attribute's name.
-const NAME_BYTES: usize = 255;
+pub(crate) const NAME_BYTES: usize = 255;
 
 /// Bytes of an attribute's value: what Prometheus' remotes commonly take at most.
 const VALUE_BYTES: usize = 1_024;
@@ -25,6 +25,9 @@ const ATTRIBUTES: usize = 64;
 
 /// As old as a sample of an agent is believed to be.
 const OLDEST: Duration = Duration::from_secs(7 * 86_400);
+
+/// As far as a clock may be ahead of the server's. What is dated later than that would count as now before its time, and end what is.
+const AHEAD: Duration = Duration::from_secs(5 * 60);
 
 /// One value of one series.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,6 +63,8 @@ pub enum Refusal {
     TooManySeries,
     /// Of one moment more than a request may have.
     TooMuch,
+    /// Dated later than now.
+    TooNew,
     /// Measured too long ago.
     TooOld,
     /// It means no item.
@@ -70,7 +75,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Delta,
         Self::ExponentialHistogram,
         Self::FromHere,
@@ -81,6 +86,7 @@ impl Refusal {
         Self::Summary,
         Self::TooManySeries,
         Self::TooMuch,
+        Self::TooNew,
         Self::TooOld,
         Self::Unplaced,
         Self::Voices,
@@ -100,6 +106,7 @@ impl Refusal {
             Self::Summary => "summary",
             Self::TooManySeries => "too_many_series",
             Self::TooMuch => "too_much",
+            Self::TooNew => "too_new",
             Self::TooOld => "too_old",
             Self::Unplaced => "unplaced",
             Self::Voices => "voices",
@@ -124,6 +131,7 @@ impl Refusal {
             Self::Summary => "are of summaries, which are not taken by OTLP",
             Self::TooManySeries => "are of more series than the 4096 that one collector may have: leave some out at the sender",
             Self::TooMuch => "are of more moments than one request may have: send fewer at once",
+            Self::TooNew => "are dated more than five minutes later than now: check the clock of who measured them",
             Self::TooOld => "were measured more than seven days ago",
             Self::Unplaced => "mean no configuration item: GET /api/v1/collectors?placed=false tells why",
             Self::Voices => "are of one collector more than may be known",
@@ -131,12 +139,22 @@ impl Refusal {
     }
 }
 
-/// The moment of a value by the server's clock, as far as it is one: of the future is of now; of long ago is refused.
+/// The moment of a value by the server's clock, as far as it is one: a little ahead is of now; of later and of long ago is refused.
 ///
 /// # Errors
-/// [`Refusal::TooOld`].
+/// [`Refusal::TooOld`] and [`Refusal::TooNew`].
 pub fn moment(at: Timestamp, now: Timestamp) -> Result<Timestamp, Refusal> {
-    if now.since(at) > OLDEST { Err(Refusal::TooOld) } else { Ok(at.min(now)) }
+    match (now.since(at), at.since(now)) {
+        (age, _) if age > OLDEST => Err(Refusal::TooOld),
+        (_, ahead) if ahead > AHEAD => Err(Refusal::TooNew),
+        _ => Ok(at.min(now)),
+    }
+}
+
+/// Whether a text can be the name of a metric or of an attribute.
+#[must_use]
+pub fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.len() <= NAME_BYTES && !text.chars().any(char::is_control)
 }
 
 /// Judges a series: its names and attributes, which come in any order.
@@ -144,7 +162,6 @@ pub fn moment(at: Timestamp, now: Timestamp) -> Result<Timestamp, Refusal> {
 /// # Errors
 /// [`Refusal::Malformed`], and [`Refusal::FromHere`] for what was a collector's series before.
 pub fn check_series(metric: &str, attributes: &std::collections::BTreeMap<String, String>) -> Result<(), Refusal> {
-    let is_name = |text: &str| !text.is_empty() && text.len() <= NAME_BYTES && !text.chars().any(char::is_control);
     let fits = |(name, value): (&String, &String)| is_name(name) && value.len() <= VALUE_BYTES;
     if !is_name(metric) || attributes.len() > ATTRIBUTES || !attributes.iter().all(fits) {
         return Err(Refusal::Malformed);

@@ -83,7 +83,8 @@ impl ForeignService {
         let form = form
             .ok_or_else(|| ApiError::new(Code::UnsupportedMediaType, "content-type must be application/x-protobuf or application/json"))?;
         check_encoding(request.headers())?;
-        let message = self.collect.intake.read_bytes(request, move |bytes| decode(bytes, form)).await?;
+        let now = self.engine.now();
+        let message = self.collect.intake.read_bytes(request, move |bytes| decode(bytes, form, now)).await?;
         self.collect.take(&self.engine, &speaker, message).await
     }
 }
@@ -96,7 +97,7 @@ fn check_encoding(headers: &HeaderMap) -> Result<(), ApiError> {
     }
 }
 
-fn decode(bytes: &[u8], form: Form) -> Result<Message, ApiError> {
+fn decode(bytes: &[u8], form: Form, now: Timestamp) -> Result<Message, ApiError> {
     let expanded = Packing::of(bytes).unpack(bytes, EXPANDED_BYTES)?;
     let request = match form {
         Form::Protobuf => {
@@ -115,23 +116,23 @@ fn decode(bytes: &[u8], form: Form) -> Result<Message, ApiError> {
             })?
         }
     };
-    Ok(read(request))
+    Ok(read(request, now))
 }
 
-fn read(request: ExportRequest) -> Message {
+fn read(request: ExportRequest, now: Timestamp) -> Message {
     let mut message = Message::default();
     for one in request.resource_metrics {
         let attributes = one.resource.unwrap_or_default().attributes;
         let texts: Vec<(&str, String)> = attributes.iter().filter_map(|one| Some((one.key.as_str(), one.text()?))).collect();
         let resource = Resource::of(texts.iter().map(|(name, value)| (*name, value.as_str())));
         for metric in one.scope_metrics.into_iter().flat_map(|scope| scope.metrics) {
-            read_metric(&mut message, &resource, metric);
+            read_metric(&mut message, &resource, metric, now);
         }
     }
     message
 }
 
-fn read_metric(message: &mut Message, resource: &Resource, metric: Metric) {
+fn read_metric(message: &mut Message, resource: &Resource, metric: Metric, now: Timestamp) {
     let counted = [
         (Refusal::Histogram, metric.histogram),
         (Refusal::ExponentialHistogram, metric.exponential_histogram),
@@ -148,7 +149,7 @@ fn read_metric(message: &mut Message, resource: &Resource, metric: Metric) {
         Vec::new()
     };
     for point in metric.gauge.unwrap_or_default().data_points.into_iter().chain(of_sum) {
-        match read_point(&point) {
+        match read_point(&point, now) {
             Ok((attributes, at, value)) => {
                 let measured = Measured { metric: metric.name.clone(), attributes, values: vec![(at, value)] };
                 message.take(resource, measured);
@@ -160,7 +161,7 @@ fn read_metric(message: &mut Message, resource: &Resource, metric: Metric) {
 
 type Point = (BTreeMap<String, String>, Timestamp, Option<f64>);
 
-fn read_point(point: &NumberDataPoint) -> Result<Point, Refusal> {
+fn read_point(point: &NumberDataPoint, now: Timestamp) -> Result<Point, Refusal> {
     let attribute = |one: &KeyValue| one.text().map(|text| (one.key.clone(), text)).ok_or(Refusal::Malformed);
     let attributes = point.attributes.iter().map(attribute).collect::<Result<_, _>>()?;
     #[expect(clippy::cast_precision_loss, reason = "samples are floating-point numbers: counters above 2^53 lose their last digits")]
@@ -170,9 +171,10 @@ fn read_point(point: &NumberDataPoint) -> Result<Point, Refusal> {
         (None, Some(value)) => Some(value as f64),
         _ => return Err(Refusal::NotFinite),
     };
-    // Zero stands for an unknown time: that of now, as what is of the future is.
-    let at = if point.time_unix_nano == 0 { i64::MAX } else { i64::try_from(point.time_unix_nano / 1_000_000).unwrap_or(i64::MAX) };
-    Ok((attributes, Timestamp(at), value))
+    // Zero stands for an unknown time.
+    let told = || Timestamp(i64::try_from(point.time_unix_nano / 1_000_000).unwrap_or(i64::MAX));
+    let at = if point.time_unix_nano == 0 { now } else { told() };
+    Ok((attributes, at, value))
 }
 
 fn accepted(outcome: &Outcome, form: Form) -> Response {

@@ -119,9 +119,11 @@ fn moments_beyond_the_room_are_refused() {
 }
 
 #[test]
-fn times_of_the_future_are_of_now_and_old_ones_are_refused() {
+fn a_clock_that_is_a_little_ahead_tells_of_now_and_what_is_of_another_time_is_refused() {
     let now = Timestamp(1_000_000_000_000);
-    assert_eq!(moment(Timestamp(i64::MAX), now), Ok(now));
+    assert_eq!(moment(Timestamp(now.0 + 300_000), now), Ok(now));
+    assert_eq!(moment(Timestamp(now.0 + 300_001), now), Err(Refusal::TooNew));
+    assert_eq!(moment(Timestamp(i64::MAX), now), Err(Refusal::TooNew));
     assert_eq!(moment(Timestamp(now.0 - 1), now), Ok(Timestamp(now.0 - 1)));
     assert_eq!(moment(Timestamp(now.0 - 604_800_001), now), Err(Refusal::TooOld));
     assert_eq!(moment(Timestamp(i64::MIN), now), Err(Refusal::TooOld));

@@ -7,6 +7,9 @@ use proptest::prelude::*;
 use rollcall_domain::rule::Reduce;
 use std::io::Write;
 
+/// When what the tests of reading read has arrived.
+const NOW: Timestamp = Timestamp(7_000_000);
+
 fn text(key: &str, value: &str) -> KeyValue {
     KeyValue { key: key.into(), value: Some(AnyValue { string_value: Some(value.into()), ..AnyValue::default() }) }
 }
@@ -32,7 +35,7 @@ fn of_host(host: &str, metrics: Vec<Metric>) -> ExportRequest {
 /// What is read of metrics: name, attributes and the one value of each series; and what is refused.
 #[track_caller]
 fn check(metrics: Vec<Metric>, expected: &[(&str, &str, Option<f64>)], refused: &[(Refusal, u64)]) {
-    let message = decode(&of_host("web-1", metrics).encode_to_vec(), Form::Protobuf).unwrap();
+    let message = decode(&of_host("web-1", metrics).encode_to_vec(), Form::Protobuf, NOW).unwrap();
     let found: Vec<(String, String, Option<f64>)> = message
         .resources
         .values()
@@ -86,15 +89,21 @@ const JSON: &str = r#"{"resourceMetrics": [{"resource": {"attributes": [
 
 #[test]
 fn json_is_the_same_message() {
-    let message = decode(JSON.replace("@@", "5000000").as_bytes(), Form::Json).unwrap();
+    let message = decode(JSON.replace("@@", "5000000").as_bytes(), Form::Json, NOW).unwrap();
     let found: Vec<_> = message.resources.values().flatten().map(|one| (one.metric.as_str(), one.values[0])).collect();
     assert_eq!(found, [("m", (Timestamp(5), Some(99.5))), ("m", (Timestamp(5), Some(12.0))), ("c", (Timestamp(5), Some(7.0)))]);
     assert_eq!(message.refused, BTreeMap::from([(Refusal::Delta, 1), (Refusal::Histogram, 1), (Refusal::NotFinite, 1)]));
 }
 
 #[test]
+fn a_value_without_a_time_is_of_its_arrival() {
+    let message = decode(&of_host("web-1", vec![gauge("m", vec![double(0, 1.0, &[])])]).encode_to_vec(), Form::Protobuf, NOW).unwrap();
+    assert_eq!(message.resources.values().flatten().map(|one| one.values[0].0).collect::<Vec<_>>(), [NOW]);
+}
+
+#[test]
 fn bodies_that_are_none_are_refused_by_what_is_wrong() {
-    let of = |bytes: &[u8], form| decode(bytes, form).err().map(|error| error.code());
+    let of = |bytes: &[u8], form| decode(bytes, form, NOW).err().map(|error| error.code());
     assert_eq!(of(b"no protobuf", Form::Protobuf), Some(Code::MalformedFrame));
     assert_eq!(of(b"{\"resourceMetrics\": 3}", Form::Json), Some(Code::MalformedJson));
     assert_eq!(of(b"", Form::Protobuf), None);
@@ -113,15 +122,15 @@ fn bodies_that_are_none_are_refused_by_what_is_wrong() {
 proptest! {
     #[test]
     fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-        let _ = decode(&bytes, Form::Protobuf);
-        let _ = decode(&bytes, Form::Json);
+        let _ = decode(&bytes, Form::Protobuf, NOW);
+        let _ = decode(&bytes, Form::Json, NOW);
     }
 
     #[test]
     fn no_message_panics(at in any::<u64>(), value in any::<f64>(), whole in any::<Option<i64>>(), flags in any::<u32>(), name in ".{0,9}") {
         let point = NumberDataPoint { time_unix_nano: at, as_double: Some(value), as_int: whole, flags, attributes: vec![text(&name, &name)] };
         let bytes = of_host(&name, vec![gauge(&name, vec![point.clone()]), sum(&name, 2, vec![point])]).encode_to_vec();
-        prop_assert!(decode(&bytes, Form::Protobuf).is_ok());
+        prop_assert!(decode(&bytes, Form::Protobuf, NOW).is_ok());
     }
 }
 
@@ -152,6 +161,9 @@ async fn a_collectors_metrics_open_and_end_an_incident_of_the_host_that_they_nam
     let json = JSON.replace("@@", &format!("{}000000", now - 15_000));
     let reply = scene.send(PATH, &[("content-type", "application/json")], json.as_bytes()).await;
     assert_eq!((reply.status, &reply.json()["partialSuccess"]["rejectedDataPoints"]), (200, &"3".into()));
+    let told = export(&scene, &memory(now + 600_000, 0.5)).await.unwrap();
+    assert!(told.rejected_data_points == 2 && told.error_message.contains("later than now"), "{told:?}");
+    assert_eq!(scene.open(), [scene.host], "what is of later says nothing of now");
     assert_eq!(export(&scene, &memory(now - 10_000, 0.5)).await, None);
     assert_eq!(scene.open(), []);
 }
