@@ -8,7 +8,7 @@ mod compose;
 mod identity;
 
 pub use compose::{Base, Composed, Growth, Table, compose};
-pub use identity::{Resource, SERVER_PORT};
+pub use identity::{APART, Resource, SERVER_PORT};
 
 use rollcall_shared::Timestamp;
 use rollcall_shared::sample::Series;

@@ -36,4 +36,13 @@ pub enum Sign {
     Goodbye(String),
     /// An inventory with this root was taken in.
     Reported(ContentHash),
+    /// Series of a collector have ended.
+    Ended {
+        /// Their table.
+        table: ContentHash,
+        /// When.
+        at: Timestamp,
+        /// Their places in it.
+        series: Vec<u32>,
+    },
 }

@@ -4,7 +4,7 @@
 
 use super::writer::{Cause, Writer, lock};
 use super::{Engine, EngineError, Job, blocking};
-use rollcall_domain::journal::JournalEntry;
+use rollcall_domain::journal::{JournalEntry, Sign};
 use rollcall_domain::trust::collector::Spoken;
 use rollcall_domain::{Actor, Rejection};
 use rollcall_shared::sample::{SampleSet, Series};
@@ -19,6 +19,8 @@ pub struct Collected {
     pub spoken: Spoken,
     /// Sets whose table is stored, oldest first.
     pub sets: Vec<SampleSet>,
+    /// Series that have ended.
+    pub ended: Vec<Sign>,
 }
 
 /// What became of each resource, in their order.
@@ -67,7 +69,7 @@ impl Writer {
     }
 
     fn collect_one(&mut self, collected: Collected, request_id: Option<&str>) -> Result<(), Rejection> {
-        let Collected { spoken, mut sets } = collected;
+        let Collected { spoken, mut sets, ended: signs } = collected;
         let shared = Arc::clone(&self.shared);
         let mut world = lock(&shared);
         let now = shared.clock.now();
@@ -77,14 +79,15 @@ impl Writer {
         self.record(&mut world, events, &cause, now);
         // A sender that heard no answer sends again.
         let before = sets.len();
-        sets.retain(|set| !world.telemetry.is_known(voice, set));
+        sets.iter_mut().for_each(|set| world.telemetry.strip_known(voice, set));
+        sets.retain(|set| set.values.iter().any(Option::is_some));
         let values: u64 = sets.iter().flat_map(|set| &set.values).filter(|value| value.is_some()).count() as u64;
         shared.tally.duplicates.fetch_add((before - sets.len()) as u64, Ordering::Relaxed);
         shared.tally.samples.fetch_add(values, Ordering::Relaxed);
-        if sets.is_empty() {
+        if sets.is_empty() && signs.is_empty() {
             return Ok(());
         }
-        let entry = JournalEntry { agent: voice, epoch: 0, through: 0, received_at: now, skew_ms: 0, sets, signs: Vec::new() };
+        let entry = JournalEntry { agent: voice, epoch: 0, through: 0, received_at: now, skew_ms: 0, sets, signs };
         let events = self.with_context(Actor::System, now, |context| world.observe(&entry, context));
         self.record(&mut world, events, &Cause::of(Actor::System), now);
         self.batch.commit.journal.push(entry);

@@ -16,6 +16,7 @@ use crate::rate_limit::RateLimit;
 use placing::{Placing, Target};
 use rollcall_domain::Rejection;
 use rollcall_domain::collect::{Base, Composed, Growth, Point, Refusal, Resource, Table, check_series, compose, moment};
+use rollcall_domain::journal::Sign;
 use rollcall_domain::trust::collector::{Spoken, VOICES};
 use rollcall_domain::trust::feed::FeedName;
 use rollcall_shared::sample::{SampleSet, Series};
@@ -276,10 +277,11 @@ impl Collect {
         for (Prepared { spoken, composed, base }, is_fresh) in prepared.into_iter().zip(has_fresh) {
             composed.refused.into_iter().for_each(|(reason, count)| outcome.refuse(reason, count));
             let table = if is_fresh { names.next() } else { base };
-            let Some(table) = table.filter(|_| !composed.sets.is_empty()) else { continue };
+            let Some(table) = table.filter(|_| !composed.sets.is_empty() || !composed.ended.is_empty()) else { continue };
+            let ended = composed.ended.into_iter().map(|(at, series)| Sign::Ended { table, at, series }).collect();
             let sets = composed.sets.into_iter().map(|(at, values)| SampleSet { table, at, values }).collect();
             values.push((composed.taken, spoken.ci));
-            portion.push(Collected { spoken, sets });
+            portion.push(Collected { spoken, sets, ended });
         }
         let heard = engine.collect(portion, request_id).await?;
         for (heard, (taken, ci)) in heard.into_iter().zip(values) {
@@ -303,7 +305,7 @@ impl Collect {
             let id = spoken.voice();
             let known = engine.read(|world| {
                 let current = world.telemetry.current(id)?;
-                Some((current.table, Arc::clone(current.section), current.values.to_vec()))
+                Some((current.table, Arc::clone(current.section), current.values))
             });
             let base = known.as_ref().and_then(|(_, section, latest)| match section.as_ref() {
                 Section::Series(series) => Some(Base { series, latest }),

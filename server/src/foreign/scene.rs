@@ -84,7 +84,7 @@ impl Scene {
     pub fn newest(&self, ci: CiId) -> Vec<(String, f64)> {
         self.server.server.engine.read(|world| {
             let newest = world.trust.collectors.of(ci).filter_map(|(voice, _)| world.telemetry.newest(voice));
-            newest.flat_map(|newest| newest.values().map(|(series, value)| (series.metric.clone(), value)).collect::<Vec<_>>()).collect()
+            newest.flat_map(|newest| newest.values().map(|(series, value, _)| (series.metric.clone(), value)).collect::<Vec<_>>()).collect()
         })
     }
 }

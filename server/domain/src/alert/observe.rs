@@ -48,13 +48,13 @@ pub fn observe(world: &mut World, entry: &JournalEntry, context: &mut Context<'_
         world.telemetry = telemetry;
         let Some(findings) = findings else { continue };
         if let Some(ci) = ci {
-            let at = set.at.min(entry.received_at);
             events.extend(findings.iter().filter_map(|finding| match finding {
-                Finding::Moved(transition) => measured(world, (entry.agent, ci), transition, at, context),
-                Finding::Flapped { entry: position, percent } => flapped(world, entry.agent, (*position, *percent), at),
+                Finding::Moved(transition) => measured(world, (entry.agent, ci), transition, context),
+                Finding::Flapped { entry: position, percent, at } => flapped(world, entry.agent, (*position, *percent), *at),
             }));
         }
     }
+    world.telemetry.note_ended(entry);
     events
 }
 
@@ -68,6 +68,7 @@ pub fn recall(world: &mut World, entry: &JournalEntry, content: &dyn Content) {
             state.fold(set, entry.received_at, false);
         }
     }
+    telemetry.note_ended(entry);
     world.telemetry = telemetry;
 }
 
@@ -138,13 +139,7 @@ pub(super) fn transitioned(
     Event::Alert(AlertEvent::AlertTransitioned { alert, key, before, after: after.state, severity, value, at, reason })
 }
 
-fn measured(
-    world: &mut World,
-    (agent, ci): (AgentId, CiId),
-    transition: &Transition,
-    at: Timestamp,
-    context: &mut Context<'_>,
-) -> Option<Event> {
+fn measured(world: &mut World, (agent, ci): (AgentId, CiId), transition: &Transition, context: &mut Context<'_>) -> Option<Event> {
     let state = world.telemetry.agents.get_mut(&agent)?;
     let plan = state.view.plan.as_ref()?;
     let entry = plan.entries.get(transition.entry)?;
@@ -154,7 +149,7 @@ fn measured(
     let alert = *slot.alert.get_or_insert_with(|| known.unwrap_or_else(|| AlertId(context.ids.next_bits())));
     let rule = &world.rules.rules.get(&key.rule)?.rule;
     let reason = wording::measured(rule, (world, world.cmdb.cis.get(&ci)), transition.after, transition.value);
-    Some(transitioned(alert, key, (transition.before, transition.after), (Some(transition.value), at), reason))
+    Some(transitioned(alert, key, (transition.before, transition.after), (Some(transition.value), transition.at), reason))
 }
 
 /// An alert that has fired before begins or ends to flap.
@@ -201,7 +196,9 @@ fn still_covers(world: &World, rule: &Rule, alert: &Alert) -> bool {
         attributes.iter().all(|(name, value)| alert.key.attributes.get(name).map_or("", String::as_str) == value)
     };
     let selected = match &rule.condition {
-        Condition::Absent { attributes, .. } => alert.key.attributes == *attributes,
+        Condition::Absent { attributes, .. } => {
+            alert.key.attributes == *attributes || (alert.key.attributes.contains_key(collector::FEED) && has(attributes))
+        }
         Condition::AgentSilent { .. } | Condition::HostSilent { .. } | Condition::Inventory { .. } => alert.key.attributes.is_empty(),
         Condition::TargetCheck { check, .. } => check.as_ref().is_none_or(|check| alert.key.attributes.get(target::CHECK) == Some(check)),
         condition => {

@@ -127,7 +127,7 @@ impl<'a> Replay<'a> {
             match (step.after.state, step.after.severity) {
                 (AlertState::Firing, Some(severity)) if tier(&self.rule, severity) >= Tier::Ticket => {
                     let ci = self.host.map(|host| host.id);
-                    let (opened_at, value) = (set.at, step.value);
+                    let (opened_at, value) = (step.at, step.value);
                     let fresh =
                         || Episode { ci, attributes: attributes.clone(), opened_at, resolved_at: None, severity, value, peak: value };
                     let episode = self.open.entry(attributes.clone()).or_insert_with(fresh);
@@ -136,7 +136,7 @@ impl<'a> Replay<'a> {
                 }
                 (AlertState::Resolved, _) => {
                     if let Some(episode) = self.open.remove(&attributes) {
-                        self.done.push(Episode { resolved_at: Some(set.at), ..episode });
+                        self.done.push(Episode { resolved_at: Some(step.at), ..episode });
                     }
                 }
                 _ => {}

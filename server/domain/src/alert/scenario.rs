@@ -199,8 +199,8 @@ impl Scenario {
     }
 
     /// Takes in what a voice measured.
-    pub(crate) fn collect(&mut self, at: i64, voice: AgentId, sets: Vec<SampleSet>) -> JournalEntry {
-        let entry = JournalEntry { agent: voice, epoch: 0, through: 0, received_at: seconds(at), skew_ms: 0, sets, signs: Vec::new() };
+    pub(crate) fn collect(&mut self, at: i64, voice: AgentId, sets: Vec<SampleSet>, signs: Vec<Sign>) -> JournalEntry {
+        let entry = JournalEntry { agent: voice, epoch: 0, through: 0, received_at: seconds(at), skew_ms: 0, sets, signs };
         let mut context = Context { now: seconds(at), actor: Actor::System, ids: &mut self.ids, content: &self.tables };
         let events = self.world.observe(&entry, &mut context);
         self.commit(at, &Actor::System, events);

@@ -3,8 +3,8 @@
 //! Invariants: bounded per agent (the last value of each series, twelve buckets a window); folding a sample set that matches no
 //! transition compares numbers only; plans and slots are caches, rebuilt from rules and alerts, never stored.
 
-use super::flapping::{self, History};
-use super::machine::{self, Position};
+use super::flapping::History;
+use super::machine::Position;
 use super::{AlertState, Alerts};
 use crate::ci::Ci;
 use crate::copy_on_write::CopyOnWrite;
@@ -12,7 +12,7 @@ use crate::id::{AlertId, CiId};
 use crate::journal::{JournalEntry, Sign};
 use crate::rule::Rules;
 use crate::rule::baseline::Baseline;
-use crate::rule::plan::{self, Judges, Memories, Moment, Plan, PlanKey, Probe};
+use crate::rule::plan::{self, Judges, Memories, Plan, PlanKey, Probe};
 use crate::rule::query::STALE_MS;
 use crate::rule::select;
 use crate::rule::thresholds::Tables;
@@ -77,6 +77,9 @@ pub(super) struct AgentState {
     /// Time of the newest set.
     pub(super) measured_at: Option<Timestamp>,
     latest: Vec<Option<f64>>,
+    /// When each of `latest` was measured, for a collector, whose series come apart from each other; empty for an agent.
+    #[serde(default)]
+    times: Vec<Timestamp>,
     windows: Vec<Window>,
     #[serde(default)]
     baselines: Vec<Baseline>,
@@ -128,6 +131,8 @@ pub(super) struct Slot {
     pub(super) alert: Option<AlertId>,
     /// When the series last had a value.
     pub(super) last_value: Timestamp,
+    /// Whether what its entry looks for is known to come.
+    expected: bool,
     /// Its last states.
     history: History,
     /// Whether it counts as flapping.
@@ -142,7 +147,7 @@ pub(super) enum Finding {
     /// A step worth an event.
     Moved(Transition),
     /// The alert of this entry begins (with how much) or ends to flap.
-    Flapped { entry: usize, percent: Option<f64> },
+    Flapped { entry: usize, percent: Option<f64>, at: Timestamp },
 }
 
 /// A step worth an event.
@@ -152,6 +157,7 @@ pub(super) struct Transition {
     pub(super) before: Position,
     pub(super) after: Position,
     pub(super) value: f64,
+    pub(super) at: Timestamp,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -277,13 +283,13 @@ impl Telemetry {
             match sign {
                 Sign::Started(_) => state.goodbye = None,
                 Sign::Goodbye(reason) => state.goodbye = Some(reason.chars().take(GOODBYE_CHARS).collect()),
-                Sign::Reported(_) => {}
+                Sign::Reported(_) | Sign::Ended { .. } => {}
             }
         }
     }
 
     /// Makes sure that the agent's slots belong to the table, host and rules at hand. `None` when the table is not stored, and for a set
-    /// that is older than the newest.
+    /// of an agent that is older than the newest.
     pub(super) fn prepare(
         &mut self,
         world: &World,
@@ -292,8 +298,9 @@ impl Telemetry {
         (content, now): (&dyn Content, Timestamp),
     ) -> Option<&mut AgentState> {
         let state = self.agents.get_mut(&agent)?;
-        // What is older than the newest changes nothing, least of all which table the newest values are of.
-        if state.measured_at.is_some_and(|newest| set.at.min(now) < newest) {
+        // What is older than an agent's newest changes nothing, least of all which table the newest values are of. A collector's series
+        // are late each by itself.
+        if !world.trust.collectors.contains(agent) && state.measured_at.is_some_and(|newest| set.at.min(now) < newest) {
             return None;
         }
         let host = ci.and_then(|ci| world.cmdb.cis.get(&ci));
@@ -358,6 +365,7 @@ impl Default for AgentState {
             table_since: Timestamp(0),
             measured_at: None,
             latest: Vec::new(),
+            times: Vec::new(),
             windows: Vec::new(),
             baselines: Vec::new(),
             view: View::default(),
@@ -378,41 +386,6 @@ impl AgentState {
         true
     }
 
-    /// Folds one set and, when `judge`, steps the machines. Sets that are older than the newest are passed over; one from the future
-    /// counts as of now. One of the same moment counts for what the newest leaves open: a collector may tell of one moment in parts.
-    pub(super) fn fold(&mut self, set: &SampleSet, received_at: Timestamp, judge: bool) -> Vec<Finding> {
-        let at = set.at.min(received_at);
-        let Some(news) = self.take_values(set, at) else { return Vec::new() };
-        let Some(plan) = &self.view.plan else { return Vec::new() };
-        let moment = Moment { at, values: &self.latest };
-        let mut memories = Memories { windows: &mut self.windows, baselines: &mut self.baselines };
-        let mut findings = Vec::new();
-        for (position, (entry, slot)) in plan.entries.iter().zip(&mut self.view.slots).enumerate() {
-            if !news.concern(entry) {
-                continue;
-            }
-            let severity = slot.position.severity;
-            let Some((judged, value)) = entry.judge(moment, &mut memories, &mut slot.last_value, severity) else { continue };
-            if !judge {
-                continue;
-            }
-            let after = machine::step(slot.position, judged, at, entry.judge.timing);
-            let before = std::mem::replace(&mut slot.position, after);
-            if after.differs(before) {
-                findings.push(Finding::Moved(Transition { entry: position, before, after, value }));
-            }
-            if before.state == AlertState::Inactive && after.state == AlertState::Inactive {
-                continue;
-            }
-            slot.history.note(flapping::noted(after), at);
-            if let Some(flaps) = slot.history.turns(slot.flaps, entry.judge.flapping) {
-                slot.flaps = flaps;
-                findings.push(Finding::Flapped { entry: position, percent: flaps.then(|| slot.history.percent()) });
-            }
-        }
-        findings
-    }
-
     /// The states of its machines, also of series that its current table does not have.
     pub(super) fn raised(&self) -> impl Iterator<Item = AlertState> {
         let parked = self.view.parked.iter().map(|(_, slot)| slot);
@@ -425,13 +398,21 @@ impl AgentState {
         self.windows = plan.windows.iter().map(|&tag| windows.remove(&tag).unwrap_or_else(|| Window::new(tag))).collect();
         let mut baselines: BTreeMap<u64, Baseline> = self.baselines.drain(..).map(|baseline| (baseline.tag, baseline)).collect();
         self.baselines = plan.baselines.iter().map(|&tag| baselines.remove(&tag).unwrap_or_else(|| Baseline::new(tag))).collect();
+        self.carry(&plan);
         if let Some(old) = self.view.plan.take() {
             let slots = self.view.slots.drain(..);
             self.view.parked.extend(old.entries.iter().zip(slots).map(|(entry, slot)| (entry.tag, slot)));
         }
         let parked: BTreeMap<u64, Slot> = self.view.parked.drain(..).collect();
-        let fresh =
-            Slot { position: Position::INACTIVE, alert: None, last_value: at, history: History::default(), flaps: false, settled: false };
+        let fresh = Slot {
+            position: Position::INACTIVE,
+            alert: None,
+            last_value: at,
+            expected: false,
+            history: History::default(),
+            flaps: false,
+            settled: false,
+        };
         self.view.slots = plan.entries.iter().map(|entry| parked.get(&entry.tag).copied().unwrap_or(fresh)).collect();
         let idle = |slot: &Slot| slot.position.state == AlertState::Inactive;
         self.view.parked = parked.into_iter().filter(|(tag, slot)| !idle(slot) && plan.position(*tag).is_none()).collect();
@@ -486,6 +467,7 @@ impl AgentState {
     /// The server's clock was set back: what was dated by it would shut out everything until it has caught up.
     fn forget_times(&mut self) {
         self.measured_at = None;
+        self.times.fill(Timestamp(0));
         self.windows.iter_mut().for_each(Window::clear);
     }
 }

@@ -46,7 +46,9 @@ pub struct Composed {
     pub table: Table,
     /// Values by moment, oldest first, in the table's order.
     pub sets: Vec<(Timestamp, Vec<Option<f64>>)>,
-    /// Values in them.
+    /// Series that have ended, by their places in the table, oldest first.
+    pub ended: Vec<(Timestamp, Vec<u32>)>,
+    /// Values in sets.
     pub taken: u64,
     /// Values that are not.
     pub refused: BTreeMap<Refusal, u64>,
@@ -62,10 +64,15 @@ pub fn compose(base: Option<Base<'_>>, growth: Growth, mut points: Vec<Point>, r
         (Table::Known, Some(base)) => base.series,
         (Table::Known, None) => &[],
     };
-    let mut composed = Composed { table: Table::Known, sets: Vec::new(), taken: 0, refused: BTreeMap::new() };
+    let mut composed = Composed { table: Table::Known, sets: Vec::new(), ended: Vec::new(), taken: 0, refused: BTreeMap::new() };
     let mut moment = Moment::default();
     for point in points {
-        let Ok(place) = series.binary_search(&point.series) else {
+        let place = series.binary_search(&point.series);
+        let Some(value) = point.value else {
+            composed.end(place.ok(), point.at);
+            continue;
+        };
+        let Ok(place) = place else {
             let refusal = if growth == Growth::Held { Refusal::NewSeries } else { Refusal::TooManySeries };
             *composed.refused.entry(refusal).or_default() += 1;
             continue;
@@ -78,17 +85,28 @@ pub fn compose(base: Option<Base<'_>>, growth: Growth, mut points: Vec<Point>, r
             *room -= series.len();
             composed.sets.extend(std::mem::replace(&mut moment, Moment::new(point.at, series.len())).into_set());
         }
-        moment.take(place, point.at, point.value);
-        composed.taken += u64::from(point.value.is_some());
+        moment.take(place, point.at, value);
+        composed.taken += 1;
     }
     composed.sets.extend(moment.into_set());
     composed.table = table;
     composed
 }
 
+impl Composed {
+    /// A series has ended; one that never was does not matter.
+    fn end(&mut self, place: Option<usize>, at: Timestamp) {
+        let Some(place) = place.and_then(|place| u32::try_from(place).ok()) else { return };
+        match self.ended.last_mut().filter(|(last, _)| *last == at) {
+            Some((_, places)) => places.push(place),
+            None => self.ended.push((at, vec![place])),
+        }
+    }
+}
+
 fn table(base: Option<Base<'_>>, growth: Growth, points: &[Point]) -> Table {
     let known = base.map_or(&[][..], |base| base.series);
-    let named: BTreeSet<&Series> = points.iter().map(|point| &point.series).collect();
+    let named: BTreeSet<&Series> = points.iter().filter(|point| point.value.is_some()).map(|point| &point.series).collect();
     let fresh: Vec<&Series> = named.iter().copied().filter(|series| known.binary_search(series).is_err()).collect();
     if fresh.is_empty() || growth == Growth::Held {
         return Table::Known;
@@ -112,25 +130,24 @@ struct Moment {
     begin: Timestamp,
     end: Timestamp,
     values: Vec<Option<f64>>,
-    told: Vec<bool>,
 }
 
 impl Moment {
     fn new(at: Timestamp, series: usize) -> Self {
-        Self { begin: at, end: at, values: vec![None; series], told: vec![false; series] }
+        Self { begin: at, end: at, values: vec![None; series] }
     }
 
     /// Whether nothing was said of the series yet, and the moment is the same.
     fn fits(&self, place: usize, at: Timestamp) -> bool {
-        self.told.get(place).is_some_and(|told| !told) && at.0.saturating_sub(self.begin.0) < ONE_MOMENT_MS
+        self.values.get(place).is_some_and(Option::is_none) && at.0.saturating_sub(self.begin.0) < ONE_MOMENT_MS
     }
 
-    fn take(&mut self, place: usize, at: Timestamp, value: Option<f64>) {
-        (self.values[place], self.told[place]) = (value, true);
+    fn take(&mut self, place: usize, at: Timestamp, value: f64) {
+        self.values[place] = Some(value);
         self.end = self.end.max(at);
     }
 
     fn into_set(self) -> Option<(Timestamp, Vec<Option<f64>>)> {
-        self.told.contains(&true).then_some((self.end, self.values))
+        self.values.iter().any(Option::is_some).then_some((self.end, self.values))
     }
 }

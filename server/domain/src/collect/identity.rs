@@ -18,7 +18,7 @@ pub const SERVER_PORT: &str = "server.port";
 const NO_NAMES: [&str; 2] = ["device", "nodename"];
 
 /// What tells two resources of one host apart.
-const APART: [&str; 4] = ["job", "service.namespace", "service.name", "service.instance.id"];
+pub const APART: [&str; 4] = ["job", "service.namespace", "service.name", "service.instance.id"];
 
 /// The node of a cluster, as OpenTelemetry calls it.
 const CLUSTER_NODE: &str = "k8s.node.name";

@@ -95,7 +95,17 @@ fn what_was_measured_within_a_second_is_of_one_moment() {
     check(apart, Growth::Free, None, &[(1_000, &[Some(3.0), None]), (2_999, &[Some(1.0), Some(2.0)])], &[]);
     let repeated = vec![point(1, 10, 1.0), point(1, 11, 2.0)];
     check(repeated, Growth::Free, None, &[(10, &[Some(1.0), None]), (11, &[Some(2.0), None])], &[]);
-    check(vec![Point { value: None, ..point(1, 10, 0.0) }], Growth::Free, None, &[(10, &[None, None])], &[]);
+}
+
+#[test]
+fn what_ends_is_told_apart_from_values_and_makes_no_table() {
+    let base = [series(1), series(2)];
+    let ends = |name, at| Point { value: None, ..point(name, at, 0.0) };
+    let points = vec![ends(1, 10), point(1, 5, 1.0), ends(2, 10), ends(3, 10)];
+    let found = compose(Some(Base { series: &base, latest: &[] }), Growth::Free, points, &mut 100);
+    let sets = vec![(Timestamp(5), vec![Some(1.0), None])];
+    assert_eq!((found.table, found.sets, found.ended), (Table::Known, sets, vec![(Timestamp(10), vec![0, 1])]));
+    assert_eq!((found.taken, found.refused), (1, BTreeMap::new()));
 }
 
 #[test]

@@ -14,17 +14,19 @@ use super::expression::{self, Function, Read};
 use super::select::{self, Variant};
 use super::window::{Reading, Shape, Window};
 use super::{Asks, Condition, Guard, Level, NoData, Reduce, Rule, Rules, Severity};
-use crate::World;
 use crate::alert::machine::{Judged, Timing};
 use crate::ci::{Ci, Class};
 use crate::id::RuleId;
 use crate::trust::collector;
+use crate::{World, collect};
 use program::{Step, lower, rises, run};
 use rollcall_shared::message::Side;
+use rollcall_shared::metric;
 use rollcall_shared::sample::Series;
 use rollcall_shared::{ContentHash, Section, Timestamp, limits};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 use tag::memory_tag;
 
 /// Judgements of one plan: every series of the largest table under four rules each. Rules beyond that, in order of their
@@ -60,6 +62,8 @@ pub struct Plan {
     pub baselines: Vec<u64>,
     /// Series of checks about other items.
     pub probes: Box<[Probe]>,
+    /// Whether its series come apart from each other: it is a collector's table.
+    pub comes_apart: bool,
     section: Arc<Section>,
     by_tag: Vec<(u64, usize)>,
 }
@@ -132,6 +136,8 @@ pub struct Entry {
     /// One for each read of the judge; for an absence the series that would end it.
     reads: Box<[Input]>,
     guards: [Option<usize>; 2],
+    /// For an absence: whether what is looked for is known to come here.
+    pub is_expected: bool,
 }
 
 /// Where a read finds its value.
@@ -164,7 +170,22 @@ pub struct Moment<'a> {
     pub at: Timestamp,
     /// Its values, in the table's order.
     pub values: &'a [Option<f64>],
+    /// For series that come apart from each other: `values` are the newest of each.
+    pub apart: Option<Apart<'a>>,
 }
+
+/// Series that come apart from each other, in the table's order.
+#[derive(Clone, Copy, Debug)]
+pub struct Apart<'a> {
+    /// When each newest value was measured.
+    pub times: &'a [Timestamp],
+    /// Which came now.
+    pub fresh: &'a [bool],
+}
+
+/// For how long a value counts of a series that comes apart from others: what Prometheus looks back for, and five times the longest usual
+/// interval.
+pub const PATIENCE: Duration = Duration::from_secs(300);
 
 impl Plan {
     /// Compiles the enabled rules on samples that apply to a host. A section that is no series table matches nothing.
@@ -177,11 +198,13 @@ impl Plan {
             windows: Vec::new(),
             baselines: Vec::new(),
             probes: Box::default(),
+            comes_apart: false,
             section,
             by_tag: Vec::new(),
         };
         let section = Arc::clone(&plan.section);
         let Section::Series(series) = &*section else { return plan };
+        plan.comes_apart = series.first().is_some_and(|one| collector::is_of_collector(&one.attributes));
         for known in rules.rules.values() {
             let Some(variant) = select::variant(&known.rule, world, ci) else { continue };
             if let Some(judge) = judges.of(rules.revision, &known.rule, variant) {
@@ -221,10 +244,19 @@ impl Plan {
     #[must_use]
     pub fn attributes(&self, entry: &Entry) -> BTreeMap<String, String> {
         match (&entry.judge.kind, entry.series.and_then(|series| self.series().get(series))) {
-            (Kind::Absent { attributes, .. }, _) => attributes.clone(),
+            (Kind::Absent { attributes, .. }, _) => self.of_absence(attributes, &entry.reads),
             (_, Some(series)) => series.attributes.iter().cloned().collect(),
             (_, None) => BTreeMap::new(),
         }
+    }
+
+    /// What an absence is named after: what is asked for, and what tells a collector from the others of its item, of which one may have what
+    /// another lacks.
+    fn of_absence(&self, asked: &BTreeMap<String, String>, reads: &[Input]) -> BTreeMap<String, String> {
+        let first = reads.first().filter(|_| self.comes_apart).and_then(|input| self.series().get(input.series));
+        let tells = |name: &str| name == collector::FEED || name == collect::SERVER_PORT || collect::APART.contains(&name);
+        let own = first.into_iter().flat_map(|series| &series.attributes).filter(|(name, _)| tells(name)).cloned();
+        own.chain(asked.clone()).collect()
     }
 
     fn add(&mut self, judge: &Arc<Judge>, table: &[Series]) {
@@ -256,22 +288,23 @@ impl Plan {
                 tag: tag(&judge.rule, one.attributes.iter().map(|(name, value)| (name.as_str(), value.as_str()))),
                 reads,
                 guards: [guard(&judge.warning), guard(&judge.critical)],
+                is_expected: true,
             });
         }
     }
 
-    /// What an agent does not measure is absent, and so is what a collector does not: each in its own table, or every rule on absence
-    /// would find the one's values missing among the other's.
+    /// What a collector measures may be absent where it was ever measured: it is in the table then. An agent's may where agents measure it
+    /// without being asked to, or where it came before. Each is looked for in its own table, or every rule on absence would find the one's
+    /// values missing among the other's.
     fn add_absence(&mut self, judge: &Arc<Judge>, table: &[Series], (metric, attributes): (&str, &BTreeMap<String, String>)) {
-        let feed = table.first().map(|series| of(series, collector::FEED)).filter(|feed| !feed.is_empty());
-        if feed != attributes.get(collector::FEED).map(String::as_str) {
-            return;
-        }
         let matching = table.iter().enumerate().filter(|(_, one)| has(one, metric, attributes));
-        let reads = matching.map(|(series, _)| Input { series, memory: Memory::Nothing }).collect();
-        if self.entries.len() < ENTRIES {
-            let tag = tag(&judge.rule, attributes.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-            self.entries.push(Entry { judge: Arc::clone(judge), series: None, tag, reads, guards: [None; 2] });
+        let reads: Box<[Input]> = matching.map(|(series, _)| Input { series, memory: Memory::Nothing }).collect();
+        let may_be = if self.comes_apart { !reads.is_empty() } else { !attributes.contains_key(collector::FEED) };
+        if may_be && self.entries.len() < ENTRIES {
+            let is_expected = !reads.is_empty() || metric::find(metric).is_some();
+            let named = self.of_absence(attributes, &reads);
+            let tag = tag(&judge.rule, named.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+            self.entries.push(Entry { judge: Arc::clone(judge), series: None, tag, reads, guards: [None; 2], is_expected });
         }
     }
 
@@ -346,10 +379,10 @@ impl Judge {
         if self.critical.is_some() { Severity::Critical } else { Severity::Warning }
     }
 
-    fn is_raised(&self, severity: Severity, value: f64, guard: Option<usize>, values: &[Option<f64>]) -> bool {
+    fn is_raised(&self, severity: Severity, value: f64, guard: Option<usize>, moment: Moment<'_>) -> bool {
         let Some(level) = self.level(severity) else { return false };
         let guarded = |wanted: &Guard| {
-            let other = guard.and_then(|series| *values.get(series)?).filter(|other| other.is_finite());
+            let other = guard.and_then(|series| moment.value(series)).filter(|other| other.is_finite());
             other.is_some_and(|other| wanted.side.is_bad(other, wanted.value))
         };
         self.side.is_bad(value, level.raise) && level.and.as_ref().is_none_or(guarded)

@@ -117,10 +117,9 @@ fn host<T: AsRef<str>>(world: &World, ci: &Ci, (wanted, now): (&[T], Timestamp),
         take("rollcall_host_up", &labels(&own, &[]), f64::from(u8::from(!world.telemetry.is_silent(agent))), now);
     }
     let voices = world.telemetry.speaker(ci.id).into_iter().chain(world.trust.collectors.of(ci.id).map(|(voice, _)| voice));
-    for newest in voices.filter_map(|voice| world.telemetry.newest(voice)).filter(|newest| now.since(newest.at) <= FRESH) {
-        for (series, value) in newest.values().filter(|(series, _)| is_wanted(wanted, &series.metric)) {
-            take(&in_alphabet(&series.metric), &labels(&own, &series.attributes), value, newest.at);
-        }
+    let newest = voices.filter_map(|voice| world.telemetry.newest(voice)).flat_map(|newest| newest.within(FRESH, now));
+    for (series, value, at) in newest.filter(|(series, ..)| is_wanted(wanted, &series.metric)) {
+        take(&in_alphabet(&series.metric), &labels(&own, &series.attributes), value, at);
     }
     let known = world.alerts.by_ci.get(&ci.id).into_iter().flat_map(|known| &known.alerts);
     for alert in known.filter_map(|id| world.alerts.alerts.get(id)) {

@@ -157,11 +157,10 @@ fn newest(api: &Api, query: &TopQuery, metric: &str, wanted: &[(String, String)]
         let mut top = Vec::new();
         for ci in selection.all(world)? {
             let voices = world.telemetry.speaker(ci.id).into_iter().chain(world.trust.collectors.of(ci.id).map(|(voice, _)| voice));
-            for newest in voices.filter_map(|voice| world.telemetry.newest(voice)).filter(|newest| now.since(newest.at) <= NOW) {
-                for (series, value) in newest.values().filter(|(series, _)| series.metric == metric) {
-                    if wanted.iter().all(|pair| series.attributes.contains(pair)) {
-                        top.push(TopSample::new((ci.id, &ci.name), metric, &series.attributes, (newest.at, value)));
-                    }
+            let newest = voices.filter_map(|voice| world.telemetry.newest(voice)).flat_map(|newest| newest.within(NOW, now));
+            for (series, value, at) in newest.filter(|(series, ..)| series.metric == metric) {
+                if wanted.iter().all(|pair| series.attributes.contains(pair)) {
+                    top.push(TopSample::new((ci.id, &ci.name), metric, &series.attributes, (at, value)));
                 }
             }
         }

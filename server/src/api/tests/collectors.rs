@@ -24,7 +24,7 @@ async fn measured() -> (Fixture, CiId) {
     let set =
         |step: i32| SampleSet { table, at: Timestamp(NOW.0 - 100_000 + i64::from(step) * 10_000), values: vec![Some(f64::from(step))] };
     let spoken = Spoken { feed: feed(), key: resource.key(Some("instance")), ci, placed: "label instance".into() };
-    let heard = fixture.engine.collect(vec![Collected { spoken, sets: (0..10).map(set).collect() }], None).await.unwrap();
+    let heard = fixture.engine.collect(vec![Collected { spoken, sets: (0..10).map(set).collect(), ended: Vec::new() }], None).await.unwrap();
     assert!(heard.iter().all(Result::is_ok), "{heard:?}");
     (fixture, ci)
 }

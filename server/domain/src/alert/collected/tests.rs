@@ -3,7 +3,7 @@ use crate::alert::scenario::{Scenario, agent, host, rule, seconds};
 use crate::ci::CiCommand;
 use crate::collect::{Base, Growth, Point, Resource, Table, compose};
 use crate::command::Command;
-use crate::journal::JournalEntry;
+use crate::journal::{JournalEntry, Sign};
 use crate::rule::{Condition, Reduce, Rule};
 use crate::trust::collector::{FEED, Spoken};
 use crate::trust::decide::TrustCommand;
@@ -35,24 +35,34 @@ impl Collected {
         Self { scenario, journal: Vec::new() }
     }
 
-    fn spoken(n: u128) -> (Resource, Spoken) {
+    fn spoken(job: &str, n: u128) -> (Resource, Spoken) {
         let instance = format!("web-{n}:9100");
-        let resource = Resource::of([("job", "node"), ("instance", instance.as_str())]);
+        let resource = Resource::of([("job", job), ("instance", instance.as_str())]);
         let key = resource.key(Some("instance"));
         (resource, Spoken { feed: feed(), key, ci: host(n), placed: "instance".into() })
     }
 
     /// Takes values in as an edge does.
     fn push(&mut self, at: i64, n: u128, values: Values<'_>) -> AgentId {
-        let (resource, spoken) = Self::spoken(n);
+        self.deliver(at, at, n, values)
+    }
+
+    /// Takes values of `at` in at another moment.
+    fn deliver(&mut self, received: i64, at: i64, n: u128, values: Values<'_>) -> AgentId {
+        self.deliver_as("node", received, at, n, values)
+    }
+
+    /// The same of a target of this job.
+    fn deliver_as(&mut self, job: &str, received: i64, at: i64, n: u128, values: Values<'_>) -> AgentId {
+        let (resource, spoken) = Self::spoken(job, n);
         let points = values.iter().map(|(metric, labels, value)| {
             let own = labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
             let attributes = resource.attributes(own, "instance", &feed());
             Point { series: Series { metric: (*metric).into(), attributes }, at: seconds(at), value: *value }
         });
         let points = points.collect();
-        let voice = self.scenario.hear(at, &spoken).expect("taken");
-        let base = self.scenario.world.telemetry.current(voice).map(|one| (one.table, Arc::clone(one.section), one.values.to_vec()));
+        let voice = self.scenario.hear(received, &spoken).expect("taken");
+        let base = self.scenario.world.telemetry.current(voice).map(|one| (one.table, Arc::clone(one.section), one.values));
         let (known, latest) = match &base {
             Some((_, section, latest)) => (section.as_ref().clone(), latest.clone()),
             None => (Section::Series(Vec::new()), Vec::new()),
@@ -64,7 +74,8 @@ impl Collected {
             Table::New(series) => self.scenario.table(series),
         };
         let sets = composed.sets.into_iter().map(|(at, values)| SampleSet { table, at, values }).collect();
-        let entry = self.scenario.collect(at, voice, sets);
+        let ended = composed.ended.into_iter().map(|(at, series)| Sign::Ended { table, at, series }).collect();
+        let entry = self.scenario.collect(received, voice, sets, ended);
         self.journal.push(entry);
         voice
     }
@@ -148,27 +159,107 @@ fn a_withdrawn_feed_ends_its_alerts_and_is_not_heard() {
     collected.scenario.command(20, &Command::Trust(TrustCommand::RevokeFeed(feed()))).expect("withdrawn");
     collected.scenario.tick(21);
     assert_eq!(collected.scenario.state("load", 1), AlertState::Unknown);
-    let (_, spoken) = Collected::spoken(1);
+    let (_, spoken) = Collected::spoken("node", 1);
     assert_eq!(collected.scenario.hear(22, &spoken), Err(Rejection::BadCredential));
 }
 
 #[test]
-fn an_absence_is_looked_for_among_the_values_of_who_is_named() {
-    let absent = |attributes: &[(&str, &str)], id: &str| {
+fn an_absence_is_looked_for_where_the_metric_came_before() {
+    let absent = |metric: &str, attributes: &[(&str, &str)], id: &str| {
         let attributes = attributes.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
-        Rule { condition: Condition::Absent { metric: "up".into(), attributes, after_ms: 60_000 }, ..rule(id) }
+        Rule { condition: Condition::Absent { metric: metric.into(), attributes, after_ms: 60_000 }, ..rule(id) }
     };
-    let mut collected = Collected::new(vec![absent(&[], "of_agents"), absent(&[(FEED, "prom")], "of_feed")]);
+    let rules = vec![
+        absent("up", &[], "of_all"),
+        absent("up", &[(FEED, "prom")], "of_feed"),
+        absent("never", &[], "never"),
+        absent("system.cpu.utilization", &[], "of_agents"),
+    ];
+    let mut collected = Collected::new(rules);
     for at in [10, 70, 130] {
         collected.push(at, 1, &[("up", &[], (at < 70).then_some(1.0)), ("other", &[], Some(1.0))]);
     }
-    assert_eq!(collected.scenario.state("of_agents", 1), AlertState::Inactive, "no agent spoke");
-    assert_eq!(collected.scenario.state("of_feed", 1), AlertState::Firing);
     collected.scenario.value(140, 1.0);
     collected.scenario.value(210, 1.0);
-    assert_eq!(collected.scenario.state("of_agents", 1), AlertState::Firing);
     collected.scenario.tick(215);
-    assert_eq!(collected.scenario.state("of_feed", 1), AlertState::Firing);
+    for (id, expected) in [
+        ("of_all", AlertState::Firing),
+        ("of_feed", AlertState::Firing),
+        ("never", AlertState::Inactive),
+        ("of_agents", AlertState::Firing),
+    ] {
+        assert_eq!(collected.scenario.state(id, 1), expected, "{id}");
+    }
+    collected.push(220, 1, &[("up", &[], Some(1.0))]);
+    assert_eq!(collected.scenario.state("of_all", 1), AlertState::Resolved);
+}
+
+#[test]
+fn what_one_collector_of_a_host_lacks_is_not_held_against_what_another_has() {
+    let condition = Condition::Absent { metric: "up".into(), attributes: BTreeMap::new(), after_ms: 60_000 };
+    let mut collected = Collected::new(vec![Rule { condition, ..rule("load") }]);
+    for (at, job, value) in [(10, "node", 1.0), (10, "shop", 1.0)] {
+        collected.deliver_as(job, at, at, 1, &[("up", &[], Some(value)), ("other", &[], Some(value))]);
+    }
+    for at in [70, 80, 130, 140] {
+        collected.deliver_as("shop", at, at, 1, &[("up", &[], Some(1.0))]);
+        collected.deliver_as("node", at, at, 1, &[("other", &[], Some(1.0))]);
+    }
+    let alerts: Vec<_> =
+        collected.scenario.world.alerts.alerts.values().map(|one| (one.key.attributes["job"].as_str(), one.state)).collect();
+    assert_eq!(alerts, [("node", AlertState::Firing)]);
+}
+
+#[test]
+fn each_series_is_judged_in_its_own_order_however_far_others_are() {
+    let mut rate = on("cnt", &[]);
+    rate.condition = match rate.condition {
+        Condition::Threshold { metric, attributes, side, .. } => {
+            Condition::Threshold { metric, attributes, reduce: Reduce::Rate, window_ms: 60_000, side }
+        }
+        other => other,
+    };
+    let mut collected = Collected::new(vec![rate, Rule { id: "late".parse().expect("an id"), ..on("shard", &[]) }]);
+    collected.push(600, 1, &[("other", &[], Some(1.0))]);
+    for step in 1..59_u32 {
+        let count = f64::from(step) * 1_000_000.0;
+        collected.deliver(600, i64::from(step) * 10, 1, &[("cnt", &[], Some(count))]);
+    }
+    assert_eq!(collected.scenario.state("load", 1), AlertState::Firing);
+    collected.deliver(601, 300, 1, &[("shard", &[], Some(99.0))]);
+    assert_eq!(collected.scenario.state("late", 1), AlertState::Firing);
+    collected.deliver(602, 290, 1, &[("shard", &[], Some(1.0))]);
+    assert_eq!(collected.scenario.state("late", 1), AlertState::Firing, "older than the newest of its series");
+    collected.deliver(603, 310, 1, &[("shard", &[], Some(1.0))]);
+    assert_eq!(collected.scenario.state("late", 1), AlertState::Resolved);
+    collected.scenario.replay();
+}
+
+#[test]
+fn values_that_come_apart_are_judged_together_for_five_minutes_or_until_they_end() {
+    let sum = Condition::Expression { value: "r.a + r.b".into(), side: rule("x").condition.side() };
+    let mut guarded = Rule { id: "guarded".parse().expect("an id"), ..on("r.a", &[]) };
+    let line = guarded.levels.critical.as_ref().map_or(0.0, |level| level.raise);
+    for level in [&mut guarded.levels.warning, &mut guarded.levels.critical].into_iter().flatten() {
+        level.and = Some(crate::rule::Guard { metric: "r.b".into(), side: rule("x").condition.side(), value: 0.0 });
+    }
+    let mut collected = Collected::new(vec![Rule { condition: sum, ..rule("load") }, guarded]);
+    let voice = collected.push(10, 1, &[("r.a", &[], Some(line + 1.0))]);
+    assert_eq!(collected.scenario.state("guarded", 1), AlertState::Inactive);
+    collected.push(12, 1, &[("r.b", &[], Some(1.0))]);
+    assert_eq!(collected.scenario.state("load", 1), AlertState::Firing);
+    assert_eq!(collected.scenario.state("guarded", 1), AlertState::Firing);
+    let known = |collected: &Collected| collected.scenario.world.telemetry.newest(voice).expect("values").values().count();
+    assert_eq!(known(&collected), 2);
+    collected.push(20, 1, &[("r.b", &[], None)]);
+    assert_eq!(known(&collected), 1, "it has ended");
+    collected.push(22, 1, &[("r.a", &[], Some(-line - 9.0))]);
+    assert_eq!(collected.scenario.state("load", 1), AlertState::Firing, "of a part alone nothing can be said");
+    collected.push(330, 1, &[("r.b", &[], Some(1.0))]);
+    assert_eq!(collected.scenario.state("load", 1), AlertState::Firing, "the other part is too old");
+    assert_eq!(known(&collected), 1);
+    collected.push(331, 1, &[("r.a", &[], Some(-line - 9.0))]);
+    assert_eq!(collected.scenario.state("load", 1), AlertState::Resolved);
 }
 
 #[test]
@@ -230,7 +321,7 @@ fn a_collector_that_stays_silent_is_forgotten_and_known_again_when_it_speaks() {
 }
 
 #[test]
-fn a_late_set_of_another_table_leaves_the_newest_values_as_they_are() {
+fn a_late_set_tells_what_is_new_of_each_series_and_leaves_the_newest_values_as_they_are() {
     let mut collected = Collected::new(Vec::new());
     let voice = collected.push(20, 1, &[("m", &[], Some(1.0))]);
     collected.push(10, 1, &[("l", &[], Some(7.0)), ("m", &[], Some(2.0))]);
@@ -241,7 +332,7 @@ fn a_late_set_of_another_table_leaves_the_newest_values_as_they_are() {
         .newest(voice)
         .expect("values")
         .values()
-        .map(|(series, value)| (series.metric.clone(), value))
+        .map(|(series, value, _)| (series.metric.clone(), value))
         .collect();
-    assert_eq!(newest, [("m".to_owned(), 1.0)]);
+    assert_eq!(newest, [("l".to_owned(), 7.0), ("m".to_owned(), 1.0)]);
 }

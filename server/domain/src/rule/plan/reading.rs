@@ -2,7 +2,40 @@
 
 use super::*;
 
+impl Moment<'_> {
+    /// The value of a series, as far as it counts at this moment.
+    pub(super) fn value(&self, series: usize) -> Option<f64> {
+        let counts = self.apart.is_none_or(|_| self.at.since(self.measured(series)) < PATIENCE);
+        self.values.get(series).copied().flatten().filter(|_| counts)
+    }
+
+    /// When the value of a series was measured.
+    fn measured(&self, series: usize) -> Timestamp {
+        self.apart.map_or(self.at, |apart| apart.times.get(series).copied().unwrap_or(self.at))
+    }
+
+    /// Whether the value of a series came with this moment.
+    fn is_fresh(&self, series: usize) -> bool {
+        self.value(series).is_some() && self.apart.is_none_or(|apart| apart.fresh.get(series).copied().unwrap_or(false))
+    }
+}
+
 impl Entry {
+    /// The moment as of the newest of the entry's own series where these come apart: what others have told since says nothing of them.
+    #[must_use]
+    pub fn own<'m>(&self, moment: Moment<'m>) -> Moment<'m> {
+        if moment.apart.is_none() || self.is_absence() {
+            return moment;
+        }
+        let known = self.series().filter(|series| moment.values.get(*series).is_some_and(Option::is_some));
+        let at = known.map(|series| moment.measured(series)).max().unwrap_or(moment.at);
+        Moment { at, ..moment }
+    }
+
+    fn series(&self) -> impl Iterator<Item = usize> {
+        self.reads.iter().map(|input| input.series).chain(self.guards.into_iter().flatten())
+    }
+
     /// Takes a sample set in and says what it means for an alert that is at `severity` now, with the number that decided it. `last_value`
     /// is when the series last had a value; it is brought up to date.
     pub fn judge(
@@ -15,14 +48,15 @@ impl Entry {
         match &self.judge.kind {
             Kind::Absent { after_ms, .. } => Some(self.absence(moment, last_value, *after_ms)),
             Kind::Check { .. } => {
-                let state = value_at(moment, self.series?)?;
-                *last_value = moment.at;
+                let series = self.series?;
+                let state = moment.value(series)?;
+                *last_value = moment.measured(series);
                 Some((self.checked(state), state))
             }
             Kind::Lines { reads, program, rises } => {
                 let reading = self.read(moment, memories, last_value, (reads, program, *rises))?;
                 let judge = &self.judge;
-                let raised = |severity, guard| judge.is_raised(severity, reading.value, guard, moment.values);
+                let raised = |severity, guard| judge.is_raised(severity, reading.value, guard, moment);
                 let guarded = [raised(Severity::Warning, self.guards[0]), raised(Severity::Critical, self.guards[1])];
                 Some((judge.hold(reading, guarded, severity), reading.value))
             }
@@ -31,7 +65,7 @@ impl Entry {
 
     /// Whether one of its series is among some.
     pub fn reads_any(&self, of: impl Fn(usize) -> bool) -> bool {
-        self.reads.iter().any(|input| of(input.series))
+        self.series().any(of)
     }
 
     /// Whether missing values of its series make its alert unknown.
@@ -41,10 +75,11 @@ impl Entry {
     }
 
     fn absence(&self, moment: Moment<'_>, last_value: &mut Timestamp, after_ms: u64) -> (Judged, f64) {
-        let came = self.reads.iter().any(|input| value_at(moment, input.series).is_some());
-        if came {
-            *last_value = moment.at;
+        let came = self.reads.iter().filter(|input| moment.is_fresh(input.series)).map(|input| moment.measured(input.series)).max();
+        if let Some(at) = came {
+            *last_value = at.max(*last_value);
         }
+        let came = came.is_some();
         let missing_ms = u64::try_from(moment.at.since(*last_value).as_millis()).unwrap_or(u64::MAX);
         let seconds = moment.at.since(*last_value).as_secs_f64();
         let judged = if came {
@@ -80,33 +115,30 @@ impl Entry {
         let side = self.judge.side;
         let mut readings = [None; expression::LEAVES];
         for (position, (input, read)) in self.reads.iter().zip(reads).enumerate() {
-            let value = value_at(moment, input.series);
+            let value = moment.value(input.series);
+            let at = moment.measured(input.series);
             let shape = Shape { function: read.function, length_ms: i64::try_from(read.window_ms).unwrap_or(i64::MAX) };
             readings[position] = match (value, input.memory) {
                 (None, _) => None,
                 (Some(value), Memory::Nothing) => Some(Reading::newest(value)),
                 (Some(value), Memory::Window(window)) => memories.windows.get_mut(window).and_then(|window| {
-                    window.push(moment.at, value, shape);
+                    window.push(at, value, shape);
                     let reading = window.read(shape, side)?;
                     let covered = window.is_covered(shape.length_ms);
                     // In company, what a part may become when more of its window is known can go either way, save where all go the same.
                     Some(if reads.len() == 1 || rises { reading } else { Reading { may_raise: covered, may_clear: covered, ..reading } })
                 }),
                 (Some(value), Memory::Baseline(baseline)) => memories.baselines.get_mut(baseline).and_then(|baseline| {
-                    baseline.push(moment.at, value);
+                    baseline.push(at, value);
                     baseline.deviation(value).map(Reading::newest)
                 }),
             };
             if position == 0 && value.is_some() {
-                *last_value = moment.at;
+                *last_value = at;
             }
         }
         let value = run(program, &readings)?;
         let used = || readings[..reads.len()].iter().flatten();
         Some(Reading { value, may_raise: used().all(|one| one.may_raise), may_clear: used().all(|one| one.may_clear) })
     }
-}
-
-fn value_at(moment: Moment<'_>, series: usize) -> Option<f64> {
-    moment.values.get(series).copied().flatten()
 }
