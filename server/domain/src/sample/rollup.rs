@@ -1,9 +1,12 @@
 //! The fold of samples into rows.
 //!
+//! What a collector tells again of one moment of a series counts once.
+//!
 //! Invariants: a bucket without a value has no row (a gap is never a zero); rows do not depend on the order in which samples arrived;
 //! merging a row that is known changes nothing, so that work which a crash cut short is simply done again.
 
 use crate::Content;
+use crate::trust::collector;
 use rollcall_shared::sample::SampleSet;
 use rollcall_shared::{ContentHash, Section, Timestamp};
 use serde::Serialize;
@@ -125,19 +128,39 @@ fn fold_by(
         let table = tables.entry(first.table).or_insert_with(|| content.section(&first.table));
         let Some(Section::Series(series)) = table.as_deref() else { continue };
         for (column, one) in series.iter().enumerate().filter(|(_, one)| wanted(&one.metric)) {
-            let rows = fold_column(run, column, bucket);
+            let told_again = collector::is_of_collector(&one.attributes);
+            let rows = fold_column(run, column, if told_again { &|_| None } else { bucket });
             if rows.is_empty() {
                 continue;
             }
             let tracks = rolled.entry(one.metric.clone()).or_default();
             let known = tracks.entry(one.attributes.clone()).or_default();
-            match rows.first().and_then(|row| bucket(row.at)) {
+            match rows.first().and_then(|row| bucket(row.at)).filter(|_| !told_again) {
                 Some(_) => extend(known, rows),
                 None => known.extend(rows),
             }
         }
     }
+    for (attributes, rows) in rolled.values_mut().flatten() {
+        if collector::is_of_collector(attributes) {
+            *rows = once(std::mem::take(rows), bucket);
+        }
+    }
     rolled
+}
+
+/// A collector that heard no answer tells again what it told: of several values of one moment the last counts.
+fn once(mut told: Vec<Row>, bucket: &dyn Fn(Timestamp) -> Option<Timestamp>) -> Vec<Row> {
+    told.sort_by_key(|row| row.at);
+    let mut rows = Vec::with_capacity(told.len());
+    for moment in told.chunk_by(|a, b| a.at == b.at) {
+        let Some(&last) = moment.last() else { continue };
+        match bucket(last.at) {
+            Some(begin) => push(&mut rows, Row { at: begin, ..last }),
+            None => rows.push(last),
+        }
+    }
+    rows
 }
 
 fn fold_column(run: &[SampleSet], column: usize, bucket: &dyn Fn(Timestamp) -> Option<Timestamp>) -> Vec<Row> {

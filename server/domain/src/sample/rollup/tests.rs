@@ -61,6 +61,20 @@ fn samples_of_one_moment_are_shown_each_and_reduced_together() {
 }
 
 #[test]
+fn what_a_collector_tells_again_counts_once_and_as_it_was_told_last() {
+    let feed = (collector::FEED.to_owned(), "prom".to_owned());
+    let series = Series { metric: "c".into(), attributes: vec![feed] };
+    let (hash, bytes) = Section::Series(vec![series.clone()]).canonical().unwrap();
+    let table = OneTable(hash, Arc::new(Section::decode(&bytes).unwrap()));
+    let set = |at, value| SampleSet { table: hash, at: Timestamp(at), values: vec![Some(value)] };
+    let sets = [set(7, 1.0), set(7, 1.0), set(8, 2.0), set(8, 3.0), set(9, 4.0), set(7, 1.0)];
+    let shown = &points(&sets, &|_| true, &table)["c"][&series.attributes];
+    assert_eq!(shown.iter().map(|row| (row.at.0, row.last)).collect::<Vec<_>>(), [(7, 1.0), (8, 3.0), (9, 4.0)]);
+    let row = all(&sets, Grain::FiveMinutes, &table)["c"][&series.attributes][0];
+    assert_eq!((row.at.0, row.count, row.min, row.max, row.sum, row.last), (0, 3, 1.0, 4.0, 8.0, 4.0));
+}
+
+#[test]
 fn series_are_told_apart_by_their_attributes_and_unwanted_metrics_are_left_out() {
     let table = OneTable::new();
     let sets = [table.set(0, [Some(1.0), Some(2.0), Some(3.0)])];
