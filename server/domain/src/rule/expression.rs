@@ -9,9 +9,13 @@
 //!            | "baseline" "(" selector ")"
 //!            | "abs" "(" expression ")"
 //!            | "ratio" "(" expression "," expression [ "," number ] ")"
-//! selector   = metric [ "{" name "=" quoted { "," name "=" quoted } "}" ]
+//! selector   = metric [ "{" pair { "," pair } "}" ] | "{" quoted { "," pair } "}"
+//! pair       = ( name | quoted ) "=" quoted
 //! span       = digits ("s" | "m" | "h" | "d")
 //! ```
+//!
+//! A metric is letters, digits, dots, underscores and colons. One with anything else in its name is quoted within the braces, as Prometheus
+//! writes it: `{"disk/busy", device="sda"}`. A bare slash always divides: what a rule means must not depend on what some host has sent.
 //!
 //! Cost is bounded: text, terms and depth have limits, and an expression names metrics only, never rules or alerts, so that no rule can
 //! refer to itself. What divides by nothing or leaves the finite numbers says nothing at all.
@@ -28,6 +32,12 @@ pub const LEAVES: usize = 16;
 
 /// Parentheses within each other.
 const DEPTH: usize = 16;
+
+/// What may be in the bare name of a metric besides letters and digits.
+const METRIC: &str = "._:";
+
+/// What may be in the bare name of an attribute besides letters and digits.
+const ATTRIBUTE: &str = "._:/";
 
 /// A number or a way to one.
 #[derive(Clone, Debug, PartialEq)]
@@ -232,11 +242,17 @@ impl<'a> Parser<'a> {
             self.leaf()?;
             return Ok(Expression::Number(self.number()?));
         }
+        self.blanks();
+        if self.rest().starts_with('{') {
+            self.leaf()?;
+            let (metric, attributes) = self.selector("a metric")?;
+            return Ok(read(&metric, attributes, Function::Reduce(Reduce::Last), 0));
+        }
         let begin = self.at;
-        let word = self.word("a metric, a number, a function or (")?;
+        let word = self.word("a metric, a number, a function or (", METRIC)?;
         if !self.takes("(") {
             self.leaf()?;
-            let attributes = self.attributes()?;
+            let attributes = if self.takes("{") { self.attributes()? } else { BTreeMap::new() };
             return Ok(read(word, attributes, Function::Reduce(Reduce::Last), 0));
         }
         let call = self.call(word, begin)?;
@@ -271,8 +287,8 @@ impl<'a> Parser<'a> {
             }
         };
         self.leaf()?;
-        let metric = self.word("a metric")?;
-        let attributes = self.attributes()?;
+        let (metric, attributes) = self.selector("a metric")?;
+        let metric = metric.as_str();
         match reduce {
             Some(Reduce::Last) => Ok(read(metric, attributes, Function::Reduce(Reduce::Last), 0)),
             Some(reduce) => {
@@ -288,7 +304,7 @@ impl<'a> Parser<'a> {
                 let sign = if self.takes("-") { -1.0 } else { 1.0 };
                 let target = sign * self.number()?;
                 self.needs(",")?;
-                let side = match self.word("above or below")? {
+                let side = match self.word("above or below", METRIC)? {
                     "above" => Side::Above,
                     "below" => Side::Below,
                     _ => return Err(self.wrong("the side of the target that is bad must be above or below")),
@@ -298,18 +314,39 @@ impl<'a> Parser<'a> {
         }
     }
 
+    /// A metric and its attributes, its name before the braces or quoted within them.
+    fn selector(&mut self, expected: &str) -> Result<(String, BTreeMap<String, String>), SyntaxError> {
+        if !self.takes("{") {
+            let metric = self.word(expected, METRIC)?.to_owned();
+            let attributes = if self.takes("{") { self.attributes()? } else { BTreeMap::new() };
+            return Ok((metric, attributes));
+        }
+        let metric = self.quoted()?;
+        if self.takes(",") {
+            return Ok((metric, self.attributes()?));
+        }
+        self.needs("}")?;
+        Ok((metric, BTreeMap::new()))
+    }
+
+    /// A text in quotation marks.
+    fn quoted(&mut self) -> Result<String, SyntaxError> {
+        self.needs("\"")?;
+        let Some(end) = self.rest().find('"') else { return Err(self.wrong("the quotation mark is not closed")) };
+        let text = self.rest()[..end].to_owned();
+        self.at += end + 1;
+        Ok(text)
+    }
+
+    /// What is between braces, of which the first is read.
     fn attributes(&mut self) -> Result<BTreeMap<String, String>, SyntaxError> {
         let mut attributes = BTreeMap::new();
-        if !self.takes("{") {
-            return Ok(attributes);
-        }
         loop {
-            let name = self.word("the name of an attribute")?.to_owned();
+            self.blanks();
+            let is_quoted = self.rest().starts_with('"');
+            let name = if is_quoted { self.quoted()? } else { self.word("the name of an attribute", ATTRIBUTE)?.to_owned() };
             self.needs("=")?;
-            self.needs("\"")?;
-            let Some(end) = self.text[self.at..].find('"') else { return Err(self.wrong("the quotation mark is not closed")) };
-            let value = self.text[self.at..self.at + end].to_owned();
-            self.at += end + 1;
+            let value = self.quoted()?;
             if attributes.insert(name, value).is_some() {
                 return Err(self.wrong("names an attribute twice"));
             }
@@ -366,11 +403,11 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn word(&mut self, expected: &str) -> Result<&'a str, SyntaxError> {
+    fn word(&mut self, expected: &str, others: &str) -> Result<&'a str, SyntaxError> {
         self.blanks();
         let text = self.text;
         let begin = self.at;
-        let length = text[begin..].find(|c: char| !(c.is_ascii_alphanumeric() || "._/".contains(c))).unwrap_or(text.len() - begin);
+        let length = text[begin..].find(|c: char| !(c.is_ascii_alphanumeric() || others.contains(c))).unwrap_or(text.len() - begin);
         if length == 0 {
             return Err(self.wrong(format!("expected {expected}")));
         }

@@ -3,8 +3,8 @@
 use super::condition::Term;
 use super::expression::{self, Function, Read};
 use super::{Comparison, Condition, Level, Levels, Override, Predicate, Reduce, Rule, Selector, Tier};
-use crate::Rejection;
 use crate::ci::Class;
+use crate::{Rejection, collect};
 use rollcall_shared::limits;
 use rollcall_shared::message::Side;
 
@@ -207,7 +207,7 @@ fn series(path: &str, metric: &str, attributes: &std::collections::BTreeMap<Stri
     metric_name(&format!("{path}.metric"), metric)?;
     require(attributes.len() <= ATTRIBUTES, format!("{path}.attributes"), format!("must be at most {ATTRIBUTES}"))?;
     for (name, value) in attributes {
-        text(&format!("{path}.attributes"), name, NAME_CHARS)?;
+        text(&format!("{path}.attributes"), name, collect::NAME_BYTES)?;
         require(value.len() <= limits::TEXT_BYTES, format!("{path}.attributes.{name}"), "is too long")?;
     }
     Ok(())
@@ -256,8 +256,7 @@ fn level(path: &str, level: &Level, side: Side) -> Result<(), Rejection> {
 }
 
 fn metric_name(path: &str, name: &str) -> Result<(), Rejection> {
-    let fits = (1..=NAME_CHARS).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-/".contains(&b));
-    require(fits, path, format!("must be 1 to {NAME_CHARS} letters, digits, dots, underscores, dashes and slashes"))
+    require(collect::is_name(name), path, format!("must have 1 to {} bytes and no control characters", collect::NAME_BYTES))
 }
 
 fn length(path: &str, ms: u64, least: u64) -> Result<(), Rejection> {

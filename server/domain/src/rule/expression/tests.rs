@@ -19,6 +19,20 @@ fn metrics_and_windows_are_read_from_left_to_right() {
 }
 
 #[test]
+fn a_colon_is_of_the_name_a_slash_divides_and_any_other_name_is_quoted() {
+    check("job:cpu:rate5m > 1", Err(16));
+    check("job:cpu:rate5m * 2", Ok(&[("job:cpu:rate5m", 0)]));
+    check("system.memory.available/system.memory.limit", Ok(&[("system.memory.available", 0), ("system.memory.limit", 0)]));
+    check("a/2", Ok(&[("a", 0)]));
+    check("{\"disk/busy time\"}/{\"b\", device=\"sda\"}", Ok(&[("disk/busy time", 0), ("b", 0)]));
+    check("rate({\"größe\", \"a b\"=\"x\"}, 5m)", Ok(&[("größe", 300_000)]));
+    check("a{k8s.io/role=\"db\"}", Ok(&[("a", 0)]));
+    check("{a=\"b\"}", Err(2));
+    check("{\"a\"", Err(5));
+    check("{\"a", Err(3));
+}
+
+#[test]
 fn a_wrong_text_is_refused_with_the_position() {
     check("", Err(1));
     check("1 + 2", Err(1));
