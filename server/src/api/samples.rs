@@ -30,7 +30,7 @@ use rollcall_shared::{AgentId, Timestamp};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use utoipa::IntoParams;
-use wanted::{POINTS, pairs, too_many_points};
+use wanted::{POINTS, fit, pairs, too_many_points};
 
 /// Which samples are wanted, and how they are reduced.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -40,7 +40,7 @@ pub struct SampleQuery {
     /// Metric name. Without one the newest value of every series is shown, each as one point.
     #[param(example = "system.filesystem.utilization")]
     metric: Option<String>,
-    /// Only series with this attribute, as `name:value`; several separated by commas.
+    /// Only series with this attribute, as `name:value`; several separated by commas. `name:` means series without the attribute.
     #[param(example = "mountpoint:/var")]
     attribute: Option<String>,
     /// Begin: RFC 3339, or relative to now such as `-90m`, `-1h`, `-7d`; brought back to a whole step. One hour ago unless given.
@@ -97,7 +97,7 @@ fn agents_of(world: &World, id: CiId) -> Result<Vec<AgentId>, ApiError> {
 fn newest(api: &Api, id: CiId, pairs: &[(String, String)]) -> Result<Vec<SampleSeries>, ApiError> {
     api.engine.read(|world| {
         let latest = agents_of(world, id)?.into_iter().flat_map(|agent| world.telemetry.latest(agent));
-        let fits = |series: &Series| pairs.iter().all(|pair| series.attributes.contains(pair));
+        let fits = |series: &Series| fit(pairs, &series.attributes);
         let latest = latest.filter(|(series, ..)| fits(series));
         Ok(latest.map(|(series, value, at)| SampleSeries::newest(series, value, at)).collect())
     })

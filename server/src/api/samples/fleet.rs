@@ -6,7 +6,7 @@ use super::super::format::Format;
 use super::super::page::{Page, Paging};
 use super::super::selection::Selection;
 use super::super::view::sample::{FleetSampleRow, FleetSamples, TopSample};
-use super::wanted::{POINTS, duration, pairs};
+use super::wanted::{POINTS, duration, fit, pairs};
 use super::{SampleQuery, Wanted, blocking, read_page, read_series};
 use crate::answer::ApiError;
 use crate::engine::History;
@@ -43,7 +43,8 @@ pub struct TopQuery {
     /// Metric name; `system.cpu.utilization` unless given.
     #[param(example = "system.filesystem.utilization")]
     metric: Option<String>,
-    /// Only series with this attribute, as `name:value`; several separated by commas.
+    /// Only series with this attribute, as `name:value`; several separated by commas. `name:` means series without the attribute. Unless
+    /// attributes are asked for, an item that has a total of the metric is there with that alone, not with what it is the total of.
     #[param(example = "mountpoint:/var")]
     attribute: Option<String>,
     /// Only configuration items that this query selects.
@@ -134,6 +135,9 @@ pub async fn list_top_samples(
             blocking(move || over_window(&history, members, &wanted, aggregation)).await?
         }
     };
+    if query.attribute.is_none() {
+        top = totals(top);
+    }
     let order = query.order.unwrap_or_default();
     top.sort_by(|a, b| before(order, a, b));
     top.truncate(paging.limit);
@@ -141,6 +145,27 @@ pub async fn list_top_samples(
         item.rank = rank;
     }
     Ok(format.list(&Page { items: top, next_cursor: None }))
+}
+
+/// Leaves out of each item what another of its series is the total of: one whose attributes it has too, and others besides.
+fn totals(mut top: Vec<TopSample>) -> Vec<TopSample> {
+    top.sort_by(|a, b| (&a.ci, a.attributes.len()).cmp(&(&b.ci, b.attributes.len())));
+    let mut kept: Vec<TopSample> = Vec::with_capacity(top.len());
+    let mut begin = 0;
+    for one in top {
+        if kept.last().is_some_and(|last| last.ci != one.ci) {
+            begin = kept.len();
+        }
+        let is_part = |total: &TopSample| {
+            total.attributes.len() < one.attributes.len()
+                && total.attributes.iter().all(|(name, value)| one.attributes.get(name).is_some_and(|known| known == value))
+        };
+        // Most series that are no part of another have as many attributes as each other: sixteen totals of an item are enough.
+        if !kept[begin..].iter().take(16).any(is_part) {
+            kept.push(one);
+        }
+    }
+    kept
 }
 
 fn before(order: End, a: &TopSample, b: &TopSample) -> Ordering {
@@ -159,7 +184,7 @@ fn newest(api: &Api, query: &TopQuery, metric: &str, wanted: &[(String, String)]
             let voices = world.telemetry.speaker(ci.id).into_iter().chain(world.trust.collectors.of(ci.id).map(|(voice, _)| voice));
             let newest = voices.filter_map(|voice| world.telemetry.newest(voice)).flat_map(|newest| newest.within(NOW, now));
             for (series, value, at) in newest.filter(|(series, ..)| series.metric == metric) {
-                if wanted.iter().all(|pair| series.attributes.contains(pair)) {
+                if fit(wanted, &series.attributes) {
                     top.push(TopSample::new((ci.id, &ci.name), metric, &series.attributes, (at, value)));
                 }
             }

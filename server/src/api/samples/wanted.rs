@@ -87,7 +87,7 @@ impl Wanted {
 
     /// Whether a series is one of those that are wanted.
     pub fn fits(&self, attributes: &Attributes) -> bool {
-        self.attributes.iter().all(|pair| attributes.contains(pair))
+        fit(&self.attributes, attributes)
     }
 
     /// Spans that are read one after the other: as much as the store keeps together.
@@ -144,6 +144,12 @@ fn span(query: &SampleQuery, now: Timestamp) -> Result<(Timestamp, Timestamp), A
         return Err(ApiError::invalid("from", "must be before `to` by at most ten years"));
     }
     Ok((from, to))
+}
+
+/// Whether a series has all of some attributes; an empty value asks for series that do not have the attribute, as rules do.
+pub fn fit(wanted: &[(String, String)], attributes: &[(String, String)]) -> bool {
+    let of = |name: &String| attributes.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.as_str());
+    wanted.iter().all(|(name, value)| of(name) == value)
 }
 
 /// Pairs of name and value, separated by commas. A part without a colon belongs to the value before it.

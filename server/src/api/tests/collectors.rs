@@ -24,7 +24,8 @@ async fn measured() -> (Fixture, CiId) {
     let set =
         |step: i32| SampleSet { table, at: Timestamp(NOW.0 - 100_000 + i64::from(step) * 10_000), values: vec![Some(f64::from(step))] };
     let spoken = Spoken { feed: feed(), key: resource.key(Some("instance")), ci, placed: "label instance".into() };
-    let heard = fixture.engine.collect(vec![Collected { spoken, sets: (0..10).map(set).collect(), ended: Vec::new() }], None).await.unwrap();
+    let heard =
+        fixture.engine.collect(vec![Collected { spoken, sets: (0..10).map(set).collect(), ended: Vec::new() }], None).await.unwrap();
     assert!(heard.iter().all(Result::is_ok), "{heard:?}");
     (fixture, ci)
 }
@@ -79,4 +80,70 @@ async fn an_erased_host_takes_its_collectors_and_their_samples_with_it() {
     let log = store.read_log(0, 100_000).unwrap();
     assert!(!log.iter().any(|(_, bytes)| String::from_utf8_lossy(bytes).contains("web-1")), "the log");
     assert_eq!(fixture.engine.read(|world| world.telemetry.heard().count()), 0);
+}
+
+/// A host, and values of one moment before now that a feed told of it, each request one set: metric, state, value.
+async fn told(requests: &[(i64, &[(&str, Option<&str>, f64)])]) -> (Fixture, CiId) {
+    let (fixture, ci) = measured().await;
+    let resource = Resource::of([("instance", "web-1:9200"), ("job", "queue")]);
+    let mut values: Vec<(&str, Option<&str>)> = requests.iter().flat_map(|(_, set)| set.iter().map(|one| (one.0, one.1))).collect();
+    values.sort_unstable();
+    values.dedup();
+    let series = |(metric, state): &(&str, Option<&str>)| {
+        let own = state.iter().map(|state| ("state".to_owned(), (*state).to_owned())).collect();
+        Series { metric: (*metric).into(), attributes: resource.attributes(own, "instance", &feed()) }
+    };
+    let table = fixture.engine.store_tables(vec![values.iter().map(series).collect()]).await.unwrap()[0];
+    for (before, set) in requests {
+        let value = |one: &(&str, Option<&str>)| set.iter().find(|told| (told.0, told.1) == *one).map(|told| told.2);
+        let sets = vec![SampleSet { table, at: Timestamp(NOW.0 - before), values: values.iter().map(value).collect() }];
+        let spoken = Spoken { feed: feed(), key: resource.key(Some("instance")), ci, placed: "label instance".into() };
+        let heard = fixture.engine.collect(vec![Collected { spoken, sets, ended: Vec::new() }], None).await.unwrap();
+        assert!(heard.iter().all(Result::is_ok), "{heard:?}");
+    }
+    (fixture, ci)
+}
+
+#[tokio::test]
+async fn metrics_of_one_host_that_come_apart_are_read_together() {
+    let (fixture, _) = told(&[(400_000, &[("q.old", None, 1.0)]), (3_000, &[("q.a", None, 5.0)]), (1_000, &[("q.b", None, 6.0)])]).await;
+    for (metric, expected) in [("q.a", 1), ("q.b", 1), ("q.old", 0)] {
+        let top = fixture.get(&format!("/api/v1/samples/top?metric={metric}")).await.ok().items();
+        assert_eq!(top.len(), expected, "{metric}");
+    }
+    let text = fixture.get_as("/api/v1/fleet_metrics", "text/plain").await.ok().text();
+    assert!(text.contains("q_a{") && text.contains("q_b{") && !text.contains("q_old{"), "{text}");
+}
+
+#[tokio::test]
+async fn what_is_told_again_counts_once() {
+    let [first, second, third] = [30_000, 20_000, 10_000].map(|before| (before, [("q.a", None, 2.0)]));
+    let once = [(first.0, &first.1[..]), (second.0, &second.1[..]), (third.0, &third.1[..])];
+    let (fixture, ci) = told(&[once, once, once].concat()).await;
+    for (step, expected) in [("raw", 3), ("5m", 3)] {
+        let found = fixture.get(&format!("/api/v1/cis/{ci}/samples?metric=q.a&from=-5m&step={step}")).await.ok().items();
+        let points = found[0]["points"].as_array().unwrap();
+        let count: u64 = points.iter().map(|point| point["count"].as_u64().unwrap_or(0)).sum();
+        assert_eq!(count, expected, "{step}: {points:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_total_stands_for_its_parts_at_the_top_unless_these_are_asked_for() {
+    let set: &[(&str, Option<&str>, f64)] =
+        &[("q", None, 3.0), ("q", Some("a"), 9.0), ("q", Some("b"), 8.0), ("p", Some("a"), 1.0), ("p", Some("b"), 2.0)];
+    let (fixture, ci) = told(&[(1_000, set)]).await;
+    for (asked, expected) in [
+        ("metric=q", &[3.0][..]),
+        ("metric=q&window=1h", &[3.0]),
+        ("metric=q&attribute=state:", &[3.0]),
+        ("metric=q&attribute=state:b", &[8.0]),
+        ("metric=q&attribute=job:queue", &[9.0, 8.0, 3.0]),
+        ("metric=p", &[2.0, 1.0]),
+    ] {
+        let top = fixture.get(&format!("/api/v1/samples/top?{asked}")).await.ok().items();
+        assert_eq!(top.iter().map(|one| one["value"].as_f64().unwrap()).collect::<Vec<_>>(), expected, "{asked}");
+    }
+    let own = fixture.get(&format!("/api/v1/cis/{ci}/samples?attribute=state:,job:queue")).await.ok().items();
+    assert_eq!(own.len(), 1);
 }
