@@ -48,6 +48,8 @@ struct Standing {
     failing: AtomicU64,
     /// Milliseconds since 1970; 0 for never.
     sent_at: AtomicU64,
+    /// Rounds that succeeded, those with nothing to send among them.
+    rounds: AtomicU64,
     /// Why the last attempt failed.
     reason: Mutex<Option<String>>,
 }
@@ -83,7 +85,7 @@ impl Remotes {
                 name: remote.config.name.clone(),
                 samples: of(&standing.samples),
                 failures: of(&standing.failures),
-                up: of(&standing.failing) == 0 && of(&standing.sent_at) > 0,
+                up: of(&standing.failing) == 0 && of(&standing.rounds) > 0,
                 sent_at_s: of(&standing.sent_at) / 1_000,
             }
         };
@@ -139,7 +141,10 @@ impl Push {
             Ok(samples) => {
                 standing.samples.fetch_add(samples, Ordering::Relaxed);
                 standing.failing.store(0, Ordering::Relaxed);
-                standing.sent_at.store(u64::try_from(self.engine.now().0).unwrap_or(0), Ordering::Relaxed);
+                standing.rounds.fetch_add(1, Ordering::Relaxed);
+                if samples > 0 {
+                    standing.sent_at.store(u64::try_from(self.engine.now().0).unwrap_or(0), Ordering::Relaxed);
+                }
                 if known.take().is_some() {
                     tracing::info!(remote = %config.name, "the remote takes samples again");
                 }

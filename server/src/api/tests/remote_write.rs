@@ -56,8 +56,11 @@ async fn newest_values_reach_a_remote_in_its_form_with_the_token() {
     let remotes = remotes(&url, Some(token));
     let guard = Guard::new(&["127.0.0.0/8".parse().unwrap()], Arc::new(SystemNames));
     let push = remotes.push(0, &host.fixture.engine, &guard);
+    push.settle(Ok(0));
+    assert_eq!((remotes.figures()[0].up, remotes.figures()[0].sent_at_s), (true, 0), "nothing was taken yet");
     let sent = push.round().await.unwrap();
     push.settle(Ok(sent));
+    assert!(remotes.figures()[0].sent_at_s > 0);
     let (headers, request) = seen.lock().unwrap().pop().unwrap();
     for (name, value) in [
         ("content-type", "application/x-protobuf"),
