@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// first word from every name of OpenTelemetry's conventions.
 pub const FEED: &str = "rollcall.feed";
 
-/// Voices at most: two for each of 100,000 hosts, about 1 KiB each and 16 bytes a series.
+/// Voices at most: two for each of 100,000 hosts, about 1 KiB each and 24 bytes a series.
 pub const VOICES: usize = 200_000;
 
 /// Bytes of a key.

@@ -51,7 +51,8 @@ impl AgentState {
         let mut memories = Memories { windows: &mut self.windows, baselines: &mut self.baselines };
         let mut findings = Vec::new();
         for (position, (entry, slot)) in plan.entries.iter().zip(&mut self.view.slots).enumerate() {
-            if !news.concern(entry) && !(plan.comes_apart && entry.is_absence()) {
+            let is_due = news.concern(entry) || (plan.comes_apart && entry.is_absence());
+            if !is_due {
                 continue;
             }
             slot.expected |= entry.is_expected;
