@@ -9,12 +9,13 @@ use super::{
     similar,
 };
 use crate::actor::Actor;
-use crate::alert::{Alert, wording};
+use crate::alert::{Alert, target, wording};
 use crate::ci::{AttributeValue, Ci, impact};
 use crate::id::{CiId, IncidentId};
 use crate::problem::{Origin, Problem, exposure};
 use crate::rule::select::effective;
-use crate::rule::{Grade, Rule, Severity};
+use crate::rule::{Condition, Grade, Predicate, Rule, Severity};
+use crate::trust::collector;
 use crate::{Context, World};
 use rollcall_shared::{AgentId, Timestamp};
 use std::collections::BTreeSet;
@@ -201,6 +202,7 @@ pub(super) fn blank(world: &World, (impact, urgency): (Grade, Grade), actor: Act
         id: IncidentId(context.ids.next_bits()),
         number: world.incidents.count + 1,
         title: String::new(),
+        titled_by_hand: false,
         description: String::new(),
         state: IncidentState::New,
         hold_reason: None,
@@ -304,15 +306,33 @@ fn chart(world: &World, alert: &Alert, rule: &Rule, now: Timestamp) -> Option<Ch
 }
 
 /// Such as `Filesystem space critical on web-1: /var 98.4 %`.
-fn title(alert: &Alert, rule: &Rule, severity: Severity, ci: Option<&Ci>) -> String {
+pub(super) fn title(alert: &Alert, rule: &Rule, severity: Severity, ci: Option<&Ci>) -> String {
     let name = ci.map_or_else(|| alert.key.ci.to_string(), |ci| ci.name.clone());
-    let mut details: Vec<String> = alert.key.attributes.values().cloned().collect();
-    if let Some(value) = alert.value.filter(|_| rule.condition.has_lines()) {
-        details.push(wording::number(&rule.condition, value));
-    }
+    let instance: Vec<String> = alert.key.attributes.iter().filter(|(name, _)| *name != collector::FEED).map(instance).collect();
+    let holds = matches!(rule.condition, Condition::Inventory { predicate: Predicate::Attribute { .. } | Predicate::PackageBelow { .. } });
+    let value = match alert.value.filter(|_| rule.condition.has_lines()) {
+        // That something holds is no number to people.
+        Some(_) if holds => Some(alert.reason.clone()),
+        value => value.map(|value| wording::number(&rule.condition, value)),
+    };
+    let named = alert.key.attributes.iter().any(|(name, value)| name != collector::FEED && !tells_by_itself(name, value));
+    let details: Vec<String> = instance.into_iter().chain(value).collect();
     let title = format!("{} {} on {name}", rule.title, word(severity));
-    let title = if details.is_empty() { title } else { format!("{title}: {}", details.join(" ")) };
+    let title = if details.is_empty() { title } else { format!("{title}: {}", details.join(if named { ", " } else { " " })) };
     cut(&title, TITLE_CHARS)
+}
+
+/// Such as `core 0`, by the last part of the name; `/var` says what it is.
+fn instance((name, value): (&String, &String)) -> String {
+    if tells_by_itself(name, value) {
+        return value.clone();
+    }
+    format!("{} {value}", name.rsplit('.').next().unwrap_or(name))
+}
+
+/// Whether people see what a value is without its name: a path, a check, and what is checked.
+fn tells_by_itself(name: &str, value: &str) -> bool {
+    value.starts_with('/') || matches!(name, target::CHECK | target::TARGET)
 }
 
 fn description(world: &World, incident: &Incident, alert: &Alert, rule: &Rule, ci: Option<&Ci>) -> String {
@@ -401,11 +421,10 @@ fn fact(ci: &Ci, name: &str) -> Option<String> {
     }
 }
 
-/// The incident that this breach had before, when it resolved so recently that a person would have reopened it.
+/// The incident that this breach had before, when it ended so recently that a person would have reopened it.
 fn follows(world: &World, alert: &Alert) -> Option<IncidentId> {
     let earlier = world.incidents.incidents.get(&alert.incident?)?;
-    let (resolved_at, _) = earlier.resolved.as_ref()?;
-    (alert.since.since(*resolved_at) <= super::decide::REOPENABLE).then_some(earlier.id)
+    (alert.since.since(earlier.ended_at()?) <= super::decide::REOPENABLE).then_some(earlier.id)
 }
 
 /// At most so many characters, with a mark where something is missing.

@@ -4,7 +4,7 @@ mod edit;
 mod family;
 mod open;
 
-use super::{Children, Incident, IncidentAction, IncidentCommand, IncidentEvent, IncidentState, assignment};
+use super::{Children, Incident, IncidentAction, IncidentCommand, IncidentEvent, IncidentState, assignment, react};
 use crate::{Context, Event, Rejection, World, attachment};
 use rollcall_shared::Timestamp;
 use std::time::Duration;
@@ -85,8 +85,11 @@ fn act(
         }
         IncidentAction::Resolve { children: Children::Resolve, .. } => {
             // Itself first: a storm that is resolved by hand is not resolved by its last child.
-            let with_children = std::iter::once(incident).chain(family::open_children(world, incident));
-            Ok(with_children.flat_map(|one| events(one, action, after)).collect())
+            let itself = events(incident, action, after).into_iter().chain(react::still_fires(world, incident));
+            Ok(itself.chain(family::open_children(world, incident).flat_map(|one| events(one, action, after))).collect())
+        }
+        IncidentAction::Resolve { .. } | IncidentAction::Cancel { .. } => {
+            Ok(events(incident, action, after).into_iter().chain(react::still_fires(world, incident)).collect())
         }
         _ => Ok(events(incident, action, after)),
     }
@@ -168,7 +171,8 @@ fn events(incident: &Incident, action: &IncidentAction, after: IncidentState) ->
         IncidentAction::Resolve { close_code, notes, .. } => (None, Some(close_code.clone()), Some(notes.clone())),
         IncidentAction::Reopen { reason } | IncidentAction::Cancel { reason } => (None, None, Some(reason.clone())),
         IncidentAction::Close { notes } => (None, None, notes.clone()),
-        _ => (incident.hold_reason, None, None),
+        // What it waited for is over when it waits no more.
+        _ => (incident.hold_reason.filter(|_| after == IncidentState::OnHold), None, None),
     };
     if after != incident.state || hold_reason != incident.hold_reason {
         events.push(IncidentEvent::IncidentStateChanged { incident: id, before: incident.state, after, hold_reason, close_code, notes });

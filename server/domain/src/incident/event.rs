@@ -73,6 +73,12 @@ pub enum IncidentEvent {
         reason: String,
         /// Whether this is a come-back while open.
         flapped: bool,
+        /// The alert's reason, in words: what the breach is by now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        measured: Option<String>,
+        /// The title that says how it is now; none where people wrote it, or it says nothing of that.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        title: Option<String>,
     },
     /// A note.
     IncidentNoted {

@@ -134,7 +134,8 @@ fn description(alert: &ExternalAlert) -> String {
 }
 
 fn graded(incident: &Incident, severity: Severity, reason: String, flapped: bool) -> Vec<IncidentEvent> {
-    let updated = IncidentEvent::IncidentUpdated { incident: incident.id, severity, value: None, reason, flapped };
+    let updated =
+        IncidentEvent::IncidentUpdated { incident: incident.id, severity, value: None, reason, flapped, measured: None, title: None };
     let (impact, urgency) = (incident.impact, compose::urgency(severity));
     if urgency == incident.urgency || incident.graded_by_hand {
         return vec![updated];

@@ -268,11 +268,13 @@ fn change(incident: &mut Incident, record: &Record, event: &IncidentEvent) {
                 note(incident, record, &format!("Priority {priority}: {reason}"), false);
             }
         }
-        IncidentEvent::IncidentUpdated { severity, value, reason, flapped, .. } => {
+        IncidentEvent::IncidentUpdated { severity, value, reason, flapped, measured, title, .. } => {
             let worse_or_better = incident.breach.as_ref().is_none_or(|breach| breach.severity != *severity);
             if let Some(breach) = &mut incident.breach {
                 (breach.severity, breach.value) = (*severity, *value);
+                measured.iter().for_each(|measured| breach.reason.clone_from(measured));
             }
+            title.iter().for_each(|title| incident.title.clone_from(title));
             if *flapped {
                 incident.flap_count = incident.flap_count.saturating_add(1);
             }
@@ -310,6 +312,7 @@ fn change(incident: &mut Incident, record: &Record, event: &IncidentEvent) {
 fn edit(incident: &mut Incident, fields: &Fields) {
     let Fields { title, description, primary_ci, affected_cis, service, category, channel, caller, change, caused_by_change, knowledge } =
         fields.clone();
+    incident.titled_by_hand |= incident.title != title;
     (incident.title, incident.description, incident.primary_ci) = (title, description, primary_ci);
     (incident.affected_cis, incident.service, incident.category) = (affected_cis, service, category);
     (incident.channel, incident.caller, incident.knowledge) = (channel, caller, knowledge);

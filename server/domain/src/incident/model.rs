@@ -131,7 +131,7 @@ pub struct Chart {
     pub critical: Option<f64>,
 }
 
-/// What the breach was, frozen when the incident opened.
+/// What the breach is: severity, value and reason of the last update, the rest as it was when the incident opened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Breach {
     /// Alert instance.
@@ -140,9 +140,9 @@ pub struct Breach {
     pub key: AlertKey,
     /// How bad at the last update.
     pub severity: Severity,
-    /// Value that raised it.
+    /// Value at the last update.
     pub value: Option<f64>,
-    /// In words: value, threshold, window.
+    /// In words: value, threshold, window, at the last update.
     pub reason: String,
     /// What to do next, from the rule.
     pub guidance: String,
@@ -263,6 +263,9 @@ pub struct Incident {
     pub number: u64,
     /// A line.
     pub title: String,
+    /// Whether people wrote the title: then the machine leaves it alone.
+    #[serde(default)]
+    pub titled_by_hand: bool,
     /// Already filled in.
     pub description: String,
     /// Where it is.
@@ -455,6 +458,13 @@ impl Incident {
     /// Its dedup key and those of the incidents that were merged into it.
     pub fn keys(&self) -> impl Iterator<Item = &String> {
         self.dedup_key.iter().chain(&self.merged_keys)
+    }
+
+    /// When it was resolved, or cancelled or closed without that; `None` while it is open.
+    #[must_use]
+    pub fn ended_at(&self) -> Option<Timestamp> {
+        let last = || self.course.last().filter(|step| !step.state.is_open()).map(|step| step.at);
+        self.resolved.as_ref().map(|(at, _)| *at).or_else(last)
     }
 
     /// The rule that opened it, or that its storm is of.

@@ -67,7 +67,9 @@ fn grew(world: &World, incident: &Incident, outage: &Outage, alerts: &BTreeMap<A
         if (tier(rule, severity), severity) > (tier(known, breach.severity), breach.severity) {
             let text = format!("Worse, now {}: {}.", word(severity), rule.title);
             let id = incident.id;
-            events.push(IncidentEvent::IncidentUpdated { incident: id, severity, value: alert.value, reason: text, flapped: false });
+            let (value, measured) = (alert.value, Some(alert.reason.clone()));
+            let (reason, title) = (text, None);
+            events.push(IncidentEvent::IncidentUpdated { incident: id, severity, value, reason, flapped: false, measured, title });
             let (urgency, impact) = (compose::urgency(severity), incident.impact.max(rule.impact));
             if (impact, urgency) != (incident.impact, incident.urgency) {
                 let (priority, reason) = (priority(impact, urgency), format!("the alert is {}", word(severity)));

@@ -1,8 +1,8 @@
 //! Alerts open, update and resolve incidents.
 //!
 //! One live incident per dedup key. An episode (from beginning to fire until resolved) opens an incident when its tier is ticket
-//! or page, at once or when it escalates to a louder tier. What a person resolved while the alert fires stays resolved. No
-//! data adds a note and resolves nothing. What two incidents stand for after a merge resolves when the alerts of both have. A clone of an agent opens an incident of its own kind, which people resolve.
+//! or page, at once or when it gets worse than people were told. What a person resolved while the alert fires stays resolved as long as it
+//! gets no worse. No data adds a note and resolves nothing. What two incidents stand for after a merge resolves when the alerts of both have. A clone of an agent opens an incident of its own kind, which people resolve.
 
 use super::compose::{self, word};
 use super::{Incident, IncidentEvent, IncidentState, priority, storm};
@@ -58,8 +58,8 @@ pub fn react(world: &World, event: &Event, context: &mut Context<'_>) -> Vec<Eve
         return hushed(world, alert, context);
     }
     let events = match (after, live) {
-        (AlertState::Firing, Some(incident)) if !is_own(incident, alert) => also(incident, event),
-        (AlertState::Firing, Some(incident)) => fires_on(incident, event),
+        (AlertState::Firing, Some(incident)) if !is_own(incident, alert) => also(world, incident, (alert, rule), event),
+        (AlertState::Firing, Some(incident)) => fires_on(world, incident, (alert, rule), event),
         (AlertState::Firing, None) => fires(world, alert, rule, event, context),
         (AlertState::Resolved, Some(_)) if alert.flaps() => Vec::new(),
         (AlertState::Resolved, Some(incident)) => resolves(world, (incident, alert), rule, reason, context),
@@ -188,24 +188,27 @@ fn fires(world: &World, alert: &Alert, rule: &Rule, event: &AlertEvent, context:
     let Some(severity) = *severity else { return Vec::new() };
     let loud = tier(rule, severity);
     let begins = alert.fired_at == Some(*at) && *before != AlertState::Firing;
-    // Only from warning to critical can a firing alert change its severity to critical.
-    let escalates = *before == AlertState::Firing && severity == Severity::Critical && loud > tier(rule, Severity::Warning);
+    let told = told_as(world, alert);
+    // It is worse than what people were told and have ended; or they were told nothing, as a warning was not loud enough.
+    let is_worse = told.map_or(*before == AlertState::Firing, |told| told < Some(Severity::Critical));
+    let escalates = severity == Severity::Critical && is_worse;
     // It was quiet when it began, and ceased to be while nothing was known of it.
-    let is_untold = *before == AlertState::Unknown && !was_told(world, alert);
+    let is_untold = *before == AlertState::Unknown && told.is_none();
     if loud < Tier::Ticket || !(begins || escalates || is_untold) {
         return Vec::new();
     }
     if let Some(incident) = of_same_value(world, alert, rule) {
-        return joins(incident, alert, rule, event);
+        return joins(world, incident, (alert, rule), event);
     }
     storm::opened(world, compose::opened(world, alert, rule, severity, context), &storm::Origin::of_rule(rule), context)
 }
 
-/// Whether an incident of its item has told of an alert since it began to fire.
-fn was_told(world: &World, alert: &Alert) -> bool {
+/// How bad an alert was at most, as incidents of its item have told of it since it began to fire; `None` inside for one that a person opened.
+fn told_as(world: &World, alert: &Alert) -> Option<Option<Severity>> {
     let latest = world.incidents.by_ci.get(&alert.key.ci).into_iter().flat_map(|ids| ids.iter().rev().take(OF_ITEM));
-    let mut told = latest.filter_map(|id| world.incidents.incidents.get(id)).filter(|incident| incident.alerts.contains(&alert.id));
-    told.any(|incident| incident.resolved.as_ref().is_none_or(|(at, _)| alert.fired_at.is_none_or(|fired| *at >= fired)))
+    let told = latest.filter_map(|id| world.incidents.incidents.get(id)).filter(|incident| incident.alerts.contains(&alert.id));
+    let in_this_episode = told.filter(|incident| incident.ended_at().is_none_or(|at| alert.fired_at.is_none_or(|fired| at >= fired)));
+    in_this_episode.map(|incident| incident.breach.as_ref().map(|breach| breach.severity)).max()
 }
 
 /// Incidents of one item that are asked whether they are about the same value, newest first.
@@ -236,21 +239,21 @@ fn subject(condition: &Condition) -> Option<&str> {
     }
 }
 
-fn joins(incident: &Incident, alert: &Alert, rule: &Rule, event: &AlertEvent) -> Vec<IncidentEvent> {
+fn joins(world: &World, incident: &Incident, (alert, rule): (&Alert, &Rule), event: &AlertEvent) -> Vec<IncidentEvent> {
     let AlertEvent::AlertTransitioned { reason, .. } = event else { return Vec::new() };
     let reason = format!("{} tells of the same thing: {reason}.", rule.title);
     let joined = IncidentEvent::AlertJoined { incident: incident.id, alert: alert.id, key: alert.key.dedup_key(), reason };
-    std::iter::once(joined).chain(worse(incident, event)).collect()
+    std::iter::once(joined).chain(worse(world, incident, (alert, rule), event)).collect()
 }
 
 /// What a joined or merged alert changes: only for the worse, for the incident's own alert says when it is better.
-fn worse(incident: &Incident, event: &AlertEvent) -> Vec<IncidentEvent> {
+fn worse(world: &World, incident: &Incident, of: (&Alert, &Rule), event: &AlertEvent) -> Vec<IncidentEvent> {
     let AlertEvent::AlertTransitioned { severity: Some(severity), .. } = event else { return Vec::new() };
     let is_worse = incident.breach.as_ref().is_some_and(|breach| *severity > breach.severity);
-    if is_worse { fires_on(incident, event) } else { Vec::new() }
+    if is_worse { fires_on(world, incident, of, event) } else { Vec::new() }
 }
 
-fn fires_on(incident: &Incident, event: &AlertEvent) -> Vec<IncidentEvent> {
+fn fires_on(world: &World, incident: &Incident, (alert, rule): (&Alert, &Rule), event: &AlertEvent) -> Vec<IncidentEvent> {
     let AlertEvent::AlertTransitioned { before, severity, value, reason, .. } = event else { return Vec::new() };
     let Some(severity) = *severity else { return Vec::new() };
     let known = incident.breach.as_ref().map_or(severity, |breach| breach.severity);
@@ -264,7 +267,10 @@ fn fires_on(incident: &Incident, event: &AlertEvent) -> Vec<IncidentEvent> {
         (std::cmp::Ordering::Equal, true) => format!("Back: {reason}."),
         (std::cmp::Ordering::Equal, false) => format!("Measured again and still {}: {reason}.", word(severity)),
     };
-    let updated = IncidentEvent::IncidentUpdated { incident: incident.id, severity, value: *value, reason: text, flapped };
+    let (value, measured) = (*value, Some(reason.clone()));
+    let title = is_titled_by_alert(incident).then(|| compose::title(alert, rule, severity, world.cmdb.cis.get(&alert.key.ci)));
+    let title = title.filter(|title| *title != incident.title);
+    let updated = IncidentEvent::IncidentUpdated { incident: incident.id, severity, value, reason: text, flapped, measured, title };
     let urgency = compose::urgency(severity);
     if urgency == incident.urgency || incident.graded_by_hand {
         return vec![updated];
@@ -272,6 +278,28 @@ fn fires_on(incident: &Incident, event: &AlertEvent) -> Vec<IncidentEvent> {
     let (impact, reason) = (incident.impact, format!("the alert is {}", word(severity)));
     let priority = priority(impact, urgency);
     vec![updated, IncidentEvent::IncidentPrioritised { incident: incident.id, impact, urgency, priority, reason, by_hand: false }]
+}
+
+/// What people should know who end an incident whose alerts are not over.
+pub(super) fn still_fires(world: &World, incident: &Incident) -> Option<IncidentEvent> {
+    let own = incident.alerts.iter().filter_map(|id| world.alerts.alerts.get(id));
+    let mut firing = own.filter(|alert| alert.state == AlertState::Firing);
+    if let Some(alert) = firing.next() {
+        let until = match (alert.severity, firing.next()) {
+            (Some(Severity::Warning), None) => "until the alert is critical, or is over and begins again",
+            _ => "until an alert of it is over and begins again",
+        };
+        return Some(note(incident, format!("It still fires: {}. Nothing more is told {until}.", alert.reason)));
+    }
+    let alert = incident.keys().filter_map(|key| world.alerts.external.alerts.get(key)).find(|alert| alert.fires())?;
+    let text = format!("It still fires, says {}: {}. Nothing more is told until it has ended and begins again.", alert.source, alert.title);
+    Some(note(incident, text))
+}
+
+/// Whether the title says how an alert is, and is not people's.
+fn is_titled_by_alert(incident: &Incident) -> bool {
+    let of_own_breach = incident.breach.as_ref().is_some_and(|breach| incident.dedup_key.as_ref() == Some(&breach.key.dedup_key()));
+    of_own_breach && !incident.titled_by_hand
 }
 
 /// When the last open child ends or leaves, its storm ends.
@@ -294,11 +322,11 @@ fn is_own(incident: &Incident, alert: &Alert) -> bool {
 }
 
 /// An alert whose incident was merged into this one speaks up.
-fn also(incident: &Incident, event: &AlertEvent) -> Vec<IncidentEvent> {
+fn also(world: &World, incident: &Incident, of: (&Alert, &Rule), event: &AlertEvent) -> Vec<IncidentEvent> {
     let AlertEvent::AlertTransitioned { severity, reason, .. } = event else { return Vec::new() };
     let severity = severity.map_or("firing", word);
     let text = format!("Another alert that it tells of is {severity}: {reason}.");
-    std::iter::once(note(incident, text)).chain(worse(incident, event)).collect()
+    std::iter::once(note(incident, text)).chain(worse(world, incident, of, event)).collect()
 }
 
 /// Whether another alert that the incident stands for is not over: its own, or that of what was merged into it.

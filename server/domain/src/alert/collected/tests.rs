@@ -100,7 +100,7 @@ fn a_collector_opens_and_ends_an_incident_of_its_item() {
     let story = collected.scenario.story();
     assert_eq!(
         story,
-        ["20 load node prom 9100: Inactive → Firing Critical", "20 INC1 opened P2: Load critical on web-1: node prom 9100 99"]
+        ["20 load node prom 9100: Inactive → Firing Critical", "20 INC1 opened P2: Load critical on web-1: job node, port 9100, 99"]
     );
     collected.push(30, 1, GOOD);
     assert_eq!(collected.scenario.story(), ["30 load node prom 9100: Firing → Resolved", "30 INC1 new → resolved"]);

@@ -97,10 +97,13 @@ fn refuse_of_machine(incident: &Incident, field: &str) -> Result<(), Rejection> 
 /// A priority by hand needs a reason: whoever looks later must know that it is no machine's.
 fn graded(incident: &Incident, edit: &Edit) -> Result<Option<IncidentEvent>, Rejection> {
     let (impact, urgency) = (edit.impact.unwrap_or(incident.impact), edit.urgency.unwrap_or(incident.urgency));
-    if (impact, urgency) == (incident.impact, incident.urgency) {
+    let reason = edit.reason.as_deref().unwrap_or_default();
+    // Who gives a reason for what was computed decides that it stays so.
+    let is_confirmed = (edit.impact.is_some() || edit.urgency.is_some()) && !reason.trim().is_empty();
+    let is_decided = incident.graded_by_hand && reason == incident.impact_reason;
+    if (impact, urgency) == (incident.impact, incident.urgency) && (!is_confirmed || is_decided) {
         return Ok(None);
     }
-    let reason = edit.reason.as_deref().unwrap_or_default();
     if reason.trim().is_empty() {
         return Err(Rejection::invalid("reason", "must say why impact or urgency are to be different from what was computed"));
     }

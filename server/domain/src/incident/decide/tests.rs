@@ -56,6 +56,9 @@ fn check(actions: &[IncidentAction], expected: &[&str]) -> Scenario {
     scenario
 }
 
+/// Who ends an incident whose alert goes on is told so.
+const STILL: &str = "100 INC1 noted";
+
 #[test]
 fn an_incident_goes_from_new_to_closed() {
     let scenario = check(
@@ -68,6 +71,7 @@ fn an_incident_goes_from_new_to_closed() {
             "102 INC1 in_progress → on_hold",
             "103 INC1 on_hold → in_progress",
             "104 INC1 in_progress → resolved",
+            "104 INC1 noted",
             "105 INC1 resolved → closed",
         ],
     );
@@ -95,17 +99,17 @@ fn what_the_state_does_not_allow_is_refused() {
     check(&[close()], &["new: not closed"]);
     check(&[reopen()], &["new: not reopened"]);
     check(&[IncidentAction::Resume], &["new: not resumed"]);
-    check(&[resolve(), resolve()], &["100 INC1 new → resolved", "resolved: not resolved"]);
-    check(&[cancel(), note()], &["100 INC1 new → cancelled", "cancelled: not noted on"]);
-    check(&[resolve(), close(), hold()], &["100 INC1 new → resolved", "101 INC1 resolved → closed", "closed: not put on hold"]);
-    check(&[cancel(), reopen()], &["100 INC1 new → cancelled", "cancelled: not reopened"]);
+    check(&[resolve(), resolve()], &["100 INC1 new → resolved", STILL, "resolved: not resolved"]);
+    check(&[cancel(), note()], &["100 INC1 new → cancelled", STILL, "cancelled: not noted on"]);
+    check(&[resolve(), close(), hold()], &["100 INC1 new → resolved", STILL, "101 INC1 resolved → closed", "closed: not put on hold"]);
+    check(&[cancel(), reopen()], &["100 INC1 new → cancelled", STILL, "cancelled: not reopened"]);
 }
 
 #[test]
 fn a_reopened_incident_is_live_again() {
     let scenario = check(
         &[resolve(), reopen(), assign("ada"), assign("bo")],
-        &["100 INC1 new → resolved", "101 INC1 resolved → in_progress", "102 INC1 assigned", "103 INC1 assigned"],
+        &["100 INC1 new → resolved", STILL, "101 INC1 resolved → in_progress", "102 INC1 assigned", "103 INC1 assigned"],
     );
     let incident = &scenario.world.incidents.incidents[&scenario.incident(1)];
     assert_eq!((incident.reopen_count, incident.reassignment_count, incident.close_code.clone()), (1, 1, None));
@@ -118,7 +122,7 @@ fn one_that_is_over_for_ever_is_followed_by_another_one() {
     scenario.act(100, 1, resolve()).unwrap();
     scenario.act(101 + 5 * 24 * 3_600, 1, reopen()).unwrap();
     let lines = scenario.story();
-    assert_eq!(lines, ["100 INC1 new → resolved", "432101 INC2 opened P2: Load critical on web-1: 97"]);
+    assert_eq!(lines, ["100 INC1 new → resolved", STILL, "432101 INC2 opened P2: Load critical on web-1: 97"]);
     let copy = &scenario.world.incidents.incidents[&scenario.incident(2)];
     assert_eq!((copy.follows, copy.state, copy.channel), (Some(scenario.incident(1)), IncidentState::New, Channel::Api));
     assert!(copy.description.starts_with("It is back.\n\nIt follows INC0000001, which is over for ever and said:\nm is 97"));
@@ -329,7 +333,7 @@ fn children_are_resolved_with_their_parent_when_that_is_wanted() {
     scenario.story();
     let all = IncidentAction::Resolve { close_code: "fixed".into(), notes: "The disk.".into(), children: Children::Resolve };
     scenario.act(30, 1, all).unwrap();
-    assert_eq!(scenario.story(), ["30 INC1 new → resolved", "30 INC2 new → resolved"]);
+    assert_eq!(scenario.story(), ["30 INC1 new → resolved", "30 INC1 noted", "30 INC2 new → resolved"]);
     assert_eq!(scenario.world.incidents.incidents[&scenario.incident(1)].open_children, 0);
 }
 

@@ -53,6 +53,40 @@ fn worse_and_better_move_the_priority_with_one_note_each() {
     let incident = &scenario.world.incidents.incidents[&scenario.incident(1)];
     let notes: Vec<&str> = incident.notes.iter().map(|note| note.text.as_str()).collect();
     assert_eq!(notes, ["Worse, now critical: m is 97, above 95.", "Better, now warning: m is 86, above 85."]);
+    let breach = incident.breach.as_ref().unwrap();
+    assert_eq!((breach.value, breach.reason.as_str()), (Some(86.0), "m is 86, above 85"));
+}
+
+#[test]
+fn a_title_says_how_bad_it_is_by_now_unless_people_wrote_it() {
+    let mut scenario = Scenario::new(vec![rule("load")]);
+    let title = |scenario: &Scenario| scenario.world.incidents.incidents[&scenario.incident(1)].title.clone();
+    scenario.value(10, 86.0);
+    scenario.value(20, 97.0);
+    assert_eq!(title(&scenario), "Load critical on web-1: 97");
+    let edit = crate::incident::Edit { title: Some("Backup runs wild".into()), ..crate::incident::Edit::default() };
+    scenario.act(30, 1, IncidentAction::Edit(Box::new(edit))).unwrap();
+    scenario.value(40, 86.0);
+    assert_eq!(title(&scenario), "Backup runs wild");
+    scenario.replay();
+}
+
+#[test]
+fn a_grade_that_is_confirmed_with_a_reason_is_people_s_and_what_resumes_waits_for_nothing() {
+    let mut scenario = Scenario::new(vec![rule("load")]);
+    scenario.value(10, 86.0);
+    let incident = |scenario: &Scenario| scenario.world.incidents.incidents[&scenario.incident(1)].clone();
+    let impact = Some(incident(&scenario).impact);
+    let confirm = || crate::incident::Edit { impact, reason: Some("It is so.".into()), ..crate::incident::Edit::default() };
+    scenario.act(20, 1, IncidentAction::Edit(Box::new(confirm()))).unwrap();
+    scenario.act(21, 1, IncidentAction::Edit(Box::new(confirm()))).unwrap();
+    let known = incident(&scenario);
+    assert!(known.graded_by_hand);
+    assert_eq!(known.notes.iter().map(|note| note.text.as_str()).collect::<Vec<_>>(), ["Priority 3: It is so."]);
+    scenario.act(30, 1, IncidentAction::Hold { reason: crate::incident::HoldReason::Vendor, note: None }).unwrap();
+    scenario.act(40, 1, IncidentAction::Resume).unwrap();
+    assert_eq!(incident(&scenario).hold_reason, None);
+    scenario.replay();
 }
 
 #[test]
@@ -91,6 +125,7 @@ fn an_incident_that_a_person_resolved_stays_resolved_until_the_breach_begins_aga
             "10 load: Inactive → Firing Critical",
             "10 INC1 opened P2: Load critical on web-1: 97",
             "20 INC1 new → resolved",
+            "20 INC1 noted",
             "30 load: Firing → Firing Warning",
             "40 load: Firing → Firing Critical",
             "50 load: Firing → Resolved",
@@ -98,6 +133,35 @@ fn an_incident_that_a_person_resolved_stays_resolved_until_the_breach_begins_aga
             "60 INC2 opened P2: Load critical on web-1: 97",
         ]
     );
+}
+
+#[test]
+fn an_alert_that_gets_worse_than_what_a_person_ended_opens_an_incident_that_follows() {
+    let cancel = || IncidentAction::Cancel { reason: "Nothing.".into() };
+    for (end, state) in [(resolve(), "resolved"), (cancel(), "cancelled")] {
+        let mut scenario = Scenario::new(vec![Rule { tier: Tier::Page, ..rule("load") }]);
+        scenario.value(10, 86.0);
+        scenario.act(20, 1, end).unwrap();
+        [86.0, 97.0].into_iter().zip(3..).for_each(|(value, step)| scenario.value(step * 10, value));
+        let story = scenario.story();
+        assert_eq!(
+            story[2..],
+            [
+                format!("20 INC1 new → {state}"),
+                "20 INC1 noted".into(),
+                "40 load: Firing → Firing Critical".into(),
+                "40 INC2 opened P2: Load critical on web-1: 97".into(),
+            ]
+        );
+        let incident = |number| &scenario.world.incidents.incidents[&scenario.incident(number)];
+        assert_eq!(incident(2).follows, Some(incident(1).id));
+        let note = "It still fires: m is 86, above 85. Nothing more is told until the alert is critical, or is over and begins again.";
+        assert_eq!(incident(1).notes.last().map(|note| note.text.as_str()), Some(note));
+        // What a person ends as critical does not come back with the next critical value.
+        scenario.act(50, 2, resolve()).unwrap();
+        [86.0, 97.0].into_iter().zip(6..).for_each(|(value, step)| scenario.value(step * 10, value));
+        assert_eq!(scenario.world.incidents.count, 2);
+    }
 }
 
 #[test]
