@@ -91,7 +91,7 @@ pub struct Health {
     pub next_attempt_at: Option<Timestamp>,
     /// Why nothing is sent any more, although the channel is enabled: the receiver said that it is gone.
     pub suspended: Option<String>,
-    /// Records confirmed.
+    /// Records and messages confirmed.
     pub delivered: u64,
     /// Requests that failed.
     pub failures: u64,

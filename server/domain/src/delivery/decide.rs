@@ -33,6 +33,7 @@ pub fn command(world: &World, command: &DeliveryCommand, context: &mut Context<'
         DeliveryCommand::Update { id, channel, expected } => update(world, *id, channel, *expected)?,
         DeliveryCommand::Delete { id, expected } => {
             find(world, *id, *expected)?;
+            unused(world, *id)?;
             vec![DeliveryEvent::ChannelDeleted { channel: *id }]
         }
         DeliveryCommand::RotateSecret { id, expected } => {
@@ -75,6 +76,16 @@ fn find(world: &World, id: ChannelId, expected: Option<u64>) -> Result<&KnownCha
         }
         _ => Ok(known),
     }
+}
+
+/// A channel that routes name stays: they would tell nobody, and nobody would notice.
+fn unused(world: &World, id: ChannelId) -> Result<(), Rejection> {
+    let routes = world.notifications.in_order().filter(|route| route.channels.contains(&id));
+    let names: Vec<&str> = routes.map(|route| route.name.as_str()).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    Err(Rejection::Conflict(format!("{id} is used by the notification routes {}; take it out of them first", names.join(", "))))
 }
 
 fn create(world: &World, id: ChannelId, new: &NewChannel, after: Option<u64>) -> Result<Vec<DeliveryEvent>, Rejection> {
@@ -189,7 +200,7 @@ fn conclude(world: &World, channel: ChannelId, told: &Told, outcome: &Outcome, c
     let (reason, refused, retry_after) = match outcome {
         Outcome::Confirmed => return confirmed(world, told, None, context),
         Outcome::Partly { reason } => return confirmed(world, told, Some(cut(reason)), context),
-        Outcome::Gone { reason } => return vec![DeliveryEvent::ChannelSuspended { channel, reason: cut(reason) }],
+        Outcome::Gone { reason } => return gone(world, channel, told, &cut(reason), context),
         Outcome::Failed { reason, retry_after } => (cut(reason), false, *retry_after),
         Outcome::Refused { reason } => (cut(reason), true, None),
     };
@@ -197,6 +208,18 @@ fn conclude(world: &World, channel: ChannelId, told: &Told, outcome: &Outcome, c
         Told::Feed { revisions } => feed_failed(world, known, revisions, &Problem { reason, refused, retry_after }, context),
         Told::Message(id) => message_failed(world, *id, &Problem { reason, refused, retry_after }, context),
     }
+}
+
+/// The receiver wants nothing any more. What it was to be told is set aside, where people see why and can send it again; of the feed
+/// nothing is lost, as the cursor stays.
+fn gone(world: &World, channel: ChannelId, told: &Told, reason: &str, context: &Context<'_>) -> Vec<DeliveryEvent> {
+    let suspended = DeliveryEvent::ChannelSuspended { channel, reason: reason.to_owned() };
+    let Told::Message(id) = told else { return vec![suspended] };
+    let message = world.delivery.deliveries.get(id).filter(|delivery| delivery.state == DeliveryState::Waiting);
+    let Some(delivery) = message else { return vec![suspended] };
+    let dead = buried(Delivery { attempts: delivery.attempts.saturating_add(1), ..delivery.clone() }, reason, context);
+    let died = DeliveryEvent::DeliveryDied { delivery: Box::new(dead), cursor: None };
+    make_room(world, channel, 1).into_iter().chain([died, suspended]).collect()
 }
 
 /// What went wrong with a request.

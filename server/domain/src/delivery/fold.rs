@@ -102,6 +102,7 @@ impl Deliveries {
         delivery.last_error = problem.map(str::to_owned);
         let channel = delivery.channel;
         self.change(channel, |known| {
+            known.health.delivered = known.health.delivered.saturating_add(1);
             known.health.last_success_at = Some(record.at);
             (known.health.messages_failing_since, known.health.paused_until) = (None, None);
             if let Some(problem) = problem {

@@ -188,6 +188,19 @@ fn a_receiver_that_is_gone_gets_nothing_until_its_channel_is_set_again() {
 }
 
 #[test]
+fn a_message_that_a_receiver_is_gone_for_is_a_dead_letter_that_says_so() {
+    let mut desk = Desk::new();
+    desk.ask(DeliveryCommand::Test { id: desk.channel }).expect("queued");
+    let id = *desk.fleet.world.delivery.deliveries.keys().next().expect("one");
+    desk.conclude(Told::Message(id), Outcome::Gone { reason: "the receiver answered 410".into() });
+    let delivery = &desk.fleet.world.delivery.deliveries[&id];
+    assert_eq!((delivery.state, delivery.attempts), (DeliveryState::Dead, 1));
+    assert_eq!(delivery.last_error.as_deref(), Some("the receiver answered 410"));
+    assert_eq!(desk.known().standing(), Standing::Suspended);
+    desk.fleet.check();
+}
+
+#[test]
 fn a_dead_letter_is_sent_again_under_its_own_id() {
     let mut desk = Desk::new();
     desk.exhaust(&Told::Feed { revisions: vec![2] }, &Outcome::Refused { reason: "no".into() });

@@ -26,7 +26,7 @@ pub struct ChannelHealth {
     pub next_attempt_at: Option<Time>,
     /// Records of the log that the channel has not come past yet, wanted or not.
     pub lag: u64,
-    /// Records that the receiver confirmed.
+    /// Records of the log, notifications and tests that the receiver confirmed.
     pub delivered: u64,
     /// Requests that failed.
     pub failures: u64,

@@ -72,7 +72,13 @@ fn what_became_of_a_delivery_is_in_the_history() {
     desk.s.command(2, &conclude(Outcome::Confirmed)).expect("noted");
     assert_eq!(told(&desk), Fate::Delivered { at: rollcall_shared::Timestamp(2_000) });
     desk.recover(100, [1]);
-    desk.s.command(101, &Command::Delivery(DeliveryCommand::Delete { id: channel, expected: None })).expect("deleted");
+    let delete = Command::Delivery(DeliveryCommand::Delete { id: channel, expected: None });
+    let refused = desk.s.command(101, &delete);
+    assert!(matches!(&refused, Err(Rejection::Conflict(why)) if why.contains("routes Pages;")), "{refused:?}");
+    let (id, other) = (*desk.s.world.notifications.routes.keys().next().expect("one"), desk.make_channel("other"));
+    let moved = NotificationCommand::SetRoute { id: Some(id), route: Box::new(Route { id, ..route(other) }), expected: None };
+    desk.ask(101, moved).expect("moved");
+    desk.s.command(101, &delete).expect("deleted");
     let last = desk.s.world.notifications.history.values().next_back().expect("two").fate.clone();
     assert_eq!(last, Fate::NotSent { reason: "the channel was deleted".into() });
     assert!(desk.s.world.notifications.sent.is_empty());
