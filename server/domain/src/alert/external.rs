@@ -307,8 +307,10 @@ fn step(
         }
         (Some(known), ExternalState::Resolved) => {
             let ended_at = report.ended_at.map_or(now, |at| at.min(now));
-            // The end of an episode that is over says nothing about the one that fires.
-            if known.state == ExternalState::Resolved || ended_at < known.began_at {
+            // The end of an episode that is over says nothing about the one that fires. Two that watch the same see it begin at moments
+            // that differ a little.
+            let is_earlier = began_at.is_some_and(|at| known.began_at.since(at) > LATE);
+            if known.state == ExternalState::Resolved || ended_at < known.began_at || is_earlier {
                 return None;
             }
             let alert = ExternalAlert { state: ExternalState::Resolved, ended_at: Some(ended_at), changed_at: now, ..known.clone() };

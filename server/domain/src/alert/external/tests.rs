@@ -94,7 +94,9 @@ fn what_was_never_told_cannot_end_and_an_earlier_end_ends_no_later_episode() {
     check(&[(20, raw("resolved", "critical", "web-1.example.com"))], &[]);
     let later = Raw { starts_at: Some("1970-01-01T00:03:20Z".into()), ..raw("firing", "critical", "10.0.0.1:9100") };
     let ended = Raw { ends_at: Some("1970-01-01T00:01:40Z".into()), ..raw("resolved", "critical", "10.0.0.1:9100") };
-    check(&[(200, later), (210, ended)], &["200 external alert: Began", "200 INC1 opened P2: Disk is full on web-1"]);
+    // An end without a moment of its own ends the episode that it names, and no later one.
+    let late = Raw { ends_at: None, ..raw("resolved", "critical", "10.0.0.1:9100") };
+    check(&[(200, later), (210, ended), (220, late)], &["200 external alert: Began", "200 INC1 opened P2: Disk is full on web-1"]);
 }
 
 #[test]
@@ -164,7 +166,7 @@ fn what_people_resolved_stays_resolved_while_the_alert_fires() {
     scenario.act(30, 1, resolve).expect("resolved");
     receive(&mut scenario, 40, vec![firing]).expect("a proper message");
     receive(&mut scenario, 100, vec![raw("resolved", "critical", "10.0.0.1")]).expect("a proper message");
-    assert_eq!(scenario.story(), ["30 INC1 new → resolved", "100 external alert: Ended"]);
+    assert_eq!(scenario.story(), ["30 INC1 new → resolved", "30 INC1 noted", "100 external alert: Ended"]);
     assert_eq!(scenario.world.incidents.incidents[&scenario.incident(1)].state, IncidentState::Resolved);
 }
 
