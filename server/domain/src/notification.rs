@@ -20,6 +20,7 @@ pub mod message;
 pub mod react;
 pub mod route;
 pub mod schedule;
+pub mod standing;
 pub mod tell;
 pub mod template;
 pub mod weekly;
@@ -197,6 +198,9 @@ pub enum NotificationEvent {
         notifications: Vec<Notification>,
         /// Incidents that still wait, as they are not to be told about for now; all others have been told.
         waiting: BTreeSet<IncidentId>,
+        /// How many parts the storms among its incidents have.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        sizes: BTreeMap<IncidentId, u32>,
         /// How far escalation has come.
         progress: Progress,
         /// When something is to be done next.

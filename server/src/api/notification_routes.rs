@@ -101,7 +101,7 @@ pub async fn test_routes(State(api): State<Api>, Body(input): Body<RouteTestInpu
             Ok::<_, ApiError>(explain::explain(world, &subject, &explain::imagined(&subject, now), now))
         }
     })?;
-    let told = verdicts.iter().any(|verdict| matches!(verdict.outcome, Outcome::Taken(_)));
+    let told = verdicts.iter().any(|verdict| matches!(&verdict.outcome, Outcome::Taken(plan) if plan.reaches));
     Ok(answer::json(&RouteTest { told, routes: verdicts.into_iter().map(RouteVerdict::from).collect() }))
 }
 

@@ -126,7 +126,8 @@ pub async fn acknowledge_notification_group(
 #[utoipa::path(get, path = "/api/v1/notification_status", tag = "notifications",
     responses((status = 200, description = "How notification stands.", body = NotificationStatus)))]
 pub async fn get_notification_status(State(api): State<Api>) -> Result<Response, ApiError> {
-    Ok(answer::json(&api.engine.read(NotificationStatus::new)))
+    let now = api.engine.now();
+    Ok(answer::json(&api.engine.read(|world| NotificationStatus::new(world, now))))
 }
 
 fn read<T: std::str::FromStr>(field: &str, text: Option<&str>) -> Result<Option<T>, ApiError> {

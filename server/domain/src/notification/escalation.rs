@@ -2,7 +2,7 @@
 //!
 //! Invariant: a step that reaches nobody holds nothing up: it is said, and the next one follows at once.
 
-use crate::delivery::KnownChannel;
+use super::standing::{is_usable, unusable};
 use crate::id::{ChannelId, ContactId, PolicyId, ScheduleId};
 use crate::{Rejection, World};
 use rollcall_shared::Timestamp;
@@ -160,13 +160,12 @@ impl Policy {
                     None => reached.missed.push(format!("nobody is on call in {}", known.schedule.name)),
                 }
             }
-            Target::Channel { channel } => match world.delivery.channels.get(channel) {
-                Some(known) if known.is_active() => {
+            Target::Channel { channel } => match (unusable(world, *channel), world.delivery.channels.get(channel)) {
+                (None, Some(known)) => {
                     reached.addresses.insert(Address::channel(*channel));
                     reached.who.push(known.channel.name.clone());
                 }
-                Some(known) => reached.missed.push(format!("{} is {}", known.channel.name, known.standing().as_str())),
-                None => reached.missed.push(format!("{channel} is no more")),
+                (problem, _) => reached.missed.extend(problem),
             },
         }
     }
@@ -183,14 +182,16 @@ impl Policy {
         let own = world.notifications.methods.get(&id).map(|known| known.methods.as_slice()).unwrap_or_default();
         let by_mail = || Some(Method { channel: self.mail_channel?, address: Some(known.contact.mail.clone()?) });
         let methods = if own.is_empty() { by_mail().into_iter().collect() } else { own.to_vec() };
-        let active = |method: &Method| world.delivery.channels.get(&method.channel).is_some_and(KnownChannel::is_active);
+        let problems: Vec<String> = methods.iter().filter_map(|method| unusable(world, method.channel)).collect();
         let addresses: Vec<Address> = methods
             .into_iter()
-            .filter(active)
+            .filter(|method| is_usable(world, method.channel))
             .map(|method| Address { channel: method.channel, recipient: method.address, contact: Some(id) })
             .collect();
         if addresses.is_empty() {
-            reached.missed.push(format!("{name} cannot be reached: no method on a channel that works"));
+            let none = "there is neither a method of theirs nor a mail address with a mail channel of the policy".to_owned();
+            let why = if problems.is_empty() { none } else { problems.join(", ") };
+            reached.missed.push(format!("{name} cannot be reached: {why}"));
             return;
         }
         reached.addresses.extend(addresses);

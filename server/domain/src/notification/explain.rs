@@ -2,6 +2,7 @@
 
 use super::escalation::Reached;
 use super::route::{Route, Subject};
+use super::standing::is_usable;
 use super::{message, react};
 use crate::World;
 use crate::delivery::{Message, MessageIncident, MessageStatus};
@@ -49,6 +50,8 @@ pub struct Plan {
     pub steps: Vec<PlannedStep>,
     /// What would be said.
     pub message: Message,
+    /// Whether anybody would be told: through a channel that works, or by a step of escalation.
+    pub reaches: bool,
 }
 
 /// A step of escalation as it would be.
@@ -93,7 +96,11 @@ fn plan(world: &World, route: &Route, subject: &Subject<'_>, incident: &MessageI
     };
     let key = if quiet.is_some() { BTreeMap::new() } else { route.key(subject, &incident.id.to_string()) };
     let message = sample(route, subject, incident);
-    Plan { tell_at, because, key, channels: route.channels.iter().copied().collect(), steps: steps(world, route, tell_at), message }
+    let steps = steps(world, route, tell_at);
+    let reaches = route.channels.iter().any(|id| is_usable(world, *id)) || steps.iter().any(|step| !step.reached.addresses.is_empty());
+    let because =
+        if reaches { because } else { "nobody is told: none of its channels works, and no step of escalation reaches anybody".into() };
+    Plan { tell_at, because, key, channels: route.channels.iter().copied().collect(), steps, message, reaches }
 }
 
 fn steps(world: &World, route: &Route, tell_at: Timestamp) -> Vec<PlannedStep> {

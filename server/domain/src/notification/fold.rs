@@ -6,7 +6,7 @@ use super::route::KnownRoute;
 use super::schedule::KnownSchedule;
 use super::{Fate, HISTORY, Notification, NotificationEvent, Notifications};
 use crate::Record;
-use crate::delivery::DeliveryEvent;
+use crate::delivery::{DeliveryEvent, MessageStatus};
 use crate::id::{ChannelId, IncidentId, NotificationGroupId};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -110,12 +110,15 @@ impl Notifications {
     }
 
     fn tell(&mut self, record: &Record, event: &NotificationEvent) {
-        let NotificationEvent::GroupTold { group: id, status, notifications, waiting, progress, timers } = event else { return };
+        let NotificationEvent::GroupTold { group: id, status, notifications, waiting, sizes, progress, timers } = event else { return };
         if let Some(group) = self.groups.get_mut(id) {
             let (still, told): (BTreeMap<_, _>, _) =
                 std::mem::take(&mut group.waiting).into_iter().partition(|(incident, _)| waiting.contains(incident));
             group.waiting = still;
             group.told.extend::<BTreeMap<IncidentId, u8>>(told);
+            group.sizes.extend(sizes);
+            // What is told to be over waits anew for others when it begins again.
+            group.held &= *status != MessageStatus::Resolved;
             (group.status, group.told_at, group.progress) = (Some(*status), Some(record.at), *progress);
             group.told_to.extend(notifications.iter().filter(|told| told.delivery.is_some()).flat_map(addresses));
         }

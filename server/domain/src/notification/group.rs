@@ -9,6 +9,7 @@ use super::escalation::Address;
 use crate::delivery::MessageStatus;
 use crate::delivery::message::NAMED;
 use crate::id::{IncidentId, NotificationGroupId, RouteId};
+use crate::incident::Incident;
 use crate::rule::Tier;
 use rollcall_shared::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -87,6 +88,9 @@ pub struct NotificationGroup {
     pub told_at: Option<Timestamp>,
     /// Who has been told.
     pub told_to: BTreeSet<Address>,
+    /// How many parts each of its open storms had when that was told.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sizes: BTreeMap<IncidentId, u32>,
     /// How far escalation has come.
     pub progress: Progress,
     /// Whether it has waited for others that were on their way.
@@ -119,6 +123,19 @@ impl NotificationGroup {
         !(self.waiting.is_empty() && self.told.is_empty() && self.attended.is_empty())
     }
 
+    /// Whether all of it is over, and has been told to be: what comes now is news.
+    #[must_use]
+    pub fn is_told_over(&self) -> bool {
+        !self.is_open() && self.status == Some(MessageStatus::Resolved)
+    }
+
+    /// Whether a storm that nobody has taken notice of has more than twice the parts that were told.
+    #[must_use]
+    pub fn has_outgrown(&self, storm: &Incident) -> bool {
+        let told = self.sizes.get(&storm.id).filter(|_| self.told.contains_key(&storm.id));
+        told.is_some_and(|told| storm.children.len() > *told as usize * 2)
+    }
+
     /// Open incidents that nobody has taken notice of.
     pub fn unattended(&self) -> impl Iterator<Item = IncidentId> {
         self.waiting.keys().chain(self.told.keys()).copied()
@@ -143,6 +160,7 @@ impl NotificationGroup {
             Standing::Told => drop(self.told.insert(incident, priority)),
             Standing::Attended => drop(self.attended.insert(incident)),
             Standing::Ended => {
+                self.sizes.remove(&incident);
                 self.ended_count = self.ended_count.saturating_add(1);
                 self.ended.push(incident);
                 if self.ended.len() > NAMED {

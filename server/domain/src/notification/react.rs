@@ -46,12 +46,28 @@ fn on_incident(world: &World, event: &IncidentEvent, context: &mut Context<'_>) 
     if wanted == Standing::Waiting && !is_told_elsewhere(world, incident) {
         events.extend(joined(world, incident, context));
     }
+    let storm = world.incidents.storm_of(incident);
+    if let Some(storm) = storm.filter(|_| matches!(event, IncidentEvent::IncidentOpened { .. })) {
+        events.extend(grew(world, storm, context.now));
+    }
     // What is part of a storm may make the whole of it louder, and so a matter of other routes.
-    let storm = world.incidents.storm_of(incident).filter(|_| matches!(event, IncidentEvent::IncidentPrioritised { .. }));
+    let storm = storm.filter(|_| matches!(event, IncidentEvent::IncidentPrioritised { .. }));
     if let Some(storm) = storm.filter(|storm| self::wanted(storm) == Standing::Waiting && !is_told_elsewhere(world, storm)) {
         events.extend(joined(world, storm, context));
     }
     events
+}
+
+/// A storm that is much larger than was told is told again, with its groups as they are then, after their interval.
+fn grew(world: &World, storm: &Incident, now: Timestamp) -> Vec<NotificationEvent> {
+    let groups = world.notifications.by_incident.get(&storm.id).into_iter().flatten();
+    let groups = groups.filter_map(|id| world.notifications.groups.get(id)).filter(|group| group.has_outgrown(storm));
+    let sooner = groups.filter_map(|group| {
+        let repeat_at = earliest(group.timers.repeat_at, next_telling(world, group, now));
+        let timers = Timers { repeat_at, ..group.timers };
+        (timers != group.timers).then_some(NotificationEvent::GroupTimed { group: group.id, timers, held: group.held })
+    });
+    sooner.collect()
 }
 
 /// Where an incident belongs by itself: ended, attended, or waiting to be told.
@@ -106,7 +122,9 @@ fn join(world: &World, route: &Route, subject: &Subject<'_>, incident: &Incident
     let key = fold::key(route.id, &labels, quiet.is_some());
     let known = world.notifications.by_key.get(&key).and_then(|id| world.notifications.groups.get(id));
     if let Some(group) = known {
-        let due = quiet.unwrap_or_else(|| next_telling(world, group, now));
+        let due = quiet.unwrap_or_else(|| {
+            if group.is_told_over() { now.plus(first_wait(world, route, subject).0) } else { next_telling(world, group, now) }
+        });
         let timers = Timers { tell_at: earliest(group.timers.tell_at, due), end_at: None, ..group.timers };
         let tier = group.tier.max(tier);
         let (group, incident, priority) = (group.id, incident.id, incident.priority);
@@ -128,6 +146,7 @@ fn join(world: &World, route: &Route, subject: &Subject<'_>, incident: &Incident
         status: None,
         told_at: None,
         told_to: BTreeSet::new(),
+        sizes: BTreeMap::new(),
         progress: Progress::default(),
         held,
         timers: Timers { tell_at, ..Timers::default() },

@@ -154,7 +154,7 @@ impl<'a> Turn<'a> {
         if visible.is_empty() {
             return self.timed(Timers { tell_at: None, ..self.group.timers }, self.group.held);
         }
-        let is_first = self.group.told_at.is_none();
+        let is_first = self.group.told_at.is_none() || self.group.status == Some(MessageStatus::Resolved);
         if is_first && !self.group.held && !self.group.digest && self.group.tier == Tier::Page && visible.len() > 1 {
             return self.timed(Timers { tell_at: Some(now.plus(STORM_WAIT)), ..self.group.timers }, true);
         }
@@ -195,7 +195,9 @@ impl<'a> Turn<'a> {
     }
 
     fn repeat(&mut self, context: &mut Context<'_>) -> Vec<Event> {
-        let mut plan = self.again(Cause::Repeated);
+        let incident = |id| self.world.incidents.incidents.get(&id);
+        let has_grown = self.group.unattended().filter_map(incident).any(|storm| self.group.has_outgrown(storm));
+        let mut plan = self.again(if has_grown { Cause::Changed } else { Cause::Repeated });
         plan.timers.repeat_at = self.route.repeat_interval_ms.map(|ms| context.now.plus(Duration::from_millis(ms)));
         plan.steps = vec![(self.group.progress.step, self.known())];
         self.carry_out(plan, context)
@@ -249,7 +251,15 @@ impl<'a> Turn<'a> {
             return self.postpone(context.now.plus(FULL_WAIT));
         }
         let Plan { status, waiting, progress, timers, .. } = plan;
-        let told = NotificationEvent::GroupTold { group: self.group.id, status, notifications: told, waiting, progress, timers };
+        let told = NotificationEvent::GroupTold {
+            group: self.group.id,
+            status,
+            notifications: told,
+            waiting,
+            sizes: self.sizes(),
+            progress,
+            timers,
+        };
         let notes = self.notes(&plan.notes);
         [Event::Notification(told)].into_iter().chain(queued.into_iter().map(Event::Delivery)).chain(notes).collect()
     }
@@ -280,6 +290,12 @@ impl<'a> Turn<'a> {
             delivery: None,
             fate: Fate::Waiting,
         }
+    }
+
+    /// Of its storms, how many parts each has now.
+    fn sizes(&self) -> BTreeMap<IncidentId, u32> {
+        let storms = self.group.open().filter_map(|id| self.world.incidents.incidents.get(&id)).filter(|incident| incident.storm.is_some());
+        storms.map(|storm| (storm.id, u32::try_from(storm.children.len()).unwrap_or(u32::MAX))).collect()
     }
 
     /// Takes a place in the outbox of a channel.
@@ -356,7 +372,8 @@ fn said(policy: &Policy, step: u32, reached: &Reached) -> String {
     let place = format!("Escalation {}, step {step} of {}", policy.name, policy.steps.len());
     let missed = if reached.missed.is_empty() { String::new() } else { format!("; not told: {}", reached.missed.join("; ")) };
     if reached.addresses.is_empty() {
-        return format!("{place}: nobody was told{missed}. The next step follows at once.");
+        let next = if (step as usize) < policy.steps.len() { "The next step follows at once" } else { "It was the last step" };
+        return format!("{place}: nobody was told{missed}. {next}.");
     }
     format!("{place}: told {}{missed}.", reached.who.join(", "))
 }

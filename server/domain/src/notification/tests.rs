@@ -196,6 +196,39 @@ fn a_storm_is_told_as_one_incident_and_nothing_of_what_joins_it() {
 }
 
 #[test]
+fn a_storm_that_grows_more_than_twofold_is_told_again_after_the_interval() {
+    let mut desk = Desk::with_route();
+    desk.breach(10, 1..=12);
+    desk.wait([20]);
+    desk.breach(25, 13..=24);
+    desk.wait([80]);
+    desk.check(&["10 firing: Storm: Load on 12 items"]);
+    desk.breach(84, 25..=40);
+    desk.wait([85, 100, 300]);
+    desk.check(&["84 firing: Storm: Load on 40 items"]);
+    let causes: Vec<Cause> = desk.s.world.notifications.history.values().map(|told| told.cause).collect();
+    assert_eq!(causes, [Cause::Opened, Cause::Changed]);
+}
+
+#[test]
+fn a_page_after_all_was_told_to_be_over_is_told_at_once_and_a_storm_waits_for_its_rest() {
+    let mut desk = Desk::with_route();
+    desk.breach(10, [1]);
+    desk.recover(100, [1]);
+    desk.told();
+    desk.breach(110, [2]);
+    desk.check(&["110 firing: Load critical on web-2: 99"]);
+    desk.recover(120, [2]);
+    desk.check(&["120 resolved: Resolved: 2 incidents: category=load, class=server, rule=load"]);
+    desk.breach(130, [3, 4]);
+    desk.breach(131, [5]);
+    desk.wait([139]);
+    desk.check(&[]);
+    desk.wait([140]);
+    desk.check(&["140 firing: 3 incidents: category=load, class=server, rule=load"]);
+}
+
+#[test]
 fn a_storm_of_tickets_pages_when_a_part_of_it_becomes_one() {
     let mut desk = Desk::under(vec![Rule { warning_tier: Some(Tier::Ticket), ..loud("load") }]);
     desk.set_route(route(desk.channel));
@@ -388,12 +421,12 @@ fn an_incident_that_becomes_a_page_is_told_then() {
     desk.check(&[]);
     // From warning to critical the incident becomes a page.
     desk.breach(20, [1]);
-    desk.check(&["20 firing: Load warning on web-1: 88"]);
+    desk.check(&["20 firing: Load critical on web-1: 99"]);
 }
 
 #[test]
-fn a_thousand_hosts_that_breach_at_once_are_one_notification_or_two() {
-    for (first, expected) in [(100, 1), (1, 2)] {
+fn a_thousand_hosts_that_breach_at_once_are_two_notifications() {
+    for (first, expected) in [(100, 2), (1, 2)] {
         let mut desk = Desk::with_route();
         (41..=1_000).for_each(|n| desk.s.add_host(n, &[]));
         // As the server takes them: as many in one batch as have come meanwhile.
@@ -405,6 +438,6 @@ fn a_thousand_hosts_that_breach_at_once_are_one_notification_or_two() {
         desk.wait(12..=200);
         let told = desk.told();
         assert_eq!(told.len(), expected, "{told:?}");
-        assert!(told[told.len() - 1].contains("Storm: Load on"), "{told:?}");
+        assert!(told[told.len() - 1].contains("Storm: Load on 1000 items"), "{told:?}");
     }
 }

@@ -29,6 +29,20 @@ async fn without_a_route_the_status_says_that_nobody_is_told() {
 }
 
 #[tokio::test]
+async fn a_route_whose_escalation_reaches_nobody_does_not_work_and_says_whom_it_misses() {
+    let fixture = Fixture::new().await;
+    let ann = fixture.set("/api/v1/contacts", &json!({"kind": "person", "name": "Ann"})).await;
+    let steps = json!([{"after_ms": 0, "targets": [{"kind": "contact", "contact": ann}]}]);
+    let policy = fixture.set("/api/v1/escalation_policies", &json!({"name": "Ops", "steps": steps})).await;
+    fixture.set("/api/v1/notification_routes", &json!({"name": "Pages", "escalation": policy})).await;
+    let status = fixture.get("/api/v1/notification_status").await.ok().json();
+    assert_eq!(status["works"], false);
+    assert!(status["problems"][0].as_str().unwrap().starts_with("Pages: Ops, step 1: Ann cannot be reached"), "{status}");
+    let tested = fixture.post("/api/v1/notification_routes/test", r#"{"tier": "page"}"#).await.ok().json();
+    assert_eq!((&tested["told"], &tested["routes"][0]["taken"]), (&false.into(), &true.into()));
+}
+
+#[tokio::test]
 async fn a_page_is_told_at_once_and_acknowledged_as_a_group() {
     let fixture = Fixture::new().await;
     let channel = fixture.channel("ops").await;

@@ -7,11 +7,12 @@ use super::on_call::WeeklyHours;
 use super::rule::Selector;
 use super::word::{Channel, GroupBy, MessageStatus, NotificationCause, Severity, Tier};
 use rollcall_domain::World;
-use rollcall_domain::delivery;
-use rollcall_domain::id::{ChannelId, PolicyId};
+use rollcall_domain::id::PolicyId;
 use rollcall_domain::notification::group::NotificationGroup as DomainGroup;
 use rollcall_domain::notification::route as domain;
+use rollcall_domain::notification::standing;
 use rollcall_domain::notification::{Fate, Notification as DomainNotification};
+use rollcall_shared::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -307,7 +308,8 @@ impl From<&DomainGroup> for NotificationGroup {
 /// Whether anybody would be told of anything.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct NotificationStatus {
-    /// Whether a page could reach somebody: a route counts and leads to a channel that works.
+    /// Whether a page could reach somebody: a route counts and leads to a channel that works, its own or one of
+    /// whom escalation would tell now.
     pub works: bool,
     /// Routes that count.
     pub routes: usize,
@@ -324,24 +326,12 @@ pub struct NotificationStatus {
 
 impl NotificationStatus {
     /// How notification stands.
-    pub fn new(world: &World) -> Self {
+    pub fn new(world: &World, now: Timestamp) -> Self {
         let notifications = &world.notifications;
-        let routes: Vec<&domain::Route> = notifications.in_order().filter(|route| route.enabled).collect();
-        let active = |id: &ChannelId| world.delivery.channels.get(id).is_some_and(delivery::KnownChannel::is_active);
-        let mut problems: Vec<String> = routes
-            .iter()
-            .flat_map(|route| route.channels.iter().filter(|id| !active(id)).map(move |id| (route, id)))
-            .map(|(route, id)| match world.delivery.channels.get(id) {
-                Some(known) => format!("{}: channel {} is {}", route.name, known.channel.name, known.standing().as_str()),
-                None => format!("{}: channel {id} is no more", route.name),
-            })
-            .collect();
-        if routes.is_empty() {
-            problems.insert(0, "no route counts: nobody is told of anything; POST /api/v1/notification_routes makes one".into());
-        }
+        let standing::Standing { works, problems } = standing::standing(world, now);
         Self {
-            works: routes.iter().any(|route| route.escalation.is_some() || route.channels.iter().any(active)),
-            routes: routes.len(),
+            works,
+            routes: notifications.in_order().filter(|route| route.enabled).count(),
             groups: notifications.groups.len(),
             waiting: notifications.groups.values().map(|group| group.waiting.len()).sum(),
             outbox: notifications.history.values().filter(|told| told.fate == Fate::Waiting).count(),

@@ -106,6 +106,39 @@ fn a_step_that_reaches_nobody_is_said_and_the_next_follows_at_once() {
     desk.check(&["600 firing to ann@example.org: 2 incidents: category=load, class=server, rule=load"]);
 }
 
+/// A route to a policy of one step, through a mail channel that a test may take away.
+#[track_caller]
+fn check_standing(mail: bool, works: bool, problems: &[&str]) {
+    let mut desk = Desk::new();
+    let ann = desk.make_contact("ann");
+    let mail_channel = mail.then_some(desk.channel);
+    let steps = vec![step(0, &[target(ann)])];
+    let policy = Policy { id: PolicyId(0), name: "Ops".into(), steps, repeat: 0, repeat_after_ms: 900_000, mail_channel };
+    desk.ask(0, NotificationCommand::SetPolicy { id: None, policy: Box::new(policy), expected: None }).expect("a policy");
+    let escalation = desk.s.world.notifications.policies.keys().next().copied();
+    desk.set_route(Route { channels: BTreeSet::new(), escalation, ..route(desk.channel) });
+    let now = rollcall_shared::Timestamp(0);
+    let standing = super::super::standing::standing(&desk.s.world, now);
+    assert_eq!((standing.works, standing.problems.iter().map(String::as_str).collect::<Vec<_>>()), (works, problems.to_vec()));
+    desk.breach(0, [1]);
+    assert_eq!(desk.told().len(), usize::from(works));
+    let incident = desk.s.world.incidents.incidents.values().next().expect("one");
+    let subject = super::super::route::Subject::of(&desk.s.world, incident);
+    let told = super::super::explain::told(&desk.s.world, incident);
+    let verdicts = super::super::explain::explain(&desk.s.world, &subject, &told, now);
+    let reaches =
+        |verdict: &super::super::explain::Verdict| matches!(&verdict.outcome, super::super::explain::Outcome::Taken(plan) if plan.reaches);
+    assert_eq!(verdicts.iter().any(reaches), works);
+    assert_eq!(notes(incident)[0].contains("It was the last step"), !works);
+}
+
+#[test]
+fn a_policy_that_reaches_nobody_does_not_count_as_a_way() {
+    let missed = "Pages: Ops, step 1: ann cannot be reached: there is neither a method of theirs nor a mail address with a mail channel of the policy";
+    check_standing(false, false, &[missed, "Pages: nobody would be told"]);
+    check_standing(true, true, &[]);
+}
+
 #[test]
 fn a_contact_is_reached_as_it_says() {
     let mut desk = desk();

@@ -1,0 +1,73 @@
+//! Whether anybody would be told of anything now, and what stands in the way.
+
+use super::route::Route;
+use crate::World;
+use crate::id::ChannelId;
+use rollcall_shared::Timestamp;
+use std::collections::BTreeSet;
+
+/// Problems that are named: more are not read, and the first are those of the routes that are looked at first.
+const NAMED: usize = 100;
+
+/// How notification stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Whether a route that counts reaches somebody now: a channel of its own, or one of a step of escalation.
+    pub works: bool,
+    /// What is not as it should be, in words, each once.
+    pub problems: Vec<String>,
+}
+
+/// Whether routes reach anybody at a moment. Schedules and methods are looked up as they are then.
+#[must_use]
+pub fn standing(world: &World, now: Timestamp) -> Standing {
+    let routes: Vec<&Route> = world.notifications.in_order().filter(|route| route.enabled).collect();
+    let mut standing = Standing { works: false, problems: Vec::new() };
+    if routes.is_empty() {
+        let problem = "no route counts: nobody is told of anything; POST /api/v1/notification_routes makes one";
+        standing.problems.push(problem.into());
+    }
+    for route in routes {
+        let (works, problems) = of_route(world, route, now);
+        standing.works |= works;
+        standing.problems.extend(problems);
+        if !works {
+            standing.problems.push(format!("{}: nobody would be told", route.name));
+        }
+    }
+    let mut seen = BTreeSet::new();
+    standing.problems.retain(|problem| seen.insert(problem.clone()));
+    standing.problems.truncate(NAMED);
+    standing
+}
+
+fn of_route(world: &World, route: &Route, now: Timestamp) -> (bool, Vec<String>) {
+    let mut works = route.channels.iter().any(|channel| is_usable(world, *channel));
+    let unusable = route.channels.iter().filter_map(|channel| unusable(world, *channel));
+    let mut problems: Vec<String> = unusable.map(|problem| format!("{}: {problem}", route.name)).collect();
+    let Some(known) = route.escalation.and_then(|id| world.notifications.policies.get(&id)) else { return (works, problems) };
+    for step in 0..known.policy.steps.len() {
+        let reached = known.policy.reach(world, step, now);
+        works |= !reached.addresses.is_empty();
+        let place = format!("{}: {}, step {}", route.name, known.policy.name, step + 1);
+        problems.extend(reached.missed.iter().map(|missed| format!("{place}: {missed}")));
+    }
+    (works, problems)
+}
+
+/// Whether a notification that is given to a channel leaves.
+#[must_use]
+pub fn is_usable(world: &World, channel: ChannelId) -> bool {
+    unusable(world, channel).is_none()
+}
+
+/// Why a channel takes no notification now, in words.
+#[must_use]
+pub fn unusable(world: &World, channel: ChannelId) -> Option<String> {
+    let Some(known) = world.delivery.channels.get(&channel) else { return Some(format!("channel {channel} is no more")) };
+    let name = &known.channel.name;
+    if !known.is_active() {
+        return Some(format!("channel {name} is {}", known.standing().as_str()));
+    }
+    (!known.channel.takes_notifications()).then(|| format!("channel {name} takes no notifications: it follows the feed alone"))
+}
