@@ -1,7 +1,7 @@
 //! Notification: who is told of which incidents, together with which others, when, and who next.
 //!
 //! [`route`]s take incidents that open, [`group`]s gather those that are told together, [`escalation`] tells the next one when
-//! nobody takes notice, [`schedule`]s know who is on call. What is told becomes a [`crate::delivery::Message`] that waits in the
+//! nobody takes notice, [`schedule`]s know who is on call, [`watch`] tells those who asked to know. What is told becomes a [`crate::delivery::Message`] that waits in the
 //! outbox of [`crate::delivery`]; how it leaves the server is not known here.
 //!
 //! Telling is decided once for all inputs that were decided together ([`crate::World::settle`]), so that what comes together is told
@@ -23,6 +23,7 @@ pub mod schedule;
 pub mod standing;
 pub mod tell;
 pub mod template;
+pub mod watch;
 pub mod weekly;
 
 use crate::delivery::MessageStatus;
@@ -57,6 +58,15 @@ pub enum Cause {
     Acknowledged,
     /// All are over.
     Resolved,
+}
+
+/// What happened to an incident that its watchers have not been told of yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct News {
+    /// When the first of it happened.
+    pub since: Timestamp,
+    /// Whether there is a comment, which routes do not tell.
+    pub comment: bool,
 }
 
 /// What became of a notification.
@@ -211,6 +221,18 @@ pub enum NotificationEvent {
         /// Which.
         group: NotificationGroupId,
     },
+    /// Something happened to an incident of which its watchers are to be told.
+    WatchersToTell {
+        /// Which incident.
+        incident: IncidentId,
+        /// All that is to be told by now.
+        news: News,
+    },
+    /// Watchers were told of all that was to be told: as messages in outboxes, or through a route.
+    WatchersTold {
+        /// Of which incident.
+        incident: IncidentId,
+    },
 }
 
 /// What people ask of notification. Ids in what is to be set are those of new ones where they are created.
@@ -325,6 +347,9 @@ pub struct Notifications {
     pub by_key: BTreeMap<String, NotificationGroupId>,
     /// Groups in the order in which something is to be done.
     pub due: BTreeSet<(Timestamp, NotificationGroupId)>,
+    /// What watchers of incidents are to be told of.
+    #[serde(default)]
+    pub news: BTreeMap<IncidentId, News>,
 }
 
 impl Notifications {

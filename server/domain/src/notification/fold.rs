@@ -44,6 +44,8 @@ impl Notifications {
             }
             E::GroupTold { .. } => self.tell(record, event),
             E::GroupEnded { group } => self.end(*group),
+            E::WatchersToTell { incident, news } => drop(self.news.insert(*incident, *news)),
+            E::WatchersTold { incident } => drop(self.news.remove(incident)),
         }
     }
 
@@ -149,7 +151,7 @@ impl Notifications {
 }
 
 /// The addresses of one notification.
-fn addresses(told: &Notification) -> Vec<Address> {
+pub(super) fn addresses(told: &Notification) -> Vec<Address> {
     if told.recipients.is_empty() && told.contacts.is_empty() {
         return vec![Address::channel(told.channel)];
     }

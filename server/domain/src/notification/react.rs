@@ -2,7 +2,7 @@
 
 use super::group::{NotificationGroup, Progress, Standing, Timers};
 use super::route::{self, Route, STORM_WAIT, Subject, TICKET_WAIT};
-use super::{NotificationEvent, fold};
+use super::{NotificationEvent, fold, watch};
 use crate::alert::{AlertEvent, AlertState, Suppression};
 use crate::id::{AlertId, IncidentId, NotificationGroupId, RuleId};
 use crate::incident::{self, Incident, IncidentEvent, IncidentState};
@@ -21,15 +21,19 @@ const STORM: usize = 2;
 /// What follows from an event that has just been applied.
 #[must_use]
 pub fn react(world: &World, event: &Event, context: &mut Context<'_>) -> Vec<Event> {
+    let news = match event {
+        Event::Incident(event) => watch::react(world, event, context.now).map(Event::Notification),
+        _ => None,
+    };
     if world.notifications.routes.is_empty() && world.notifications.groups.is_empty() {
-        return Vec::new();
+        return news.into_iter().collect();
     }
     let events = match event {
         Event::Incident(event) => on_incident(world, event, context),
         Event::Alert(AlertEvent::AlertSuppressed { alert, reason: None, .. }) => wake(world, *alert, context.now),
         _ => Vec::new(),
     };
-    events.into_iter().map(Event::Notification).collect()
+    events.into_iter().map(Event::Notification).chain(news).collect()
 }
 
 fn on_incident(world: &World, event: &IncidentEvent, context: &mut Context<'_>) -> Vec<NotificationEvent> {

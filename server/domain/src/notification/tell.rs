@@ -7,7 +7,7 @@ use super::group::{NotificationGroup, Progress, Timers};
 use super::message::{self, Telling};
 use super::react::is_suppressed;
 use super::route::{Route, STORM_WAIT};
-use super::{Cause, Fate, Notification, NotificationEvent};
+use super::{Cause, Fate, Notification, NotificationEvent, watch};
 use crate::delivery::{Content, DeliveryEvent, DeliveryState, Message, MessageStatus, WAITING, decide};
 use crate::id::{ChannelId, ContactId, DeliveryId, IncidentId, NotificationId};
 use crate::incident::IncidentEvent;
@@ -35,10 +35,12 @@ pub fn settle(world: &World, context: &mut Context<'_>) -> Vec<Event> {
     let due = world.notifications.due.iter().take_while(|(at, _)| *at <= context.now).take(AT_ONCE);
     let groups: Vec<&NotificationGroup> = due.filter_map(|(_, id)| world.notifications.groups.get(id)).collect();
     let mut room = BTreeMap::new();
-    groups
+    let mut events: Vec<Event> = groups
         .into_iter()
         .flat_map(|group| Turn::new(world, group, &mut room).map_or_else(|| vec![ended(group)], |turn| turn.take(context)))
-        .collect()
+        .collect();
+    events.extend(watch::settle(world, context));
+    events
 }
 
 fn ended(group: &NotificationGroup) -> Event {

@@ -4,6 +4,7 @@ mod escalation;
 mod external;
 mod laws;
 mod people;
+mod watch;
 
 use super::escalation::{Method, Policy, Step, Target};
 use super::route::{GROUP_INTERVAL_MS, GroupBy, QuietHours, REPEAT_INTERVAL_MS, When};
