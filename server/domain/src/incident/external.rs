@@ -5,8 +5,8 @@
 //! muted or told about elsewhere opens none until that is over, and many of one name at once are a storm.
 
 use super::compose::{self, cut, cut_bytes, word};
-use super::react::{RECOVERED, note};
-use super::{Channel, Incident, IncidentEvent, IncidentState, display_number, priority, storm};
+use super::react::{RECOVERED, note, quieted};
+use super::{Channel, Incident, IncidentEvent, IncidentState, priority, storm};
 use crate::actor::Actor;
 use crate::alert::external::{ExternalAlert, ExternalChange, PREFIX, suppress};
 use crate::alert::{AlertState, Suppression};
@@ -52,14 +52,7 @@ fn told_of(
 ) -> Vec<IncidentEvent> {
     let attached = told_elsewhere(world, alert);
     match (live, reason) {
-        (Some(incident), Some(reason)) => {
-            let text = match &attached {
-                Some((other, _)) => format!("Told about in {} for now: {reason}.", display_number(other.number)),
-                None => format!("Not told about for now: {reason}."),
-            };
-            attached.map(|(_, event)| event).into_iter().chain([note(incident, text)]).collect()
-        }
-        (None, Some(_)) => attached.map(|(_, event)| event).into_iter().collect(),
+        (live, Some(reason)) => quieted(live, attached, reason),
         (Some(incident), None) if alert.fires() => vec![note(incident, "It is told about again; it fires.".to_owned())],
         (None, None) if alert.fires() => alert.severity.map(|severity| open(world, alert, severity, context)).unwrap_or_default(),
         (_, None) => Vec::new(),

@@ -116,14 +116,7 @@ fn told_of(
 ) -> Vec<IncidentEvent> {
     let attached = told_elsewhere(world, alert);
     match (live, reason) {
-        (Some(incident), Some(reason)) => {
-            let text = match &attached {
-                Some((other, _)) => format!("Told about in {} for now: {reason}.", super::display_number(other.number)),
-                None => format!("Not told about for now: {reason}."),
-            };
-            attached.map(|(_, event)| event).into_iter().chain([note(incident, text)]).collect()
-        }
-        (None, Some(_)) => attached.map(|(_, event)| event).into_iter().collect(),
+        (live, Some(reason)) => quieted(live, attached, reason),
         (Some(incident), None) if axis == Suppression::Flapping && alert.state == AlertState::Resolved => {
             resolves(world, (incident, alert), rule, &format!("it flaps no more, and is clear: {}", alert.reason), context)
         }
@@ -141,6 +134,15 @@ fn told_of(
         }
         (None, _) => Vec::new(),
     }
+}
+
+/// What is said when an alert begins to be quiet: in its own incident, and where it is told instead.
+pub(super) fn quieted(live: Option<&Incident>, attached: Option<(&Incident, IncidentEvent)>, reason: &str) -> Vec<IncidentEvent> {
+    let text = match &attached {
+        Some((other, _)) => format!("Told about in {} for now: {reason}.", super::display_number(other.number)),
+        None => format!("Not told about for now: {reason}."),
+    };
+    attached.map(|(_, event)| event).into_iter().chain(live.map(|incident| note(incident, text))).collect()
 }
 
 /// The open incident that tells of an alert instead of its own, and that the alert is attached there, when it is not yet.
