@@ -1,8 +1,10 @@
 //! The page behind the links that notifications hold: with one press people take notice of incidents, without an account.
 //!
 //! What a link lets its holder do is in the link, under a code of this server ([`Links`]). Looking at the page changes nothing, so
-//! scanners of mail that follow every link do not either; only the button does. The page tells of its incidents no more than the
-//! message did; of what its message had no room for, or joined its group since, it tells the number before it offers the button. A link ends with its time, and with the channel that it was sent through.
+//! scanners of mail that follow every link do not either; only the button does. Besides
+//! what its message named the page lists what it had no room for or what joined its group since, and the button takes notice of what the
+//! page showed: nobody answers for an incident that they have not seen. A link ends with its time, and with the channel that it was sent
+//! through.
 
 use crate::answer::{self, ApiError};
 use crate::clock::Clock;
@@ -16,10 +18,11 @@ use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use rollcall_domain::delivery::message::NAMED;
+use rollcall_domain::id::IncidentId;
 use rollcall_domain::incident::{Incident, IncidentAction, IncidentCommand, display_number};
-use rollcall_domain::notification::NotificationCommand;
+use rollcall_domain::notification::group::NotificationGroup;
 use rollcall_domain::{Actor, Command, World};
-use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,6 +38,15 @@ const REFUSED_PER_MINUTE: u32 = 20;
 
 /// Addresses remembered for rates: a few megabytes.
 const ADDRESSES: usize = 50_000;
+
+/// Incidents that a page lists, and that one press takes notice of: as many as a message names.
+const LISTED: usize = NAMED;
+
+/// The field of the form that says which incidents the page showed; their ids, with a full stop between.
+const SHOWN: &str = "shown";
+
+/// Bytes of a form: the ids of [`LISTED`] incidents, and some.
+const FORM_BYTES: usize = 4 << 10;
 
 /// The page is framed nowhere, loads nothing and sends its form to this server alone.
 const HARDENING: [(HeaderName, &str); 5] = [
@@ -75,7 +87,7 @@ pub fn router(service: AcknowledgeService) -> Router {
 
 async fn show(State(service): State<AcknowledgeService>, Path(token): Path<String>, request: Request) -> Response {
     match service.admit(&token, address(&request)) {
-        Ok((invitation, _)) => service.engine.read(|world| offer(world, &invitation)),
+        Ok((invitation, _)) => service.engine.read(|world| offer(world, &invitation, "There is nothing to acknowledge")),
         Err(refusal) => *refusal,
     }
 }
@@ -86,12 +98,15 @@ async fn press(State(service): State<AcknowledgeService>, Path(token): Path<Stri
         Err(refusal) => return *refusal,
     };
     let request_id = request_id(request.headers());
-    let group = invitation.group.filter(|group| service.engine.read(|world| world.notifications.groups.contains_key(group)));
-    // Of the group first: what is left then are incidents that a route has moved to another one.
-    let whole = group.map(|group| Command::Notification(NotificationCommand::AcknowledgeGroup { group }));
-    let each = service.engine.read(|world| unnoticed(world, &invitation).map(|incident| incident.id).collect::<Vec<_>>());
-    let act = |incident| IncidentCommand::Act { incident, action: IncidentAction::Acknowledge, expected: None };
-    for command in whole.into_iter().chain(each.into_iter().map(|incident| Command::Incident(act(incident)))) {
+    let Ok(form) = axum::body::to_bytes(request.into_body(), FORM_BYTES).await else {
+        return page(StatusCode::PAYLOAD_TOO_LARGE, "This is not the form of the page", "<p>Open the link again.</p>");
+    };
+    // Who presses without having seen the page has seen the message.
+    let shown = shown(&form).unwrap_or_else(|| invitation.incidents.clone());
+    let seen = |incident: &&Incident| is_unnoticed(incident) && shown.contains(&incident.id);
+    let each: Vec<_> = service.engine.read(|world| of_link(world, &invitation).filter(seen).map(|incident| incident.id).collect());
+    for incident in each.into_iter().take(LISTED) {
+        let command = Command::Incident(IncidentCommand::Act { incident, action: IncidentAction::Acknowledge, expected: None });
         let request = EngineRequest { actor: actor.clone(), request_id: request_id.clone(), idempotency_key: None, command };
         match service.engine.execute(request).await {
             // Somebody resolved it meanwhile: the page says how it stands.
@@ -99,7 +114,13 @@ async fn press(State(service): State<AcknowledgeService>, Path(token): Path<Stri
             Err(error) => return ApiError::from(error).into_response(),
         }
     }
-    service.engine.read(|world| page(StatusCode::OK, "Thank you", &list(world, &invitation)))
+    service.engine.read(|world| offer(world, &invitation, "Thank you"))
+}
+
+/// The incidents that the page showed; `None` for what is not its form. Ids are written in letters that a form leaves as they are.
+fn shown(form: &[u8]) -> Option<Vec<IncidentId>> {
+    let ids = std::str::from_utf8(form).ok()?.strip_prefix(SHOWN)?.strip_prefix('=')?;
+    ids.split('.').map(|id| id.parse().ok()).collect()
 }
 
 fn address(request: &Request) -> Option<IpAddr> {
@@ -141,46 +162,50 @@ impl AcknowledgeService {
     }
 }
 
-/// The incidents of a link that are open and of which nobody has taken notice.
-fn unnoticed<'a>(world: &'a World, invitation: &'a Invitation) -> impl Iterator<Item = &'a Incident> {
-    incidents(world, invitation).filter(|incident| incident.state.is_open() && incident.acknowledged.is_none())
+/// Whether it is open and nobody has taken notice.
+fn is_unnoticed(incident: &Incident) -> bool {
+    incident.state.is_open() && incident.acknowledged.is_none()
 }
 
-/// Incidents of the link's group that it does not name and of which nobody has taken notice.
-fn others(world: &World, invitation: &Invitation) -> usize {
+/// The incidents of a link: those that it names, and those of its group of which nobody has taken notice.
+fn of_link<'a>(world: &'a World, invitation: &'a Invitation) -> impl Iterator<Item = &'a Incident> {
     let group = invitation.group.and_then(|group| world.notifications.groups.get(&group));
-    group.map_or(0, |group| group.unattended().filter(|incident| !invitation.incidents.contains(incident)).count())
+    let others = group.into_iter().flat_map(NotificationGroup::unattended).filter(|id| !invitation.incidents.contains(id));
+    let named = invitation.incidents.iter().copied();
+    named.chain(others).filter_map(|id| world.incidents.incidents.get(&id))
 }
 
-fn incidents<'a>(world: &'a World, invitation: &'a Invitation) -> impl Iterator<Item = &'a Incident> {
-    invitation.incidents.iter().filter_map(|id| world.incidents.incidents.get(id))
+/// How the incidents of a link stand, with the button when there is something to take notice of.
+fn offer(world: &World, invitation: &Invitation, otherwise: &str) -> Response {
+    let (open, rest): (Vec<&Incident>, Vec<&Incident>) = of_link(world, invitation).partition(|incident| is_unnoticed(incident));
+    let listed: String = open.iter().chain(&rest).take(LISTED).map(|incident| line(world, incident)).collect();
+    if listed.is_empty() {
+        return page(StatusCode::OK, otherwise, "<p>This was a test, or its incidents are not there any more.</p>");
+    }
+    let list = format!("<ul>{listed}</ul>");
+    if open.is_empty() {
+        return page(StatusCode::OK, otherwise, &list);
+    }
+    let more = match open.len().saturating_sub(LISTED) {
+        0 => String::new(),
+        more => format!("<p>And {more} more; when these are acknowledged, they follow.</p>"),
+    };
+    let ids: Vec<String> = open.iter().take(LISTED).map(|incident| incident.id.to_string()).collect();
+    let hidden = format!("<input type=\"hidden\" name=\"{SHOWN}\" value=\"{}\">", ids.join("."));
+    let button = format!("<form method=\"post\">{hidden}<button type=\"submit\">Acknowledge</button></form>");
+    page(StatusCode::OK, "Acknowledge these incidents?", &format!("{list}{more}{button}"))
 }
 
-fn offer(world: &World, invitation: &Invitation) -> Response {
-    let mut list = list(world, invitation);
-    let others = others(world, invitation);
-    if others > 0 {
-        let _ = write!(list, "<p>And {others} more that were told together with them, or joined them since.</p>");
-    }
-    if others == 0 && unnoticed(world, invitation).next().is_none() {
-        return page(StatusCode::OK, "There is nothing to acknowledge", &list);
-    }
-    let button = "<form method=\"post\"><button type=\"submit\">Acknowledge</button></form>";
-    page(StatusCode::OK, "Acknowledge these incidents?", &format!("{list}{button}"))
-}
-
-/// How the incidents stand, as HTML.
-fn list(world: &World, invitation: &Invitation) -> String {
-    let mut list = String::new();
-    for incident in incidents(world, invitation) {
-        let state = match (&incident.acknowledged, incident.state.is_open()) {
-            (_, false) => "over",
-            (Some(_), true) => "acknowledged",
-            (None, true) => "open",
-        };
-        let _ = write!(list, "<li>{}: {} ({state})</li>", display_number(incident.number), escape_html(&incident.title));
-    }
-    if list.is_empty() { "<p>This was a test, or its incidents are not there any more.</p>".into() } else { format!("<ul>{list}</ul>") }
+/// An incident as HTML: number, title, item, and how it stands.
+fn line(world: &World, incident: &Incident) -> String {
+    let state = match (&incident.acknowledged, incident.state.is_open()) {
+        (_, false) => "over",
+        (Some(_), true) => "acknowledged",
+        (None, true) => "open",
+    };
+    let item = incident.primary_ci.and_then(|ci| world.cmdb.record(ci)).map(|ci| format!(", {}", escape_html(&ci.name)));
+    let (number, title) = (display_number(incident.number), escape_html(&incident.title));
+    format!("<li>{number}: {title}{} ({state})</li>", item.unwrap_or_default())
 }
 
 fn page(status: StatusCode, title: &str, content: &str) -> Response {

@@ -6,7 +6,7 @@ use crate::entropy::SeededEntropy;
 use crate::store::memory::MemoryStore;
 use axum::body::Body;
 use rollcall_domain::delivery::{ChannelKind, DeliveryCommand, NewChannel, Wanted};
-use rollcall_domain::id::{ChannelId, IncidentId, RouteId};
+use rollcall_domain::id::{ChannelId, RouteId};
 use rollcall_domain::incident::NewIncident;
 use rollcall_domain::notification::NotificationCommand;
 use rollcall_domain::notification::route::{Route, When};
@@ -51,7 +51,18 @@ impl Fixture {
     }
 
     async fn ask(&self, method: &str, token: &str) -> (u16, String) {
-        let mut request = Request::builder().method(method).uri(format!("{ACKNOWLEDGE}{token}")).body(Body::empty()).unwrap();
+        self.send(method, token, String::new()).await
+    }
+
+    /// Presses the button of a page.
+    async fn press(&self, token: &str, page: &str) -> (u16, String) {
+        let (_, rest) = page.split_once("value=\"").expect("a form");
+        let (ids, _) = rest.split_once('"').expect("its end");
+        self.send("POST", token, format!("shown={ids}")).await
+    }
+
+    async fn send(&self, method: &str, token: &str, form: String) -> (u16, String) {
+        let mut request = Request::builder().method(method).uri(format!("{ACKNOWLEDGE}{token}")).body(Body::from(form)).unwrap();
         request.extensions_mut().insert(ClientAddress("192.0.2.1:5".parse().unwrap()));
         let response = self.router.clone().oneshot(request).await.unwrap();
         let status = response.status().as_u16();
@@ -113,29 +124,68 @@ fn route(channel: ChannelId) -> Route {
     }
 }
 
-#[tokio::test]
-async fn a_press_takes_notice_of_the_whole_group_after_the_page_told_its_size() {
-    let fixture = Fixture::new().await;
-    let set = NotificationCommand::SetRoute { id: None, route: Box::new(route(fixture.channel)), expected: None };
-    run(&fixture.engine, Command::Notification(set)).await;
-    for title in ["two", "three", "four"] {
-        let (impact, urgency) = (Some(Grade::High), Some(Grade::High));
-        let new = NewIncident { title: title.into(), description: "It is full.".into(), impact, urgency, ..NewIncident::default() };
-        run(&fixture.engine, Command::Incident(IncidentCommand::Open(Box::new(new)))).await;
+impl Fixture {
+    /// Pages that are told together, and a link whose message named one of them beside an incident of no group.
+    async fn told(&self, count: usize) -> String {
+        let set = NotificationCommand::SetRoute { id: None, route: Box::new(route(self.channel)), expected: None };
+        run(&self.engine, Command::Notification(set)).await;
+        for number in 0..count {
+            self.page(number).await;
+        }
+        let (group, told) = self.engine.read(|world| {
+            let group = world.notifications.groups.values().next().expect("told of");
+            (group.id, group.unattended().collect::<Vec<_>>())
+        });
+        assert_eq!(told.len(), count);
+        let (channel, expires_at, incidents) = (self.channel, NOW.plus(Duration::from_secs(60)), vec![self.incident, told[0]]);
+        self.links.token(&Invitation { channel, expires_at, group: Some(group), incidents, sent_to: String::new() })
     }
-    let (group, told) = fixture.engine.read(|world| {
-        let group = world.notifications.groups.values().next().expect("told of");
-        (group.id, group.unattended().collect::<Vec<_>>())
-    });
-    assert_eq!(told.len(), 3);
-    let (channel, expires_at, incidents) = (fixture.channel, NOW.plus(Duration::from_secs(60)), vec![fixture.incident, told[0]]);
-    let token = fixture.links.token(&Invitation { channel, expires_at, group: Some(group), incidents, sent_to: String::new() });
+
+    async fn page(&self, number: usize) {
+        let (impact, urgency) = (Some(Grade::High), Some(Grade::High));
+        let title = format!("page {number}");
+        let new = NewIncident { title, description: "It is full.".into(), impact, urgency, ..NewIncident::default() };
+        run(&self.engine, Command::Incident(IncidentCommand::Open(Box::new(new)))).await;
+    }
+
+    fn unnoticed(&self) -> usize {
+        self.engine.read(|world| world.incidents.incidents.values().filter(|one| one.acknowledged.is_none()).count())
+    }
+}
+
+#[tokio::test]
+async fn a_press_takes_notice_of_what_the_page_listed_and_of_nothing_that_came_after() {
+    let fixture = Fixture::new().await;
+    let token = fixture.told(3).await;
     let (_, page) = fixture.ask("GET", &token).await;
-    assert!(page.contains("And 2 more") && page.contains("<button"), "{page}");
+    for number in 0..3 {
+        assert!(page.contains(&format!("page {number} (open)")), "{page}");
+    }
+    fixture.page(3).await;
+    let (status, page) = fixture.press(&token, &page).await;
+    assert!(status == 200 && page.contains("page 3 (open)") && page.contains("<button"), "{page}");
+    assert_eq!(fixture.unnoticed(), 1);
+    let (_, page) = fixture.press(&token, &page).await;
+    assert!(page.contains("Thank you") && !page.contains("<button"), "{page}");
+    assert_eq!(fixture.unnoticed(), 0);
+}
+
+#[tokio::test]
+async fn a_press_without_the_page_takes_notice_of_what_the_message_named() {
+    let fixture = Fixture::new().await;
+    let token = fixture.told(3).await;
     assert_eq!(fixture.ask("POST", &token).await.0, 200);
-    let open = fixture.engine.read(|world| world.incidents.incidents.values().filter(|one| one.acknowledged.is_none()).count());
-    assert_eq!(open, 0, "the one that no group has was named by the link");
-    assert!(!fixture.ask("GET", &token).await.1.contains("<button"));
+    assert_eq!(fixture.unnoticed(), 2);
+}
+
+#[tokio::test]
+async fn a_page_lists_fifty_and_says_how_many_more_there_are() {
+    let fixture = Fixture::new().await;
+    let token = fixture.told(60).await;
+    let (_, page) = fixture.ask("GET", &token).await;
+    assert!(page.matches("<li>").count() == 50 && page.contains("And 11 more"), "{page}");
+    let (_, page) = fixture.press(&token, &page).await;
+    assert_eq!((page.matches("(open)").count(), fixture.unnoticed()), (11, 11));
 }
 
 #[tokio::test]
