@@ -9,7 +9,7 @@ use super::worker::records_body;
 use super::{Dispatch, VaultError};
 use lettre::Address;
 use rollcall_domain::delivery::endpoint::is_mail_address;
-use rollcall_domain::delivery::{ChannelKind, Content, Delivery, KnownChannel, Message, Outcome};
+use rollcall_domain::delivery::{ChannelKind, Content, Delivery, KnownChannel, Message, MessageStatus, Outcome};
 use rollcall_shared::Timestamp;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -70,6 +70,19 @@ pub fn pack(dispatch: &Dispatch, load: Load<'_>) -> Result<Parcel, Outcome> {
         ChannelKind::Mail { .. } => return mail(dispatch, &telling).map(|mail| Parcel::Mail(Box::new(mail))),
     };
     Ok(request(dispatch, known, delivery, now, body))
+}
+
+/// What ends at its receiver what a test has opened there; `None` where a test opens nothing that stays.
+pub fn end_of_test(dispatch: &Dispatch, known: &KnownChannel, delivery: &Delivery, now: Timestamp) -> Option<Result<Parcel, Outcome>> {
+    let channel = &known.channel;
+    let ChannelKind::PagerDuty { url, credential } = &channel.kind else { return None };
+    if delivery.content != Content::Test {
+        return None;
+    }
+    let message = Message { status: MessageStatus::Resolved, ..form::sample(channel, delivery.id, delivery.created_at) };
+    let telling = Telling { channel, delivery: delivery.id, at: delivery.created_at, message: &message, links: &dispatch.links };
+    let key = dispatch.vault.open(channel.id, credential.as_ref()).map_err(locked);
+    Some(key.map(|key| unsigned(url, delivery, now, form::pagerduty::body(&telling, &key))))
 }
 
 fn webhook_body(telling: &Telling<'_>, content: &Content) -> Vec<u8> {

@@ -252,17 +252,34 @@ impl Run {
         };
         let now = self.courier.clock.now();
         let packed = parcel::pack(&self.courier.dispatch, Load { known, delivery: &delivery, records, now });
-        let sent = match packed {
-            Ok(Parcel::Request(outgoing)) => self.stop.run_until_cancelled(self.courier.sender.send(outgoing, now)).await,
-            Ok(Parcel::Mail(mail)) => self.stop.run_until_cancelled(self.courier.mails.send(&mail)).await,
-            Err(outcome) => Some(outcome),
-        };
-        let Some(outcome) = sent else {
+        let Some(mut outcome) = self.post(packed, now).await else {
             return Ok(Step::Again);
         };
+        if outcome == Outcome::Confirmed
+            && let Some(end) = parcel::end_of_test(&self.courier.dispatch, known, &delivery, now)
+        {
+            match self.post(end, now).await {
+                None => return Ok(Step::Again),
+                Some(
+                    Outcome::Failed { reason, .. } | Outcome::Refused { reason } | Outcome::Gone { reason } | Outcome::Partly { reason },
+                ) => {
+                    outcome = Outcome::Partly { reason: format!("the test was taken, and its end was not: {reason}") };
+                }
+                Some(Outcome::Confirmed) => {}
+            }
+        }
         let told = Told::Message(delivery.id);
         self.courier.tell(DeliveryCommand::Conclude { channel: self.channel, told, outcome }).await?;
         Ok(Step::Again)
+    }
+
+    /// Sends what was packed. `None` when the server stops meanwhile.
+    async fn post(&self, packed: Result<Parcel, Outcome>, now: Timestamp) -> Option<Outcome> {
+        match packed {
+            Ok(Parcel::Request(outgoing)) => self.stop.run_until_cancelled(self.courier.sender.send(outgoing, now)).await,
+            Ok(Parcel::Mail(mail)) => self.stop.run_until_cancelled(self.courier.mails.send(&mail)).await,
+            Err(outcome) => Some(outcome),
+        }
     }
 
     async fn records(&self, revisions: Vec<u64>, made_at: Timestamp) -> Result<Batch, EngineError> {

@@ -44,7 +44,8 @@ pub struct AssignmentRuleInput {
     /// Which incidents it is for; all unless given.
     #[serde(default)]
     conditions: AssignmentConditions,
-    /// Group that gets them; once there are teams among the contacts, the id or name of one.
+    /// Group that gets them; once there are teams among the contacts, the id or name of one. With neither group nor person nobody gets
+    /// them by a rule, nor by those that would be asked next.
     group: Option<String>,
     /// Person who gets them.
     assignee: Option<String>,

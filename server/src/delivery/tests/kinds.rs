@@ -42,12 +42,14 @@ async fn pagerduty_gets_an_event_with_its_key_and_no_signature() {
     office.make(ID, pagerduty(&receiver)).await;
     let id = office.press(ID).await;
     office.until_delivered(id).await;
-    let (request, _) = receiver.requests().pop().unwrap();
+    let requests = receiver.requests();
+    let (request, end) = (&requests[0].0, &requests[1].0);
+    assert_eq!((&end.body["event_action"], &end.body["dedup_key"]), (&"resolve".into(), &request.body["dedup_key"]));
     assert_eq!((&request.body["routing_key"], &request.body["event_action"]), (&"R0UT1NGKEY".into(), &"trigger".into()));
     assert_eq!(request.body["dedup_key"], format!("test:{id}"));
     assert_eq!(request.header("webhook-signature"), "");
     office.happen("team").await;
-    assert_eq!(receiver.requests().len(), 1, "it is not told of the feed");
+    assert_eq!(receiver.requests().len(), 2, "it is not told of the feed");
     office.close().await;
 }
 
@@ -91,7 +93,7 @@ async fn a_receiver_that_is_busy_is_heeded_and_one_that_refuses_makes_a_dead_let
     office.until_delivered(id).await;
     let keys: std::collections::BTreeSet<String> =
         receiver.requests().iter().map(|(request, _)| request.body["dedup_key"].as_str().unwrap().to_owned()).collect();
-    assert_eq!((receiver.requests().len(), keys.len()), (6, 1));
+    assert_eq!((receiver.requests().len(), keys.len()), (7, 1));
     assert_eq!(office.known(ID).standing(), Standing::Healthy);
     office.close().await;
 }
