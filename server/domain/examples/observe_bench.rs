@@ -103,7 +103,7 @@ fn world(content: &OneTable) -> World {
     for n in 1..=AGENTS {
         let ci = CiId { family: Family::Host, bits: n };
         world.cmdb.cis.insert(ci, host(ci));
-        world.trust.agents.insert(AgentId(n), agent(n, ci));
+        world.trust.agents.insert(AgentId(n), rollcall_domain::copy_on_write::CopyOnWrite::new(agent(n, ci)));
     }
     world
 }

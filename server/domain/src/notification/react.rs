@@ -112,27 +112,29 @@ fn joined(world: &World, incident: &Incident, context: &mut Context<'_>) -> Vec<
     let mine = world.notifications.by_incident.get(&incident.id);
     let routes = route::matching(world, &subject, context.now);
     let new = routes.into_iter().filter(|route| !mine.into_iter().flatten().any(|id| is_of(world, *id, route)));
-    new.map(|route| join(world, route, &subject, incident, context)).collect()
+    new.flat_map(|route| join(world, route, &subject, incident, context)).collect()
 }
 
 fn is_of(world: &World, group: NotificationGroupId, route: &Route) -> bool {
     world.notifications.groups.get(&group).is_some_and(|group| group.route == route.id)
 }
 
-fn join(world: &World, route: &Route, subject: &Subject<'_>, incident: &Incident, context: &mut Context<'_>) -> NotificationEvent {
+fn join(world: &World, route: &Route, subject: &Subject<'_>, incident: &Incident, context: &mut Context<'_>) -> Vec<NotificationEvent> {
     let (now, tier) = (context.now, subject.tier);
     let quiet = route.quiet_until(tier, now);
     let labels = if quiet.is_some() { BTreeMap::new() } else { route.key(subject, &incident.id.to_string()) };
     let key = fold::key(route.id, &labels, quiet.is_some());
     let known = world.notifications.by_key.get(&key).and_then(|id| world.notifications.groups.get(id));
     if let Some(group) = known {
-        let due = quiet.unwrap_or_else(|| {
-            if group.is_told_over() { now.plus(first_wait(world, route, subject).0) } else { next_telling(world, group, now) }
-        });
+        let begins = group.is_told_over();
+        let (wait, held) = if begins { first_wait(world, route, subject) } else { (Duration::ZERO, group.held) };
+        let due = quiet.unwrap_or_else(|| if begins { now.plus(wait) } else { next_telling(world, group, now) });
         let timers = Timers { tell_at: earliest(group.timers.tell_at, due), end_at: None, ..group.timers };
         let tier = group.tier.max(tier);
+        let waits = (held != group.held).then_some(NotificationEvent::GroupTimed { group: group.id, timers, held });
         let (group, incident, priority) = (group.id, incident.id, incident.priority);
-        return NotificationEvent::GroupMemberMoved { group, incident, to: Standing::Waiting, priority, tier, timers };
+        let moved = NotificationEvent::GroupMemberMoved { group, incident, to: Standing::Waiting, priority, tier, timers };
+        return std::iter::once(moved).chain(waits).collect();
     }
     let (wait, held) = first_wait(world, route, subject);
     let tell_at = Some(quiet.unwrap_or_else(|| now.plus(wait)));
@@ -156,7 +158,7 @@ fn join(world: &World, route: &Route, subject: &Subject<'_>, incident: &Incident
         timers: Timers { tell_at, ..Timers::default() },
         opened_at: now,
     };
-    NotificationEvent::GroupOpened { group: Box::new(group) }
+    vec![NotificationEvent::GroupOpened { group: Box::new(group) }]
 }
 
 /// When a known group may say more: when it meant to, if it has not been told yet; else an interval after it was.

@@ -230,6 +230,22 @@ fn a_page_after_all_was_told_to_be_over_is_told_at_once_and_a_storm_waits_for_it
 }
 
 #[test]
+fn what_begins_again_waits_for_others_as_long_as_its_route_says_and_no_longer() {
+    let mut desk = Desk::new();
+    desk.set_route(Route { group_wait_ms: Some(30_000), ..route(desk.channel) });
+    desk.breach(10, [1]);
+    desk.wait([40]);
+    desk.recover(100, [1]);
+    desk.told();
+    desk.breach(110, [2]);
+    desk.breach(111, [3]);
+    desk.wait([139]);
+    desk.check(&[]);
+    desk.wait([140]);
+    desk.check(&["140 firing: 2 incidents: category=load, class=server, rule=load"]);
+}
+
+#[test]
 fn a_storm_of_tickets_pages_when_a_part_of_it_becomes_one() {
     let mut desk = Desk::under(vec![Rule { warning_tier: Some(Tier::Ticket), ..loud("load") }]);
     desk.set_route(route(desk.channel));

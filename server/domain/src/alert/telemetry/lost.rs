@@ -1,6 +1,7 @@
 //! Series that stop coming, where no clock of the server says so: in back-tests and in the tests of rules.
 
 use super::*;
+use crate::alert::machine;
 
 impl AgentState {
     /// What the passing of time means for machines whose series have not come for so long while others did: they know nothing. What is
