@@ -82,8 +82,11 @@ async fn an_erased_host_takes_its_collectors_and_their_samples_with_it() {
     assert_eq!(fixture.engine.read(|world| world.telemetry.heard().count()), 0);
 }
 
-/// A host, and values of one moment before now that a feed told of it, each request one set: metric, state, value.
-async fn told(requests: &[(i64, &[(&str, Option<&str>, f64)])]) -> (Fixture, CiId) {
+/// Metric, state, value.
+type Told<'a> = (&'a str, Option<&'a str>, f64);
+
+/// A host, and values of one moment before now that a feed told of it, each request one set.
+async fn told(requests: &[(i64, &[Told<'_>])]) -> (Fixture, CiId) {
     let (fixture, ci) = measured().await;
     let resource = Resource::of([("instance", "web-1:9200"), ("job", "queue")]);
     let mut values: Vec<(&str, Option<&str>)> = requests.iter().flat_map(|(_, set)| set.iter().map(|one| (one.0, one.1))).collect();
