@@ -33,6 +33,14 @@ pub trait PathName: FromStr {
     const KIND: &'static str;
 }
 
+/// The number of something that people name by a word and digits, such as 17 of `INC0000017`; `word` is in capitals.
+#[must_use]
+pub fn number(word: &str, text: &str) -> Option<u64> {
+    let (before, digits) = text.split_at_checked(word.len())?;
+    let is_number = (1..=10).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number && (before == word || before == word.to_lowercase()) { digits.parse().ok() } else { None }
+}
+
 macro_rules! path_names {
     ($($name:ty = $kind:literal;)*) => {
         $(impl PathName for $name { const KIND: &'static str = $kind; })*
@@ -282,6 +290,16 @@ mod tests {
     #[track_caller]
     fn check(json: &str, expected: Option<Code>) {
         assert_eq!(parse::<Value>(json.as_bytes()).err().map(|error| error.code()), expected);
+    }
+
+    #[test]
+    fn numbers_are_read_as_people_write_them() {
+        for text in ["INC0000017", "inc17"] {
+            assert_eq!(number("INC", text), Some(17), "{text}");
+        }
+        for text in ["", "17", "Inc17", "INC", "INC-1", "INC12345678901", "PRB17", "ééé17"] {
+            assert_eq!(number("INC", text), None, "{text}");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ pub mod list;
 
 use super::Api;
 use super::caller::Caller;
-use super::extract::{Body, Named, PathName};
+use super::extract::{Body, Named, PathName, number};
 use super::view::incident::Incident;
 use super::view::word::HoldReason;
 use crate::answer::{self, ApiError};
@@ -35,9 +35,7 @@ impl FromStr for IncidentName {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        let digits = text.strip_prefix("INC").or_else(|| text.strip_prefix("inc"));
-        let digits = digits.filter(|digits| (1..=10).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit()));
-        match digits.and_then(|digits| digits.parse().ok()) {
+        match number("INC", text) {
             Some(number) => Ok(Self::Number(number)),
             None => text.parse().map(Self::Id).map_err(drop),
         }

@@ -1,7 +1,7 @@
 //! How people name a problem: by its id or by the number that they say, such as `PRB0000004`.
 
 use crate::answer::ApiError;
-use crate::api::extract::PathName;
+use crate::api::extract::{PathName, number};
 use rollcall_domain::World;
 use rollcall_domain::id::ProblemId;
 use rollcall_domain::problem::{Problem, display_number};
@@ -20,9 +20,7 @@ impl FromStr for ProblemName {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        let digits = text.strip_prefix("PRB").or_else(|| text.strip_prefix("prb"));
-        let digits = digits.filter(|digits| (1..=10).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit()));
-        match digits.and_then(|digits| digits.parse().ok()) {
+        match number("PRB", text) {
             Some(number) => Ok(Self::Number(number)),
             None => text.parse().map(Self::Id).map_err(drop),
         }
