@@ -193,6 +193,34 @@ async fn a_message_sent_twice_takes_effect_once_also_over_a_restart() {
 }
 
 #[tokio::test]
+async fn a_push_that_was_long_on_its_way_does_not_move_its_samples() {
+    let store = Arc::default();
+    let first = engine(&store);
+    enrol(&first).await;
+    first.upload(AGENT, Upload { sections: vec![Content(series().1)] }).await.expect("stores");
+    let ago = |milliseconds| NOW.minus(Duration::from_millis(milliseconds));
+    let push = |sequence, taken, sent| {
+        let set = SampleSet { table: series().0, at: ago(taken), values: vec![Some(1.0)] };
+        Push { sent_at: ago(sent), messages: vec![Message { sequence, payload: Payload::Samples(vec![set]) }], ..samples(sequence, 1.0) }
+    };
+    first.push(AGENT, push(1, 500, 400)).await.expect("is taken");
+    first.push(AGENT, push(2, 100, 0)).await.expect("is taken");
+    std::mem::forget(first); // as if killed
+    let second = engine(&store);
+    // This one's clock is a second ahead by now, and stays so.
+    let ahead = |sequence, taken| {
+        let mut push = push(sequence, taken, 0);
+        push.sent_at = NOW.plus(Duration::from_secs(1));
+        push
+    };
+    second.push(AGENT, ahead(3, 0)).await.expect("is taken");
+    second.push(AGENT, push(4, 0, 200)).await.expect("is taken");
+    let sets = second.samples(AGENT, Timestamp(0), Timestamp(i64::MAX)).await.expect("reads");
+    let times: Vec<u64> = sets.iter().map(|set| u64::try_from(NOW.0 - set.at.0).expect("not later than now")).collect();
+    assert_eq!(times, [1_000, 1_000, 500, 100]);
+}
+
+#[tokio::test]
 async fn an_older_epoch_is_refused() {
     let engine = engine(&Arc::default());
     enrol(&engine).await;

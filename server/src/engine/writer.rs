@@ -11,6 +11,7 @@ use crate::entropy::Entropy;
 use crate::log::{self, Head};
 use calendar::Calendar;
 use gathering::Gathering;
+use rollcall_domain::alert::telemetry::Correction;
 use rollcall_domain::journal::{JournalEntry, Sign};
 use rollcall_domain::trust::session::Turned;
 use rollcall_domain::{Actor, Context, Event, IdSource, Record, Rejection, World, alert, attachment, import, trust};
@@ -31,9 +32,6 @@ const BATCH_JOBS: usize = 256;
 
 /// How far consequences may follow each other: alert → incident → problem → link is four.
 const REACTION_DEPTH: u32 = 8;
-
-/// An agent's clock may lag behind its samples at most this much; older ones are taken as just that old.
-const OLDEST_SAMPLE: Duration = Duration::from_secs(7 * 86_400);
 
 /// What a command wrote.
 #[derive(Clone, Copy, Debug)]
@@ -337,8 +335,9 @@ impl Writer {
         let settings_version = push.settings_version;
         let messages = push.messages.len();
         let mut entry = begin_entry(agent, &push, through, now);
+        let correction = world.telemetry.correction(agent, entry.skew_ms);
         for message in push.messages.into_iter().filter(|message| message.sequence > through) {
-            self.take_in(&mut world, &mut entry, message, push.sent_at, now);
+            self.take_in(&mut world, &mut entry, message, correction);
         }
         let tally = &shared.tally;
         tally.pushes.fetch_add(1, Ordering::Relaxed);
@@ -362,12 +361,12 @@ impl Writer {
 
     /// What one new message means. A report that the domain refuses is written down as refused and counts as taken in:
     /// sent again it would be refused again, and nothing behind it would ever get through.
-    fn take_in(&mut self, world: &mut World, entry: &mut JournalEntry, message: Message, sent_at: Timestamp, now: Timestamp) {
-        let agent = entry.agent;
+    fn take_in(&mut self, world: &mut World, entry: &mut JournalEntry, message: Message, correction: Correction) {
+        let (agent, now) = (entry.agent, entry.received_at);
         entry.through = message.sequence;
         match message.payload {
             Payload::Samples(sets) => entry.sets.extend(sets.into_iter().map(|mut set| {
-                set.at = server_time(set.at, sent_at, now);
+                set.at = correction.server_time(set.at, now);
                 set
             })),
             Payload::Started { agent_version, .. } => entry.signs.push(Sign::Started(agent_version)),
@@ -470,10 +469,4 @@ fn stands_behind(event: &Event, cause: &Actor) -> Actor {
 fn begin_entry(agent: AgentId, push: &Push, through: u64, now: Timestamp) -> JournalEntry {
     let skew_ms = push.sent_at.0.saturating_sub(now.0);
     JournalEntry { agent, epoch: push.epoch, through, received_at: now, skew_ms, sets: Vec::new(), signs: Vec::new() }
-}
-
-/// When a sample was taken by the server's clock: as long before now as it was before the push left, by the agent's clock.
-/// A clock that jumped makes this wrong by at most the bounds: never in the future, never older than a week.
-fn server_time(at: Timestamp, sent_at: Timestamp, now: Timestamp) -> Timestamp {
-    now.minus(sent_at.since(at).min(OLDEST_SAMPLE))
 }

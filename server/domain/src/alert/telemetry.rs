@@ -18,6 +18,7 @@ use crate::rule::select;
 use crate::rule::thresholds::Tables;
 use crate::rule::window::Window;
 use crate::{Content, World};
+pub use clock::Correction;
 pub use newest::{Current, Newest};
 use rollcall_shared::message::Settings;
 use rollcall_shared::sample::{SampleSet, Series};
@@ -66,6 +67,8 @@ pub(super) struct AgentState {
     pub(super) through: u64,
     pub(super) last_seen: Timestamp,
     pub(super) skew_ms: i64,
+    #[serde(default)]
+    correction_ms: i64,
     /// Why it stopped on purpose.
     pub(super) goodbye: Option<String>,
     /// Whether it was found silent and has not spoken since.
@@ -276,6 +279,7 @@ impl Telemetry {
             state.through = state.through.max(entry.through);
         }
         (state.last_seen, state.skew_ms, state.silent) = (entry.received_at, entry.skew_ms, false);
+        state.correction_ms = clock::believed(state.correction_ms, entry.skew_ms);
         if !entry.sets.is_empty() {
             state.goodbye = None;
         }
@@ -359,6 +363,7 @@ impl Default for AgentState {
             through: 0,
             last_seen: Timestamp(0),
             skew_ms: 0,
+            correction_ms: 0,
             goodbye: None,
             silent: false,
             table: None,
@@ -476,6 +481,7 @@ fn tag(alert: &super::Alert) -> u64 {
     plan::tag(&alert.key.rule, alert.key.attributes.iter().map(|(name, value)| (name.as_str(), value.as_str())))
 }
 
+mod clock;
 mod foreign;
 mod lost;
 mod newest;
