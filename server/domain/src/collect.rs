@@ -43,22 +43,16 @@ pub struct Point {
 /// Why a value is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Refusal {
-    /// A sum of differences.
+    /// A sum or a distribution of differences.
     Delta,
-    /// A distribution in exponential buckets.
-    ExponentialHistogram,
     /// It was in this server before.
     FromHere,
-    /// A distribution in buckets.
-    Histogram,
     /// A name or an attribute that no series can have.
     Malformed,
     /// Of a series that came too soon after other new ones.
     NewSeries,
     /// Not a number, or infinite.
     NotFinite,
-    /// Quantiles.
-    Summary,
     /// Of one series more than a collector may have.
     TooManySeries,
     /// Of one moment more than a request may have.
@@ -75,15 +69,12 @@ pub enum Refusal {
 
 impl Refusal {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 11] = [
         Self::Delta,
-        Self::ExponentialHistogram,
         Self::FromHere,
-        Self::Histogram,
         Self::Malformed,
         Self::NewSeries,
         Self::NotFinite,
-        Self::Summary,
         Self::TooManySeries,
         Self::TooMuch,
         Self::TooNew,
@@ -97,13 +88,10 @@ impl Refusal {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Delta => "delta",
-            Self::ExponentialHistogram => "exponential_histogram",
             Self::FromHere => "from_here",
-            Self::Histogram => "histogram",
             Self::Malformed => "malformed",
             Self::NewSeries => "new_series",
             Self::NotFinite => "not_finite",
-            Self::Summary => "summary",
             Self::TooManySeries => "too_many_series",
             Self::TooMuch => "too_much",
             Self::TooNew => "too_new",
@@ -118,17 +106,14 @@ impl Refusal {
     pub fn reason(self) -> &'static str {
         match self {
             Self::Delta => {
-                "are sums that are not cumulative: have them made so, by the SDK's preference of temporality or the processor deltatocumulative"
+                "are sums or distributions that are not cumulative: have them made so, by the SDK's preference of temporality or the processor deltatocumulative"
             }
-            Self::ExponentialHistogram => "are of exponential histograms, which are not taken",
             Self::FromHere => "came from this server or another Rollcall by remote write",
-            Self::Histogram => "are of histograms, which are not taken by OTLP",
             Self::Malformed => {
                 "have a name that is empty or too long, an attribute that is too long or no text, number or truth value, or too many attributes"
             }
             Self::NewSeries => "are of new series, of which a collector may bring some 16 times an hour: send them again later",
             Self::NotFinite => "are not numbers, or infinite",
-            Self::Summary => "are of summaries, which are not taken by OTLP",
             Self::TooManySeries => "are of more series than the 4096 that one collector may have: leave some out at the sender",
             Self::TooMuch => "are of more moments than one request may have: send fewer at once",
             Self::TooNew => "are dated more than five minutes later than now: check the clock of who measured them",

@@ -1,9 +1,11 @@
 //! OTLP over HTTP, metrics: what OpenTelemetry's collector and libraries send.
 //!
-//! Gauges and cumulative sums are taken as they are. Sums of differences, histograms and summaries are not, and are counted in the answer's
-//! partial success, as everything is that is not taken: a sender writes that in its own log. Answers and refusals are in the words of the
-//! protocol: a message in the form in which the request came. What is refused with 429 or 503 is sent again, anything else is not.
+//! Gauges and cumulative sums are taken as they are, of distributions what [`distribution`] says. Differences are not, and are counted in
+//! the answer's partial success, as everything is that is not taken: a sender writes that in its own log. Answers and refusals are in the
+//! words of the protocol: a message in the form in which the request came. What is refused with 429 or 503 is sent again, anything else is
+//! not.
 
+mod distribution;
 mod message;
 
 use super::access::Credential;
@@ -133,48 +135,67 @@ fn read(request: ExportRequest, now: Timestamp) -> Message {
 }
 
 fn read_metric(message: &mut Message, resource: &Resource, metric: Metric, now: Timestamp) {
-    let counted = [
-        (Refusal::Histogram, metric.histogram),
-        (Refusal::ExponentialHistogram, metric.exponential_histogram),
-        (Refusal::Summary, metric.summary),
-    ];
-    for (reason, points) in counted {
-        message.refuse(reason, points.map_or(0, |points| points.data_points.len()));
-    }
     let sum = metric.sum.unwrap_or_default();
-    let of_sum = if sum.aggregation_temporality == CUMULATIVE {
-        sum.data_points
-    } else {
-        message.refuse(Refusal::Delta, sum.data_points.len());
-        Vec::new()
-    };
-    for point in metric.gauge.unwrap_or_default().data_points.into_iter().chain(of_sum) {
-        match read_point(&point, now) {
-            Ok((attributes, at, value)) => {
-                let measured = Measured { metric: metric.name.clone(), attributes, values: vec![(at, value)] };
-                message.take(resource, measured);
+    let numbers =
+        metric.gauge.unwrap_or_default().data_points.into_iter().chain(cumulative(message, sum.aggregation_temporality, sum.data_points));
+    for point in numbers {
+        let (attributes, at) = (&point.attributes, moment(point.time_unix_nano, now));
+        keep(message, resource, (attributes, at), [(metric.name.clone(), None, value(&point))]);
+    }
+    for distribution in distribution::of(message, metric.histogram, metric.exponential_histogram, metric.summary) {
+        let (attributes, at) = (&distribution.attributes, moment(distribution.time_unix_nano, now));
+        keep(message, resource, (attributes, at), distribution.values(&metric.name));
+    }
+}
+
+/// Data points that count from a begin; others are refused.
+fn cumulative<P>(message: &mut Message, temporality: i32, points: Vec<P>) -> Vec<P> {
+    if temporality == CUMULATIVE {
+        return points;
+    }
+    message.refuse(Refusal::Delta, points.len());
+    Vec::new()
+}
+
+/// A value of a data point: metric, an attribute beside the point's own, and the number, or `None` when the series has ended.
+type Value = (String, Option<(String, String)>, Result<Option<f64>, Refusal>);
+
+fn keep(message: &mut Message, resource: &Resource, of: (&[KeyValue], Timestamp), values: impl IntoIterator<Item = Value>) {
+    let attribute = |one: &KeyValue| Some((one.key.clone(), one.text()?));
+    let attributes: Option<BTreeMap<String, String>> = of.0.iter().map(attribute).collect();
+    for (metric, beside, value) in values {
+        match (attributes.clone(), value) {
+            (Some(mut attributes), Ok(value)) => {
+                attributes.extend(beside);
+                message.take(resource, Measured { metric, attributes, values: vec![(of.1, value)] });
             }
-            Err(reason) => message.refuse(reason, 1),
+            (None, _) => message.refuse(Refusal::Malformed, 1),
+            (_, Err(reason)) => message.refuse(reason, 1),
         }
     }
 }
 
-type Point = (BTreeMap<String, String>, Timestamp, Option<f64>);
+/// Zero stands for an unknown time.
+fn moment(time_unix_nano: u64, now: Timestamp) -> Timestamp {
+    match time_unix_nano {
+        0 => now,
+        told => Timestamp(i64::try_from(told / 1_000_000).unwrap_or(i64::MAX)),
+    }
+}
 
-fn read_point(point: &NumberDataPoint, now: Timestamp) -> Result<Point, Refusal> {
-    let attribute = |one: &KeyValue| one.text().map(|text| (one.key.clone(), text)).ok_or(Refusal::Malformed);
-    let attributes = point.attributes.iter().map(attribute).collect::<Result<_, _>>()?;
+fn value(point: &NumberDataPoint) -> Result<Option<f64>, Refusal> {
     #[expect(clippy::cast_precision_loss, reason = "samples are floating-point numbers: counters above 2^53 lose their last digits")]
     let value = match (point.as_double, point.as_int) {
-        _ if point.flags & NO_VALUE != 0 => None,
-        (Some(value), _) if value.is_finite() => Some(value),
-        (None, Some(value)) => Some(value as f64),
-        _ => return Err(Refusal::NotFinite),
+        _ if point.flags & NO_VALUE != 0 => return Ok(None),
+        (Some(value), _) => value,
+        (None, Some(value)) => value as f64,
+        (None, None) => f64::NAN,
     };
-    // Zero stands for an unknown time.
-    let told = || Timestamp(i64::try_from(point.time_unix_nano / 1_000_000).unwrap_or(i64::MAX));
-    let at = if point.time_unix_nano == 0 { now } else { told() };
-    Ok((attributes, at, value))
+    finite(value)
+}
+
+fn finite(value: f64) -> Result<Option<f64>, Refusal> {
+    if value.is_finite() { Ok(Some(value)) } else { Err(Refusal::NotFinite) }
 }
 
 fn accepted(outcome: &Outcome, form: Form) -> Response {

@@ -15,7 +15,7 @@ use crate::listener::ClientAddress;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
-use message::{SHAPE, TimeSeries, WriteRequest};
+use message::{Histogram, SHAPE, TimeSeries, WriteRequest};
 use prost::Message as _;
 use rollcall_domain::collect::{Refusal, Resource};
 use rollcall_domain::trust::feed::FeedKind;
@@ -96,24 +96,45 @@ fn decode(bytes: &[u8]) -> Result<Message, ApiError> {
 }
 
 fn read(message: &mut Message, series: TimeSeries) {
-    message.refuse(Refusal::Histogram, series.histograms.len());
     let mut attributes: BTreeMap<String, String> = series.labels.into_iter().map(|label| (label.name, label.value)).collect();
     let metric = attributes.remove(NAME).unwrap_or_default();
     let resource = Resource::of(attributes.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-    let mut values = Vec::with_capacity(series.samples.len());
-    for sample in series.samples {
-        let value = match sample.value {
-            value if value.is_finite() => Some(value),
-            value if value.to_bits() == STALE => None,
-            _ => {
-                message.refuse(Refusal::NotFinite, 1);
-                continue;
-            }
-        };
-        values.push((Timestamp(sample.timestamp), value));
+    if !metric.is_empty() && !series.histograms.is_empty() {
+        // Named as Prometheus does where buckets have bounds. Without their buckets, which would be series each.
+        let counts = series.histograms.iter().map(|one| (one.timestamp, one.counted()));
+        keep(message, &resource, (format!("{metric}_count"), attributes.clone()), counts);
+        let sums = series.histograms.iter().map(|one| (one.timestamp, one.sum));
+        keep(message, &resource, (format!("{metric}_sum"), attributes.clone()), sums);
+    }
+    let samples = series.samples.iter().map(|sample| (sample.timestamp, sample.value));
+    keep(message, &resource, (metric, attributes), samples);
+}
+
+fn keep(
+    message: &mut Message,
+    resource: &Resource,
+    (metric, attributes): (String, BTreeMap<String, String>),
+    samples: impl Iterator<Item = (i64, f64)>,
+) {
+    let mut values = Vec::new();
+    for (at, value) in samples {
+        match value {
+            value if value.is_finite() => values.push((Timestamp(at), Some(value))),
+            value if value.to_bits() == STALE => values.push((Timestamp(at), None)),
+            _ => message.refuse(Refusal::NotFinite, 1),
+        }
     }
     if !values.is_empty() {
-        message.take(&resource, Measured { metric, attributes, values });
+        message.take(resource, Measured { metric, attributes, values });
+    }
+}
+
+impl Histogram {
+    /// How many were measured. That the series has ended stands in the sum alone.
+    #[expect(clippy::cast_precision_loss, reason = "samples are floating-point numbers: counters above 2^53 lose their last digits")]
+    fn counted(&self) -> f64 {
+        let count = || self.count_float.unwrap_or(self.count_int.unwrap_or_default() as f64);
+        if self.sum.to_bits() == STALE { self.sum } else { count() }
     }
 }
 

@@ -85,7 +85,7 @@ fn a_complaint_tells_how_many_and_why() {
     outcome.unplaced = Some(("host.name=x".into(), "no item".into()));
     let (count, text) = outcome.complaint().unwrap();
     assert_eq!(count, 3);
-    for part in ["2 are sums that are not cumulative", "1 mean no configuration item", "host.name=x: no item"] {
+    for part in ["2 are sums or distributions that are not cumulative", "1 mean no configuration item", "host.name=x: no item"] {
         assert!(text.contains(part), "{text}");
     }
 }

@@ -13,10 +13,15 @@ pub static SHAPE: Shape = Shape(&[(1, &RESOURCE_METRICS)]);
 static RESOURCE_METRICS: Shape = Shape(&[(1, &RESOURCE), (2, &SCOPE_METRICS)]);
 static RESOURCE: Shape = Shape(&[(1, &KEY_VALUE)]);
 static SCOPE_METRICS: Shape = Shape(&[(2, &METRIC)]);
-static METRIC: Shape = Shape(&[(5, &NUMBERS), (7, &NUMBERS), (9, &OTHERS), (10, &OTHERS), (11, &OTHERS)]);
+static METRIC: Shape = Shape(&[(5, &NUMBERS), (7, &NUMBERS), (9, &HISTOGRAMS), (10, &EXPONENTIALS), (11, &SUMMARIES)]);
 static NUMBERS: Shape = Shape(&[(1, &NUMBER)]);
 static NUMBER: Shape = Shape(&[(7, &KEY_VALUE)]);
-static OTHERS: Shape = Shape(&[(1, &LEAF)]);
+static HISTOGRAMS: Shape = Shape(&[(1, &HISTOGRAM)]);
+static HISTOGRAM: Shape = Shape(&[(9, &KEY_VALUE)]);
+static EXPONENTIALS: Shape = Shape(&[(1, &EXPONENTIAL)]);
+static EXPONENTIAL: Shape = Shape(&[(1, &KEY_VALUE)]);
+static SUMMARIES: Shape = Shape(&[(1, &SUMMARY)]);
+static SUMMARY: Shape = Shape(&[(6, &LEAF), (7, &KEY_VALUE)]);
 static KEY_VALUE: Shape = Shape(&[(2, &LEAF)]);
 
 /// `ExportMetricsServiceRequest`.
@@ -73,13 +78,13 @@ pub struct Metric {
     pub sum: Option<Sum>,
     /// Distributions.
     #[prost(message, optional, tag = "9")]
-    pub histogram: Option<Others>,
+    pub histogram: Option<Histogram>,
     /// Distributions in exponential buckets.
     #[prost(message, optional, tag = "10")]
-    pub exponential_histogram: Option<Others>,
+    pub exponential_histogram: Option<ExponentialHistogram>,
     /// Quantiles.
     #[prost(message, optional, tag = "11")]
-    pub summary: Option<Others>,
+    pub summary: Option<Summary>,
 }
 
 /// `Gauge`.
@@ -104,19 +109,132 @@ pub struct Sum {
     pub aggregation_temporality: i32,
 }
 
-/// Data points that are counted and not read.
+/// `Histogram`.
 #[derive(Clone, PartialEq, Message, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-pub struct Others {
-    /// Data points.
+pub struct Histogram {
+    /// Distributions.
     #[prost(message, repeated, tag = "1")]
-    pub data_points: Vec<Other>,
+    pub data_points: Vec<HistogramDataPoint>,
+    /// Whether they are differences or count from a begin.
+    #[prost(int32, tag = "2")]
+    #[serde(deserialize_with = "temporality")]
+    pub aggregation_temporality: i32,
 }
 
-/// One of them.
-#[derive(Clone, Copy, PartialEq, Eq, Message, Deserialize)]
-#[serde(default)]
-pub struct Other {}
+/// `HistogramDataPoint`, without its buckets.
+#[derive(Clone, PartialEq, Message, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct HistogramDataPoint {
+    /// When it was measured; 0 for unknown.
+    #[prost(fixed64, tag = "3")]
+    #[serde(deserialize_with = "number")]
+    pub time_unix_nano: u64,
+    /// How many were measured.
+    #[prost(fixed64, tag = "4")]
+    #[serde(deserialize_with = "number")]
+    pub count: u64,
+    /// What they add up to.
+    #[prost(double, optional, tag = "5")]
+    #[serde(deserialize_with = "some_number")]
+    pub sum: Option<f64>,
+    /// What tells it from others of the metric.
+    #[prost(message, repeated, tag = "9")]
+    pub attributes: Vec<KeyValue>,
+    /// Bits.
+    #[prost(uint32, tag = "10")]
+    #[serde(deserialize_with = "number")]
+    pub flags: u32,
+}
+
+/// `ExponentialHistogram`.
+#[derive(Clone, PartialEq, Message, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct ExponentialHistogram {
+    /// Distributions.
+    #[prost(message, repeated, tag = "1")]
+    pub data_points: Vec<ExponentialHistogramDataPoint>,
+    /// Whether they are differences or count from a begin.
+    #[prost(int32, tag = "2")]
+    #[serde(deserialize_with = "temporality")]
+    pub aggregation_temporality: i32,
+}
+
+/// `ExponentialHistogramDataPoint`, without its buckets.
+#[derive(Clone, PartialEq, Message, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct ExponentialHistogramDataPoint {
+    /// What tells it from others of the metric.
+    #[prost(message, repeated, tag = "1")]
+    pub attributes: Vec<KeyValue>,
+    /// When it was measured; 0 for unknown.
+    #[prost(fixed64, tag = "3")]
+    #[serde(deserialize_with = "number")]
+    pub time_unix_nano: u64,
+    /// How many were measured.
+    #[prost(fixed64, tag = "4")]
+    #[serde(deserialize_with = "number")]
+    pub count: u64,
+    /// What they add up to.
+    #[prost(double, optional, tag = "5")]
+    #[serde(deserialize_with = "some_number")]
+    pub sum: Option<f64>,
+    /// Bits.
+    #[prost(uint32, tag = "10")]
+    #[serde(deserialize_with = "number")]
+    pub flags: u32,
+}
+
+/// `Summary`.
+#[derive(Clone, PartialEq, Message, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Summary {
+    /// Distributions.
+    #[prost(message, repeated, tag = "1")]
+    pub data_points: Vec<SummaryDataPoint>,
+}
+
+/// `SummaryDataPoint`.
+#[derive(Clone, PartialEq, Message, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct SummaryDataPoint {
+    /// When it was measured; 0 for unknown.
+    #[prost(fixed64, tag = "3")]
+    #[serde(deserialize_with = "number")]
+    pub time_unix_nano: u64,
+    /// How many were measured since the begin.
+    #[prost(fixed64, tag = "4")]
+    #[serde(deserialize_with = "number")]
+    pub count: u64,
+    /// What they add up to.
+    #[prost(double, tag = "5")]
+    #[serde(deserialize_with = "number")]
+    pub sum: f64,
+    /// What shares of them stay below.
+    #[prost(message, repeated, tag = "6")]
+    pub quantile_values: Vec<ValueAtQuantile>,
+    /// What tells it from others of the metric.
+    #[prost(message, repeated, tag = "7")]
+    pub attributes: Vec<KeyValue>,
+    /// Bits.
+    #[prost(uint32, tag = "8")]
+    #[serde(deserialize_with = "number")]
+    pub flags: u32,
+}
+
+/// `ValueAtQuantile`.
+#[derive(Clone, Copy, PartialEq, Message, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct ValueAtQuantile {
+    /// The share, 0 to 1.
+    #[prost(double, tag = "1")]
+    #[serde(deserialize_with = "number")]
+    pub quantile: f64,
+    /// What it stays below.
+    #[prost(double, tag = "2")]
+    #[serde(deserialize_with = "number")]
+    pub value: f64,
+}
 
 /// `NumberDataPoint`.
 #[derive(Clone, PartialEq, Message, Deserialize)]

@@ -1,5 +1,8 @@
 use super::super::scene::Scene;
-use super::message::{AnyValue, Gauge, Other, Others, ResourceInfo, ResourceMetrics, ScopeMetrics, Sum};
+use super::message::{
+    AnyValue, ExponentialHistogram, ExponentialHistogramDataPoint, Gauge, Histogram, HistogramDataPoint, ResourceInfo, ResourceMetrics,
+    ScopeMetrics, Sum, Summary, SummaryDataPoint, ValueAtQuantile,
+};
 use super::*;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -50,7 +53,7 @@ fn check(metrics: Vec<Metric>, expected: &[(&str, &str, Option<f64>)], refused: 
 }
 
 #[test]
-fn gauges_and_cumulative_sums_are_read_and_the_rest_is_counted() {
+fn gauges_and_cumulative_sums_are_read_and_differences_are_counted() {
     let int = NumberDataPoint { as_int: Some(-7), ..double(1, 0.0, &[]) };
     let int = NumberDataPoint { as_double: None, ..int };
     check(vec![gauge("jvm.threads", vec![int])], &[("jvm.threads", "", Some(-7.0))], &[]);
@@ -58,9 +61,37 @@ fn gauges_and_cumulative_sums_are_read_and_the_rest_is_counted() {
     check(vec![gauge("m", points.clone())], &[("m", "state=used", Some(0.5)), ("m", "state=free", Some(1.5))], &[]);
     check(vec![sum("c", CUMULATIVE, vec![double(1, 9.0, &[])])], &[("c", "", Some(9.0))], &[]);
     check(vec![sum("c", 1, points.clone()), sum("c", 0, points)], &[], &[(Refusal::Delta, 4)]);
-    let others = |count| Some(Others { data_points: vec![Other {}; count] });
-    let all = Metric { histogram: others(1), exponential_histogram: others(2), summary: others(3), ..gauge("h", Vec::new()) };
-    check(vec![all], &[], &[(Refusal::Histogram, 1), (Refusal::ExponentialHistogram, 2), (Refusal::Summary, 3)]);
+}
+
+#[test]
+fn of_distributions_count_sum_and_quantiles_are_read() {
+    let get = || vec![text("http.request.method", "GET")];
+    let point = HistogramDataPoint { count: 7, sum: Some(0.5), attributes: get(), ..HistogramDataPoint::default() };
+    let histogram = |aggregation_temporality, point: &HistogramDataPoint| Metric {
+        name: "d".into(),
+        histogram: Some(Histogram { data_points: vec![point.clone()], aggregation_temporality }),
+        ..Metric::default()
+    };
+    let both = [("d.count", "http.request.method=GET", Some(7.0)), ("d.sum", "http.request.method=GET", Some(0.5))];
+    check(vec![histogram(CUMULATIVE, &point)], &both, &[]);
+    check(vec![histogram(1, &point)], &[], &[(Refusal::Delta, 1)]);
+    check(vec![histogram(CUMULATIVE, &HistogramDataPoint { sum: None, ..point.clone() })], &both[..1], &[]);
+    let ended = both.map(|(name, attributes, _)| (name, attributes, None));
+    check(vec![histogram(CUMULATIVE, &HistogramDataPoint { flags: 1, ..point.clone() })], &ended, &[]);
+    let infinite = HistogramDataPoint { sum: Some(f64::INFINITY), ..point.clone() };
+    check(vec![histogram(CUMULATIVE, &infinite)], &both[..1], &[(Refusal::NotFinite, 1)]);
+    check(vec![Metric { name: String::new(), ..histogram(CUMULATIVE, &point) }], &[], &[(Refusal::Malformed, 2)]);
+
+    let data_points = vec![ExponentialHistogramDataPoint { count: 7, sum: Some(0.5), attributes: get(), ..Default::default() }];
+    let exponential = Some(ExponentialHistogram { data_points, aggregation_temporality: CUMULATIVE });
+    check(vec![Metric { name: "d".into(), exponential_histogram: exponential, ..Metric::default() }], &both, &[]);
+
+    let quantile = |quantile, value| ValueAtQuantile { quantile, value };
+    let quantile_values = vec![quantile(0.5, 0.1), quantile(0.99, 0.25), quantile(1.0, f64::NAN)];
+    let data_points = vec![SummaryDataPoint { count: 7, sum: 0.5, attributes: get(), quantile_values, ..Default::default() }];
+    let summary = Metric { name: "d".into(), summary: Some(Summary { data_points }), ..Metric::default() };
+    let quantiles = [("d", "http.request.method=GET,quantile=0.5", Some(0.1)), ("d", "http.request.method=GET,quantile=0.99", Some(0.25))];
+    check(vec![summary], &[&both[..], &quantiles[..]].concat(), &[]);
 }
 
 #[test]
@@ -85,14 +116,16 @@ const JSON: &str = r#"{"resourceMetrics": [{"resource": {"attributes": [
         {"timeUnixNano": "@@", "asInt": "12"}, {"timeUnixNano": 5, "asDouble": "NaN"}]}},
       {"name": "c", "sum": {"aggregationTemporality": 2, "isMonotonic": true, "dataPoints": [{"timeUnixNano": "@@", "asInt": 7}]}},
       {"name": "d", "sum": {"aggregationTemporality": "AGGREGATION_TEMPORALITY_DELTA", "dataPoints": [{"asInt": 7}]}},
-      {"name": "h", "histogram": {"dataPoints": [{"count": "1", "bucketCounts": ["1"]}], "aggregationTemporality": 2}}]}]}]}"#;
+      {"name": "h", "histogram": {"dataPoints": [{"timeUnixNano": "@@", "count": "3", "sum": 1.5, "bucketCounts": ["1", "2"],
+        "explicitBounds": [0.5]}], "aggregationTemporality": 2}}]}]}]}"#;
 
 #[test]
 fn json_is_the_same_message() {
     let message = decode(JSON.replace("@@", "5000000").as_bytes(), Form::Json, NOW).unwrap();
     let found: Vec<_> = message.resources.values().flatten().map(|one| (one.metric.as_str(), one.values[0])).collect();
-    assert_eq!(found, [("m", (Timestamp(5), Some(99.5))), ("m", (Timestamp(5), Some(12.0))), ("c", (Timestamp(5), Some(7.0)))]);
-    assert_eq!(message.refused, BTreeMap::from([(Refusal::Delta, 1), (Refusal::Histogram, 1), (Refusal::NotFinite, 1)]));
+    let expected = [("m", 99.5), ("m", 12.0), ("c", 7.0), ("h.count", 3.0), ("h.sum", 1.5)];
+    assert_eq!(found, expected.map(|(name, value)| (name, (Timestamp(5), Some(value)))));
+    assert_eq!(message.refused, BTreeMap::from([(Refusal::Delta, 1), (Refusal::NotFinite, 1)]));
 }
 
 #[test]
@@ -160,7 +193,7 @@ async fn a_collectors_metrics_open_and_end_an_incident_of_the_host_that_they_nam
     assert_eq!(scene.open(), [scene.host]);
     let json = JSON.replace("@@", &format!("{}000000", now - 15_000));
     let reply = scene.send(PATH, &[("content-type", "application/json")], json.as_bytes()).await;
-    assert_eq!((reply.status, &reply.json()["partialSuccess"]["rejectedDataPoints"]), (200, &"3".into()));
+    assert_eq!((reply.status, &reply.json()["partialSuccess"]["rejectedDataPoints"]), (200, &"2".into()));
     let told = export(&scene, &memory(now + 600_000, 0.5)).await.unwrap();
     assert!(told.rejected_data_points == 2 && told.error_message.contains("later than now"), "{told:?}");
     assert_eq!(scene.open(), [scene.host], "what is of later says nothing of now");

@@ -25,11 +25,24 @@ pub struct TimeSeries {
     /// Its values.
     #[prost(message, repeated, tag = "2")]
     pub samples: Vec<Sample>,
-    /// Native histograms, which are counted and not read.
+    /// Native histograms.
     #[prost(message, repeated, tag = "4")]
     pub histograms: Vec<Histogram>,
 }
 
-/// `prometheus.Histogram`.
-#[derive(Clone, Copy, PartialEq, Eq, Message)]
-pub struct Histogram {}
+/// `prometheus.Histogram`, without its buckets.
+#[derive(Clone, Copy, PartialEq, Message)]
+pub struct Histogram {
+    /// How many were measured, or
+    #[prost(uint64, optional, tag = "1")]
+    pub count_int: Option<u64>,
+    /// how many.
+    #[prost(double, optional, tag = "2")]
+    pub count_float: Option<f64>,
+    /// What they add up to.
+    #[prost(double, tag = "3")]
+    pub sum: f64,
+    /// When, in ms since 1970.
+    #[prost(int64, tag = "15")]
+    pub timestamp: i64,
+}

@@ -42,8 +42,23 @@ fn series_are_read_by_their_labels_and_a_stale_marker_is_no_error() {
     check(vec![series(&labels, &others)], &[], &[(Refusal::NotFinite, 3)]);
     check(vec![series(&[("job", "x")], &[(5, 1.0)])], &[], &[(Refusal::Malformed, 1)]);
     check(vec![series(&[("__name__", "m"), ("rollcall_feed", "site")], &[(5, 1.0)])], &[], &[(Refusal::FromHere, 1)]);
-    check(vec![TimeSeries { histograms: vec![message::Histogram {}; 2], ..series(&labels, &[]) }], &[], &[(Refusal::Histogram, 2)]);
     check(Vec::new(), &[], &[]);
+}
+
+#[test]
+fn of_native_histograms_count_and_sum_are_read() {
+    let labels = [("__name__", "d"), ("instance", "web-1:9100")];
+    let of = |histograms| vec![TimeSeries { histograms, ..series(&labels, &[]) }];
+    let whole = Histogram { count_int: Some(7), sum: 0.5, timestamp: 5, ..Histogram::default() };
+    let float = Histogram { count_float: Some(8.5), sum: 0.75, timestamp: 6, ..Histogram::default() };
+    let ended = Histogram { count_int: Some(0), sum: f64::from_bits(STALE), timestamp: 7, ..Histogram::default() };
+    let counts: &[_] = &[(5, Some(7.0)), (6, Some(8.5)), (7, None)];
+    let sums: &[_] = &[(5, Some(0.5)), (6, Some(0.75)), (7, None)];
+    check(of(vec![whole, float, ended]), &[("d_count", 1, counts), ("d_sum", 1, sums)], &[]);
+    let infinite = Histogram { sum: f64::INFINITY, ..whole };
+    check(of(vec![infinite]), &[("d_count", 1, &counts[..1])], &[(Refusal::NotFinite, 1)]);
+    let nameless = TimeSeries { histograms: vec![whole], ..series(&labels[1..], &[(5, 1.0)]) };
+    check(vec![nameless], &[], &[(Refusal::Malformed, 1)]);
 }
 
 #[test]
