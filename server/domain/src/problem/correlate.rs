@@ -205,17 +205,22 @@ fn recent<'a>(world: &'a World, rule: &RuleId, like: &Ci, now: Timestamp) -> Vec
 }
 
 fn tested(world: &World, software: &dyn Software, like: &Ci, incidents: &[&Incident]) -> Vec<Hypothesis> {
+    let comparison = comparison(world, incidents, alike(like));
+    if comparison.affected.len() < 2 {
+        return Vec::new();
+    }
+    hypotheses(&world.cmdb, software, &comparison)
+}
+
+/// The hosts of incidents, beside all that are like them.
+pub(super) fn comparison(world: &World, incidents: &[&Incident], is_like: impl Fn(&Ci) -> bool) -> Comparison {
     let onsets: BTreeMap<CiId, Timestamp> =
         incidents.iter().filter_map(|incident| Some((incident.primary_ci?, onset(world, incident)))).collect();
     let affected: BTreeSet<CiId> = onsets.keys().copied().collect();
-    if affected.len() < 2 {
-        return Vec::new();
-    }
-    let is_like = alike(like);
     let comparable: Vec<CiId> = world.cmdb.hosts().filter(|ci| is_like(ci)).map(|ci| ci.id).collect();
     let stride = comparable.len().div_ceil(COMPARED).max(1);
     let population = comparable.into_iter().step_by(stride).chain(affected.iter().copied()).collect();
-    hypotheses(&world.cmdb, software, &Comparison { affected, population, onsets })
+    Comparison { affected, population, onsets }
 }
 
 /// About when the first bad value was measured: the incident opened after the time that the rule lets pass.
@@ -247,7 +252,7 @@ fn explained(world: &World, rule: &RuleId) -> BTreeSet<IncidentId> {
     of_rule.flat_map(|problem| problem.incidents.iter().copied()).collect()
 }
 
-fn is_comparable(ci: &Ci) -> bool {
+pub(super) fn is_comparable(ci: &Ci) -> bool {
     ci.class.is_a(Class::Host) && ci.status != Lifecycle::Retired && ci.duplicate_of.is_none()
 }
 

@@ -33,6 +33,9 @@ const MEMBERS: usize = 50;
 /// Healthy hosts that have the suspect, named.
 const COUNTER_EXAMPLES: usize = 20;
 
+/// A change that troubles follow within this time is a recent one: what is shown of a host's past in its incidents.
+const RECENT_MS: u64 = 72 * 3_600_000;
+
 /// Who is compared. The affected are part of the population.
 #[derive(Clone, Debug, Default)]
 pub struct Comparison {
@@ -87,6 +90,16 @@ pub fn hypotheses(cmdb: &Cmdb, software: &dyn Software, comparison: &Comparison)
     found.sort_by(|a, b| a.0.total_cmp(&b.0).then_with(|| haste(a.2).cmp(&haste(b.2))).then_with(|| a.2.factors.cmp(&b.2.factors)));
     found.truncate(TOLD);
     found.into_iter().map(|(_, q, bundle)| hypothesis(cmdb, software, comparison, bundle, q)).collect()
+}
+
+/// How probable it is that chance alone puts all of the affected on a fact that they came to have shortly before their trouble: the
+/// least of all such facts, none of them paid for. `None` when there is no such fact.
+#[must_use]
+pub fn recent_change(cmdb: &Cmdb, software: &dyn Software, comparison: &Comparison) -> Option<f64> {
+    let all = comparison.affected.len() as u64;
+    let bundles = bundles(cmdb, software, comparison);
+    let changed = bundles.iter().filter(|bundle| bundle.timing.before == all && bundle.timing.lag_ms.is_some_and(|lag| lag <= RECENT_MS));
+    changed.map(|bundle| bundle.table.p_value()).min_by(f64::total_cmp)
 }
 
 impl Bundle {

@@ -5,11 +5,15 @@
 //! Fisher test, paid for each thing that any of the items depends on), open a problem that names it with the path of each incident.
 //! Later incidents behind it join while it is open.
 //!
+//! Changes go through a fleet rack by rack, and what they break shows first behind one switch. So a thing that most of what is behind it
+//! gets along with is not named where a recent change explains as many incidents about as well: there will be more to judge by.
+//!
 //! Bounds: the newest 500 incidents, three relations deep, fifty things tested.
 
+use super::correlate::{comparison, is_comparable};
 use super::fisher::{Table, q_values};
 use super::recurrence::{blank, evidence, joined, lines, opened, statement};
-use super::suspect::Q;
+use super::suspect::{Q, recent_change};
 use super::{Evidence, Hypothesis, Origin, Problem, Verdict};
 use crate::ci::impact::{self, Direction, Hit};
 use crate::ci::{Cmdb, Lifecycle};
@@ -38,6 +42,9 @@ const TESTED: usize = 50;
 /// Items with incidents behind one thing that are worth a problem.
 const BEHIND: usize = 3;
 
+/// Two explanations are about as good when their probabilities by chance differ by less than this factor: an incident more or less.
+const ABOUT: f64 = 100.0;
+
 /// Healthy items behind it that are named.
 const COUNTER_EXAMPLES: usize = 20;
 
@@ -59,6 +66,9 @@ pub(super) fn judge(world: &World, rule: Option<&RuleId>, fresh: &[&Incident], c
     let fresh = fresh.iter().filter(|incident| incident.problem.is_none()).filter_map(|incident| incident.primary_ci).collect();
     let Some(found) = found(&world.cmdb, &recent, &fresh) else { return Vec::new() };
     let members: Vec<&Incident> = recent.iter().filter(|(ci, _)| found.behind.contains(ci)).map(|(_, incident)| *incident).collect();
+    if is_rivalled(world, &found, &members) {
+        return Vec::new();
+    }
     let problem = problem(world, &found, &members, context);
     opened(problem, members.iter().map(|member| member.id))
 }
@@ -138,6 +148,17 @@ fn found(cmdb: &Cmdb, recent: &BTreeMap<CiId, &Incident>, fresh: &BTreeSet<CiId>
     found.filter(|found| found.q_value <= Q && found.table.exposed < found.table.population).min_by(|a, b| a.p_value.total_cmp(&b.p_value))
 }
 
+/// Whether a recent change explains the incidents about as well, and most of what is behind the thing is healthy.
+fn is_rivalled(world: &World, found: &Found, members: &[&Incident]) -> bool {
+    if found.table.affected_exposed * 2 >= found.table.exposed {
+        return false;
+    }
+    let of_hosts = |incident: &&&Incident| incident.primary_ci.and_then(|ci| world.cmdb.cis.get(&ci)).is_some_and(is_comparable);
+    let members: Vec<&Incident> = members.iter().filter(of_hosts).copied().collect();
+    let change = recent_change(&world.cmdb, &world.cmdb.software, &comparison(world, &members, is_comparable));
+    change.is_some_and(|p_value| p_value <= found.p_value * ABOUT)
+}
+
 fn problem(world: &World, found: &Found, members: &[&Incident], context: &mut Context<'_>) -> Problem {
     let above = world.cmdb.cis.get(&found.ci);
     let name = above.map_or_else(|| found.ci.to_string(), |ci| ci.name.clone());
@@ -207,12 +228,12 @@ fn path(cmdb: &Cmdb, from: CiId, hit: &Hit) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::Command;
-    use crate::alert::scenario::{Scenario, host, rule, seconds};
-    use crate::ci::{Ci, Class, Relation, RelationKind, Source};
+    use crate::alert::scenario::{Scenario, host, rule, seconds, text};
+    use crate::ci::{AttributeChange, Ci, CiEvent, Class, Relation, RelationKind, Source};
     use crate::id::{CiId, Family};
     use crate::problem::Origin;
     use crate::rule::RuleCommand;
+    use crate::{Actor, Command, Event};
 
     /// Sixty hosts, ten of them behind a switch.
     fn fleet() -> (Scenario, CiId) {
@@ -265,6 +286,28 @@ mod tests {
         }
         (500..510).for_each(|second| scenario.tick(second));
         assert!(scenario.world.problems.live.contains_key(&Origin::Topology { ci: switch }), "{:?}", scenario.world.problems.live);
+    }
+
+    /// Three hosts behind the switch and twelve elsewhere get a new kernel; some seconds later the three break.
+    #[track_caller]
+    fn check_changed(seconds_later: i64, expected: bool) {
+        let (mut scenario, switch) = fleet();
+        let kernel = |n, version| {
+            let change = AttributeChange { name: "kernel".into(), before: None, after: Some(text(version)) };
+            Event::Ci(CiEvent::AttributesChanged { ci: host(n), changes: vec![change] })
+        };
+        scenario.commit(10, &Actor::System, (1..=60).map(|n| kernel(n, "6.1.0")).collect());
+        scenario.commit(100, &Actor::System, (1..=3).chain(20..=31).map(|n| kernel(n, "6.12.1")).collect());
+        (1..=3).for_each(|n| scenario.values(100 + seconds_later, n, &[("", Some(97.0))]));
+        scenario.tick(500 + seconds_later);
+        let found = scenario.world.problems.live.contains_key(&Origin::Topology { ci: switch });
+        assert_eq!((found, scenario.world.problems.count), (expected, u64::from(expected)), "{:?}", scenario.world.problems.live);
+    }
+
+    #[test]
+    fn the_first_that_a_change_breaks_behind_one_switch_are_not_blamed_on_it() {
+        check_changed(600, false);
+        check_changed(5 * 86_400, true);
     }
 
     #[test]
