@@ -2,6 +2,8 @@
 //!
 //! Invariant: no two contacts have the same name, whatever the case, so that a name says who is meant.
 
+pub mod responsible;
+
 use crate::ci::normalise::{self, folded};
 use crate::id::ContactId;
 use crate::{Context, Event, Record, Rejection, World};

@@ -4,6 +4,7 @@
 //! itself.
 
 mod decide;
+mod uses;
 
 pub use decide::command;
 

@@ -95,6 +95,11 @@ impl Query {
         names.filter(|name| !field::sources(name).iter().any(known)).cloned().collect()
     }
 
+    /// The groups that it names, as they are written.
+    pub fn groups(&self) -> impl Iterator<Item = &String> {
+        self.terms().into_iter().filter_map(|term| if let Term::Group(names) = term { Some(names) } else { None }).flatten()
+    }
+
     /// Every condition in it.
     #[must_use]
     pub fn terms(&self) -> Vec<&Term> {

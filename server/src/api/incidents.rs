@@ -70,9 +70,9 @@ pub fn named(world: &World, field: &str, text: &str) -> Result<IncidentId, ApiEr
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"group": "storage", "assignee": "ada"}))]
 pub struct Assignment {
-    /// Group.
+    /// Team, by name or id; any name as long as no team is among the contacts.
     pub group: Option<String>,
-    /// Person.
+    /// Person, by name or id, or the name of a token; any name as long as no person is among the contacts.
     pub assignee: Option<String>,
 }
 

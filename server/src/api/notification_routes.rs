@@ -52,7 +52,7 @@ pub async fn create_route(State(api): State<Api>, caller: Caller, Body(input): B
     let id = made.ok_or_else(|| ApiError::internal("a route was made and no record says so"))?;
     api.engine.read(|world| {
         let known = find(world, id)?;
-        Ok(answer::created(&format!("/api/v1/notification_routes/{id}"), &NotificationRoute::from(known), Some(known.revision)))
+        Ok(answer::created(&format!("/api/v1/notification_routes/{id}"), &NotificationRoute::new(known, world), Some(known.revision)))
     })
 }
 
@@ -159,6 +159,7 @@ fn imagined<'a>(world: &'a World, input: &'a RouteTestInput) -> Result<Subject<'
         severity: input.severity.map(|severity| severity.0),
         priority,
         group: input.group.clone(),
+        service: None,
         origin,
         source: input.source.clone(),
         alert_labels: input.labels.as_ref(),
@@ -170,7 +171,7 @@ fn find(world: &World, id: RouteId) -> Result<&KnownRoute, ApiError> {
 }
 
 fn show(api: &Api, id: RouteId) -> Result<Response, ApiError> {
-    api.engine.read(|world| find(world, id).map(|known| answer::resource(&NotificationRoute::from(known), known.revision)))
+    api.engine.read(|world| find(world, id).map(|known| answer::resource(&NotificationRoute::new(known, world), known.revision)))
 }
 
 impl NotificationRouteInput {

@@ -12,6 +12,7 @@ use super::caller::Caller;
 use super::cis::PageQuery;
 use super::extract::{Body, Named, Parameters};
 use super::format::Format;
+use super::incidents::list::is_called;
 use super::incidents::{self, Assignment, Closing, Reason};
 use super::page::{Page, Paging};
 use super::view::incident::Incident;
@@ -40,7 +41,7 @@ pub struct ProblemQuery {
     known_error: Option<bool>,
     /// Which kind of suspicion opened it: recurrence, common_cause, topology or person.
     origin: Option<String>,
-    /// This group has it.
+    /// This group has it: the name or id of a team.
     group: Option<String>,
     /// With this text in their title, whatever the case.
     q: Option<String>,
@@ -64,6 +65,7 @@ pub async fn list_problems(
         return Err(ApiError::invalid("origin", format!("must be one of {}", ORIGINS.join(", "))));
     }
     let page = api.engine.read(|world| {
+        let group = query.group.as_ref().map(|text| world.contacts.called(text));
         let problems = world
             .problems
             .problems
@@ -72,7 +74,7 @@ pub async fn list_problems(
             .filter(|problem| query.open.is_none_or(|open| problem.state.is_open() == open))
             .filter(|problem| query.known_error.is_none_or(|known| problem.known_error == known))
             .filter(|problem| query.origin.as_deref().is_none_or(|origin| origin_of(problem) == origin))
-            .filter(|problem| query.group.is_none() || query.group == problem.group)
+            .filter(|problem| group.as_ref().is_none_or(|group| is_called(problem.group.as_ref(), group)))
             .filter(|problem| text.as_ref().is_none_or(|text| problem.title.to_lowercase().contains(text)));
         paging.newest_first(problems, |problem| problem.number, Problem::from)
     });

@@ -1,5 +1,6 @@
 //! Decisions on groups.
 
+use super::uses::{self, Use};
 use super::{Group, GroupCommand, GroupEvent, KnownGroup, NewGroup, Selection};
 use crate::ci::normalise::{self, folded};
 use crate::id::{CiId, GroupId};
@@ -30,13 +31,14 @@ const DESCRIPTION_CHARACTERS: usize = 1_000;
 pub fn command(world: &World, command: &GroupCommand, context: &mut Context<'_>) -> Result<Vec<Event>, Rejection> {
     let events = match command {
         GroupCommand::Create { group, members } => create(world, group, members, context)?,
-        GroupCommand::Update { id, group, expected } => update(world, *id, group, *expected)?,
+        GroupCommand::Update { id, group, expected } => update(world, context.now, (*id, *expected), group)?,
         GroupCommand::ChangeMembers { id, add, remove, expected } => {
             let known = find(world, *id, *expected)?;
             change_members(world, &known.group, &known.members, add, remove)?
         }
         GroupCommand::Delete { id, expected } => {
-            find(world, *id, *expected)?;
+            let known = find(world, *id, *expected)?;
+            uses::refuse(world, context.now, &known.group, Use::Any)?;
             vec![GroupEvent::GroupDeleted { group: *id }]
         }
     };
@@ -63,7 +65,7 @@ fn create(world: &World, new: &NewGroup, members: &BTreeSet<CiId>, context: &mut
     Ok(events)
 }
 
-fn update(world: &World, id: GroupId, new: &NewGroup, expected: Option<u64>) -> Result<Vec<GroupEvent>, Rejection> {
+fn update(world: &World, now: Timestamp, (id, expected): (GroupId, Option<u64>), new: &NewGroup) -> Result<Vec<GroupEvent>, Rejection> {
     let known = find(world, id, expected)?;
     let group = checked(world, id, new)?;
     if group == known.group {
@@ -71,6 +73,9 @@ fn update(world: &World, id: GroupId, new: &NewGroup, expected: Option<u64>) -> 
     }
     if group.selection != Selection::Members && !known.members.is_empty() {
         return Err(Rejection::invalid("query", "this group has members that people put in: take them out first"));
+    }
+    if folded(&group.name) != folded(&known.group.name) {
+        uses::refuse(world, now, &known.group, Use::ByName)?;
     }
     Ok(vec![GroupEvent::GroupSet { group: Box::new(group) }])
 }

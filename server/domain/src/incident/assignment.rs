@@ -4,10 +4,10 @@
 //! What none fits goes by the rule that opened it, and then by the support group of its item. Invariant: a rule's place in the order
 //! is that of its position, and of its id among equals.
 
-use super::decide::{optional, text};
+use super::decide::text;
 use super::{Channel, Incident, IncidentEvent};
 use crate::ci::Ci;
-use crate::contact::ContactKind;
+use crate::contact::responsible::Naming;
 use crate::id::{AssignmentRuleId, RuleId};
 use crate::rule::{Selector, validate};
 use crate::{Context, Record, Rejection, World};
@@ -219,7 +219,7 @@ pub(super) fn create(world: &World, new: &NewAssignmentRule, context: &mut Conte
     if world.incidents.assignment.rules.len() >= RULES {
         return Err(Rejection::Conflict(format!("there are {RULES} assignment rules, which is the limit")));
     }
-    let rule = checked(world, AssignmentRuleId(context.ids.next_bits()), new)?;
+    let rule = checked(world, AssignmentRuleId(context.ids.next_bits()), new, None)?;
     Ok(IncidentEvent::AssignmentRuleSet { rule: Box::new(rule) })
 }
 
@@ -234,7 +234,7 @@ pub(super) fn update(
     expected: Option<u64>,
 ) -> Result<Option<IncidentEvent>, Rejection> {
     let known = find(world, id, expected)?;
-    let rule = checked(world, id, new)?;
+    let rule = checked(world, id, new, Some(&known.rule))?;
     Ok((rule != known.rule).then(|| IncidentEvent::AssignmentRuleSet { rule: Box::new(rule) }))
 }
 
@@ -247,9 +247,13 @@ pub(super) fn find(world: &World, id: AssignmentRuleId, expected: Option<u64>) -
     }
 }
 
-fn checked(world: &World, id: AssignmentRuleId, new: &NewAssignmentRule) -> Result<AssignmentRule, Rejection> {
+fn checked(
+    world: &World,
+    id: AssignmentRuleId,
+    new: &NewAssignmentRule,
+    before: Option<&AssignmentRule>,
+) -> Result<AssignmentRule, Rejection> {
     text("name", &new.name, NAME_BYTES)?;
-    optional("assignee", new.assignee.as_deref(), NAME_BYTES)?;
     let conditions = &new.conditions;
     let named =
         [("rules", conditions.rules.len()), ("categories", conditions.categories.len()), ("priorities", conditions.priorities.len())];
@@ -264,26 +268,17 @@ fn checked(world: &World, id: AssignmentRuleId, new: &NewAssignmentRule) -> Resu
         return Err(Rejection::invalid("conditions.priorities", "must be of 1 (highest) to 5"));
     }
     validate::selector("conditions.selector", &conditions.selector)?;
+    let group = Naming { field: "group", before: before.and_then(|rule| rule.group.as_deref()) };
+    let assignee = Naming { field: "assignee", before: before.and_then(|rule| rule.assignee.as_deref()) };
     Ok(AssignmentRule {
         id,
         name: new.name.trim().to_owned(),
         position: new.position,
         enabled: new.enabled,
         conditions: conditions.clone(),
-        group: new.group.as_deref().map(|group| team(world, group)).transpose()?,
-        assignee: new.assignee.clone(),
+        group: new.group.as_deref().map(|text| group.team(world, text)).transpose()?,
+        assignee: new.assignee.as_deref().map(|text| assignee.person(world, text)).transpose()?,
     })
-}
-
-/// The name of a team. As long as nobody recorded a team, any name is one.
-fn team(world: &World, group: &str) -> Result<String, Rejection> {
-    text("group", group, NAME_BYTES)?;
-    let mut teams = world.contacts.contacts.values().filter(|known| known.contact.kind == ContactKind::Team);
-    if teams.next().is_none() {
-        return Ok(group.trim().to_owned());
-    }
-    let known = world.contacts.find(group).filter(|known| known.contact.kind == ContactKind::Team);
-    known.map(|known| known.contact.name.clone()).ok_or_else(|| Rejection::invalid("group", format!("no team is called {group}")))
 }
 
 #[cfg(test)]

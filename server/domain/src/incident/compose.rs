@@ -128,7 +128,9 @@ pub(super) fn surround(world: &World, incident: &mut Incident, now: Timestamp) {
 pub(super) fn assign(world: &World, incident: &mut Incident, of_rule: Option<&str>) {
     let chosen = world.incidents.assignment.choose(&Case::of(world, incident));
     let support = incident.primary_ci.and_then(|ci| fact(world.cmdb.cis.get(&ci)?, "support_group"));
-    let suggested = |group: String, because: &str| Some(Suggestion { group, because: because.to_owned() });
+    // A rule or an item may have been written before the team was recorded. What nobody recorded stays as it is: an incident is
+    // opened, whatever it says.
+    let suggested = |group: String, because: &str| Some(Suggestion { group: world.contacts.called(&group), because: because.to_owned() });
     let said = match chosen {
         Some(rule) => rule.group.clone().and_then(|group| suggested(group, &format!("assignment rule {}", rule.name))),
         None => of_rule

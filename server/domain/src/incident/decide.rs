@@ -5,6 +5,7 @@ mod family;
 mod open;
 
 use super::{Children, Incident, IncidentAction, IncidentCommand, IncidentEvent, IncidentState, assignment, react};
+use crate::contact::responsible::Naming;
 use crate::{Context, Event, Rejection, World, attachment};
 use rollcall_shared::Timestamp;
 use std::time::Duration;
@@ -67,6 +68,11 @@ fn act(
     let after = after(incident.state, action).ok_or_else(|| wrong_state(incident, action))?;
     conditions(world, incident, action)?;
     match action {
+        IncidentAction::Assign { group, assignee } => {
+            let (own, whose) = (incident.group.as_deref(), incident.assignee.as_deref());
+            let (group, assignee) = named(world, (group.as_deref(), own), (assignee.as_deref(), whose))?;
+            Ok(events(incident, &IncidentAction::Assign { group, assignee }, after))
+        }
         IncidentAction::Reopen { reason } if is_for_ever(incident, context.now) => {
             Ok(vec![open::following(world, incident, reason, context)])
         }
@@ -206,10 +212,8 @@ fn validate(action: &IncidentAction) -> Result<(), Rejection> {
         | IncidentAction::Detach { .. }
         | IncidentAction::Edit(_) => Ok(()),
         IncidentAction::Assign { group: None, assignee: None } => Err(Rejection::invalid("assignee", "give a group, an assignee or both")),
-        IncidentAction::Assign { group, assignee } => {
-            optional("group", group.as_deref(), NAME_BYTES)?;
-            optional("assignee", assignee.as_deref(), NAME_BYTES)
-        }
+        // Whom it names is looked up when the state allows it.
+        IncidentAction::Assign { .. } => Ok(()),
         IncidentAction::Note { text: note, .. } => text("text", note, TEXT_BYTES),
         IncidentAction::Hold { note, .. } => optional("note", note.as_deref(), TEXT_BYTES),
         IncidentAction::Resolve { close_code, notes, .. } => {
@@ -269,6 +273,20 @@ fn wrong_state(incident: &Incident, action: &IncidentAction) -> Rejection {
     let possible: Vec<&str> = possible.map(|(word, _)| word).collect();
     let state = format!("{} (possible now: {})", incident.state.as_str(), possible.join(", "));
     Rejection::WrongState { subject: incident.id.to_string(), state, action: asked }
+}
+
+/// Group and assignee as they are kept, each given with what is there.
+///
+/// # Errors
+/// [`Rejection::Invalid`]: nobody is called so.
+pub(crate) fn named(
+    world: &World,
+    (group, own): (Option<&str>, Option<&str>),
+    (assignee, whose): (Option<&str>, Option<&str>),
+) -> Result<(Option<String>, Option<String>), Rejection> {
+    let group = group.map(|text| Naming { field: "group", before: own }.team(world, text)).transpose()?;
+    let assignee = assignee.map(|text| Naming { field: "assignee", before: whose }.person(world, text)).transpose()?;
+    Ok((group, assignee))
 }
 
 pub(crate) fn optional(field: &str, value: Option<&str>, limit: usize) -> Result<(), Rejection> {

@@ -97,8 +97,9 @@ fn set_route(
     }
     let name = own_name("name", &route.name, id, routes.values().map(|known| (known.route.id, known.route.name.as_str())))?;
     let id = id.unwrap_or_else(|| RouteId(context.ids.next_bits()));
-    let route = Route { id, name, ..route.clone() };
     route.check(world, context.now)?;
+    let when = route.when.settled(world, known.map(|known| &known.route.when))?;
+    let route = Route { id, name, when, ..route.clone() };
     if known.is_some_and(|known| known.route == route) {
         return Ok(Vec::new());
     }

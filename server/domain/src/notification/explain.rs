@@ -173,6 +173,7 @@ pub fn example(now: Timestamp) -> Message {
         priority: 2,
         category: Some("filesystem_space".into()),
         group: Some("Web team".into()),
+        service: None,
         origin: crate::incident::Channel::Monitoring,
         source: None,
         alert_labels: None,

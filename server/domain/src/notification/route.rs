@@ -11,6 +11,8 @@
 //! already together with it, for some milliseconds at most. So ten thousand hosts that breach at once are one notification, or two when the
 //! first of them was told before anything else was known: the first host at once, and the storm after `group_interval_ms`.
 
+mod words;
+
 use super::weekly::{WeeklyHours, zone};
 use crate::alert::external::ExternalAlert;
 use crate::ci::Ci;
@@ -75,7 +77,7 @@ pub struct When {
     /// Of these support groups.
     #[serde(default)]
     pub groups: BTreeSet<String>,
-    /// Whose item serves one of these.
+    /// Whose item serves one of these, or of which one of these business services suffers.
     #[serde(default)]
     pub services: BTreeSet<String>,
     /// Which came this way.
@@ -214,6 +216,8 @@ pub struct Subject<'a> {
     pub category: Option<String>,
     /// Who works on it.
     pub group: Option<String>,
+    /// The business service that suffers, by its name.
+    pub service: Option<&'a str>,
     /// How it came.
     pub origin: incident::Channel,
     /// The feed that tells of it.
@@ -235,6 +239,7 @@ impl<'a> Subject<'a> {
             priority: incident.priority,
             category: incident.category.clone(),
             group: incident.group.clone(),
+            service: incident.service.and_then(|id| world.cmdb.cis.get(&id)).map(|ci| ci.name.as_str()),
             origin: incident.channel,
             source: external.map(|alert| alert.source.clone()).or_else(|| source_of(incident)),
             alert_labels: external.map(|alert| &alert.labels),
@@ -319,15 +324,14 @@ impl When {
         fn lacks<T: Ord>(words: &BTreeSet<T>, word: Option<&T>) -> bool {
             !words.is_empty() && word.is_none_or(|word| !words.contains(word))
         }
-        let service = subject.fact("service").map(str::to_owned);
         let words = [
             ("tier", lacks(&self.tiers, Some(&subject.tier))),
             ("severity", lacks(&self.severities, subject.severity.as_ref())),
             ("priority", lacks(&self.priorities, Some(&subject.priority))),
             ("rule", lacks(&self.rules, subject.rule.as_ref())),
             ("category", lacks(&self.categories, subject.category.as_ref())),
-            ("support group", lacks(&self.groups, subject.group.as_ref())),
-            ("service", lacks(&self.services, service.as_ref())),
+            ("support group", self.lacks_group(scope.world, subject)),
+            ("service", self.lacks_service(subject)),
             ("origin", lacks(&self.origins, Some(&subject.origin))),
             ("source", lacks(&self.sources, subject.source.as_ref())),
         ];

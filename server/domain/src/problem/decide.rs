@@ -2,7 +2,7 @@
 
 use super::{Problem, ProblemAction, ProblemCommand, ProblemEvent, ProblemState, Verdict, recurrence};
 use crate::id::{IncidentId, ProblemId};
-use crate::incident::decide::{optional, text};
+use crate::incident::decide::{named, optional, text};
 use crate::incident::{Incident, IncidentEvent, IncidentState};
 use crate::{Context, Event, Rejection, World, attachment};
 
@@ -46,6 +46,12 @@ pub fn command(world: &World, command: &ProblemCommand, context: &mut Context<'_
             let (problem, attachment, reason) = (problem.id, *attachment, reason.trim().to_owned());
             return Ok(vec![Event::Problem(ProblemEvent::ProblemAttachmentRemoved { problem, attachment, reason })]);
         }
+        ProblemAction::Assign { group, assignee } => {
+            let (own, whose) = (problem.group.as_deref(), problem.assignee.as_deref());
+            let (group, assignee) = named(world, (group.as_deref(), own), (assignee.as_deref(), whose))?;
+            let assigned = events(problem, &ProblemAction::Assign { group, assignee }, after);
+            return Ok(assigned.into_iter().map(Event::Problem).collect());
+        }
         _ => {}
     }
     let mut all: Vec<Event> = events(problem, action, after).into_iter().map(Event::Problem).collect();
@@ -60,7 +66,7 @@ fn open(world: &World, command: &ProblemCommand, context: &mut Context<'_>) -> R
     if !description.is_empty() {
         text("description", description, TEXT_BYTES)?;
     }
-    optional("group", group.as_deref(), NAME_BYTES)?;
+    let (group, _) = named(world, (group.as_deref(), None), (None, None))?;
     graded(*priority)?;
     let members = known(world, incidents)?;
     let (id, actor) = (ProblemId(context.ids.next_bits()), context.actor.clone());
@@ -69,7 +75,7 @@ fn open(world: &World, command: &ProblemCommand, context: &mut Context<'_>) -> R
         title: title.trim().to_owned(),
         description: description.clone(),
         priority: *priority,
-        group: group.clone(),
+        group,
         opened_by: actor,
         evidence: members.iter().map(|incident| recurrence::evidence(incident, format!("linked by {by}"))).collect(),
         incidents: incidents.clone(),
@@ -243,10 +249,8 @@ fn validate(action: &ProblemAction) -> Result<(), Rejection> {
         ProblemAction::Link { incidents } if incidents.is_empty() => Err(Rejection::invalid("incidents", "must name at least one")),
         ProblemAction::Duplicate { .. } | ProblemAction::Link { .. } | ProblemAction::Unlink { .. } => Ok(()),
         ProblemAction::Assign { group: None, assignee: None } => Err(Rejection::invalid("assignee", "give a group, an assignee or both")),
-        ProblemAction::Assign { group, assignee } => {
-            optional("group", group.as_deref(), NAME_BYTES)?;
-            optional("assignee", assignee.as_deref(), NAME_BYTES)
-        }
+        // Whom it names is looked up when the state allows it.
+        ProblemAction::Assign { .. } => Ok(()),
         ProblemAction::Note { text: note } => text("text", note, TEXT_BYTES),
         ProblemAction::Describe { known_error: None, workaround: None, root_cause: None } => {
             Err(Rejection::invalid("root_cause", "give known_error, workaround or root_cause"))

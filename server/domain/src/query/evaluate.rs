@@ -85,8 +85,7 @@ impl Scope<'_> {
     }
 
     fn check_groups(&self, query: &Query, path: &mut Vec<String>, done: &mut BTreeSet<String>) -> Result<(), Unanswerable> {
-        let names = query.terms().into_iter().filter_map(|term| if let Term::Group(names) = term { Some(names) } else { None });
-        for name in names.flatten() {
+        for name in query.groups() {
             if path.contains(name) {
                 return Err(Unanswerable::CircularGroup(name.clone()));
             }

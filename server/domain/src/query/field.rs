@@ -1,6 +1,7 @@
 //! The fields of the language: their names, what they take, and what they mean in a line.
 
 use super::term::{Listing, MomentField, Relationship, TextField};
+use crate::ci::normalise::folded;
 
 /// A field.
 #[derive(Clone, Debug, PartialEq)]
@@ -264,6 +265,26 @@ pub fn similar(written: &str) -> Option<&'static str> {
     let near = all.map(|known| (distance(&name, known), known)).filter(|(distance, _)| (1..=allowed).contains(distance));
     near.min().map(|(_, known)| known)
 }
+
+/// The name that was probably meant, whatever the case: a third of its letters may be wrong, or the rest of it missing.
+#[must_use]
+pub fn nearest<'a>(written: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let written = folded(written);
+    let length = written.chars().count();
+    let near = names.take(COMPARED).filter_map(|name| {
+        let known = folded(name);
+        if length >= 3 && known.starts_with(&written) {
+            return Some((1, name));
+        }
+        let could = known.chars().count().abs_diff(length) <= length / 3;
+        let wrong = could.then(|| distance(&written, &known)).filter(|wrong| *wrong <= length / 3)?;
+        Some((wrong, name))
+    });
+    near.min().map(|(_, name)| name)
+}
+
+/// Names that a misspelt one is compared with: some milliseconds of work.
+const COMPARED: usize = 10_000;
 
 /// Letters to change, insert or leave out (Levenshtein).
 #[must_use]

@@ -15,16 +15,18 @@ use crate::{Actor, Context, Event, Record, Rejection, World};
 pub fn command(world: &World, command: &RuleCommand, context: &mut Context<'_>) -> Result<Vec<Event>, Rejection> {
     match command {
         RuleCommand::Create(rule) => {
-            let events = create(&world.rules, rule, context)?;
+            may_be_made(&world.rules, rule)?;
             known::check(world, rule)?;
-            Ok(events)
+            let group = known::group(world, rule, None)?;
+            Ok(set(Rule { group, ..rule.written(signed(&rule.overrides, &[], context), false) }))
         }
         RuleCommand::Update { rule, expected } => {
             validate::rule(rule)?;
             known::check(world, rule)?;
             let known = find(&world.rules, &rule.id, *expected)?;
+            let group = known::group(world, rule, Some(&known.rule))?;
             let overrides = signed(&rule.overrides, &known.rule.overrides, context);
-            Ok(set_if_changed(known, rule.written(overrides, known.rule.stock)))
+            Ok(set_if_changed(known, Rule { group, ..rule.written(overrides, known.rule.stock) }))
         }
         RuleCommand::Import { rules, expected } => import(world, rules, *expected, context),
         RuleCommand::Enable { rule, enabled, expected } => {
@@ -54,7 +56,7 @@ fn refused(rule: &crate::id::RuleId, state: &str, action: &'static str) -> Rejec
     Rejection::WrongState { subject: format!("rule {rule}"), state: state.into(), action }
 }
 
-fn create(rules: &Rules, rule: &Tested, context: &Context<'_>) -> Result<Vec<Event>, Rejection> {
+fn may_be_made(rules: &Rules, rule: &Rule) -> Result<(), Rejection> {
     validate::name(&rule.id)?;
     validate::rule(rule)?;
     if rules.rules.contains_key(&rule.id) {
@@ -63,7 +65,7 @@ fn create(rules: &Rules, rule: &Tested, context: &Context<'_>) -> Result<Vec<Eve
     if rules.rules.len() >= validate::RULES {
         return Err(Rejection::Conflict(format!("there are {} rules already, which is the limit", validate::RULES)));
     }
-    Ok(set(rule.written(signed(&rule.overrides, &[], context), false)))
+    Ok(())
 }
 
 /// What an import would do with one rule.
@@ -91,12 +93,13 @@ pub fn examine(world: &World, rules: &[Rule], context: &Context<'_>) -> Vec<Resu
         }
         validate::rule(rule)?;
         known::check(world, rule)?;
+        let group = known::group(world, rule, known.map(|known| &known.rule))?;
         if known.is_none() && world.rules.rules.len() + made > validate::RULES {
             return Err(Rejection::Conflict(format!("there would be more than {} rules, which is the limit", validate::RULES)));
         }
         Ok(match known {
             None => Imported::Created,
-            Some(known) if imported(known, rule, context) == known.rule => Imported::Unchanged,
+            Some(known) if imported(known, rule, group, context) == known.rule => Imported::Unchanged,
             Some(_) => Imported::Updated,
         })
     };
@@ -104,8 +107,8 @@ pub fn examine(world: &World, rules: &[Rule], context: &Context<'_>) -> Vec<Resu
 }
 
 /// What takes the place of a known rule.
-fn imported(known: &KnownRule, rule: &Rule, context: &Context<'_>) -> Rule {
-    Rule { stock: known.rule.stock, overrides: signed(&rule.overrides, &known.rule.overrides, context), ..rule.clone() }
+fn imported(known: &KnownRule, rule: &Rule, group: Option<String>, context: &Context<'_>) -> Rule {
+    Rule { stock: known.rule.stock, group, overrides: signed(&rule.overrides, &known.rule.overrides, context), ..rule.clone() }
 }
 
 /// A refusal of one rule as one of the file that it is in.
@@ -126,9 +129,11 @@ fn import(world: &World, tested: &[Tested], expected: Option<u64>, context: &Con
     let mut events = Vec::new();
     for (position, (rule, outcome)) in rules.iter().zip(examine(world, &rules, context)).enumerate() {
         outcome.map_err(|rejection| in_file(position, rejection))?;
-        events.extend(match world.rules.rules.get(&rule.id) {
-            Some(known) => set_if_changed(known, imported(known, rule, context)),
-            None => set(Rule { stock: false, overrides: signed(&rule.overrides, &[], context), ..rule.clone() }),
+        let known = world.rules.rules.get(&rule.id);
+        let group = known::group(world, rule, known.map(|known| &known.rule)).map_err(|rejection| in_file(position, rejection))?;
+        events.extend(match known {
+            Some(known) => set_if_changed(known, imported(known, rule, group, context)),
+            None => set(Rule { stock: false, group, overrides: signed(&rule.overrides, &[], context), ..rule.clone() }),
         });
     }
     Ok(events)

@@ -7,6 +7,7 @@
 use super::{Comparison, Condition, Predicate, Rule, Selector, metric, select};
 use crate::attribute::{BUILT_IN, BuiltIn, Kind, fit};
 use crate::ci::AttributeValue;
+use crate::contact::responsible::Naming;
 use crate::query::field::distance;
 use crate::{Rejection, World};
 
@@ -33,6 +34,15 @@ pub fn check(world: &World, rule: &Rule) -> Result<(), Rejection> {
         },
         _ => Ok(()),
     }
+}
+
+/// The group that gets a rule's incidents, as it is kept; that of before may stay.
+///
+/// # Errors
+/// [`Rejection::Invalid`]: no team is called so.
+pub fn group(world: &World, rule: &Rule, before: Option<&Rule>) -> Result<Option<String>, Rejection> {
+    let naming = Naming { field: "group", before: before.and_then(|rule| rule.group.as_deref()) };
+    rule.group.as_deref().map(|text| naming.team(world, text)).transpose()
 }
 
 /// What people should know about a rule that is right as far as it goes.

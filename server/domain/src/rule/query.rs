@@ -53,6 +53,11 @@ impl Written {
         }
     }
 
+    /// The groups that it names, as they are written.
+    pub fn groups(&self) -> impl Iterator<Item = &String> {
+        self.query.iter().flat_map(Query::groups)
+    }
+
     /// Judges the groups that it names.
     ///
     /// # Errors
@@ -70,8 +75,7 @@ impl Written {
 
 /// A group, of those that a query names or that those name in turn, whose own query is refused in rules. Circles were ruled out before.
 fn unsteady_group(world: &World, query: &Query) -> Option<(String, &'static str)> {
-    let names = query.terms().into_iter().filter_map(|term| if let Term::Group(names) = term { Some(names) } else { None });
-    names.flatten().find_map(|name| {
+    query.groups().find_map(|name| {
         let query = Groups::query(&world.groups, name)?;
         let own = query.terms().into_iter().find_map(unsteady).map(|what| (name.clone(), what));
         own.or_else(|| unsteady_group(world, query))

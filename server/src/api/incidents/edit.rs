@@ -53,9 +53,9 @@ pub struct NewIncident {
     channel: Option<Channel>,
     /// Who reported it; whoever opens it unless given.
     caller: Option<CallerInput>,
-    /// Group that gets it; by the assignment rules unless given.
+    /// Team that gets it, by name or id; by the assignment rules unless given. Any name as long as no team is among the contacts.
     group: Option<String>,
-    /// Person who gets it.
+    /// Person who gets it, by name or id, or the name of a token; any name as long as no person is among the contacts.
     assignee: Option<String>,
     /// The incident that it is part of, by id or number.
     parent: Option<String>,

@@ -33,9 +33,9 @@ pub struct IncidentQuery {
     priority: Option<u8>,
     /// Of this configuration item, or affecting it.
     ci: Option<String>,
-    /// That this group has.
+    /// That this group has: the name or id of a team.
     group: Option<String>,
-    /// That this person has.
+    /// That this person has: the name or id of a contact.
     assignee: Option<String>,
     /// Of this category; for monitoring the rule's id.
     category: Option<String>,
@@ -156,6 +156,9 @@ struct Filter<'a> {
     problem: Option<ProblemId>,
     parent: Option<Option<IncidentId>>,
     watcher: Option<Party>,
+    /// As it is recorded, when it was given by its id.
+    group: Option<String>,
+    assignee: Option<String>,
     text: Option<String>,
 }
 
@@ -177,6 +180,8 @@ impl<'a> Filter<'a> {
             problem: problem.transpose()?,
             parent: parent.transpose()?,
             watcher: query.watcher.as_deref().map(|text| watcher(world, text, actor)).transpose()?,
+            group: query.group.as_ref().map(|text| world.contacts.called(text)),
+            assignee: query.assignee.as_ref().map(|text| world.contacts.called(text)),
             text: query.q.as_ref().map(|text| text.to_lowercase()),
         })
     }
@@ -200,8 +205,8 @@ impl<'a> Filter<'a> {
             && query.opened_to.is_none_or(|to| incident.opened_at < to)
             && self.cis.as_ref().is_none_or(|cis| concerns(incident, cis))
             && self.service.is_none_or(|service| incident.service == Some(service))
-            && query.group.as_ref().is_none_or(|group| incident.group.as_ref() == Some(group))
-            && query.assignee.as_ref().is_none_or(|assignee| incident.assignee.as_ref() == Some(assignee))
+            && self.group.as_ref().is_none_or(|group| is_called(incident.group.as_ref(), group))
+            && self.assignee.as_ref().is_none_or(|assignee| is_called(incident.assignee.as_ref(), assignee))
             && query.category.as_ref().is_none_or(|category| incident.category.as_ref() == Some(category))
             && query.rule.as_ref().is_none_or(|rule| rule_of(incident) == Some(rule.as_str()))
             && self.parent.is_none_or(|parent| incident.parent == parent)
@@ -209,6 +214,11 @@ impl<'a> Filter<'a> {
             && self.watcher.as_ref().is_none_or(|watcher| incident.watchers.contains(watcher))
             && self.text.as_ref().is_none_or(|text| says(incident, text))
     }
+}
+
+/// Whether it is this one, also where the name was written before it was recorded.
+pub(in crate::api) fn is_called(own: Option<&String>, name: &str) -> bool {
+    own.is_some_and(|own| own.eq_ignore_ascii_case(name))
 }
 
 fn concerns(incident: &incident::Incident, cis: &[CiId]) -> bool {

@@ -26,13 +26,14 @@ async fn all_that_is_known_of_one_can_be_said_when_it_opens() {
     let fixture = Fixture::new().await;
     fixture.post("/api/v1/contacts", r#"{"name": "Ada", "kind": "person"}"#).await.ok();
     let body = json!({"title": "Wiki is slow", "description": "Since noon", "channel": "portal", "caller": {"contact": "ada"},
-        "category": "network", "assignee": "bo", "caused_by_change": "CHG0000042", "knowledge": ["KB0000007"]});
+        "category": "network", "assignee": "ada", "caused_by_change": "CHG0000042", "knowledge": ["KB0000007"]});
     let made = fixture.post("/api/v1/incidents", &body.to_string()).await.ok().json();
     for (field, expected) in [
         ("channel", json!("portal")),
         ("state", json!("assigned")),
         ("priority", json!(3)),
         ("category", json!("network")),
+        ("assignee", json!("Ada")),
         ("caused_by_change", json!("CHG0000042")),
         ("knowledge", json!(["KB0000007"])),
     ] {
@@ -45,6 +46,7 @@ async fn all_that_is_known_of_one_can_be_said_when_it_opens() {
         ("service", json!("x")),
         ("parent", json!("INC0000099")),
         ("affected_cis", json!(["x"])),
+        ("assignee", json!("bo")),
     ] {
         let mut wrong = body.clone();
         wrong[field] = value;
@@ -203,4 +205,27 @@ async fn assignment_rules_are_kept_in_order_tried_and_used() {
         .refused("invalid_parameter");
     fixture.put("DELETE", &path, &[], "").await.ok();
     fixture.get(&path).await.refused("not_found");
+}
+
+#[tokio::test]
+async fn an_incident_goes_to_a_team_that_is_there_and_is_found_by_its_name_and_its_id() {
+    let fixture = Fixture::new().await;
+    let web = fixture.post("/api/v1/contacts", r#"{"name": "Web team", "kind": "team"}"#).await.ok().json();
+    let id = web["id"].as_str().unwrap();
+    let (one, other) = (open(&fixture, "one").await, open(&fixture, "other").await);
+    let refused = fixture.post(&format!("{one}/assign"), r#"{"group": "web tema"}"#).await;
+    let told = refused.json();
+    assert_eq!(told["field"], "group");
+    assert!(told["detail"].as_str().unwrap().contains("did you mean Web team?"), "{told}");
+    refused.refused("invalid_parameter");
+    for (path, group) in [(&one, id), (&other, "WEB TEAM")] {
+        let assigned = fixture.post(&format!("{path}/assign"), &json!({"group": group}).to_string()).await.ok().json();
+        assert_eq!(assigned["group"], "Web team");
+    }
+    for group in [id, "Web%20team", "web%20team"] {
+        assert_eq!(fixture.get(&format!("/api/v1/incidents?group={group}")).await.ok().items().len(), 2, "{group}");
+    }
+    let problem = fixture.post("/api/v1/problems", &json!({"title": "It is slow", "group": id}).to_string()).await.ok().json();
+    assert_eq!(problem["group"], "Web team");
+    assert_eq!(fixture.get(&format!("/api/v1/problems?group={id}")).await.ok().items().len(), 1);
 }

@@ -47,7 +47,7 @@ pub struct AssignmentRuleInput {
     /// Group that gets them; once there are teams among the contacts, the id or name of one. With neither group nor person nobody gets
     /// them by a rule, nor by those that would be asked next.
     group: Option<String>,
-    /// Person who gets them.
+    /// Person who gets them; once there are persons among the contacts, the id or name of one, or the name of a token.
     assignee: Option<String>,
 }
 

@@ -30,11 +30,11 @@ pub struct When {
     priorities: Option<Vec<u8>>,
     /// Opened by these rules.
     rules: Option<Vec<String>>,
-    /// Of these categories.
+    /// Of these categories: the names of rules, `alertname` of another system's alerts, or what people write.
     categories: Option<Vec<String>>,
-    /// Of these support groups.
+    /// Of these support groups: names or ids of teams, once there are teams.
     groups: Option<Vec<String>>,
-    /// Whose item serves one of these.
+    /// Whose item serves one of these, or of which one of these business services suffers.
     services: Option<Vec<String>>,
     /// Which came this way.
     origins: Option<Vec<Channel>>,
@@ -149,6 +149,17 @@ pub struct NotificationRoute {
     pub text: Option<String>,
     /// Revision of the last change; also its entity tag.
     pub revision: u64,
+    /// What people should know about it, such as that it waits for a category that nothing has brought so far; left out of lists, and when there
+    /// is nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+}
+
+impl NotificationRoute {
+    /// As it stands in the world, with what people should know about it.
+    pub fn new(known: &domain::KnownRoute, world: &World) -> Self {
+        Self { warnings: known.route.when.warnings(world), ..Self::from(known) }
+    }
 }
 
 impl From<&domain::KnownRoute> for NotificationRoute {
@@ -173,6 +184,7 @@ impl From<&domain::KnownRoute> for NotificationRoute {
             title: route.title,
             text: route.text,
             revision: known.revision,
+            warnings: Vec::new(),
         }
     }
 }

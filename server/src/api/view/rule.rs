@@ -59,7 +59,7 @@ pub struct RuleInput {
     pub no_data: Option<NoData>,
     /// Impact of its incidents.
     pub impact: Grade,
-    /// Group its incidents go to.
+    /// Team that its incidents go to, by name or id; any name as long as no team is among the contacts.
     #[serde(default)]
     pub group: Option<String>,
     /// Where the runbook is.

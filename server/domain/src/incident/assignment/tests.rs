@@ -2,7 +2,7 @@ use super::*;
 use crate::Command;
 use crate::alert::scenario::{Scenario, rule, text as attribute};
 use crate::ci::Class;
-use crate::contact::ContactCommand;
+use crate::contact::{ContactCommand, ContactKind};
 use crate::incident::IncidentCommand;
 use crate::rule::Rule;
 

@@ -1,6 +1,6 @@
 //! Opening by hand, and opening anew what is over for ever.
 
-use super::{NAME_BYTES, TEXT_BYTES, edit, family, optional, text};
+use super::{NAME_BYTES, TEXT_BYTES, edit, family, named, optional, text};
 use crate::incident::{Channel, Incident, IncidentEvent, IncidentState, NewIncident, Party, compose, priority};
 use crate::rule::Grade;
 use crate::{Context, Rejection, World};
@@ -12,9 +12,8 @@ pub(super) fn by_hand(world: &World, new: &NewIncident, context: &mut Context<'_
     if !new.description.is_empty() {
         text("description", &new.description, TEXT_BYTES)?;
     }
-    for (field, value) in [("group", &new.group), ("assignee", &new.assignee), ("category", &new.category)] {
-        optional(field, value.as_deref(), NAME_BYTES)?;
-    }
+    optional("category", new.category.as_deref(), NAME_BYTES)?;
+    let (group, assignee) = named(world, (new.group.as_deref(), None), (new.assignee.as_deref(), None))?;
     edit::channel(new.channel)?;
     edit::item(world, new.primary_ci)?;
     edit::items(world, &new.affected_cis)?;
@@ -36,8 +35,7 @@ pub(super) fn by_hand(world: &World, new: &NewIncident, context: &mut Context<'_
     incident.category.clone_from(&new.category);
     incident.channel = new.channel;
     incident.caller = caller.unwrap_or(Party::Actor { actor });
-    incident.group.clone_from(&new.group);
-    incident.assignee.clone_from(&new.assignee);
+    (incident.group, incident.assignee) = (group, assignee);
     incident.parent = new.parent;
     incident.caused_by_change.clone_from(&new.caused_by_change);
     incident.knowledge.clone_from(&new.knowledge);
