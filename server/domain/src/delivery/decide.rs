@@ -6,7 +6,8 @@ use super::{
     KnownChannel, NewChannel, Outcome, Secret, Told, WAITING, queue,
 };
 use crate::ci::normalise::{self, folded};
-use crate::id::{ChannelId, DeliveryId};
+use crate::id::{ChannelId, ContactId, DeliveryId};
+use crate::notification::escalation::{Policy, Target};
 use crate::{Context, Event, Rejection, World};
 use rollcall_shared::Timestamp;
 use std::time::Duration;
@@ -16,6 +17,9 @@ const NAME_CHARACTERS: usize = 100;
 
 /// Tests of one channel that wait at once: more tell nothing more.
 const TESTS: usize = 10;
+
+/// Who uses a channel, as many as a refusal names: more is a list that nobody reads.
+const NAMED: usize = 100;
 
 /// Characters of what went wrong.
 const REASON_CHARACTERS: usize = 500;
@@ -78,14 +82,38 @@ fn find(world: &World, id: ChannelId, expected: Option<u64>) -> Result<&KnownCha
     }
 }
 
-/// A channel that routes name stays: they would tell nobody, and nobody would notice.
+/// A channel that something names stays: who counts on it would be told nothing, and nobody would notice.
 fn unused(world: &World, id: ChannelId) -> Result<(), Rejection> {
-    let routes = world.notifications.in_order().filter(|route| route.channels.contains(&id));
-    let names: Vec<&str> = routes.map(|route| route.name.as_str()).collect();
-    if names.is_empty() {
+    let users = users(world, id);
+    if users.is_empty() {
         return Ok(());
     }
-    Err(Rejection::Conflict(format!("{id} is used by the notification routes {}; take it out of them first", names.join(", "))))
+    Err(Rejection::Conflict(format!("{id} is used by {}; take it out of them first", users.join(" and "))))
+}
+
+/// Routes, escalation policies and contacts that name a channel, in words.
+fn users(world: &World, id: ChannelId) -> Vec<String> {
+    let notifications = &world.notifications;
+    let names = |policy: &Policy| {
+        let mut targets = policy.steps.iter().flat_map(|step| &step.targets);
+        policy.mail_channel == Some(id) || targets.any(|target| *target == Target::Channel { channel: id })
+    };
+    let contact = |id: &ContactId| world.contacts.contacts.get(id).map_or_else(|| id.to_string(), |known| known.contact.name.clone());
+    let routes = notifications.in_order().filter(|route| route.channels.contains(&id)).map(|route| route.name.clone());
+    let policies = notifications.policies.values().filter(|known| names(&known.policy)).map(|known| known.policy.name.clone());
+    let methods = notifications.methods.iter().filter(|(_, known)| known.methods.iter().any(|method| method.channel == id));
+    let users = [
+        ("the notification routes", routes.collect::<Vec<_>>()),
+        ("the escalation policies", policies.collect()),
+        ("the contact methods of", methods.map(|(id, _)| contact(id)).collect()),
+    ];
+    let told = |(what, names): (&str, Vec<String>)| {
+        let more = names.len().saturating_sub(NAMED);
+        let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let first: Vec<&str> = names.iter().take(NAMED).map(String::as_str).collect();
+        (!names.is_empty()).then(|| format!("{what} {}{rest}", first.join(", ")))
+    };
+    users.into_iter().filter_map(told).collect()
 }
 
 fn create(world: &World, id: ChannelId, new: &NewChannel, after: Option<u64>) -> Result<Vec<DeliveryEvent>, Rejection> {

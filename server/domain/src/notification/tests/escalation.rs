@@ -159,3 +159,37 @@ fn what_is_in_use_is_not_deleted() {
     let refused = desk.ask(0, NotificationCommand::DeletePolicy { id, expected: None });
     assert!(matches!(refused, Err(Rejection::Conflict(_))), "{refused:?}");
 }
+
+#[test]
+fn a_channel_stays_as_long_as_routes_policies_or_contacts_name_it() {
+    let mut desk = desk();
+    let pager = desk.make_channel("pager");
+    let delete = |desk: &mut Desk| {
+        let command = crate::delivery::DeliveryCommand::Delete { id: pager, expected: None };
+        desk.s.command(0, &crate::Command::Delivery(command)).map_err(|refused| refused.to_string())
+    };
+    let known = desk.s.world.notifications.policies.values().next().expect("one").policy.clone();
+    let step = Step { after_ms: 0, targets: vec![Target::Channel { channel: pager }] };
+    let by_step = Policy { id: PolicyId(0), name: "Steps".into(), steps: vec![step], mail_channel: None, ..known.clone() };
+    let by_mail = Policy { id: PolicyId(0), name: "Mail".into(), mail_channel: Some(pager), ..known };
+    for policy in [by_step, by_mail] {
+        desk.ask(0, NotificationCommand::SetPolicy { id: None, policy: Box::new(policy), expected: None }).expect("a policy");
+    }
+    let ann = desk.s.world.contacts.find("ann").expect("there").contact.id;
+    let methods = vec![Method { channel: pager, address: None }];
+    desk.ask(0, NotificationCommand::SetMethods { contact: ann, methods, expected: None }).expect("methods");
+    desk.set_route(Route { name: "Pager".into(), ..route(pager) });
+    let users = "the notification routes Pager and the escalation policies Steps, Mail and the contact methods of ann";
+    assert_eq!(delete(&mut desk), Err(format!("{pager} is used by {users}; take it out of them first")));
+    let named = |world: &crate::World| -> Vec<PolicyId> {
+        let fresh = world.notifications.policies.values().map(|known| &known.policy).filter(|policy| policy.name != "Ops");
+        fresh.map(|policy| policy.id).collect()
+    };
+    let route = desk.s.world.notifications.routes.values().find(|known| known.route.name == "Pager").expect("made").route.id;
+    desk.ask(0, NotificationCommand::DeleteRoute { id: route, expected: None }).expect("deleted");
+    for id in named(&desk.s.world) {
+        desk.ask(0, NotificationCommand::DeletePolicy { id, expected: None }).expect("deleted");
+    }
+    desk.ask(0, NotificationCommand::SetMethods { contact: ann, methods: vec![], expected: None }).expect("methods");
+    assert_eq!(delete(&mut desk), Ok(()));
+}
