@@ -1,13 +1,17 @@
 //! Alerts on what collectors measure, when nothing more comes.
 //!
-//! A collector that falls silent is no silent host: its alerts become unknown one by one, as those of series that vanish do. One that
-//! stays silent is forgotten: pods and services that call themselves otherwise after each start would fill the list.
+//! A collector that falls silent is no silent host: its alerts become unknown one by one, as those of series that vanish do, and that it is
+//! silent is a matter of its own ([`silent`]). One that stays silent is forgotten: pods and services that call themselves otherwise
+//! after each start would fill the list.
+
+mod silent;
 
 use super::Alert;
+use crate::id::CiId;
 use crate::rule::Condition;
 use crate::trust::TrustEvent;
 use crate::trust::collector::FEED;
-use crate::{Event, World};
+use crate::{Context, Event, World};
 use rollcall_shared::Timestamp;
 use std::time::Duration;
 
@@ -23,10 +27,11 @@ const LOOK: Duration = Duration::from_secs(3_600);
 /// Collectors forgotten at once.
 const AT_ONCE: usize = 1_000;
 
-/// When silent collectors were last looked for.
+/// When collectors to forget were last looked for, and the item up to which silent feeds were.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Round {
     looked: Option<Timestamp>,
+    after: Option<CiId>,
 }
 
 // Two worlds that know the same are equal whenever they looked.
@@ -36,8 +41,14 @@ impl PartialEq for Round {
     }
 }
 
-/// Collectors that nobody has heard for very long.
-pub(super) fn tick(world: &mut World, now: Timestamp) -> Vec<Event> {
+/// Feeds that fell silent, and collectors that nobody has heard for very long.
+pub(super) fn tick(world: &mut World, context: &mut Context<'_>) -> Vec<Event> {
+    let mut events = silent::tick(world, context);
+    events.extend(forgotten(world, context.now));
+    events
+}
+
+fn forgotten(world: &mut World, now: Timestamp) -> Vec<Event> {
     let round = &mut world.telemetry.round;
     if round.looked.is_some_and(|looked| looked <= now && now.since(looked) < LOOK) {
         return Vec::new();

@@ -77,7 +77,7 @@ pub fn tick(world: &mut World, context: &mut Context<'_>) -> Vec<Event> {
     world.telemetry.sweep();
     let mut events = silence::tick(world, context);
     events.extend(vanished(world, context.now));
-    events.extend(collected::tick(world, context.now));
+    events.extend(collected::tick(world, context));
     events.extend(inventory::tick(world, context));
     events.extend(target::tick(world, context));
     events.extend(mute::tick(world, context.now));
@@ -200,6 +200,9 @@ fn still_covers(world: &World, rule: &Rule, alert: &Alert) -> bool {
             alert.key.attributes == *attributes || (alert.key.attributes.contains_key(collector::FEED) && has(attributes))
         }
         Condition::AgentSilent { .. } | Condition::HostSilent { .. } | Condition::Inventory { .. } => alert.key.attributes.is_empty(),
+        Condition::CollectorSilent { feed, .. } => {
+            alert.key.attributes.get(collector::FEED).is_some_and(|told| feed.as_ref().is_none_or(|feed| feed == told))
+        }
         Condition::TargetCheck { check, .. } => check.as_ref().is_none_or(|check| alert.key.attributes.get(target::CHECK) == Some(check)),
         condition => {
             let expression = expression::of(condition);

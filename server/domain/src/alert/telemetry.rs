@@ -34,6 +34,9 @@ const GOODBYE_CHARS: usize = 300;
 /// How far the server's clock may go back before what it dated is given up; less than that is caught up with in one push interval.
 const CLOCK_STEP_MS: i64 = 60_000;
 
+/// A pause after which who speaks again begins anew: three times what Prometheus looks back for.
+pub(super) const STEADY: Duration = Duration::from_secs(900);
+
 /// Plans kept beyond those in use, before unused ones are dropped.
 const SPARE_PLANS: usize = 256;
 
@@ -66,6 +69,9 @@ pub(super) struct AgentState {
     pub(super) epoch: u64,
     pub(super) through: u64,
     pub(super) last_seen: Timestamp,
+    /// Since when it has spoken without a pause of [`STEADY`]; `None` when it has not spoken since that is noted.
+    #[serde(default)]
+    pub(super) steady_since: Option<Timestamp>,
     pub(super) skew_ms: i64,
     #[serde(default)]
     correction_ms: i64,
@@ -278,6 +284,8 @@ impl Telemetry {
         } else if entry.epoch == state.epoch {
             state.through = state.through.max(entry.through);
         }
+        let is_steady = state.last_seen <= entry.received_at && entry.received_at.since(state.last_seen) < STEADY;
+        state.steady_since = state.steady_since.filter(|_| is_steady).or(Some(entry.received_at));
         (state.last_seen, state.skew_ms, state.silent) = (entry.received_at, entry.skew_ms, false);
         state.correction_ms = clock::believed(state.correction_ms, entry.skew_ms);
         if !entry.sets.is_empty() {
@@ -362,6 +370,7 @@ impl Default for AgentState {
             epoch: 0,
             through: 0,
             last_seen: Timestamp(0),
+            steady_since: None,
             skew_ms: 0,
             correction_ms: 0,
             goodbye: None,

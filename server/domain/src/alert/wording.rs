@@ -147,7 +147,7 @@ fn what(condition: &Condition) -> String {
             }
             Predicate::Drift { names, within_ms } => format!("number of changes of {} within {}", names.join(", "), span(*within_ms)),
         },
-        Condition::AgentSilent { .. } | Condition::HostSilent { .. } => String::new(),
+        Condition::AgentSilent { .. } | Condition::HostSilent { .. } | Condition::CollectorSilent { .. } => String::new(),
     }
 }
 
@@ -171,6 +171,11 @@ pub(super) fn silent(last_seen: Timestamp, quiet_ms: u64, goodbye: Option<&str>)
         Some(reason) => format!("the agent stopped on purpose at {last_seen}: {reason}"),
         None => format!("nothing has come since {last_seen} ({})", span(quiet_ms)),
     }
+}
+
+/// Why a feed counts as silent that was known by a key.
+pub(super) fn collector_silent((feed, key): (&str, &str), last: Timestamp, quiet_ms: u64) -> String {
+    format!("feed {feed} has told nothing of it since {last} ({}); it came as {key}", span(quiet_ms))
 }
 
 fn compared(condition: &Condition, level: &Level, value: f64) -> String {

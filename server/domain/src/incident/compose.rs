@@ -310,7 +310,9 @@ fn chart(world: &World, alert: &Alert, rule: &Rule, now: Timestamp) -> Option<Ch
 /// Such as `Filesystem space critical on web-1: /var 98.4 %`.
 pub(super) fn title(alert: &Alert, rule: &Rule, severity: Severity, ci: Option<&Ci>) -> String {
     let name = ci.map_or_else(|| alert.key.ci.to_string(), |ci| ci.name.clone());
-    let instance: Vec<String> = alert.key.attributes.iter().filter(|(name, _)| *name != collector::FEED).map(instance).collect();
+    let is_of_feed = matches!(rule.condition, Condition::CollectorSilent { .. });
+    let instance: Vec<String> =
+        alert.key.attributes.iter().filter(|(name, _)| *name != collector::FEED || is_of_feed).map(instance).collect();
     let holds = matches!(rule.condition, Condition::Inventory { predicate: Predicate::Attribute { .. } | Predicate::PackageBelow { .. } });
     let value = match alert.value.filter(|_| rule.condition.has_lines()) {
         // That something holds is no number to people.

@@ -150,6 +150,14 @@ pub enum Condition {
         /// ms of the server's clock.
         after_ms: u64,
     },
+    /// A feed of other people's collectors that used to tell of the item has told nothing of it for a time.
+    CollectorSilent {
+        /// ms of the server's clock. A feed that told of the item for as long is waited for; up to 15 minutes, without such a pause.
+        after_ms: u64,
+        /// One feed; each of them unless given.
+        #[serde(default)]
+        feed: Option<String>,
+    },
 }
 
 /// What a check about another item asks of it.
@@ -269,7 +277,7 @@ impl Condition {
             Self::Threshold { side, .. } | Self::Expression { side, .. } | Self::Ratio { side, .. } => *side,
             Self::Forecast { .. } | Self::Inventory { predicate: Predicate::DaysLeft { .. } } => Side::Below,
             Self::Baseline { .. } | Self::Absent { .. } | Self::Check { .. } | Self::Inventory { .. } => Side::Above,
-            Self::TargetCheck { .. } | Self::AgentSilent { .. } | Self::HostSilent { .. } => Side::Above,
+            Self::TargetCheck { .. } | Self::AgentSilent { .. } | Self::HostSilent { .. } | Self::CollectorSilent { .. } => Side::Above,
         }
     }
 
@@ -285,13 +293,18 @@ impl Condition {
     /// Whether it is judged with every sample.
     #[must_use]
     pub fn is_of_samples(&self) -> bool {
-        !matches!(self, Self::TargetCheck { .. } | Self::Inventory { .. } | Self::AgentSilent { .. } | Self::HostSilent { .. })
+        !matches!(self, Self::TargetCheck { .. } | Self::Inventory { .. }) && !self.is_of_silence()
     }
 
     /// Whether it yields a number that the levels' lines are held against.
     #[must_use]
     pub fn has_lines(&self) -> bool {
         let is_lined = |condition: &Self| !matches!(condition, Self::Absent { .. } | Self::Check { .. } | Self::TargetCheck { .. });
-        is_lined(self) && !matches!(self, Self::AgentSilent { .. } | Self::HostSilent { .. })
+        is_lined(self) && !self.is_of_silence()
+    }
+
+    /// Whether it is that nothing comes from an agent, a host or a feed.
+    fn is_of_silence(&self) -> bool {
+        matches!(self, Self::AgentSilent { .. } | Self::HostSilent { .. } | Self::CollectorSilent { .. })
     }
 }

@@ -133,7 +133,8 @@ pub fn of(condition: &Condition) -> Option<Expression> {
         | Condition::TargetCheck { .. }
         | Condition::Inventory { .. }
         | Condition::AgentSilent { .. }
-        | Condition::HostSilent { .. } => None,
+        | Condition::HostSilent { .. }
+        | Condition::CollectorSilent { .. } => None,
     }
 }
 

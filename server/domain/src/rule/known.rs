@@ -65,6 +65,11 @@ pub fn warnings(world: &World, rule: &Rule) -> Vec<String> {
             Predicate::Drift { .. } | Predicate::Removed { .. } | Predicate::Software { .. } => {}
         }
     }
+    if let Condition::CollectorSilent { feed: Some(feed), .. } = &rule.condition
+        && !world.trust.feeds.values().any(|known| known.name.as_str() == feed && !known.revoked)
+    {
+        warnings.push(format!("there is no feed {feed}"));
+    }
     warnings.extend(unknown_in(world, &rule.selector, "the selector"));
     for (position, one) in rule.overrides.iter().enumerate() {
         warnings.extend(unknown_in(world, &one.selector, &format!("override {}", position + 1)));

@@ -44,7 +44,7 @@ pub fn rule(rule: &Rule) -> Result<(), Rejection> {
     }
     require(rule.warning_tier.unwrap_or(Tier::RecordOnly) <= rule.tier, "warning_tier", "must not be louder than tier")?;
     require(rule.classes.len() <= Class::ALL.len(), "classes", "names a class twice")?;
-    let on_hosts = !matches!(rule.condition, Condition::Inventory { .. });
+    let on_hosts = !matches!(rule.condition, Condition::Inventory { .. } | Condition::CollectorSilent { .. });
     for (position, class) in rule.classes.iter().enumerate() {
         require(!on_hosts || class.is_a(Class::Host), format!("classes[{position}]"), "must be host or a class of hosts")?;
     }
@@ -109,6 +109,10 @@ pub fn selector(path: &str, selector: &Selector) -> Result<(), Rejection> {
 fn condition(rule: &Rule) -> Result<(), Rejection> {
     match &rule.condition {
         Condition::AgentSilent { after_ms } | Condition::HostSilent { after_ms } => length("condition.after_ms", *after_ms, SHORTEST_MS),
+        Condition::CollectorSilent { after_ms, feed } => {
+            length("condition.after_ms", *after_ms, SHORTEST_MS)?;
+            feed.as_deref().map_or(Ok(()), |feed| text("condition.feed", feed, NAME_CHARS))
+        }
         Condition::Threshold { metric, attributes, reduce, window_ms, .. } => {
             series("condition", metric, attributes)?;
             window("condition", *reduce, *window_ms)

@@ -87,6 +87,12 @@ impl Collectors {
         voices.filter_map(|voice| Some((*voice, self.known.get(voice)?)))
     }
 
+    /// Items after one that some voice means, in order.
+    pub fn items(&self, after: Option<CiId>) -> impl Iterator<Item = CiId> {
+        let from = after.map_or(std::ops::Bound::Unbounded, std::ops::Bound::Excluded);
+        self.by_ci.range((from, std::ops::Bound::Unbounded)).map(|(ci, _)| *ci)
+    }
+
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -336,3 +336,96 @@ fn a_late_set_tells_what_is_new_of_each_series_and_leaves_the_newest_values_as_t
         .collect();
     assert_eq!(newest, [("l".to_owned(), 7.0), ("m".to_owned(), 1.0)]);
 }
+
+fn impatient(after_ms: u64, feed: Option<&str>) -> Rule {
+    Rule { condition: Condition::CollectorSilent { after_ms, feed: feed.map(str::to_owned) }, ..rule("silent") }
+}
+
+/// A feed that was heard at these moments under a rule, the moments that are looked at, and what happened.
+#[track_caller]
+fn check_silence(silent: Rule, heard: &[i64], ticks: &[i64], expected: &[&str]) -> Collected {
+    let mut collected = Collected::new(vec![silent]);
+    for at in heard {
+        collected.push(*at, 1, GOOD);
+    }
+    collected.scenario.story();
+    for at in ticks {
+        collected.scenario.tick(*at);
+    }
+    assert_eq!(collected.scenario.story(), expected);
+    collected
+}
+
+#[test]
+fn a_feed_that_used_to_tell_of_an_item_and_stops_opens_a_ticket_until_it_speaks_again() {
+    let opened = ["660 silent prom: Inactive → Firing Critical", "660 INC1 opened P2: Load critical on web-1: feed prom"];
+    let mut collected = check_silence(impatient(300_000, None), &[10, 200, 360], &[659, 660, 5_000], &opened);
+    let reason = collected.scenario.world.alerts.alerts.values().next().expect("one").reason.clone();
+    assert_eq!(reason, "feed prom has told nothing of it since 1970-01-01T00:06:00.000Z (5 min); it came as instance=web-1:9100,job=node");
+    collected.scenario.world.telemetry.resume(seconds(5_001));
+    collected.scenario.tick(5_002);
+    assert_eq!(collected.scenario.story(), [""; 0], "that the server was away is no word of the feed");
+    collected.push(5_010, 1, GOOD);
+    collected.scenario.tick(5_011);
+    assert_eq!(collected.scenario.story(), ["5011 silent prom: Firing → Resolved", "5011 INC1 new → resolved"]);
+}
+
+#[test]
+fn nobody_waits_for_a_feed_that_said_something_once() {
+    check_silence(impatient(300_000, None), &[10, 20], &[600, 5_000], &[]);
+    let nightly = [10, 86_400, 172_800];
+    check_silence(impatient(300_000, None), &nightly, &[173_700, 259_000], &[]);
+    let day = impatient(100_000_000, Some("prom"));
+    let opened = ["272801 silent prom: Inactive → Firing Critical", "272801 INC1 opened P2: Load critical on web-1: feed prom"];
+    check_silence(day, &nightly, &[272_799, 272_801], &opened);
+    check_silence(impatient(300_000, Some("other")), &[10, 200, 360], &[5_000], &[]);
+}
+
+#[test]
+fn what_a_feed_says_of_an_item_by_another_resource_is_its_word_as_well() {
+    let mut collected = Collected::new(vec![impatient(300_000, None)]);
+    for at in [10, 200, 360] {
+        collected.push(at, 1, GOOD);
+    }
+    for at in [500, 700, 900] {
+        collected.deliver_as("shop", at, at, 1, GOOD);
+        collected.scenario.tick(at);
+    }
+    assert!(collected.scenario.world.alerts.alerts.is_empty());
+    collected.scenario.tick(1_200);
+    assert_eq!(collected.scenario.state("silent", 1), AlertState::Firing);
+}
+
+#[test]
+fn a_silence_ends_with_the_feed_and_is_unknown_when_the_collector_is_forgotten() {
+    let mut collected = Collected::new(vec![impatient(300_000, None)]);
+    for at in [10, 200, 360] {
+        collected.push(at, 1, GOOD);
+    }
+    collected.scenario.tick(700);
+    collected.scenario.tick(91 * 86_400);
+    collected.scenario.tick(91 * 86_400 + 1);
+    assert!(collected.scenario.world.trust.collectors.is_empty());
+    assert_eq!(collected.scenario.state("silent", 1), AlertState::Unknown);
+    assert!(collected.scenario.world.incidents.incidents[&collected.scenario.incident(1)].state.is_open());
+    collected.scenario.command(91 * 86_400 + 2, &Command::Trust(TrustCommand::RevokeFeed(feed()))).expect("withdrawn");
+    collected.scenario.tick(91 * 86_400 + 3);
+    assert!(collected.scenario.world.alerts.live.is_empty());
+    collected.scenario.replay();
+}
+
+#[test]
+fn a_host_that_says_nothing_at_all_is_told_about_once() {
+    let silent = Rule { condition: Condition::HostSilent { after_ms: 60_000 }, ..rule("host") };
+    let mut collected = Collected::new(vec![silent, impatient(300_000, None)]);
+    for at in [10, 200, 360] {
+        collected.push(at, 1, GOOD);
+        collected.scenario.value(at, 1.0);
+    }
+    collected.scenario.tick(500);
+    collected.scenario.tick(700);
+    assert_eq!((collected.scenario.state("host", 1), collected.scenario.state("silent", 1)), (AlertState::Firing, AlertState::Inactive));
+    collected.scenario.value(710, 1.0);
+    collected.scenario.tick(711);
+    assert_eq!((collected.scenario.state("host", 1), collected.scenario.state("silent", 1)), (AlertState::Resolved, AlertState::Firing));
+}

@@ -124,6 +124,16 @@ pub(super) fn rules() -> Vec<Rule> {
             )),
         ),
         sourced(
+            "Three times the five minutes for which Prometheus takes a value as current",
+            rule(
+                "collector_silent",
+                "Collector silent",
+                "A feed of another system's measurements (Prometheus, OpenTelemetry) that used to tell of this item has told nothing of it for fifteen minutes: what it measures is not watched, and its alerts are unknown. See whether the exporter or collector still runs on the item and whether the sender reaches it (Prometheus: Status, Targets); when many items fell silent at once, look at the sender, its queue (prometheus_remote_storage_samples_failed_total) and the feed's credential first. Where it was taken away on purpose, switch this rule off for the item by an override; a feed that comes less often needs a rule of its own with a longer time.",
+                Condition::CollectorSilent { after_ms: 15 * MINUTE_MS, feed: None },
+                any(false),
+            ),
+        ),
+        sourced(
             "The check's own thresholds",
             rule(
                 "check_result",

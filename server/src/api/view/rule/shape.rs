@@ -125,6 +125,13 @@ pub enum Condition {
         /// ms of the server's clock.
         after_ms: u64,
     },
+    /// A feed of other people's collectors that used to tell of the item has told nothing of it for a time.
+    CollectorSilent {
+        /// ms of the server's clock. A feed that told of the item for as long is waited for; up to 15 minutes, without such a pause.
+        after_ms: u64,
+        /// One feed; each of them unless given.
+        feed: Option<String>,
+    },
 }
 
 /// A question to the inventory. `days_left` and `days_since` give days to the levels, `drift` the number of changes, `removed` the number of rows,
