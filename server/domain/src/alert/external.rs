@@ -4,14 +4,17 @@
 //! it, and nothing else does. A source that falls silent ends nothing. Saying the same again changes nothing, however often and in
 //! whichever order: a repeat is told from a come-back by the moment in which the episode began.
 //!
-//! They are told about as our own are: mutes, what their item stands on, and acknowledgements are axes of their own ([`suppress`]).
+//! They are told about as our own are: mutes, what their item stands on, and acknowledgements are axes of their own ([`suppress`]), and
+//! so is flapping ([`flap`]).
 //!
 //! Invariants: bounded in records and in the size of each; [`receive`] judges, `Externals::apply` remembers what it is told.
 
+pub(super) mod flap;
 pub mod place;
 pub mod report;
 pub mod suppress;
 
+use super::flapping::History;
 use super::{Acknowledgement, AlertEvent, Suppression};
 use crate::id::{AlertId, CiId, IncidentId};
 use crate::incident::Incident;
@@ -77,6 +80,9 @@ pub struct ExternalAlert {
     /// The incident that tells of it instead, while what its item stands on is down; kept by the fold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub told_by: Option<IncidentId>,
+    /// Its last states; kept by the fold.
+    #[serde(default, skip_serializing_if = "History::is_empty")]
+    pub history: History,
     /// Who looks after it; kept by the fold. See [`ExternalAlert::acknowledgement`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acknowledged: Option<Acknowledgement>,
@@ -192,13 +198,16 @@ impl Externals {
 
     pub(super) fn apply(&mut self, revision: u64, at: Timestamp, alert: &ExternalAlert) {
         let key = alert.dedup_key();
-        let mut alert = ExternalAlert { revision, changed_at: at, ..alert.clone() };
+        let mut alert = ExternalAlert { revision, changed_at: at, history: History::default(), ..alert.clone() };
         if let Some(known) = self.forget(&key) {
             (alert.incident, alert.suppressed, alert.told_by) = (known.incident, known.suppressed, known.told_by);
             // What was to last until it is over ends with it; what was to last until a moment lasts on.
             alert.acknowledged = known.acknowledged.filter(|one| one.until.is_some() || alert.fires());
+            alert.history = known.history;
         }
-        if !alert.fires() {
+        alert.history = flap::noted(alert.history, &alert, at);
+        // One that flaps is remembered until it does no more: its incident waits for that.
+        if !alert.fires() && !alert.flaps() {
             self.over.insert((at, key.clone()));
         }
         self.ids.insert(alert.id, key.clone());
@@ -223,6 +232,13 @@ impl Externals {
             alert.told_by = by;
         }
         alert.revision = revision;
+        let is_forgettable = !alert.fires() && !alert.flaps();
+        let place = (alert.changed_at, alert.dedup_key());
+        if is_forgettable {
+            self.over.insert(place)
+        } else {
+            self.over.remove(&place)
+        };
     }
 
     pub(super) fn acknowledge(&mut self, revision: u64, id: AlertId, acknowledgement: Option<&Acknowledgement>) {
@@ -350,6 +366,7 @@ fn begin(
         incident: None,
         suppressed: BTreeMap::new(),
         told_by: None,
+        history: History::default(),
         acknowledged: None,
         revision: 0,
     }

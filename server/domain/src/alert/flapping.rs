@@ -2,14 +2,15 @@
 //!
 //! The last 21 states are kept: every change as it happens, and the state as it is once a minute. Each of the 20 steps from one to the
 //! next that is a change weighs 0.8 (the oldest) to 1.2 (the newest); their share of 20 is the percentage that the rule's two lines are held against.
-//! The history is memory of the process: after a restart an alert that flaps ends to do so when 21 states or 21 quiet minutes
-//! have been seen, never at once.
+//! The history of our own alerts is memory of the process: after a restart an alert that flaps ends to do so when 21 states or 21 quiet
+//! minutes have been seen, never at once.
 
 use super::machine::Position;
 use super::{Alert, AlertEvent, AlertState, Suppression};
 use crate::rule::{Flapping, Severity};
 use crate::{Event, World};
 use rollcall_shared::Timestamp;
+use serde::{Deserialize, Serialize};
 
 /// Steps that are weighed.
 const STEPS: u8 = 20;
@@ -21,7 +22,7 @@ const INTERVAL_MS: u128 = 60_000;
 const QUIET_MS: u128 = (STEPS as u128 + 1) * INTERVAL_MS;
 
 /// The last states of an alert, two bits each.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct History {
     bits: u64,
     count: u8,
@@ -31,13 +32,18 @@ pub struct History {
 impl History {
     /// Takes note of a state: 0 for clear, 1 for warning, 2 for critical.
     pub fn note(&mut self, state: u8, at: Timestamp) {
+        self.note_each(state, at, INTERVAL_MS);
+    }
+
+    /// The same where the state is noted every so many ms.
+    pub(super) fn note_each(&mut self, state: u8, at: Timestamp, interval_ms: u128) {
         let state = u64::from(state & 3);
         let before = self.bits & 3;
-        let quiet = self.noted_at.map_or(0, |noted| at.since(noted).as_millis() / INTERVAL_MS);
+        let quiet = self.noted_at.map_or(0, |noted| at.since(noted).as_millis() / interval_ms);
         if self.count > 0 && before == state && quiet == 0 {
             return;
         }
-        // Minutes in which nothing was measured were as the one before.
+        // Intervals in which nothing was measured were as the one before.
         for _ in 1..quiet.min(u128::from(STEPS) + 1) {
             self.push(before);
         }
@@ -48,6 +54,12 @@ impl History {
     fn push(&mut self, state: u64) {
         self.bits = (self.bits << 2 | state) & ((1 << (2 * (u32::from(STEPS) + 1))) - 1);
         self.count = (self.count + 1).min(STEPS + 1);
+    }
+
+    /// Whether nothing was noted yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
     }
 
     /// How much it flaps.

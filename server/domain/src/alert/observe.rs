@@ -84,6 +84,7 @@ pub fn tick(world: &mut World, context: &mut Context<'_>) -> Vec<Event> {
     events.extend(suppress::tick(world, context.now));
     events.extend(external::suppress::tick(world, context.now));
     events.extend(flapping::tick(world, context.now));
+    events.extend(external::flap::tick(world, context.now));
     events.extend(incident::decide::tick(world, context.now));
     events
 }
@@ -95,6 +96,9 @@ pub fn tick(world: &mut World, context: &mut Context<'_>) -> Vec<Event> {
 pub fn react(world: &World, event: &Event, context: &Context<'_>) -> Vec<Event> {
     if let Event::Ci(CiEvent::CiStatusChanged { ci, after, .. }) = event {
         return if is_out_of_use(*after) { out_of_use(world, *ci, context.now) } else { Vec::new() };
+    }
+    if let Event::Alert(AlertEvent::ExternalAlertChanged { alert, .. }) = event {
+        return external::flap::turned(world, alert, context.now).into_iter().collect();
     }
     if let Event::Incident(IncidentEvent::IncidentOpened { incident }) = event {
         return outage::told(world, incident, context.now);

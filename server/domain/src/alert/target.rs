@@ -10,12 +10,12 @@
 use super::external::place;
 use super::machine::{self, Judged, Timing};
 use super::observe::{moved, transitioned};
-use super::{Alert, AlertKey, wording};
+use super::{Alert, AlertKey, flapping, wording};
 use crate::ci::lifecycle::is_out_of_use;
 use crate::id::{AlertId, CiId, RuleId};
 use crate::rule::plan::Plan;
 use crate::rule::select::effective;
-use crate::rule::{Asks, Condition, NoData, Rule, Severity};
+use crate::rule::{Asks, Condition, Flapping, NoData, Rule, Severity};
 use crate::{Context, Event, World};
 use rollcall_shared::{AgentId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -48,6 +48,8 @@ pub(super) struct Targets {
     /// Agents that look at other items.
     agents: BTreeSet<AgentId>,
     places: BTreeMap<String, Place>,
+    /// The last states of alerts that fresh results are about.
+    histories: BTreeMap<AlertKey, flapping::History>,
 }
 
 #[derive(Clone, Debug)]
@@ -76,6 +78,21 @@ impl Targets {
         }
     }
 
+    /// Takes note of where an alert is; the event that it begins or ends to flap.
+    fn flapped(
+        &mut self,
+        world: &World,
+        key: &AlertKey,
+        (position, lines): (machine::Position, Flapping),
+        now: Timestamp,
+    ) -> Option<Event> {
+        let alert = world.alerts.alerts.get(world.alerts.keys.get(key)?)?;
+        let history = self.histories.entry(key.clone()).or_default();
+        history.note(flapping::noted(position), now);
+        let flaps = history.turns(alert.flaps(), lines)?;
+        Some(if flaps { flapping::begins(alert, history.percent(), now) } else { flapping::ends(alert, now) })
+    }
+
     /// Finds out what names mean, the longest unseen first; forgets those that nobody uses.
     fn look_up(&mut self, world: &World, names: &BTreeSet<&str>, now: Timestamp) {
         self.places.retain(|name, _| names.contains(name.as_str()));
@@ -88,6 +105,14 @@ impl Targets {
             self.places.insert(name.to_owned(), Place { looked_at: now, found });
         }
     }
+}
+
+/// What a rule says of one subject.
+struct Verdict {
+    key: AlertKey,
+    /// Where its alert is from now on, and from when on it counts as flapping; `None` when the results say nothing.
+    position: Option<(machine::Position, Flapping)>,
+    event: Option<Event>,
 }
 
 /// A fresh result of a check about another item.
@@ -125,15 +150,17 @@ pub(super) fn tick(world: &mut World, context: &mut Context<'_>) -> Vec<Event> {
     let mut judged: BTreeSet<AlertKey> = BTreeSet::new();
     for rule in rules.iter().filter(|rule| rule.enabled) {
         for (subject, outcomes) in &subjects {
-            if let Some((key, event)) = judge(world, rule, (subject, outcomes, &targets), context) {
-                judged.insert(key);
+            if let Some(Verdict { key, position, event }) = judge(world, rule, (subject, outcomes, &targets), context) {
                 events.extend(event);
+                events.extend(position.and_then(|position| targets.flapped(world, &key, position, now)));
+                judged.insert(key);
             }
         }
     }
     if all_placed {
         events.extend(unjudged(world, &rules, (&judged, &targets), now));
     }
+    targets.histories.retain(|key, _| judged.contains(key));
     world.telemetry.targets = targets;
     events
 }
@@ -180,13 +207,13 @@ fn subjects(targets: &Targets, outcomes: Vec<Outcome>) -> BTreeMap<Subject, Vec<
     subjects
 }
 
-/// The alert that a rule judges, and what became of it; `None` when the rule is not for it.
+/// The alert that a rule judges, where it is and what became of it; `None` when the rule is not for it.
 fn judge(
     world: &World,
     rule: &Rule,
     (subject, outcomes, targets): (&Subject, &[Outcome], &Targets),
     context: &mut Context<'_>,
-) -> Option<(AlertKey, Option<Event>)> {
+) -> Option<Verdict> {
     let (asks, check) = asks(rule)?;
     let is_meant = asks == subject.asks && check.is_none_or(|check| subject.attributes.get(CHECK).is_some_and(|known| known == check));
     let ci = world.cmdb.cis.get(&subject.ci);
@@ -197,16 +224,17 @@ fn judge(
     let key = AlertKey { rule: rule.id.clone(), ci: subject.ci, attributes: subject.attributes.clone() };
     let known = world.alerts.keys.get(&key).and_then(|id| world.alerts.alerts.get(id));
     let best = outcomes.iter().map(|one| one.state).filter(|state| STATES.contains(state)).min_by(f64::total_cmp);
-    let Some(best) = best else { return Some((key, None)) };
+    let Some(best) = best else { return Some(Verdict { key, position: None, event: None }) };
     let before = known.map_or(machine::Position::INACTIVE, Alert::position);
     let after = machine::step(before, means(rule, asks, best), context.now, Timing::of(rule));
+    let position = Some((after, rule.flapping));
     if !after.differs(before) {
-        return Some((key, None));
+        return Some(Verdict { key, position, event: None });
     }
     let id = known.map_or_else(|| AlertId(context.ids.next_bits()), |alert| alert.id);
     let reason = reason(world, (outcomes, best), targets);
     let event = transitioned(id, key.clone(), (before, after), (Some(best), context.now), reason);
-    Some((key, Some(event)))
+    Some(Verdict { key, position, event: Some(event) })
 }
 
 /// The state of a check that somebody must act on.

@@ -1,11 +1,12 @@
 //! Incidents of other systems' alerts.
 //!
-//! An episode opens one incident, when it is more than information; its end resolves it. What people resolved while the alert fires stays
+//! An episode opens one incident, when it is more than information; its end resolves it, unless the alert flaps: then the incident waits until
+//! it does no more. What people resolved while the alert fires stays
 //! resolved. What a person or a rule opened, and such an incident was merged into, is theirs to resolve. As with our own alerts, one that is
 //! muted or told about elsewhere opens none until that is over, and many of one name at once are a storm.
 
 use super::compose::{self, cut, cut_bytes, word};
-use super::react::{RECOVERED, note, quieted};
+use super::react::{FLAPS, RECOVERED, note, quieted};
 use super::{Channel, Incident, IncidentEvent, IncidentState, priority, storm};
 use crate::actor::Actor;
 use crate::alert::external::{ExternalAlert, ExternalChange, PREFIX, suppress};
@@ -32,29 +33,40 @@ pub(super) fn react(world: &World, change: ExternalChange, alert: &ExternalAlert
 }
 
 /// What follows when one begins or ceases to be quiet on an axis.
-pub(super) fn suppressed(world: &World, alert: &ExternalAlert, reason: Option<&str>, context: &mut Context<'_>) -> Vec<Event> {
+pub(super) fn suppressed(
+    world: &World,
+    alert: &ExternalAlert,
+    (axis, reason): (Suppression, Option<&str>),
+    context: &mut Context<'_>,
+) -> Vec<Event> {
     let live = world.incidents.live.get(&alert.dedup_key()).and_then(|id| world.incidents.incidents.get(id));
-    if reason.is_none() && live.is_none() && alert.fires() {
+    if reason.is_none() && axis != Suppression::Flapping && live.is_none() && alert.fires() {
         let quiet = suppress::quiet(world, alert, context.now);
         if !quiet.is_empty() {
             // Another reason has come meanwhile.
             return suppress::differences(alert, &quiet, context.now);
         }
     }
-    told_of(world, (alert, live), reason, context).into_iter().map(Event::Incident).collect()
+    told_of(world, (alert, live), (axis, reason), context).into_iter().map(Event::Incident).collect()
 }
 
 fn told_of(
     world: &World,
     (alert, live): (&ExternalAlert, Option<&Incident>),
-    reason: Option<&str>,
+    (axis, reason): (Suppression, Option<&str>),
     context: &mut Context<'_>,
 ) -> Vec<IncidentEvent> {
     let attached = told_elsewhere(world, alert);
     match (live, reason) {
         (live, Some(reason)) => quieted(live, attached, reason),
-        (Some(incident), None) if alert.fires() => vec![note(incident, "It is told about again; it fires.".to_owned())],
-        (None, None) if alert.fires() => alert.severity.map(|severity| open(world, alert, severity, context)).unwrap_or_default(),
+        (Some(incident), None) if axis == Suppression::Flapping && !alert.fires() => ended(world, incident, alert),
+        (Some(incident), None) if alert.fires() => {
+            let what = if axis == Suppression::Flapping { "It flaps no more" } else { "It is told about again" };
+            vec![note(incident, format!("{what}; it fires."))]
+        }
+        (None, None) if axis != Suppression::Flapping && alert.fires() => {
+            alert.severity.map(|severity| open(world, alert, severity, context)).unwrap_or_default()
+        }
         (_, None) => Vec::new(),
     }
 }
@@ -79,6 +91,11 @@ fn events(
 ) -> Vec<IncidentEvent> {
     match (change, live, alert.severity) {
         (ExternalChange::Began | ExternalChange::Graded { before: None }, None, Some(severity)) => open(world, alert, severity, context),
+        (ExternalChange::Began, Some(incident), Some(severity))
+            if incident.flap_count >= FLAPS && compose::urgency(severity) == incident.urgency =>
+        {
+            Vec::new()
+        }
         (ExternalChange::Began, Some(incident), Some(severity)) => graded(incident, severity, format!("Back: {}.", alert.title), true),
         (ExternalChange::Graded { before }, Some(incident), Some(severity)) if before != Some(severity) => {
             let way = if Some(severity) > before { "Worse" } else { "Better" };
@@ -87,6 +104,7 @@ fn events(
         (ExternalChange::Graded { before: Some(_) }, Some(incident), None) => {
             vec![note(incident, format!("{} calls it information now. The incident stays open until it ends.", alert.source))]
         }
+        (ExternalChange::Ended, Some(_), _) if alert.stays_open() => Vec::new(),
         (ExternalChange::Ended, Some(incident), _) => ended(world, incident, alert),
         _ => Vec::new(),
     }

@@ -25,7 +25,7 @@ pub const RECOVERED: &str = "recovered_by_itself";
 pub const NOT_JUDGED: &str = "rule_disabled";
 
 /// Come-backs of one incident that are written down: a value that trembles for a month says no more than this.
-const FLAPS: u32 = 1_000;
+pub(super) const FLAPS: u32 = 1_000;
 
 /// What follows from an event that has just been applied.
 #[must_use]
@@ -39,7 +39,7 @@ pub fn react(world: &World, event: &Event, context: &mut Context<'_>) -> Vec<Eve
     let Event::Alert(event) = event else { return Vec::new() };
     if let AlertEvent::AlertSuppressed { alert, axis, reason, .. } = event {
         return match world.alerts.external.by_id(*alert) {
-            Some(alert) => super::external::suppressed(world, alert, reason.as_deref(), context),
+            Some(alert) => super::external::suppressed(world, alert, (*axis, reason.as_deref()), context),
             None => suppressed(world, *alert, (*axis, reason.as_deref()), context),
         };
     }

@@ -182,3 +182,20 @@ fn many_names_are_looked_up_a_few_at_a_time_and_none_is_taken_for_missing_meanwh
     }
     scenario.replay();
 }
+
+#[test]
+fn a_check_that_changes_its_mind_keeps_its_incident_open() {
+    let mut scenario = scenario();
+    let mut say = |at: i64, state: f64| {
+        tells(&mut scenario, at, 1, ("up", "web-9"), Some(state));
+        scenario.tick(at);
+        scenario.story()
+    };
+    for step in 0..20_i64 {
+        say(10 + step * 20, if step % 2 == 0 { 2.0 } else { 0.0 });
+    }
+    let story: Vec<String> = (1..=21).flat_map(|minute| say(390 + minute * 60, 0.0)).collect();
+    let incident = scenario.world.incidents.incidents.values().next_back().expect("one");
+    assert!(incident.number < 6 && incident.flap_count >= 4, "INC{} {}", incident.number, incident.flap_count);
+    assert!(story.len() == 2 && story[0].ends_with(" Flapping ends") && story[1].ends_with("new → resolved"), "{story:?}");
+}
