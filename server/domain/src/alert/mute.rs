@@ -254,6 +254,9 @@ fn check_external(external: &ExternalSelector, rules: &[RuleId]) -> Result<(), R
     if external.is_empty() {
         return Err(Rejection::invalid("external", "must give sources, fingerprints or labels"));
     }
+    if !external.fingerprints.is_empty() && external.sources.is_empty() {
+        return Err(Rejection::invalid("external.sources", "must be given with fingerprints: two sources may have the same"));
+    }
     if !rules.is_empty() {
         return Err(Rejection::invalid("rules", "must not be given with external: alerts of other systems are of none"));
     }

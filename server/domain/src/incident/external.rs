@@ -158,7 +158,8 @@ fn graded(incident: &Incident, severity: Severity, reason: String, flapped: bool
 fn ended(world: &World, incident: &Incident, alert: &ExternalAlert) -> Vec<IncidentEvent> {
     let at = alert.ended_at.unwrap_or(alert.changed_at);
     let text = format!("{} says that the alert ended at {at}.", alert.source);
-    let is_external = incident.dedup_key.as_ref().is_some_and(|key| key.starts_with(PREFIX));
+    // The incident of a rule may have a key that begins alike.
+    let is_external = incident.breach.is_none() && incident.dedup_key.as_ref().is_some_and(|key| key.starts_with(PREFIX));
     if !is_external {
         return vec![note(incident, format!("{text} It was merged into this incident, which others resolve."))];
     }

@@ -25,8 +25,8 @@ const ATTRIBUTES: usize = 16;
 const OVERRIDES: usize = 100;
 const CIS: usize = 1_000;
 
-/// Names that the paths of the API use for something else.
-const RESERVED: [&str; 4] = ["export", "import", "test", "backtest"];
+/// Names that the paths of the API, and the keys of other incidents, use for something else.
+const RESERVED: [&str; 7] = ["export", "import", "test", "backtest", "external", "storm", "duplicate_identity"];
 
 /// Judges a rule.
 ///

@@ -47,8 +47,12 @@ pub(super) fn scenario() -> Scenario {
 }
 
 pub(super) fn receive(scenario: &mut Scenario, at: i64, raws: Vec<Raw>) -> Result<(), Rejection> {
+    receive_of("am", scenario, at, raws)
+}
+
+fn receive_of(source: &str, scenario: &mut Scenario, at: i64, raws: Vec<Raw>) -> Result<(), Rejection> {
     let reports = raws.into_iter().map(ExternalReport::new).collect::<Result<_, _>>()?;
-    scenario.command(at, &Command::Alert(AlertCommand::Receive { source: "am".into(), reports }))
+    scenario.command(at, &Command::Alert(AlertCommand::Receive { source: source.into(), reports }))
 }
 
 /// Messages with their moments, and what becomes of them.
@@ -260,6 +264,35 @@ fn those_that_are_over_make_room_and_those_that_fire_are_bounded() {
     }
     assert_eq!((externals.alerts.len(), externals.over.len(), externals.ids.len()), (OVER, OVER, OVER));
     assert!(!externals.alerts.contains_key("external/am/4") && externals.alerts.contains_key("external/am/5"));
+}
+
+#[test]
+fn one_fingerprint_of_two_sources_is_two_alerts() {
+    let mut scenario = scenario();
+    for (at, source) in [(20, "am"), (30, "zabbix")] {
+        receive_of(source, &mut scenario, at, vec![raw("firing", "critical", "10.0.0.1")]).expect("a proper message");
+    }
+    receive_of("zabbix", &mut scenario, 100, vec![raw("resolved", "critical", "10.0.0.1")]).expect("a proper message");
+    let external = &scenario.world.alerts.external;
+    assert_eq!((external.alerts.len(), external.ids.len()), (2, 2));
+    assert!(external.get("am", "f1").is_some_and(ExternalAlert::fires) && !external.get("zabbix", "f1").is_some_and(ExternalAlert::fires));
+    let open = |number| scenario.world.incidents.incidents[&scenario.incident(number)].state.is_open();
+    assert_eq!((open(1), open(2)), (true, false));
+    scenario.replay();
+}
+
+#[test]
+fn an_incident_of_a_rule_that_is_called_external_is_not_another_systems() {
+    let mut scenario = scenario();
+    let called = crate::alert::scenario::rule("external");
+    scenario.commit(1, &crate::Actor::System, vec![crate::Event::Rule(crate::rule::RuleEvent::RuleSet { rule: Box::new(called) })]);
+    scenario.value(10, 97.0);
+    receive(&mut scenario, 20, vec![raw("firing", "critical", "10.0.0.1")]).expect("a proper message");
+    let into = scenario.incident(1);
+    scenario.act(30, 2, IncidentAction::Merge { into }).expect("merged");
+    receive(&mut scenario, 100, vec![raw("resolved", "critical", "10.0.0.1")]).expect("a proper message");
+    let incident = &scenario.world.incidents.incidents[&into];
+    assert!(incident.state.is_open() && incident.notes.iter().any(|note| note.text.contains("which others resolve")), "{incident:?}");
 }
 
 proptest! {

@@ -293,3 +293,14 @@ fn an_absence_ends_with_a_value_and_nothing_else() {
     samples.push((Some(1.0), Some(1.0)));
     check_condition(absent, &samples, &["11 r: Inactive → Firing Warning", "14 r: Firing → Resolved"]);
 }
+
+#[test]
+fn a_new_rule_is_not_called_as_the_keys_of_other_incidents_begin() {
+    let mut scenario = Scenario::new(vec![load("external")]);
+    for name in ["export", "external", "storm", "duplicate_identity"] {
+        let refused = scenario.command(1, &create(load(name)));
+        assert!(matches!(&refused, Err(Rejection::Invalid { field, .. }) if field == "id"), "{name}: {refused:?}");
+    }
+    let again = Tested::of(Rule { title: "Again".into(), ..load("external") }).unwrap();
+    scenario.command(2, &Command::Rule(RuleCommand::Update { rule: again, expected: None })).expect("one that is there stays");
+}

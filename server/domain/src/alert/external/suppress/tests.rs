@@ -68,7 +68,7 @@ fn a_mute_may_mean_alerts_by_what_they_are_and_then_means_no_others() {
     let muted = &[BEGAN, "20 Silence begins", "500 Silence ends", "500 INC1 opened P2: Disk is full on web-1"];
     check_muted(of(ExternalSelector { labels: labels(&[("alertname", "DiskFull")]), ..selector() }), "critical", muted);
     check_muted(
-        of(ExternalSelector { fingerprints: ["f1".to_owned()].into(), ..selector() }),
+        of(ExternalSelector { fingerprints: ["f1".to_owned()].into(), sources: ["am".to_owned()].into(), ..selector() }),
         "critical",
         muted,
     );
@@ -92,6 +92,8 @@ fn a_mute_that_means_nothing_in_particular_is_refused_by_its_field() {
     check(external(ExternalSelector::default()), "external");
     let am = || ExternalSelector { sources: ["am".to_owned()].into(), ..ExternalSelector::default() };
     check(NewMute { rules: vec!["load".parse().expect("a name")], ..external(am()) }, "rules");
+    let one = ["f1".to_owned()].into();
+    check(external(ExternalSelector { fingerprints: one, ..ExternalSelector::default() }), "external.sources");
     let crowd = (0..=100).map(|n| n.to_string()).collect();
     check(external(ExternalSelector { fingerprints: crowd, ..am() }), "external.fingerprints");
     check(external(ExternalSelector { labels: labels(&[("a", &"x".repeat(1_025))]), ..am() }), "external");
