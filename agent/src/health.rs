@@ -21,6 +21,8 @@ mod series;
 pub(crate) mod slow;
 
 #[cfg(linux)]
+mod boot;
+#[cfg(linux)]
 mod certificates;
 #[cfg(linux)]
 mod clock;

@@ -132,6 +132,7 @@ pub const METRICS: &[Metric] = &[
     metric("rollcall.agent.cpu", "s/s", Rate, &[], "Processor time of the agent: 1 is one processor."),
     metric("rollcall.agent.memory", "By", Gauge, &[], "Memory of the agent."),
     metric("rollcall.agent.open_files", "{file_descriptor}", Gauge, &[], "Files that the agent has open."),
+    metric("system.boot.unexpected", "1", State, &[], "Whether the system was started without having been shut down before."),
     metric("system.certificate.days_left", "d", Gauge, &["path"], "Days until the certificate expires; less than 0 after that."),
     metric("system.clock.max_error_ms", "ms", Gauge, &[], "How wrong the clock may be by the kernel's estimate."),
     metric("system.clock.offset_ms", "ms", Gauge, &[], "How far the clock is from its source of time."),

@@ -14,8 +14,11 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
+mod boots;
 mod databases;
 mod record;
+
+pub(crate) use boots::was_shut_down;
 
 /// Bytes read of the end of one `wtmp`: some 10,000 log-ins.
 const TAIL_BYTES: u64 = 4 << 20;
@@ -87,20 +90,28 @@ fn by_number(scope: &Scope<'_>, layout: Layout, logins: &mut BTreeMap<String, Lo
     }
 }
 
-/// `wtmp` has a record for each log-in, the latest at the end.
-fn journal(scope: &Scope<'_>, layout: Layout, path: &str, logins: &mut BTreeMap<String, Login>) {
-    let Some((file, size)) = opened(scope, path) else { return };
+/// The last whole records of a `wtmp`; none when there is no such file or it cannot be read, which is a problem.
+fn tail(scope: &Scope<'_>, layout: Layout, path: &str) -> Option<Vec<u8>> {
+    let (file, size) = opened(scope, path)?;
     let length = layout.journal_bytes() as u64;
     let whole = size - size % length;
     if whole == 0 && size > 0 {
-        return scope.problem(Failure::malformed(path, 0, "shorter than one record"));
+        scope.problem(Failure::malformed(path, 0, "shorter than one record"));
+        return None;
     }
     let read = whole.min(TAIL_BYTES - TAIL_BYTES % length);
     let mut bytes = vec![0; usize::try_from(read).unwrap_or(0)];
     if let Err(source) = file.read_exact_at(&mut bytes, whole - read) {
-        return scope.problem(ReadError::Io { path: path.to_owned(), source });
+        scope.problem(ReadError::Io { path: path.to_owned(), source });
+        return None;
     }
     scope.count(bytes.len());
+    Some(bytes)
+}
+
+/// `wtmp` has a record for each log-in, the latest at the end.
+fn journal(scope: &Scope<'_>, layout: Layout, path: &str, logins: &mut BTreeMap<String, Login>) {
+    let Some(bytes) = tail(scope, layout, path) else { return };
     let mut strange = 0_usize;
     for record in bytes.chunks_exact(layout.journal_bytes()) {
         match record::journal(layout, record) {

@@ -7,12 +7,12 @@ use rollcall_shared::limits;
 pub(crate) const CHECKS: usize = 512;
 
 /// For sources that are read every time.
-pub(super) const STEADY: usize = 2304;
+pub(super) const STEADY: usize = 2303;
 
-/// For each of the slow readers, of which there are five: units and processes, hardware, the service manager, disks, certificates.
-pub(super) const SLOW: [usize; 5] = [768, 256, 64, 128, 64];
+/// For each of the slow readers, of which there are six: units and processes, hardware, the service manager, disks, certificates, the boot.
+pub(super) const SLOW: [usize; 6] = [768, 256, 64, 128, 64, 1];
 
-const _: () = assert!(CHECKS + STEADY + SLOW[0] + SLOW[1] + SLOW[2] + SLOW[3] + SLOW[4] == limits::SERIES);
+const _: () = assert!(CHECKS + STEADY + SLOW[0] + SLOW[1] + SLOW[2] + SLOW[3] + SLOW[4] + SLOW[5] == limits::SERIES);
 
 /// All figures of all sources, at most `room`. Sources that want more than an equal share of what the smaller ones leave are cut to it,
 /// in front of the first device, unit or file system that does not fit whole.

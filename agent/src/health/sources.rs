@@ -34,6 +34,9 @@ const DISKS: Duration = Duration::from_mins(10);
 /// Days are counted.
 const CERTIFICATES: Duration = Duration::from_hours(1);
 
+/// It does not change while the machine runs; it is looked at again in case it was not noted yet.
+const BOOT: Duration = Duration::from_hours(1);
+
 /// What is measured, and by whose leave.
 #[derive(Clone)]
 pub(super) struct Subject {
@@ -54,13 +57,15 @@ pub(super) fn slow(subject: &Subject) -> Vec<Slow> {
     let services = |scope: &Scope<'_>, _| vec![super::services::read(scope)];
     let disks = |scope: &Scope<'_>, _| vec![super::disk_health::read(scope)];
     let certificates = |scope: &Scope<'_>, now: Reading| vec![super::certificates::read(scope, now.wall)];
-    let [software_room, hardware_room, services_room, disks_room, certificates_room] = room::SLOW;
+    let boot = |scope: &Scope<'_>, _| vec![super::boot::read(scope)];
+    let [software_room, hardware_room, services_room, disks_room, certificates_room, boot_room] = room::SLOW;
     vec![
         one(subject, ("software", UNHURRIED, software_room), software),
         one(subject, ("hardware", UNHURRIED, hardware_room), hardware),
         one(subject, ("services", UNHURRIED, services_room), services),
         with_helper(subject, ("disks", DISKS, disks_room), disks),
         one(subject, ("certificates", CERTIFICATES, certificates_room), certificates),
+        one(subject, ("boot", BOOT, boot_room), boot),
     ]
 }
 

@@ -20,8 +20,19 @@ const NEWEST: usize = 10_000;
 /// Rows of lastlog2 that are looked at; it keeps those of accounts that are gone.
 const ACCOUNTS: usize = 100_000;
 
-/// What wtmpdb calls a session of somebody; boots have another number.
+/// What wtmpdb calls a run of the machine from its start to its shutdown.
+const BOOT_TIME: i64 = 1;
+
+/// What wtmpdb calls a session of somebody.
 const USER_PROCESS: i64 = 3;
+
+/// A run of the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Run {
+    pub(super) started_at: Timestamp,
+    /// Whether its end was noted, which a shutdown does.
+    pub(super) has_ended: bool,
+}
 
 /// Readings of a database that changes all the time; each takes milliseconds.
 const ATTEMPTS: usize = 3;
@@ -70,6 +81,25 @@ fn sessions(database: &mut Database<'_>, found: &mut Vec<Login>) -> Result<(), S
         looked_at < NEWEST
     })?;
     strange.map_or(Ok(()), Err)
+}
+
+/// The latest two runs that wtmpdb noted, the newest first; fewer where there are fewer, or where it changed while it was read.
+pub(super) fn runs(scope: &Scope<'_>) -> Vec<Run> {
+    let one = |path: &str| {
+        let mut database = Database::open(scope, path).ok().flatten()?;
+        let mut found = Vec::new();
+        let mut looked_at = 0;
+        let read = database.select("wtmp", ["Type", "Login", "Logout"], &mut |row| {
+            looked_at += 1;
+            if let Ok([kind, started, ended]) = row {
+                let started = time(started).filter(|_| kind == Value::Integer(BOOT_TIME));
+                found.extend(started.map(|micros| Run { started_at: Timestamp(micros / 1_000), has_ended: time(ended).is_some() }));
+            }
+            found.len() < 2 && looked_at < NEWEST
+        });
+        (read.is_ok() && database.is_steady()).then_some(found)
+    };
+    SESSIONS.into_iter().find_map(one).unwrap_or_default()
 }
 
 fn accounts(database: &mut Database<'_>, found: &mut Vec<Login>) -> Result<(), String> {

@@ -19,6 +19,19 @@ pub(super) enum Layout {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Strange;
 
+/// What a record says of the machine itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// It was started.
+    Started(Timestamp),
+    /// It was being shut down.
+    Stopping,
+    /// It ran: somebody came or went, or its clock was set.
+    Running,
+}
+
+const RUN_LEVEL: u16 = 1;
+const BOOT_TIME: u16 = 2;
 const USER_PROCESS: u16 = 7;
 const LAST_TYPE: u16 = 9;
 
@@ -96,6 +109,27 @@ pub(super) fn journal(layout: Layout, record: &[u8]) -> Result<Option<Login>, St
     Ok((kind == USER_PROCESS).then_some(Login { user, last_login_at: Some(at), terminal, from }))
 }
 
+/// What a record of `wtmp` says of the machine; none for an empty one and for what is no record. systemd, sysvinit's `halt` and upstart note a
+/// shutdown as a run level with the user `shutdown`; sysvinit notes before it that run level 0 or 6 is entered, whose digit stands where a
+/// process's number would.
+pub(super) fn turn(layout: Layout, record: &[u8]) -> Option<Turn> {
+    let kind = u16::from_ne_bytes(array(record, 0)?);
+    match kind {
+        BOOT_TIME => layout.time(record, layout.offsets().0).map(Turn::Started),
+        RUN_LEVEL => {
+            let level = i32::from_ne_bytes(array(record, 4)?).to_le_bytes()[0];
+            let is_end = match text(record, 44, 32).as_deref() {
+                Some("shutdown") => true,
+                Some("runlevel") => matches!(level, b'0' | b'6'),
+                _ => false,
+            };
+            Some(if is_end { Turn::Stopping } else { Turn::Running })
+        }
+        1..=LAST_TYPE => Some(Turn::Running),
+        _ => None,
+    }
+}
+
 /// Display managers write the terminal or the display (`:0`) where the host's name belongs.
 fn is_afar(from: &str, terminal: Option<&str>) -> bool {
     let is_display = from.strip_prefix(':').is_some_and(|display| display.starts_with(|c: char| c.is_ascii_digit()));
@@ -160,7 +194,7 @@ mod tests {
         #[test]
         fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..420)) {
             for layout in [Layout::Narrow, Layout::Wide] {
-                let _ = (journal(layout, &bytes), last(layout, &bytes, "x"));
+                let _ = (journal(layout, &bytes), last(layout, &bytes, "x"), turn(layout, &bytes));
             }
         }
     }

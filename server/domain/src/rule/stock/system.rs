@@ -15,6 +15,9 @@ const CLOCK_ERROR_MS: f64 = 15_999.0;
 const DIVERGING_CLOCK: &str = "ratio(abs(avg(system.clock.offset_ms, 5m)), \
     abs(avg(system.clock.offset_ms, 5m)) / (abs(avg(system.clock.offset_ms, 10m)) + 0.001), 0.95)";
 
+/// Whether it started unexpectedly, for the first day; both parts carry what is left of it, and the ratio is zero once nothing is.
+const UNEXPECTED_START: &str = "ratio(system.boot.unexpected * (86400 - system.uptime), 86400 - system.uptime)";
+
 #[expect(clippy::too_many_lines, reason = "a table")]
 pub(super) fn rules() -> Vec<Rule> {
     vec![
@@ -205,6 +208,16 @@ pub(super) fn rules() -> Vec<Rule> {
                 levels(Some((600.0, 600.0)), None),
             )),
         )),
+        sourced(
+            "Any start that no shutdown came before, for a day",
+            recorded(rule(
+                "restarted_unexpectedly",
+                "Restarted unexpectedly",
+                "Within the last day the host was started though it had not been shut down: it lost power, its kernel crashed, or somebody switched or reset it, by hand, by its management controller or by its hypervisor. Look at the end of the journal before (journalctl -b -1 -e), at what the kernel left (/var/lib/systemd/pstore, /var/crash), at the hardware's event log and at the hypervisor. Hosts whose records do not tell, such as containers, are never judged.",
+                formula(UNEXPECTED_START),
+                any(false),
+            )),
+        ),
         sourced(
             "Any change",
             recorded(rule(

@@ -9,10 +9,22 @@ const DISK: &[(&str, &str)] = &[("mountpoint", "/")];
 /// A stock rule over one series of values, and where its alert is when.
 #[track_caller]
 fn check(id: &str, (metric, attributes): (&str, &[(&str, &str)]), (interval_ms, values): (u64, &str), expected: &[(u64, AlertState)]) {
-    let rule = stock().into_iter().find(|rule| rule.id.as_str() == id).expect("a stock rule");
+    check_all(id, attributes, (interval_ms, &[(metric, values)]), expected);
+}
+
+/// The same over several series with the same attributes.
+#[track_caller]
+fn check_all(id: &str, attributes: &[(&str, &str)], (interval_ms, tracks): (u64, &[(&str, &str)]), expected: &[(u64, AlertState)]) {
     let expect = |&(at_ms, state)| Expectation { at_ms, attributes: named(attributes), state, severity: None };
-    let track = Track { metric: metric.into(), attributes: named(attributes), values: values.into() };
-    let case = Case { name: id.into(), interval_ms, series: vec![track], expect: expected.iter().map(expect).collect() };
+    let track = |&(metric, values): &(&str, &str)| Track { metric: metric.into(), attributes: named(attributes), values: values.into() };
+    let case =
+        Case { name: id.into(), interval_ms, series: tracks.iter().map(track).collect(), expect: expected.iter().map(expect).collect() };
+    check_case(id, case);
+}
+
+#[track_caller]
+fn check_case(id: &str, case: Case) {
+    let rule = stock().into_iter().find(|rule| rule.id.as_str() == id).expect("a stock rule");
     if let Err(error) = Tested::of(Rule { tests: vec![case], ..rule }) {
         panic!("{error}");
     }
@@ -38,14 +50,31 @@ fn a_clock_that_is_off_and_stays_so_is_told_about_and_one_that_is_put_right_is_n
 }
 
 #[test]
+fn an_unexpected_restart_is_kept_for_a_day_and_a_planned_one_is_only_a_restart() {
+    use AlertState::{Firing, Inactive, Resolved};
+    let uptime = "60+3600x30";
+    let after = |hours: u64| hours * HOUR_MS;
+    let crashed = (HOUR_MS, &[("system.boot.unexpected", "1x30"), ("system.uptime", uptime)][..]);
+    check_all("restarted_unexpectedly", &[], crashed, &[(after(1), Firing), (after(22), Firing), (after(25), Resolved)]);
+    let planned = (HOUR_MS, &[("system.boot.unexpected", "0x30"), ("system.uptime", uptime)][..]);
+    check_all("restarted_unexpectedly", &[], planned, &[(after(1), Inactive), (after(29), Inactive)]);
+    check_all("restarted_unexpectedly", &[], (HOUR_MS, &[("system.uptime", uptime)]), &[(after(1), Inactive)]);
+    check("rebooted", ("system.uptime", &[]), (60_000, "60+60x20"), &[(120_000, Firing), (1_100_000, Resolved)]);
+}
+
+#[test]
 fn loudness_is_as_the_signal_asks() {
     let told: Vec<_> = stock()
         .into_iter()
-        .filter(|rule| ["raid_member_failed", "drift_hardware", "hardware_removed", "package_removed"].contains(&rule.id.as_str()))
+        .filter(|rule| {
+            ["raid_member_failed", "restarted_unexpectedly", "drift_hardware", "hardware_removed", "package_removed"]
+                .contains(&rule.id.as_str())
+        })
         .map(|rule| (rule.id.to_string(), rule.tier))
         .collect();
     let expected = [
         ("raid_member_failed", Tier::Page),
+        ("restarted_unexpectedly", Tier::RecordOnly),
         ("drift_hardware", Tier::RecordOnly),
         ("hardware_removed", Tier::Ticket),
         ("package_removed", Tier::RecordOnly),
