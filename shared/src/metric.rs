@@ -249,6 +249,7 @@ pub const METRICS: &[Metric] = &[
         "Bytes received and sent, of what the speed of the link allows.",
     ),
     metric("system.paging.faults", "{fault}/s", Rate, &["type"], "Pages that had to be read from a disk; type is major."),
+    metric("system.paging.io", "By/s", Rate, &["direction"], "Bytes read from swap space (in) and written to it (out)."),
     metric("system.paging.operations", "{operation}/s", Rate, &["direction"], "Pages read from swap space (in) and written to it (out)."),
     metric("system.paging.utilization", "1", Gauge, &[], "Swap space in use."),
     metric("system.processes.blocked", "{process}", Gauge, &[], "Processes that wait for disks."),

@@ -6,7 +6,9 @@ use crate::collect::Scope;
 /// Reads the series.
 pub(super) fn read(scope: &Scope<'_>) -> Vec<Raw> {
     let mut raw = scope.text_or_problem("/proc/meminfo").map(|text| meminfo(&text)).unwrap_or_default();
-    raw.extend(scope.text_or_problem("/proc/vmstat").into_iter().flat_map(|text| vmstat(&text)));
+    // A captured tree does not say how large the pages of its machine were.
+    let page_bytes = scope.root().is_live().then(rustix::param::page_size);
+    raw.extend(scope.text_or_problem("/proc/vmstat").into_iter().flat_map(|text| vmstat(&text, page_bytes)));
     raw
 }
 
@@ -35,14 +37,20 @@ fn meminfo(text: &str) -> Vec<Raw> {
     raw
 }
 
-fn vmstat(text: &str) -> Vec<Raw> {
+/// Pages have 4, 16 or 64 KiB, by the processor and by how the kernel was built.
+fn vmstat(text: &str, page_bytes: Option<usize>) -> Vec<Raw> {
     let counter = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' ')?.trim().parse::<u64>().ok());
     let paging = |direction, key| {
         counter(key).map(|pages| Raw::rate("system.paging.operations", &[("direction", direction)], "{operation}/s", pages, 1.0))
     };
+    let bytes = |direction, key| {
+        let factor = float(page_bytes?.try_into().ok()?);
+        counter(key).map(|pages| Raw::rate("system.paging.io", &[("direction", direction)], "By/s", pages, factor))
+    };
     let kills = counter("oom_kill").map(|kills| Raw::growth("system.memory.oom_kills", &[], "{kill}", kills));
     let faults = counter("pgmajfault").map(|faults| Raw::rate("system.paging.faults", &[("type", "major")], "{fault}/s", faults, 1.0));
-    [kills, paging("in", "pswpin"), paging("out", "pswpout"), faults].into_iter().flatten().collect()
+    let paged = [paging("in", "pswpin"), paging("out", "pswpout"), bytes("in", "pswpin"), bytes("out", "pswpout")];
+    [kills, faults].into_iter().chain(paged).flatten().collect()
 }
 
 #[cfg(test)]
@@ -63,10 +71,17 @@ mod tests {
         assert_eq!(raw[0], Raw::gauge("system.memory.linux.hugepages.utilization", &[], "1", Some(0.25)));
     }
 
+    #[test]
+    fn what_is_swapped_is_told_in_bytes_of_the_pages_that_there_are() {
+        let out = |page_bytes| vmstat("pswpin 1\npswpout 7\n", page_bytes).into_iter().rfind(|raw| raw.series.metric == "system.paging.io");
+        let expected = |factor| Raw::rate("system.paging.io", &[("direction", "out")], "By/s", 7, factor);
+        assert_eq!((out(Some(4096)), out(Some(65_536)), out(None)), (Some(expected(4096.0)), Some(expected(65_536.0)), None));
+    }
+
     proptest! {
         #[test]
         fn no_text_panics(text in "(MemTotal|MemAvailable|SwapTotal|SwapFree|HugePages_Total|HugePages_Free|oom_kill|pswpin)?:? *[0-9]{0,25}( kB)?\n?[ -~]{0,20}") {
-            let _ = (meminfo(&text), vmstat(&text));
+            let _ = (meminfo(&text), vmstat(&text, Some(4096)));
         }
     }
 }

@@ -130,7 +130,7 @@ pub(super) fn rules() -> Vec<Rule> {
                 "swapped_out",
                 "Swapping out",
                 "Within half an hour as much as a third of the memory was written to swap space: programs need more than there is, and everything becomes slow. Find what grew (top, sorted by RES), stop or limit it, or add memory.",
-                formula("avg(system.paging.operations{direction=\"out\"}, 30m) * 1800 * 4096 / system.memory.limit"),
+                formula("avg(system.paging.io{direction=\"out\"}, 30m) * 1800 / system.memory.limit"),
                 levels(Some((0.3, 0.2)), None),
             )),
         ),

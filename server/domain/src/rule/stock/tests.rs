@@ -63,6 +63,23 @@ fn an_unexpected_restart_is_kept_for_a_day_and_a_planned_one_is_only_a_restart()
 }
 
 #[test]
+fn a_third_of_the_memory_swapped_out_in_half_an_hour_is_told_about_whatever_its_pages() {
+    use AlertState::{Firing, Inactive};
+    let minute = 60_000;
+    let out = named(&[("direction", "out")]);
+    let track = |metric: &str, attributes: &BTreeMap<_, _>, value: &str| Track {
+        metric: metric.into(),
+        attributes: attributes.clone(),
+        values: format!("{value}x60"),
+    };
+    for (bytes_a_second, state) in [("3200", Firing), ("2800", Inactive)] {
+        let series = vec![track("system.paging.io", &out, bytes_a_second), track("system.memory.limit", &BTreeMap::new(), "18000000")];
+        let expect = vec![Expectation { at_ms: 50 * minute, attributes: out.clone(), state, severity: None }];
+        check_case("swapped_out", Case { name: bytes_a_second.into(), interval_ms: minute, series, expect });
+    }
+}
+
+#[test]
 fn loudness_is_as_the_signal_asks() {
     let told: Vec<_> = stock()
         .into_iter()
