@@ -17,6 +17,7 @@ pub mod identify;
 pub mod impact;
 mod items;
 pub mod ledger;
+pub mod licence;
 pub mod lifecycle;
 pub mod merge;
 pub mod natural;

@@ -13,6 +13,7 @@ use super::{Api, past, queries};
 use crate::answer::{self, ApiError};
 use axum::extract::State;
 use axum::response::Response;
+use rollcall_domain::ci::licence::Installations;
 use rollcall_domain::ci::{self, CiCommand};
 use rollcall_domain::group::Groups;
 use rollcall_domain::id::CiId;
@@ -124,13 +125,17 @@ pub async fn list_cis(State(api): State<Api>, Parameters(query): Parameters<CiQu
     let selection = Selection::new(query.query.as_deref(), api.engine.now())?;
     if let Some(order) = query.sort.as_deref().map(Order::parse).transpose()?.filter(|order| *order != Order::default()) {
         let paging = Paging::<Place>::new(order.list(), query.limit, query.cursor.as_deref())?;
-        let page = api.engine.read(|world| Ok::<_, ApiError>(order.page(&paging, selection.all(world)?.filter(|ci| filter.keeps(ci)))))?;
+        let page = api.engine.read(|world| {
+            let cis = selection.all(world)?.filter(|ci| filter.keeps(ci));
+            Ok::<_, ApiError>(order.page(&paging, &Installations::new(&world.cmdb), cis))
+        })?;
         return Ok(format.list::<CiSummary>(&page));
     }
     let paging = Paging::<CiId>::new("cis", query.limit, query.cursor.as_deref())?;
     let page = api.engine.read(|world| {
         let cis = selection.after(world, paging.after, paging.limit)?;
-        Ok::<_, ApiError>(paging.page(cis.filter(|ci| filter.keeps(ci)).map(|ci| (ci.id, ci.into()))))
+        let installations = Installations::new(&world.cmdb);
+        Ok::<_, ApiError>(paging.page(cis.filter(|ci| filter.keeps(ci)).map(|ci| (ci.id, CiSummary::current(&installations, ci)))))
     })?;
     Ok(format.list::<CiSummary>(&page))
 }
@@ -293,7 +298,7 @@ pub fn find(world: &World, id: CiId) -> Result<&ci::Ci, ApiError> {
 
 /// The configuration item as it is.
 pub fn show(api: &Api, id: CiId) -> Result<Response, ApiError> {
-    api.engine.read(|world| find(world, id).map(|ci| answer::resource(&Ci::new(world, ci, api.engine.now()), ci.revision)))
+    api.engine.read(|world| find(world, id).map(|ci| answer::resource(&Ci::current(world, ci, api.engine.now()), ci.revision)))
 }
 
 impl CiPatch {

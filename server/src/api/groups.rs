@@ -12,6 +12,7 @@ use super::{Api, queries};
 use crate::answer::{self, ApiError};
 use axum::extract::State;
 use axum::response::Response;
+use rollcall_domain::ci::licence::Installations;
 use rollcall_domain::group::{GroupCommand, GroupEvent, KnownGroup, NewGroup, Selection};
 use rollcall_domain::id::{CiId, GroupId};
 use rollcall_domain::{Command, Event, World};
@@ -123,7 +124,8 @@ pub async fn list_group_members(
     let page = api.engine.read(|world| {
         let members = find(world, id)?.select(world, now, paging.after, paging.limit + 1)?;
         let members = members.iter().filter_map(|id| world.cmdb.cis.get(id));
-        Ok::<_, ApiError>(paging.page(members.map(|ci| (ci.id, CiSummary::from(ci)))))
+        let installations = Installations::new(&world.cmdb);
+        Ok::<_, ApiError>(paging.page(members.map(|ci| (ci.id, CiSummary::current(&installations, ci)))))
     })?;
     Ok(format.list(&page))
 }

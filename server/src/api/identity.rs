@@ -3,7 +3,7 @@
 use super::caller::Caller;
 use super::cis::MomentQuery;
 use super::extract::{Body, Named, Parameters};
-use super::view::ci::{Ci, DryRun};
+use super::view::ci::{Ci, DryRun, counted};
 use super::view::review::Explained;
 use super::{Api, cis, past};
 use crate::answer::{self, ApiError};
@@ -113,7 +113,9 @@ pub async fn explain_ci(
         let ci = cis::find(world, id)?;
         let identified = world.cmdb.identifications.get(&id).map(|identified| (identified.operation, attempts.as_slice()));
         let found = explain::explain(world, ci, api.engine.now());
-        Ok(answer::resource(&Explained::new((world, ci), &found, identified), ci.revision))
+        let mut explained = Explained::new((world, ci), &found, identified);
+        explained.attributes.extend(counted(world, ci));
+        Ok(answer::resource(&explained, ci.revision))
     })
 }
 

@@ -6,6 +6,7 @@ use super::view::ci::CiSummary;
 use crate::answer::ApiError;
 use rollcall_domain::World;
 use rollcall_domain::ci::Ci;
+use rollcall_domain::ci::licence::Installations;
 use rollcall_domain::id::CiId;
 use rollcall_domain::query::{Matches, Query};
 use rollcall_shared::Timestamp;
@@ -127,13 +128,14 @@ impl Order {
     }
 
     /// A page of items that come in no order. Only as many as fit are kept while they come.
-    pub fn page<'w>(self, paging: &Paging<Place>, cis: impl Iterator<Item = &'w Ci>) -> Page<CiSummary> {
+    pub fn page<'w>(self, paging: &Paging<Place>, installations: &Installations<'_>, cis: impl Iterator<Item = &'w Ci>) -> Page<CiSummary> {
+        let shown = |ci| CiSummary::current(installations, ci);
         if self.descending {
             let kept = self.kept(paging, cis, Reverse);
-            paging.page(kept.into_iter().map(|(place, ci)| (place.0, ci.into())))
+            paging.page(kept.into_iter().map(|(place, ci)| (place.0, shown(ci))))
         } else {
             let kept = self.kept(paging, cis, |place| place);
-            paging.page(kept.into_iter().map(|(place, ci)| (place, ci.into())))
+            paging.page(kept.into_iter().map(|(place, ci)| (place, shown(ci))))
         }
     }
 

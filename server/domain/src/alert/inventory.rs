@@ -8,6 +8,7 @@
 use super::machine::{self, Timing};
 use super::observe::{moved, transitioned};
 use super::{Alert, AlertKey, AlertState, wording};
+use crate::ci::licence::Installations;
 use crate::ci::software::version::Scheme;
 use crate::ci::{AttributeValue, Ci, Class, Lifecycle};
 use crate::id::{AlertId, CiId, RuleId};
@@ -86,6 +87,7 @@ impl Walk {
             self.packages = rules.iter().filter_map(|rule| Some((rule.id.clone(), affected(world, rule)?))).collect();
         }
         self.removed.refill();
+        let installations = Installations::new(&world.cmdb);
         let from = self.next.map_or(Bound::Unbounded, Bound::Excluded);
         let mut events = Vec::new();
         let mut portion = world.cmdb.cis.range((from, Bound::Unbounded)).take(PORTION);
@@ -93,7 +95,7 @@ impl Walk {
         for (id, ci) in portion.by_ref() {
             (self.next, seen) = (Some(*id), seen + 1);
             for rule in rules {
-                events.extend(self.judge(world, rule, ci, context));
+                events.extend(self.judge((world, &installations), rule, ci, context));
             }
         }
         if seen < PORTION {
@@ -102,18 +104,25 @@ impl Walk {
         events
     }
 
-    fn judge(&mut self, world: &World, rule: &Rule, ci: &Ci, context: &mut Context<'_>) -> Option<Event> {
+    fn judge(
+        &mut self,
+        (world, installations): (&World, &Installations<'_>),
+        rule: &Rule,
+        ci: &Ci,
+        context: &mut Context<'_>,
+    ) -> Option<Event> {
         let key = AlertKey { rule: rule.id.clone(), ci: ci.id, attributes: BTreeMap::new() };
         let known = world.alerts.keys.get(&key).and_then(|id| world.alerts.alerts.get(id));
         let now = context.now;
         let gone = ci.duplicate_of.is_some() || matches!(ci.status, Lifecycle::Retired | Lifecycle::Disposed);
         let meant = !gone && (!rule.classes.is_empty() || ci.class.is_a(Class::Host));
-        let Some(rule) = effective(rule, world, Some(ci)).filter(|_| meant) else {
+        let Some(rule) = effective(rule, world, Some(ci)).filter(|_| meant && licences::is_asked(rule, ci)) else {
             let alert = known?;
             return moved(alert, machine::drop_it(alert.position(), now), now, None, "the rule no longer applies".into());
         };
         let before = known.map_or(machine::Position::INACTIVE, Alert::position);
-        let number = match self.answer(&rule, ci, context) {
+        let beyond = licences::beyond(&rule, installations, ci);
+        let number = match beyond.map_or_else(|| self.answer(&rule, ci, context), Answer::Number) {
             Answer::Number(number) => number,
             Answer::Later => return None,
             Answer::Unsaid => {
@@ -132,6 +141,7 @@ impl Walk {
             Some(named) => format!("{reason}: {named}"),
             None => reason,
         };
+        let reason = licences::told(&rule, installations, ci).unwrap_or(reason);
         Some(transitioned(id, key, (before, after), (Some(number), now), reason))
     }
 
@@ -158,7 +168,7 @@ impl Walk {
                 Some(yes(self.packages.get(rule).is_some_and(|minded| minded.hosts.contains(&ci.id))))
             }
             Predicate::Drift { names, within_ms } => Some(drift(ci, names, *within_ms, now)),
-            Predicate::Removed { .. } => None,
+            Predicate::Removed { .. } | Predicate::Licences {} => None,
         }
     }
 }
@@ -262,6 +272,7 @@ fn drift(ci: &Ci, names: &[String], within_ms: u64, now: Timestamp) -> f64 {
     f64::from(u32::try_from(changes).unwrap_or(u32::MAX))
 }
 
+mod licences;
 mod removed;
 #[cfg(test)]
 mod tests;

@@ -142,6 +142,7 @@ fn what(condition: &Condition) -> String {
             Predicate::DaysSince { attribute } => format!("time since {attribute}"),
             Predicate::PackageBelow { package, version } => format!("{package} below {version}"),
             Predicate::Software { category } => format!("{category:?} software").to_lowercase(),
+            Predicate::Licences {} => "number of hosts beyond those that are licensed".into(),
             Predicate::Removed { names, within_ms } => {
                 format!("number of {} that went within {}", names.join(", ").replace('_', " "), span(*within_ms))
             }

@@ -25,6 +25,7 @@ enum Type {
     Text,
     Integer,
     Boolean,
+    Date,
     List,
     Contact,
     Criticality,
@@ -41,6 +42,7 @@ impl BuiltIn {
             Type::Text => Kind::Text,
             Type::Integer => Kind::Integer,
             Type::Boolean => Kind::Boolean,
+            Type::Date => Kind::Date,
             Type::List => Kind::List,
             Type::Contact => Kind::Contact,
             Type::Criticality => Kind::Enumeration { values: CRITICALITIES.map(str::to_owned).to_vec() },
@@ -58,6 +60,7 @@ const HOSTS: &[Class] = &[Class::Host];
 const DISKS: &[Class] = &[Class::Disk];
 const MEMORY: &[Class] = &[Class::MemoryModule];
 const ADAPTERS: &[Class] = &[Class::NetworkAdapter];
+const SOFTWARE: &[Class] = &[Class::SoftwareProduct];
 const ALL: &[Class] = &[];
 
 const fn measured(name: &'static str, label: &'static str, kind: Type, classes: &'static [Class]) -> BuiltIn {
@@ -102,10 +105,13 @@ pub const BUILT_IN: &[BuiltIn] = &[
     measured("fqdn", "Fully qualified name", Type::Text, HOSTS),
     measured("hostname", "Host name", Type::Text, HOSTS),
     measured("init", "Init system", Type::Text, HOSTS),
+    measured("installations", "Installations", Type::Integer, SOFTWARE),
     measured("installed_at", "Installed at", Type::Text, HOSTS),
     measured("interface", "Interface", Type::Text, ALL),
     measured("ip_addresses", "Addresses", Type::List, ALL),
     measured("kernel", "Kernel", Type::Text, HOSTS),
+    asserted("licence_ends", "Licence ends", Type::Date, SOFTWARE),
+    asserted("licensed_installations", "Licensed installations", Type::Integer, SOFTWARE),
     measured("mac", "Hardware address", Type::Text, ADAPTERS),
     measured("mac_addresses", "Hardware addresses", Type::List, ALL),
     measured("machine_id", "Machine id", Type::Text, HOSTS),

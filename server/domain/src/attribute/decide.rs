@@ -3,7 +3,7 @@
 use super::value::fit;
 use super::{AttributeCommand, AttributeEvent, BuiltIn, Definition, Kind, KnownDefinition};
 use crate::ci::decide::check_attribute_name;
-use crate::ci::{AttributeValue, Ci, Class, normalise};
+use crate::ci::{AttributeValue, Ci, Class, licence, normalise};
 use crate::{Event, Rejection, World};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -168,7 +168,9 @@ pub fn typed_value(world: &World, class: Class, name: &str, value: &AttributeVal
         return Err(Rejection::invalid(field(), format!("is defined for {}, not for a {}", classes.join(", "), class.as_str())));
     }
     let Some(kind) = kind_of(world, class, name) else { return Ok(value.clone()) };
-    fit(world, &kind, value).map_err(|reason| Rejection::invalid(field(), reason))
+    let kept = fit(world, &kind, value).map_err(|reason| Rejection::invalid(field(), reason))?;
+    licence::check(class, name, &kept).map_err(|reason| Rejection::invalid(field(), reason))?;
+    Ok(kept)
 }
 
 /// [`typed`], for a record that is there: what is required is not withdrawn either.

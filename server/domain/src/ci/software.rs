@@ -268,6 +268,18 @@ impl SoftwareIndex {
         self.images.host_count(self.numbers_where(product, |_| true))
     }
 
+    /// How many hosts have a product in any version, without those of these numbers.
+    #[must_use]
+    pub fn host_count_without(&self, product: CiId, left_out: &RoaringBitmap) -> u64 {
+        self.images.host_count_without(self.numbers_where(product, |_| true), left_out)
+    }
+
+    /// The numbers of those of these hosts whose packages are known.
+    #[must_use]
+    pub fn numbers_of_hosts(&self, hosts: impl Iterator<Item = CiId>) -> RoaringBitmap {
+        hosts.filter_map(|host| self.hosts.get(&host)).map(|placed| placed.number).collect()
+    }
+
     /// Hosts that have a product in a version that fits: bitmaps over images, whatever the size of the fleet.
     pub fn hosts_where(&self, product: CiId, fits: impl Fn(&str) -> bool) -> HostSet<'_> {
         let images = self.images.with_any(self.numbers_where(product, fits));

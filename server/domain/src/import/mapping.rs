@@ -133,9 +133,6 @@ impl Mapping {
         if self.columns.is_empty() || self.columns.len() > COLUMNS {
             return Err(Rejection::invalid("columns", format!("must be 1 to {COLUMNS}")));
         }
-        if let Some(class) = self.class.filter(|class| !class.is_for_people()) {
-            return Err(Rejection::invalid("class", format!("nobody loads a {} from a file", class.as_str())));
-        }
         if matches!(self.status, Some(Lifecycle::Missing | Lifecycle::Stale)) {
             return Err(Rejection::invalid("status", "missing and stale are what the server concludes"));
         }

@@ -10,7 +10,7 @@ use super::mapping::Plan;
 use super::reference::Thing;
 use super::{Counts, ImportEvent, Order, Outcome, Refusal, RowResult};
 use crate::ci::identify::Fingerprint;
-use crate::ci::{AttributeValue, CiEvent, Class, Lifecycle, Source};
+use crate::ci::{AttributeValue, Ci, CiEvent, Class, Lifecycle, Source};
 use crate::id::{CiId, ImportId};
 use crate::{Context, Event, World};
 use std::collections::{BTreeMap, BTreeSet};
@@ -233,7 +233,8 @@ impl Plan {
     }
 }
 
-/// Marks records of this feed whose key no row had, refused ones included, unless an agent reports from them.
+/// Marks records of this feed whose key no row had, refused ones included, unless an agent reports from them or they follow from others'
+/// packages.
 fn sweep(world: &World, run: &mut Run, results: &mut Vec<RowResult>, events: &mut Vec<CiEvent>) -> bool {
     let feed = run.feed();
     let from = (feed.clone(), run.swept.clone().unwrap_or_default());
@@ -244,7 +245,8 @@ fn sweep(world: &World, run: &mut Run, results: &mut Vec<RowResult>, events: &mu
         if run.claims.keys.contains_key(*key) || run.claims.cis.contains_key(id) {
             continue;
         }
-        let Some(ci) = world.cmdb.cis.get(id).filter(|ci| !world.cmdb.reporters.contains_key(&ci.id)) else { continue };
+        let is_told_here = |ci: &&Ci| ci.class.is_for_people() && !world.cmdb.reporters.contains_key(&ci.id);
+        let Some(ci) = world.cmdb.cis.get(id).filter(is_told_here) else { continue };
         if matches!(ci.status, Lifecycle::Missing | Lifecycle::Retired | Lifecycle::Disposed) {
             continue;
         }

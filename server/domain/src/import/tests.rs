@@ -446,3 +446,26 @@ fn what_a_row_makes_is_the_files_word() {
     });
     assert_eq!(made, Some(Source::Feed { name: "import:racks".into() }));
 }
+
+#[test]
+fn what_is_known_of_software_is_loaded_and_no_software_is_made() {
+    use crate::ci::testing::packages;
+    let mut fleet = Fleet::with_agents([1]);
+    fleet.report(1, [system(server(1)), packages(&[("bash", "5.2")])]);
+    let is_bash = |ci: &&crate::ci::Ci| ci.class == Class::SoftwareProduct && ci.name == "bash";
+    let (id, key) = fleet.world.cmdb.cis.values().find(is_bash).map(|ci| (ci.id, ci.key.clone().expect("a key"))).expect("a product");
+    let before = fleet.world.cmdb.cis.len();
+    let file = format!("key|name|licensed_installations|licence_ends\n{key}|GNU Bash|40|2027-01-31\nnothing||1|\n{id}||7|\n");
+    let load = |fleet: &mut Fleet| Loading { class: Some(Class::SoftwareProduct), ..real(fleet) }.load(&file).0;
+    assert_eq!(load(&mut fleet), ["updated", "unknown_product key", "same_thing -"]);
+    assert_eq!(load(&mut fleet), ["unchanged", "unknown_product key", "same_thing -"]);
+    let bash = &fleet.world.cmdb.cis[&id];
+    assert_eq!((crate::ci::licence::licensed(bash), bash.name.as_str()), (Some(40), "bash"));
+    assert_eq!(fleet.world.cmdb.cis.len(), before);
+    let (told, _) =
+        Loading { class: Some(Class::SoftwareProduct), mirror: true, ..real(&mut fleet) }.load("key|licensed_installations\nother|1\n");
+    assert_eq!(told, ["unknown_product key"], "what is in no file any more is still installed");
+    let wrong = format!("key|licensed_installations\n{key}|-1\n");
+    let told = Loading { class: Some(Class::SoftwareProduct), ..real(&mut fleet) }.load(&wrong).0;
+    assert_eq!(told, ["invalid licensed_installations"]);
+}

@@ -313,10 +313,11 @@ pub(super) fn title(alert: &Alert, rule: &Rule, severity: Severity, ci: Option<&
     let is_of_feed = matches!(rule.condition, Condition::CollectorSilent { .. });
     let instance: Vec<String> =
         alert.key.attributes.iter().filter(|(name, _)| *name != collector::FEED || is_of_feed).map(instance).collect();
-    let holds = matches!(rule.condition, Condition::Inventory { predicate: Predicate::Attribute { .. } | Predicate::PackageBelow { .. } });
+    use Predicate::{Attribute, Licences, PackageBelow};
+    let in_words = matches!(rule.condition, Condition::Inventory { predicate: Attribute { .. } | Licences {} | PackageBelow { .. } });
     let value = match alert.value.filter(|_| rule.condition.has_lines()) {
-        // That something holds is no number to people.
-        Some(_) if holds => Some(alert.reason.clone()),
+        // That something holds is no number to people, and of licences there are two.
+        Some(_) if in_words => Some(alert.reason.clone()),
         value => value.map(|value| wording::number(&rule.condition, value)),
     };
     let named = alert.key.attributes.iter().any(|(name, value)| name != collector::FEED && !tells_by_itself(name, value));

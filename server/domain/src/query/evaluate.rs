@@ -9,9 +9,10 @@ use super::term::{
     Term, TextField, TextTest,
 };
 use crate::World;
+use crate::ci::licence::{INSTALLATIONS, Installations};
 use crate::ci::normalise::folded;
 use crate::ci::software;
-use crate::ci::{AttributeValue, Ci, Lifecycle};
+use crate::ci::{AttributeValue, Ci, Class, Lifecycle};
 use crate::id::CiId;
 use rollcall_shared::Timestamp;
 use std::collections::BTreeSet;
@@ -130,10 +131,14 @@ impl Scope<'_> {
             Term::Text(TextField::Tag, test) => ci.tags.iter().any(|tag| test.matches(tag)),
             Term::Text(TextField::Source, test) => index::sources_of(ci).iter().any(|source| test.matches(source)),
             Term::Group(names) => names.iter().any(|name| self.is_member(name, ci)),
-            Term::Has(names) => names.iter().any(|name| field::sources(name).iter().any(|name| ci.attributes.contains_key(name))),
+            Term::Has(names) => {
+                let counted = ci.class == Class::SoftwareProduct && names.iter().any(|name| name == INSTALLATIONS);
+                counted || names.iter().any(|name| field::sources(name).iter().any(|name| ci.attributes.contains_key(name)))
+            }
             Term::Attribute(name, test) => {
                 let values = field::sources(name).into_iter().filter_map(|name| Some((name, ci.attributes.get(name)?.value())));
                 values.into_iter().any(|(name, value)| self.has_value(name, value, test))
+                    || (name == INSTALLATIONS && self.is_installed(&Installations::new(&self.world.cmdb), ci, test))
             }
             Term::Address(networks) => has_address(ci, networks),
             Term::Package(tests) => tests.iter().any(|test| self.has_package(ci.id, test)),
@@ -152,6 +157,11 @@ impl Scope<'_> {
             Term::Parent(targets) => ci.parent.is_some_and(|parent| targets.iter().any(|target| self.is_target(parent, target))),
             Term::Related(relationship, targets) => self.is_related(ci.id, *relationship, targets),
         }
+    }
+
+    /// Whether the number of hosts that have a product is wanted.
+    pub(super) fn is_installed(&self, installations: &Installations<'_>, ci: &Ci, test: &AttributeTest) -> bool {
+        installations.value(ci).is_some_and(|count| self.has_value(INSTALLATIONS, &count, test))
     }
 
     fn is_member(&self, name: &str, ci: &Ci) -> bool {

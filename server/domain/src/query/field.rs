@@ -129,7 +129,7 @@ const ALIASES: [(&str, &str); 21] = [
 ];
 
 /// Attributes that inventories fill, with what their values are: they are known before the first host reports.
-pub const ATTRIBUTES: [(&str, Kind); 52] = [
+pub const ATTRIBUTES: [(&str, Kind); 55] = [
     ("architecture", Kind::Open),
     ("asset_tag", Kind::Open),
     ("bios_version", Kind::Open),
@@ -155,10 +155,13 @@ pub const ATTRIBUTES: [(&str, Kind); 52] = [
     ("fqdn", Kind::Open),
     ("hostname", Kind::Open),
     ("init", Kind::Open),
+    ("installations", Kind::Number),
     ("installed_at", Kind::Moment),
     ("interface", Kind::Open),
     ("kernel", Kind::Open),
     ("kind", Kind::Open),
+    ("licence_ends", Kind::Moment),
+    ("licensed_installations", Kind::Number),
     ("machine_id", Kind::Open),
     ("manufacturer", Kind::Open),
     ("memory_bytes", Kind::Size),

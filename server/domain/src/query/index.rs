@@ -215,6 +215,11 @@ impl Index {
         self.classes.get(&class)
     }
 
+    /// Records at a point of their life, in no meaningful order.
+    pub fn with_status(&self, status: Lifecycle) -> impl Iterator<Item = CiId> + '_ {
+        self.statuses.get(&status).into_iter().flatten().filter_map(|number| self.id(number))
+    }
+
     /// The names of attributes that some record has.
     pub fn attributes(&self) -> impl Iterator<Item = (&str, &Values)> {
         let attributes = self.fields.iter().filter(|(name, values)| !name.starts_with('#') && !values.present.is_empty());

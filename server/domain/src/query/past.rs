@@ -7,6 +7,7 @@ use super::Query;
 use super::evaluate::{Groups, NoGroups, Scope, Unanswerable, listed, listener, place, version_fits};
 use super::index::{LISTED, contents_of, listings};
 use super::term::{Expression, Listing, MomentField, PackageTest, Target, Term};
+use crate::ci::licence::INSTALLATIONS;
 use crate::ci::{Ci, software};
 use crate::{Content, World};
 use rollcall_shared::{Section, SectionName, Timestamp};
@@ -57,6 +58,12 @@ fn check_terms(groups: &dyn Groups, query: &Query, seen: &mut BTreeSet<String>) 
         let forgotten = |reason| Unknowable::Forgotten { term: term.to_string(), reason };
         match term {
             Term::Agent(_) => return Err(forgotten("which agents reported at a moment is not kept")),
+            Term::Attribute(name, _) if name == INSTALLATIONS => {
+                return Err(forgotten("on how many hosts software was is not kept"));
+            }
+            Term::Has(names) if names.iter().any(|name| name == INSTALLATIONS) => {
+                return Err(forgotten("on how many hosts software was is not kept"));
+            }
             Term::Incident(_) => return Err(forgotten("ask the incidents for those of that time")),
             Term::Moment(MomentField::LastSeen, ..) => return Err(forgotten("when a record was last heard is kept of the present alone")),
             Term::Group(names) => {

@@ -11,6 +11,7 @@ use super::quantity::{Comparison, parse_number};
 use super::term::{
     AgentState, AttributeTest, Expression, IncidentTest, MomentField, Network, PackageTest, Relationship, Target, Term, TextField, TextTest,
 };
+use crate::ci::licence::{INSTALLATIONS, Installations};
 use crate::ci::normalise::folded;
 use crate::ci::{Class, Lifecycle};
 use crate::id::CiId;
@@ -111,6 +112,10 @@ impl<'a> Scope<'a> {
                 Some(found) if found.is_empty() => return found,
                 Some(found) if found.len() <= FEW && !needs_packages(part) => self.looked_at(&found, part),
                 Some(found) => match part {
+                    Expression::Term(term @ Term::Attribute(name, test)) if name == INSTALLATIONS => {
+                        let wanted = self.installed(test, Some(&found)) | self.attribute(name, test, term);
+                        found & wanted
+                    }
                     Expression::Not(inner) => found - self.expression(inner),
                     Expression::Term(Term::Moment(field, comparison, moment)) => {
                         let among = self.between(*field, moment.range(*comparison, self.now), Some(&found));
@@ -155,8 +160,10 @@ impl<'a> Scope<'a> {
             Term::Group(names) => names.iter().fold(RoaringBitmap::new(), |found, name| found | self.group(name)),
             Term::Has(names) => {
                 let sources = names.iter().flat_map(|name| field::sources(name));
-                union(sources.filter_map(|name| index.field(name)).map(|values| &values.present))
+                let counted = index.with_class(Class::SoftwareProduct).filter(|_| names.iter().any(|name| name == INSTALLATIONS));
+                union(sources.filter_map(|name| index.field(name)).map(|values| &values.present).chain(counted))
             }
+            Term::Attribute(name, test) if name == INSTALLATIONS => self.installed(test, None) | self.attribute(name, test, term),
             Term::Attribute(name, test) => {
                 let sources = field::sources(name).into_iter();
                 sources.fold(RoaringBitmap::new(), |found, source| found | self.attribute(source, test, term))
@@ -225,6 +232,16 @@ impl<'a> Scope<'a> {
                 }
             }
         }
+    }
+
+    /// Products that are on a wanted number of hosts; at least those among the candidates, when there are some.
+    fn installed(&self, test: &AttributeTest, among: Option<&RoaringBitmap>) -> RoaringBitmap {
+        let (index, cmdb) = (self.index(), &self.world.cmdb);
+        let Some(products) = index.with_class(Class::SoftwareProduct) else { return RoaringBitmap::new() };
+        let products = among.map_or_else(|| products.clone(), |among| products & among);
+        let installations = Installations::new(cmdb);
+        let product = |number: u32| index.id(number).and_then(|id| cmdb.cis.get(&id));
+        products.iter().filter(|number| product(*number).is_some_and(|ci| self.is_installed(&installations, ci, test))).collect()
     }
 
     /// Hosts with a package: products of that name first, then their versions, then who has those.
@@ -346,6 +363,8 @@ fn effort(expression: &Expression) -> u8 {
     match expression {
         Expression::Term(term) => match term {
             Term::Class(_) | Term::Status(_) | Term::Id(_) | Term::Has(_) | Term::Drift(_) => 0,
+            // Each product is counted.
+            Term::Attribute(name, _) if name == INSTALLATIONS => 4,
             Term::Text(TextField::Tag | TextField::Source, _)
             | Term::Attribute(..)
             | Term::Address(_)
@@ -360,9 +379,13 @@ fn effort(expression: &Expression) -> u8 {
     }
 }
 
-/// Whether a look at a record would go through all of its packages, or through those of a group's query.
+/// Whether a look at a record would go through all of its packages or hosts, or through those of a group's query.
 fn needs_packages(expression: &Expression) -> bool {
-    expression.terms().into_iter().any(|term| matches!(term, Term::Package(_) | Term::Group(_)))
+    let needs = |term: &Term| match term {
+        Term::Attribute(name, _) => name == INSTALLATIONS,
+        term => matches!(term, Term::Package(_) | Term::Group(_)),
+    };
+    expression.terms().into_iter().any(needs)
 }
 
 fn union<'s>(sets: impl Iterator<Item = &'s RoaringBitmap>) -> RoaringBitmap {

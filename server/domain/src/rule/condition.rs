@@ -182,7 +182,7 @@ impl Asks {
 }
 
 /// A question to the inventory. `days_left` and `days_since` give days to the levels, `drift` the number of changes, `removed` the number of rows,
-/// the others 1 when they hold and 0 when not.
+/// `licences` the number of hosts, the others 1 when they hold and 0 when not.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "test", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Predicate {
@@ -232,6 +232,8 @@ pub enum Predicate {
         /// Which.
         category: Category,
     },
+    /// Hosts that have this software product beyond those that are licensed; nothing of one of which nobody recorded that.
+    Licences {},
 }
 
 /// How an attribute is compared. Order is that of numbers, and of text for texts.

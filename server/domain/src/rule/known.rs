@@ -62,7 +62,7 @@ pub fn warnings(world: &World, rule: &Rule) -> Vec<String> {
                     warnings.push(format!("version {version:?} has no number: whether another is below it cannot be told"));
                 }
             }
-            Predicate::Drift { .. } | Predicate::Removed { .. } | Predicate::Software { .. } => {}
+            Predicate::Drift { .. } | Predicate::Removed { .. } | Predicate::Software { .. } | Predicate::Licences {} => {}
         }
     }
     if let Condition::CollectorSilent { feed: Some(feed), .. } = &rule.condition

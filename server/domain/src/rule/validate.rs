@@ -154,7 +154,7 @@ fn inventory(predicate: &Predicate) -> Result<(), Rejection> {
             name("package", package)?;
             name("version", version)
         }
-        Predicate::Software { .. } => Ok(()),
+        Predicate::Software { .. } | Predicate::Licences {} => Ok(()),
         Predicate::Drift { names, within_ms } | Predicate::Removed { names, within_ms } => {
             require((1..=ATTRIBUTES).contains(&names.len()), "condition.predicate.names", format!("must be 1 to {ATTRIBUTES}"))?;
             for (position, name) in names.iter().enumerate() {

@@ -16,6 +16,7 @@ use axum::response::Response;
 use rollcall_domain::World;
 use rollcall_domain::attribute::BUILT_IN;
 use rollcall_domain::ci;
+use rollcall_domain::ci::licence::{INSTALLATIONS, Installations};
 use rollcall_domain::id::CiId;
 use rollcall_shared::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -109,7 +110,8 @@ pub async fn export_cis(State(api): State<Api>, Parameters(query): Parameters<Ta
     let (columns, page) = api.engine.read(|world| {
         let columns = columns(world, query.class.map(|class| class.0));
         let cis = selection.from(world, paging.ascending().0)?;
-        let page = paging.page(cis.map(|ci| (ci.id, row(ci, &columns))));
+        let installations = Installations::new(&world.cmdb);
+        let page = paging.page(cis.map(|ci| (ci.id, row(ci, &columns, &installations))));
         Ok::<_, ApiError>((columns, page))
     })?;
     let all = FIXED.into_iter().chain(columns.iter().map(String::as_str)).chain([OTHER]).map(str::to_owned).collect();
@@ -131,8 +133,10 @@ fn columns(world: &World, class: Option<ci::Class>) -> BTreeSet<String> {
     names.filter(|name| !FIXED.contains(&name.as_str()) && name != OTHER).collect()
 }
 
-fn row(ci: &ci::Ci, columns: &BTreeSet<String>) -> TableRow {
-    let value = |column: &String| ci.attributes.get(column).map_or(Value::Null, |attribute| flat(attribute.value()));
+fn row(ci: &ci::Ci, columns: &BTreeSet<String>, installations: &Installations<'_>) -> TableRow {
+    let kept = |column: &str| ci.attributes.get(column).map(|attribute| flat(attribute.value()));
+    let counted = |column: &str| installations.value(ci).filter(|_| column == INSTALLATIONS).map(|count| flat(&count));
+    let value = |column: &String| counted(column).or_else(|| kept(column)).unwrap_or(Value::Null);
     let others = ci.attributes.iter().filter(|(name, _)| !columns.contains(*name));
     let others: Map<String, Value> = others.map(|(name, attribute)| (name.to_owned(), flat(attribute.value()))).collect();
     TableRow {

@@ -71,6 +71,41 @@ async fn products_are_shown_under_their_catalogue_name_and_decided_about() {
 }
 
 #[tokio::test]
+async fn licences_are_recorded_by_hand_and_by_file_and_held_against_what_is_counted() {
+    let host = host().await;
+    let id = product(&host, "bash").await["id"].as_str().unwrap().to_owned();
+    let path = format!("/api/v1/cis/{id}");
+    let shown = host.fixture.put("PATCH", &path, &[], r#"{"attributes": {"licensed_installations": 0}}"#).await.ok().json();
+    let attributes = &shown["attributes"];
+    assert_eq!((&attributes["installations"]["value"], &attributes["licensed_installations"]["value"]), (&json!(1), &json!(0)));
+    assert_eq!(attributes["installations"]["source"], json!({"kind": "counted"}));
+    assert!(attributes["installations"]["reason"].as_str().unwrap().ends_with(&format!("/api/v1/software/{id}/installations")));
+    assert_eq!(host.fixture.get(&format!("{path}/explain")).await.ok().json()["attributes"]["installations"], attributes["installations"]);
+    for (wrong, field) in [("{\"licensed_installations\": -1}", "licensed_installations"), ("{\"installations\": 1}", "installations")] {
+        let refused = host.fixture.put("PATCH", &path, &[], &format!("{{\"attributes\": {wrong}}}")).await;
+        refused.refused("invalid_parameter");
+        assert_eq!(refused.json()["field"], format!("attributes.{field}"));
+    }
+    let overused = "/api/v1/cis?query=has:licensed_installations%20installations%3E0";
+    for sort in ["", "&sort=name", "&sort=-name"] {
+        let found = host.fixture.get(&format!("{overused}{sort}")).await.ok().items();
+        assert_eq!((found.len(), &found[0]["attributes"]["installations"]), (1, &json!(1)), "{sort}");
+    }
+    let file = "key,licensed_installations,licence_ends\npkg:deb/debian/libssl3,40,2027-01-31\npkg:deb/debian/nothing,1,\npkg:deb/debian/bash@5.2.15-2,7,\n";
+    let load = "/api/v1/imports?name=licences&class=software_product";
+    let import = send(&host.fixture, load, "text/csv", file).await.json();
+    assert_eq!((&import["updated"], &import["inserted"], &import["refused"]), (&json!(2), &json!(0), &json!(1)), "{import}");
+    let refused = &import["refused_rows"][0];
+    assert_eq!((&refused["code"], &refused["column"]), (&json!("unknown_product"), &json!("key")));
+    assert_eq!(product(&host, "libssl3").await["licensed_installations"], 40);
+    let said = host.fixture.get(&path).await.ok().json()["attributes"]["licensed_installations"].clone();
+    assert_eq!((&said["value"], said["proposals"].as_array().unwrap().len()), (&json!(0), 2), "people count before files");
+    let csv = host.fixture.get_as("/api/v1/export/cis?class=software_product", "text/csv").await.ok().text();
+    assert!(csv.lines().next().unwrap().contains(",installations,licence_ends,licensed_installations,"), "{csv}");
+    assert!(csv.contains(",1,2027-01-31,40,"), "{csv}");
+}
+
+#[tokio::test]
 async fn rules_are_listed_in_their_order_with_those_of_rollcall_last() {
     let fixture = Fixture::new().await;
     for (position, name) in [(20, "b"), (10, "a")] {

@@ -6,6 +6,7 @@ use super::{Time, texts};
 use rollcall_domain::World;
 use rollcall_domain::ci as domain;
 use rollcall_domain::ci::decide::reconcile;
+use rollcall_domain::ci::licence::{INSTALLATIONS, Installations};
 use rollcall_shared::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -60,6 +61,8 @@ pub enum Source {
         #[schema(example = "glpi")]
         name: String,
     },
+    /// Rollcall counted it when it was asked.
+    Counted,
 }
 
 impl From<&domain::Source> for Source {
@@ -157,6 +160,14 @@ impl Attribute {
     }
 }
 
+/// The attribute of a software product that is counted and not kept, as it is now.
+pub fn counted(world: &World, ci: &domain::Ci) -> Option<(String, Attribute)> {
+    let value = Value(Installations::new(&world.cmdb).value(ci)?);
+    let reason = format!("counted from the packages that hosts have now, without retired ones: /api/v1/software/{}/installations", ci.id);
+    let attribute = Attribute { value, source: Source::Counted, reason, drift: false, lock: None, proposals: Vec::new() };
+    Some((INSTALLATIONS.to_owned(), attribute))
+}
+
 /// A configuration item.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Ci {
@@ -192,7 +203,14 @@ pub struct Ci {
 }
 
 impl Ci {
-    /// The view of a configuration item with a reason for every value.
+    /// The view of a configuration item as it is now, with what is counted.
+    pub fn current(world: &World, ci: &domain::Ci, now: Timestamp) -> Self {
+        let mut view = Self::new(world, ci, now);
+        view.attributes.extend(counted(world, ci));
+        view
+    }
+
+    /// The view of a configuration item with a reason for every value that is kept.
     pub fn new(world: &World, ci: &domain::Ci, now: Timestamp) -> Self {
         let attribute = |(name, attribute): (&str, &domain::Attribute)| (name.to_owned(), Attribute::new(world, ci, name, attribute));
         Self {
@@ -238,6 +256,15 @@ pub struct CiSummary {
     pub updated_at: Time,
     /// Revision of the last change.
     pub revision: u64,
+}
+
+impl CiSummary {
+    /// The view of a configuration item as it is now, with what is counted.
+    pub fn current(installations: &Installations<'_>, ci: &domain::Ci) -> Self {
+        let mut view = Self::from(ci);
+        view.attributes.extend(installations.value(ci).map(|value| (INSTALLATIONS.to_owned(), Value(value))));
+        view
+    }
 }
 
 impl From<&domain::Ci> for CiSummary {

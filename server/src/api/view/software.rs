@@ -4,7 +4,7 @@ use super::word::Category;
 use super::{Actor, Time, texts};
 use rollcall_domain::World;
 use rollcall_domain::catalogue::{self as domain, Because, Day};
-use rollcall_domain::ci::Ci;
+use rollcall_domain::ci::{Ci, licence};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use utoipa::ToSchema;
@@ -45,6 +45,8 @@ pub struct Product {
     pub origins: Vec<String>,
     /// Hosts that have it, in whatever version.
     pub hosts: u64,
+    /// Hosts that may have it, as people recorded it under its configuration item.
+    pub licensed_installations: Option<i64>,
     /// Installed versions.
     pub versions: u64,
     /// The earliest end of life among the installed versions, when one is known.
@@ -138,6 +140,7 @@ impl Product {
             sources: listed(|details| details.source.as_deref()),
             origins: listed(|details| details.origin.as_deref()),
             hosts: software.host_count(ci.id),
+            licensed_installations: licence::licensed(ci),
             versions,
             end_of_life: end_of_life.map(|day| day.to_string()),
             rulings: rulings.map(Ruling::from).collect(),

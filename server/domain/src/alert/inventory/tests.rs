@@ -159,6 +159,41 @@ fn software_that_was_ruled_out_is_told_about_by_name() {
 }
 
 #[test]
+fn licences_that_are_over_used_are_told_about_with_both_numbers_until_they_are_not() {
+    use crate::ci::CiCommand;
+    use crate::ci::testing::{Fleet, packages, server, system};
+    use crate::rule::{RuleEvent, stock::stock};
+    let mut fleet = Fleet::with_agents([1, 2]);
+    fleet.report(1, [system(server(1)), packages(&[("bash", "5.1")])]);
+    fleet.report(2, [system(server(2)), packages(&[("bash", "5.2"), ("zsh", "5.9")])]);
+    let rule = stock().into_iter().find(|rule| rule.id.as_str() == "licence_overused").expect("a stock rule");
+    fleet.append(crate::Actor::System, vec![Event::Rule(RuleEvent::RuleSet { rule: Box::new(rule) })]);
+    let is_it = |ci: &&Ci| ci.class == Class::SoftwareProduct && ci.name == "bash";
+    let product = fleet.world.cmdb.cis.values().find(is_it).expect("a product").id;
+    let said = |fleet: &Fleet| {
+        let alert = fleet.world.alerts.alerts.values().next()?;
+        Some((alert.key.ci == product, alert.state, alert.reason.clone()))
+    };
+    fleet.tick();
+    assert_eq!(said(&fleet), None, "nothing is recorded");
+    for (licensed, state, reason) in [
+        (Some(2), None, ""),
+        (Some(1), Some(AlertState::Firing), "2 installations, 1 licensed"),
+        (Some(5), Some(AlertState::Resolved), "2 installations, 5 licensed"),
+        (Some(0), Some(AlertState::Firing), "2 installations, 0 licensed"),
+        (None, Some(AlertState::Resolved), "the rule no longer applies"),
+    ] {
+        let attributes = [("licensed_installations".to_owned(), licensed.map(AttributeValue::Integer))].into();
+        fleet.command("ada", CiCommand::AssertAttributes { ci: product, attributes, expected: None }).expect("said");
+        fleet.tick();
+        assert_eq!(said(&fleet), state.map(|state| (true, state, reason.to_owned())), "{licensed:?}");
+        let titles: Vec<&str> = fleet.world.incidents.incidents.values().map(|incident| &*incident.title).collect();
+        assert_eq!(titles.first().copied(), state.map(|_| "Licences over-used warning on bash: 2 installations, 1 licensed"));
+    }
+    fleet.check();
+}
+
+#[test]
 fn a_check_that_is_no_line_above_is_not_mistaken_for_one() {
     assert_eq!(rule(Predicate::DaysLeft { attribute: "a".into() }, 1.0).condition.side(), Side::Below);
 }

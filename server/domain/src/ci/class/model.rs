@@ -274,8 +274,14 @@ const BATTERY: &[Expected] = &[
     text("technology", "Such as li_ion."),
 ];
 
-const SOFTWARE_PRODUCT: &[Expected] =
-    &[text("manager", "Of its packages, such as dpkg."), text("name", "Of its packages."), text("purl", "Package URL without version.")];
+const SOFTWARE_PRODUCT: &[Expected] = &[
+    count("installations", "Hosts that have it now, counted from their packages; retired ones do not count."),
+    text("licence_ends", "Day on which its licence ends, as people recorded it."),
+    count("licensed_installations", "Hosts that may have it, as people recorded it."),
+    text("manager", "Of its packages, such as dpkg."),
+    text("name", "Of its packages."),
+    text("purl", "Package URL without version."),
+];
 
 const CERTIFICATE: &[Expected] = &[
     text("issuer", "Who signed it."),

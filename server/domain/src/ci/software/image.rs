@@ -119,6 +119,13 @@ impl Images {
         self.with_any(pairs).iter().filter_map(|image| self.images.get(image as usize)).map(|image| image.hosts.len()).sum()
     }
 
+    /// The same without some hosts.
+    pub(super) fn host_count_without(&self, pairs: impl Iterator<Item = u32>, left_out: &RoaringBitmap) -> u64 {
+        let images = self.with_any(pairs);
+        let images = images.iter().filter_map(|image| self.images.get(image as usize));
+        images.map(|image| image.hosts.len() - image.hosts.intersection_len(left_out)).sum()
+    }
+
     /// For each pair of these images, the sum of the counts and the exclusive or of the marks of the images that have it. Added
     /// up by number: a fleet has millions of (image, pair) and only thousands of pairs.
     pub(super) fn sums(&self, images: &BTreeMap<u32, (u64, u64)>) -> BTreeMap<(CiId, &str), (u64, u64)> {

@@ -101,9 +101,6 @@ impl Reading {
         let class = class(plan, row)?.or(plan.class).or(known);
         let class = class
             .ok_or_else(|| Stop::refused("no_class", None, "nothing says what this is: give a column class, or a class for all rows"))?;
-        if !class.is_for_people() {
-            return Err(Stop::refused("class", None, format!("nobody loads a {} from a file", class.as_str())));
-        }
         let mut reading = Self {
             key,
             native,
@@ -224,7 +221,7 @@ fn class(plan: &Plan, row: &Row) -> Result<Option<Class>, Stop> {
     let Some(place) = plan.targets.iter().position(|target| *target == Target::Class) else { return Ok(None) };
     let Some(text) = cell(row, place).and_then(text_of) else { return Ok(None) };
     let unknown = || {
-        let known: Vec<&str> = Class::ALL.into_iter().filter(|class| class.is_for_people()).map(Class::as_str).collect();
+        let known: Vec<&str> = Class::ALL.into_iter().map(Class::as_str).collect();
         let text = normalise::cut(&text, 80);
         Stop::refused("class", Some(&plan.columns[place]), format!("{text:?} is no class; classes are: {}", known.join(", ")))
     };

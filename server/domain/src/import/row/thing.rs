@@ -8,6 +8,7 @@ use crate::ci::decide::{ASSERTED_ATTRIBUTES, doubt_of_twins, manual, relate};
 use crate::ci::identify::{Fingerprint, Identification, identify};
 use crate::ci::natural::Described;
 use crate::ci::relation::Change;
+use crate::ci::software::product_key;
 use crate::ci::{
     Attempt, AttributeChange, Ci, CiEvent, Class, Lifecycle, Method, Operation, Proposal, Relation, RelationKind, Reporter, Source,
 };
@@ -15,7 +16,7 @@ use crate::id::{CiId, Family};
 use crate::import::Outcome;
 use crate::import::reference::{Seen, Thing};
 use crate::{Context, World};
-use rollcall_shared::section::{System, Virtualisation};
+use rollcall_shared::section::{Package, System, Virtualisation};
 use rollcall_shared::{Section, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -43,6 +44,7 @@ impl<'a> Taking<'a> {
         let parent = parent(&seen, reading)?;
         let (found, identifiers, attempts) = match reading.class.family() {
             Family::Host => host(world, run, reading, context.now)?,
+            Family::Software => (Some(product(&seen, run, reading)?), BTreeSet::new(), Vec::new()),
             _ => (other(&seen, reading, parent)?, BTreeSet::new(), Vec::new()),
         };
         if let Some(row) = found.and_then(|id| run.claims.cis.get(&id)) {
@@ -308,6 +310,18 @@ fn other(seen: &Seen<'_>, reading: &Reading, parent: Option<Option<CiId>>) -> Re
     let described = Described { class: reading.class, name, parent: parent.flatten(), value: &value };
     let key = described.key().map_err(|error| reading.wrong(error))?;
     Ok(key.and_then(|key| seen.keyed(reading.class, &key)))
+}
+
+/// A file records what people know of a product, such as its licences; that there is one follows from package lists alone.
+fn product(seen: &Seen<'_>, run: &Run, reading: &Reading) -> Result<CiId, Stop> {
+    let package = Package { purl: Some(reading.key.clone()), ..Package::default() };
+    let by_url = || reading.key.starts_with("pkg:").then(|| seen.keyed(reading.class, &product_key(&package))).flatten();
+    let by_id = || reading.key.parse().ok().filter(|id| seen.thing(*id).is_some_and(|thing| thing.class == reading.class));
+    let found = reading.native.or_else(|| seen.keyed(reading.class, &reading.key)).or_else(by_url).or_else(by_id);
+    found.ok_or_else(|| {
+        let reason = "no host has or had such a product: give its package URL, such as pkg:deb/debian/openssl, its key or its id";
+        Stop::refused("unknown_product", run.plan.key_column(), reason)
+    })
 }
 
 type Found = (Option<CiId>, BTreeSet<String>, Vec<Attempt>);

@@ -90,9 +90,13 @@ fn a_query_about_a_moment_finds_what_the_same_query_found_then() {
 fn what_no_history_tells_is_refused_by_name() {
     let fleet = Fleet::with_agents([1]);
     let scope = Scope { world: &fleet.world, groups: &NoGroups, now: fleet.now };
-    for (text, named) in
-        [("class:host last_seen>7d", "last_seen>7d"), ("not agent:silent", "agent:silent"), ("incident:open", "incident:open")]
-    {
+    for (text, named) in [
+        ("class:host last_seen>7d", "last_seen>7d"),
+        ("not agent:silent", "agent:silent"),
+        ("incident:open", "incident:open"),
+        ("name:bash installations>3", "installations>3"),
+        ("has:installations", "has:installations"),
+    ] {
         let refused = check(&scope, &Query::parse(text).expect("a query")).expect_err(text).to_string();
         assert!(refused.starts_with(named), "{refused}");
     }

@@ -284,6 +284,32 @@ pub(super) fn rules() -> Vec<Rule> {
             ),
         ),
         Rule {
+            classes: vec![Class::SoftwareProduct],
+            ..sourced(
+                "What people recorded of licences",
+                rule(
+                    "licence_overused",
+                    "Licences over-used",
+                    "More hosts have this software than are licensed (attribute licensed_installations of the product); hosts that are retired do not count. See who has it (installations of the product), remove it where nobody needs it, buy licences for the rest, or correct what is recorded.",
+                    Condition::Inventory { predicate: Predicate::Licences {} },
+                    any(false),
+                ),
+            )
+        },
+        Rule {
+            classes: vec![Class::SoftwareProduct],
+            ..sourced(
+                "Time to renew it",
+                rule(
+                    "licence_ends",
+                    "Licence ends soon",
+                    "The licence of this software (attribute licence_ends of the product) ends in less than 30 days, or has ended. Renew it, or remove the software from the hosts that have it (installations of the product).",
+                    Condition::Inventory { predicate: Predicate::DaysLeft { attribute: "licence_ends".into() } },
+                    levels(Some((30.0, 30.0)), None),
+                ),
+            )
+        },
+        Rule {
             classes: vec![Class::Host, Class::NetworkDevice, Class::StorageDevice, Class::Printer],
             ..sourced(
                 "Time to buy a contract or a successor",

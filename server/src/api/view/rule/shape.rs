@@ -135,7 +135,7 @@ pub enum Condition {
 }
 
 /// A question to the inventory. `days_left` and `days_since` give days to the levels, `drift` the number of changes, `removed` the number of rows,
-/// the others 1 when they hold and 0 when not.
+/// `licences` the number of hosts, the others 1 when they hold and 0 when not.
 #[derive(ToSchema)]
 #[serde(tag = "test", rename_all = "snake_case")]
 pub enum Predicate {
@@ -184,6 +184,8 @@ pub enum Predicate {
         /// Which.
         category: Category,
     },
+    /// Hosts that have this software product beyond those that are licensed (`licensed_installations`); nothing of one of which nobody recorded that.
+    Licences {},
 }
 
 /// A second metric that must be bad too.
