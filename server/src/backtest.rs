@@ -1,4 +1,7 @@
-//! Back-tests: what a rule would have done to stored samples.
+//! Back-tests: what a rule would have done to what is stored.
+//!
+//! Most rules are judged by samples, those on silence by their gaps, those on checks about other items by what all agents that run them
+//! said, and those on the inventory by the log.
 //!
 //! Hosts are shared out over threads that may block, and each host's samples are streamed, an hour at a time, through the code that judges
 //! live. Hours are left out where rows of an hour prove that nothing can have been raised ([`rollcall_domain::alert::replay::Reach`]) and no series is in a state that
@@ -9,16 +12,21 @@
 //! when every sample counted. Never holds the writer: the state is looked at for one host at a time.
 
 mod host;
+mod life;
+mod silence;
+mod target;
 
 pub use host::{Case, Host, Survey, Verdict};
+pub use target::Aims;
 
 use crate::engine::{Engine, History};
-use crate::store::{HOUR_MS, StoreError};
-use rollcall_domain::alert::replay::Episode;
+use crate::store::{HOUR_MS, StoreError, period_ms};
+use rollcall_domain::alert::replay::{Episode, Inquiry};
 use rollcall_domain::ci::Ci;
 use rollcall_domain::id::CiId;
 use rollcall_domain::rule::Rule;
 use rollcall_domain::rule::select::settled;
+use rollcall_domain::sample::Grain;
 use rollcall_shared::Timestamp;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -47,6 +55,17 @@ pub enum Resolution {
     FiveMinutes,
 }
 
+/// What a rule is judged by.
+#[derive(Clone, Debug)]
+pub enum Evidence {
+    /// The samples of each host, or that there are none.
+    Samples,
+    /// The samples of hosts that look at other items.
+    Targets(Aims),
+    /// The log, by what a rule on the inventory asks.
+    Log(Arc<Inquiry>),
+}
+
 /// A question.
 #[derive(Clone, Debug)]
 pub struct Question {
@@ -56,6 +75,8 @@ pub struct Question {
     pub span: (Timestamp, Timestamp),
     /// By what.
     pub resolution: Resolution,
+    /// What it is judged by.
+    pub evidence: Evidence,
     /// The hosts to look at.
     pub hosts: Vec<Host>,
 }
@@ -79,6 +100,10 @@ pub struct Report {
     pub excluded_hours: u64,
     /// Hosts that were not reached before the time was over; of the others everything is known.
     pub unreached: usize,
+    /// Items that were not judged for they have changed more often than they remember.
+    pub forgotten: usize,
+    /// Since when something is judged: of silence nothing can be said where neither samples nor rows of five minutes are kept.
+    pub since: Timestamp,
     /// Since when every sample counted; before it rows of five minutes did.
     pub raw_since: Timestamp,
 }
@@ -105,7 +130,7 @@ pub async fn run(engine: &Engine, question: Question) -> Result<Report, StoreErr
     let clock: Arc<dyn Fn() -> Duration + Send + Sync> = Arc::new(move || timed.monotonic());
     let deadline = clock().saturating_add(LIMIT);
     let now = engine.now();
-    let task = Arc::new(Task { question, history: engine.history(), look, deadline, clock });
+    let task = Task { question, history: engine.history(), look, deadline, clock };
     tokio::task::spawn_blocking(move || task.run(now)).await.map_err(|error| broken(&error.to_string()))?
 }
 
@@ -149,7 +174,28 @@ fn broken(cause: &str) -> StoreError {
 }
 
 impl Task {
-    fn run(&self, now: Timestamp) -> Result<Report, StoreError> {
+    fn run(mut self, now: Timestamp) -> Result<Report, StoreError> {
+        let since = self.question.span.0;
+        let since = if silence::is_silence(&self.question.rule) { since.max(self.kept(now)).min(self.question.span.1) } else { since };
+        self.question.span.0 = since;
+        let mut report = match &self.question.evidence {
+            Evidence::Samples => self.over_samples(now)?,
+            Evidence::Targets(aims) => self.over_targets(aims, now)?,
+            Evidence::Log(inquiry) => self.over_the_log(inquiry)?,
+        };
+        report.since = since;
+        report.shorten();
+        Ok(report)
+    }
+
+    /// Since when samples or rows of five minutes are kept, in whole days as rows are.
+    fn kept(&self, now: Timestamp) -> Timestamp {
+        let kept = self.history.retention.raw.max(self.history.retention.five_minutes);
+        let period = period_ms(Grain::FiveMinutes);
+        Timestamp(now.minus(kept).0.saturating_add(period - 1).div_euclid(period).saturating_mul(period))
+    }
+
+    fn over_samples(&self, now: Timestamp) -> Result<Report, StoreError> {
         let surveys = self
             .shared_out(&self.question.hosts, |host| if self.is_late() { Ok(None) } else { self.with_case(host, |case| case.survey()) })?;
         let raw_since = self.raw_since(&surveys, now);
@@ -161,9 +207,27 @@ impl Task {
             report.lock().unwrap_or_else(PoisonError::into_inner).add(verdict);
             Ok(())
         })?;
-        let mut report = report.into_inner().unwrap_or_else(PoisonError::into_inner);
-        report.shorten();
-        Ok(report)
+        Ok(report.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn over_the_log(&self, inquiry: &Inquiry) -> Result<Report, StoreError> {
+        let report = Mutex::new(Report { raw_since: self.question.span.0, ..Report::default() });
+        self.shared_out(&self.question.hosts, |host| {
+            let add = |verdict| report.lock().unwrap_or_else(PoisonError::into_inner).add(verdict);
+            if self.is_late() {
+                add(None);
+                return Ok(());
+            }
+            // What was erased a moment ago is nothing any more.
+            let Some(now) = host.ci.and_then(|ci| (self.look)(ci)) else { return Ok(()) };
+            let rule = Rule { enabled: true, ..settled(&self.question.rule, host.variant) };
+            match life::judge(&self.history, (inquiry, &rule), &now, self.question.span)? {
+                life::Outcome::Judged(verdict) => add(Some(verdict)),
+                life::Outcome::Forgotten => report.lock().unwrap_or_else(PoisonError::into_inner).forgotten += 1,
+            }
+            Ok(())
+        })?;
+        Ok(report.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn is_late(&self) -> bool {
@@ -173,7 +237,8 @@ impl Task {
     fn with_case<R>(&self, host: &Host, work: impl FnOnce(&Case<'_>) -> Result<R, StoreError>) -> Result<Option<R>, StoreError> {
         let ci = host.ci.and_then(|ci| (self.look)(ci));
         let rule = Rule { enabled: true, ..settled(&self.question.rule, host.variant) };
-        let case = Case { history: &self.history, rule: &rule, ci: ci.as_ref(), agents: &host.agents, span: self.question.span };
+        let (history, span) = (&self.history, self.question.span);
+        let case = Case { history, rule: &rule, ci: ci.as_ref(), agents: &host.agents, goodbye: host.goodbye, span };
         work(&case).map(Some)
     }
 
@@ -195,20 +260,27 @@ impl Task {
         })
     }
 
-    /// Since when every sample counts: as far back as samples are kept and [`RAW_HOURS`] last.
     fn raw_since(&self, surveys: &[Option<Survey>], now: Timestamp) -> Timestamp {
+        self.raw_from(now, &|begin| surveys.iter().flatten().map(|survey| survey.hours_to_read(begin)).sum())
+    }
+
+    /// Since when every sample counts: as far back as samples are kept and [`RAW_HOURS`] last. `hours_to_read` says how many hours of samples are read
+    /// because of the hour that begins then.
+    fn raw_from(&self, now: Timestamp, hours_to_read: &dyn Fn(Timestamp) -> usize) -> Timestamp {
         let (from, to) = self.question.span;
         let ceiling = |at: Timestamp| Timestamp(at.0.saturating_add(HOUR_MS - 1).div_euclid(HOUR_MS).saturating_mul(HOUR_MS));
+        let kept = ceiling(now.minus(self.history.retention.raw));
         match self.question.resolution {
+            // Samples that are not kept are no silence.
+            Resolution::Raw if silence::is_silence(&self.question.rule) => return kept.clamp(from, to),
             Resolution::Raw => return from,
             Resolution::FiveMinutes => return to,
             Resolution::Auto => {}
         }
-        let kept = ceiling(now.minus(self.history.retention.raw));
         let mut begin = Timestamp(to.0.saturating_sub(1).div_euclid(HOUR_MS).saturating_mul(HOUR_MS));
-        let mut hours = 0;
+        let mut hours: usize = 0;
         loop {
-            hours += surveys.iter().flatten().map(|survey| survey.hours_to_read(begin)).sum::<usize>();
+            hours = hours.saturating_add(hours_to_read(begin));
             if hours > RAW_HOURS || begin < kept {
                 return Timestamp(begin.0.saturating_add(HOUR_MS)).clamp(from, to);
             }

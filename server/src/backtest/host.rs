@@ -16,10 +16,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Every agent reports it with every sample: where it has rows, the agent spoke.
-const PULSE: &str = "system.uptime";
+pub(super) const PULSE: &str = "system.uptime";
 
 /// Rows are read for so many hours at once.
-const PAGE_HOURS: i64 = 24;
+pub(super) const PAGE_HOURS: i64 = 24;
 
 /// A host and the agents that ever spoke for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub struct Host {
     pub agents: Vec<AgentId>,
     /// How the rule counts for it: selectors look at more than the host, and here is nothing else.
     pub variant: Variant,
+    /// When its agent was last heard, if it said goodbye then.
+    pub goodbye: Option<Timestamp>,
 }
 
 /// One host, one rule, one span.
@@ -42,6 +44,8 @@ pub struct Case<'a> {
     pub ci: Option<&'a Ci>,
     /// Its agents.
     pub agents: &'a [AgentId],
+    /// When they were last heard, if that was a goodbye.
+    pub goodbye: Option<Timestamp>,
     /// From when to when.
     pub span: (Timestamp, Timestamp),
 }
@@ -55,6 +59,8 @@ pub struct Survey {
     count: i64,
     /// Whether something may be raised, a bit an hour: a quarter of a year of 100,000 hosts is 28 MB.
     possible: Box<[u64]>,
+    /// For rules on silence: whether a host is known to have been heard throughout an hour that does not count.
+    lively: Box<[u64]>,
     /// Hours of samples that windows need before an hour that follows one that was left out.
     memory: i64,
     /// Whether there are samples that the rule judges, as far as rows tell.
@@ -87,18 +93,43 @@ impl Survey {
     }
 
     fn new(hours: Hours, memory: i64, judged: bool, possible: impl Fn(usize) -> bool) -> Self {
-        let mut bits = vec![0_u64; hours.count.div_ceil(64)];
-        for place in (0..hours.count).filter(|place| possible(*place)) {
-            bits[place / 64] |= 1 << (place % 64);
-        }
         let count = i64::try_from(hours.count).unwrap_or(i64::MAX);
-        Self { first: hours.first, count, possible: bits.into(), memory, judged }
+        Self { first: hours.first, count, possible: hours.bits(possible), lively: Box::default(), memory, judged }
+    }
+
+    /// Of a rule on silence: which hours count, and in which others the host was heard throughout.
+    pub(super) fn of_silence(hours: Hours, judged: bool, possible: impl Fn(usize) -> bool, lively: impl Fn(usize) -> bool) -> Self {
+        Self { lively: hours.bits(lively), ..Self::new(hours, 0, judged, possible) }
+    }
+
+    /// All hours, in hours since 1970.
+    pub(super) fn hours(&self) -> std::ops::Range<i64> {
+        self.first..self.first.saturating_add(self.count)
+    }
+
+    /// Whether an hour, in hours since 1970, counts.
+    pub(super) fn counts(&self, hour: i64) -> bool {
+        self.is_possible(hour - self.first)
+    }
+
+    /// Whether the host was heard throughout an hour, in hours since 1970.
+    pub(super) fn is_lively(&self, hour: i64) -> bool {
+        is_set(&self.lively, hour - self.first)
+    }
+
+    /// Whether there are samples that the rule judges.
+    pub(super) fn is_judged(&self) -> bool {
+        self.judged
     }
 
     fn is_possible(&self, place: i64) -> bool {
-        let place = usize::try_from(place).ok();
-        place.and_then(|place| self.possible.get(place / 64).map(|bits| bits >> (place % 64) & 1 == 1)).unwrap_or(false)
+        is_set(&self.possible, place)
     }
+}
+
+fn is_set(bits: &[u64], place: i64) -> bool {
+    let place = usize::try_from(place).ok();
+    place.and_then(|place| bits.get(place / 64).map(|bits| bits >> (place % 64) & 1 == 1)).unwrap_or(false)
 }
 
 impl Case<'_> {
@@ -107,23 +138,17 @@ impl Case<'_> {
     /// # Errors
     /// When the store cannot be read.
     pub fn survey(&self) -> Result<Survey, StoreError> {
-        let hour = |at: i64| at.div_euclid(HOUR_MS);
-        let (first, last) = (hour(self.span.0.0), hour(self.span.1.0.saturating_sub(1)));
-        let hours = Hours { first, count: usize::try_from(last - first + 1).unwrap_or(0) };
+        if super::silence::is_silence(self.rule) {
+            return super::silence::survey(self);
+        }
+        let hours = self.hours();
         let Some(reach) = Reach::of(self.rule) else {
             return Ok(Survey::new(hours, 0, false, |_| true));
         };
         let before = i64::try_from(reach.window_ms()).unwrap_or(i64::MAX).div_euclid(HOUR_MS).saturating_add(1);
         let before = if reach.window_ms() == 0 { 0 } else { before };
         let memory = i64::try_from(reach.memory_ms().div_ceil(HOUR_MS as u64)).unwrap_or(i64::MAX);
-        let mut unknown = vec![false; hours.count];
-        for agent in self.agents {
-            for begin in self.history.unrolled(*agent)? {
-                if let Some(place) = hours.place(begin) {
-                    unknown[place] = true;
-                }
-            }
-        }
+        let unknown = self.unknown(hours)?;
         let extremes = self.extremes(&reach, hours)?;
         let window = |place: usize| place.saturating_sub(usize::try_from(before).unwrap_or(usize::MAX))..=place;
         let possible = |place: usize| {
@@ -136,6 +161,26 @@ impl Case<'_> {
         };
         let judged = extremes.first().is_some_and(|read| read.iter().any(Option::is_some));
         Ok(Survey::new(hours, memory, judged, possible))
+    }
+
+    /// The hours of the span.
+    pub(super) fn hours(&self) -> Hours {
+        let hour = |at: i64| at.div_euclid(HOUR_MS);
+        let (first, last) = (hour(self.span.0.0), hour(self.span.1.0.saturating_sub(1)));
+        Hours { first, count: usize::try_from(last - first + 1).unwrap_or(0) }
+    }
+
+    /// Hours of which rows do not say all yet.
+    pub(super) fn unknown(&self, hours: Hours) -> Result<Vec<bool>, StoreError> {
+        let mut unknown = vec![false; hours.count];
+        for agent in self.agents {
+            for begin in self.history.unrolled(*agent)? {
+                if let Some(place) = hours.place(begin) {
+                    unknown[place] = true;
+                }
+            }
+        }
+        Ok(unknown)
     }
 
     /// For each read, hour by hour, the extremes of all series that it may use.
@@ -168,11 +213,14 @@ impl Case<'_> {
     /// # Errors
     /// When the store cannot be read.
     pub fn judge(&self, survey: &Survey, raw_since: Timestamp, stopped: &dyn Fn() -> bool) -> Result<Option<Verdict>, StoreError> {
+        if super::silence::is_silence(self.rule) {
+            return super::silence::judge(self, survey, raw_since, stopped);
+        }
         let mut replay = Replay::new(self.rule, self.ci);
         let mut source = Source::new(self, raw_since);
         let (mut taken_through, mut excluded_hours) = (i64::MIN, 0);
-        for hour in survey.first..survey.first.saturating_add(survey.count) {
-            if replay.is_idle() && !survey.is_possible(hour - survey.first) {
+        for hour in survey.hours() {
+            if replay.is_idle() && !survey.counts(hour) {
                 excluded_hours += 1;
                 continue;
             }
@@ -195,17 +243,25 @@ impl Case<'_> {
 
 /// Consecutive hours.
 #[derive(Clone, Copy)]
-struct Hours {
-    first: i64,
-    count: usize,
+pub(super) struct Hours {
+    pub(super) first: i64,
+    pub(super) count: usize,
 }
 
 impl Hours {
-    fn place(self, at: Timestamp) -> Option<usize> {
+    fn bits(self, holds: impl Fn(usize) -> bool) -> Box<[u64]> {
+        let mut bits = vec![0_u64; self.count.div_ceil(64)];
+        for place in (0..self.count).filter(|place| holds(*place)) {
+            bits[place / 64] |= 1 << (place % 64);
+        }
+        bits.into()
+    }
+
+    pub(super) fn place(self, at: Timestamp) -> Option<usize> {
         usize::try_from(at.0.div_euclid(HOUR_MS) - self.first).ok().filter(|place| *place < self.count)
     }
 
-    fn span(self) -> (Timestamp, Timestamp) {
+    pub(super) fn span(self) -> (Timestamp, Timestamp) {
         let begin = self.first.saturating_mul(HOUR_MS);
         (Timestamp(begin), Timestamp(begin.saturating_add(i64::try_from(self.count).unwrap_or(0).saturating_mul(HOUR_MS))))
     }

@@ -4,7 +4,7 @@ use crate::store::memory::MemoryStore;
 use crate::store::{Commit, Store};
 use proptest::prelude::*;
 use rollcall_domain::Content;
-use rollcall_domain::alert::replay::Replay;
+use rollcall_domain::alert::replay::{Replay, Silences};
 use rollcall_domain::journal::JournalEntry;
 use rollcall_domain::rule::select::Variant;
 use rollcall_domain::rule::{Condition, Level, Reduce, stock};
@@ -29,9 +29,19 @@ impl Stored {
     /// Of moments in seconds, each with two values.
     fn new(values: &[(i64, [Option<f64>; 2])], rolled_hours: i64) -> Self {
         let (table, bytes) = table();
+        let set = |(at, values): &(i64, [Option<f64>; 2])| SampleSet { table, at: Timestamp(at * 1000), values: values.to_vec() };
+        Self::of((table, bytes), values.iter().map(set).collect(), rolled_hours)
+    }
+
+    /// Of moments, in seconds, at which the agent spoke.
+    fn heard(moments: &[i64], rolled_hours: i64) -> Self {
+        let (table, bytes) = Section::Series(vec![Series { metric: "system.uptime".into(), attributes: Vec::new() }]).canonical().unwrap();
+        let set = |at: &i64| SampleSet { table, at: Timestamp(at * 1000), values: vec![Some(*at as f64)] };
+        Self::of((table, bytes), moments.iter().map(set).collect(), rolled_hours)
+    }
+
+    fn of((table, bytes): (ContentHash, Vec<u8>), sets: Vec<SampleSet>, rolled_hours: i64) -> Self {
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
-        let sets: Vec<SampleSet> =
-            values.iter().map(|(at, values)| SampleSet { table, at: Timestamp(at * 1000), values: values.to_vec() }).collect();
         let half = sets.len() / 2;
         for (number, some) in (1..).zip([&sets[..half], &sets[half..]]) {
             let entry = JournalEntry {
@@ -54,8 +64,8 @@ impl Stored {
     }
 
     fn run(&self, rule: &Rule, resolution: Resolution, span: (Timestamp, Timestamp)) -> Report {
-        let hosts = vec![Host { ci: None, agents: vec![AGENT], variant: Variant::Plain }];
-        let question = Question { rule: rule.clone(), span, resolution, hosts };
+        let hosts = vec![Host { ci: None, agents: vec![AGENT], variant: Variant::Plain, goodbye: None }];
+        let question = Question { rule: rule.clone(), span, resolution, evidence: Evidence::Samples, hosts };
         run_over(self.history.clone(), question, Arc::new(|_| None), span.1).unwrap()
     }
 }
@@ -156,4 +166,63 @@ fn rows_stand_for_what_the_rule_asks_of_them() {
     assert_eq!(incidents(threshold(Reduce::Max, 300_000), 50.0), 1, "their extreme");
     assert_eq!(incidents(threshold(Reduce::Sum, 600_000), 500.0), 1, "their sum");
     assert!(stored.history.content.section(&table().0).is_some());
+}
+
+/// Moments of a host that is sampled every ten seconds for so many hours, but for some stretches: begin and length, in seconds.
+fn moments(hours: i64, gaps: &[(i64, i64)]) -> Vec<i64> {
+    let is_quiet = |at: i64| gaps.iter().any(|(begin, length)| *begin < at && at < begin + length);
+    (0..hours * 360).map(|n| n * 10 + n % 2).filter(|at| !is_quiet(*at)).collect()
+}
+
+fn silent(after_s: u64) -> Rule {
+    let mut rule = rule(Condition::HostSilent { after_ms: after_s * 1000 }, 1.0, 0);
+    rule.keep_firing_for_ms = 0;
+    rule
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn what_is_left_out_hides_no_silence(
+        gaps in proptest::collection::vec((0_i64..30_000, prop_oneof![1_i64..400, 1_i64..9000]), 0..8), rolled_hours in 0_i64..10,
+        after_s in 20_u64..2000, keep_s in 0_u64..600, from in 0_i64..9_000,
+    ) {
+        let stored = Stored::heard(&moments(9, &gaps), rolled_hours);
+        let rule = Rule { keep_firing_for_ms: keep_s * 1000, ..silent(after_s) };
+        let span = (Timestamp(from * 1000), Timestamp(10 * HOUR_MS));
+        let mut silences = Silences::new(&rule, None).expect("a rule on silence");
+        let within = stored.sets.iter().filter(|set| span.0 <= set.at && set.at < span.1);
+        within.for_each(|set| silences.heard(set.at, set.at));
+        prop_assert_eq!(stored.run(&rule, Resolution::Raw, span).episodes, silences.until(span.1, false));
+    }
+}
+
+#[test]
+fn hours_that_are_full_are_not_looked_into_and_rows_show_silences_of_whole_five_minutes() {
+    let stored = Stored::heard(&moments(24, &[(10 * 3600 + 700, 240), (15 * 3600 + 550, 1000)]), 24);
+    let span = (Timestamp(0), Timestamp(24 * HOUR_MS));
+    let report = stored.run(&silent(180), Resolution::Raw, span);
+    let opened = |report: &Report| report.episodes.iter().map(|one| one.opened_at.0 / 1000).collect::<Vec<_>>();
+    assert_eq!(opened(&report), [10 * 3600 + 700 + 180, 15 * 3600 + 540 + 180]);
+    assert_eq!((report.excluded_hours, report.judged), (18, 1), "the hours of the silences, and those beside them, are read");
+    let coarse = stored.run(&silent(180), Resolution::FiveMinutes, span);
+    let opened_at = 15 * 3600 + 600 + 180;
+    assert_eq!((opened(&coarse), coarse.raw_since), (vec![opened_at], span.1), "a silence begins with the five minutes that have nothing");
+}
+
+#[test]
+fn what_is_kept_no_more_is_no_silence() {
+    let mut stored = Stored::heard(&moments(60, &[(20 * 3600, 900)]), 60);
+    let span = (Timestamp(0), Timestamp(60 * HOUR_MS));
+    let figures = |stored: &Stored, resolution| {
+        let report = stored.run(&silent(180), resolution, span);
+        (report.incidents, report.since.0 / HOUR_MS, report.raw_since.0 / HOUR_MS)
+    };
+    assert_eq!(figures(&stored, Resolution::Raw), (1, 0, 0));
+    let hours = |hours: u64| Duration::from_secs(hours * 3600);
+    stored.history.retention = Retention { raw: hours(10), five_minutes: hours(200), ..Retention::default() };
+    assert_eq!(figures(&stored, Resolution::Raw), (1, 0, 50), "rows are kept for longer");
+    stored.history.retention = Retention { raw: hours(10), five_minutes: hours(30), ..Retention::default() };
+    assert_eq!(figures(&stored, Resolution::Auto), (0, 48, 50), "rows go by whole days");
 }

@@ -4,7 +4,9 @@
 //! samples in the same way.
 
 use super::{Retention, SectionCache};
+use crate::log::{self, LogError};
 use crate::store::{Store, StoreError};
+use rollcall_domain::Record;
 use rollcall_domain::sample::{Grain, Rolled, Tracks, fold, merge, points};
 use rollcall_shared::sample::SampleSet;
 use rollcall_shared::{AgentId, Timestamp};
@@ -15,7 +17,10 @@ use std::time::Duration;
 /// Length of what is read at once, so that memory does not grow with the span.
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// A way to stored samples; clones share it.
+/// Records that are read along because they lie between two that are wanted: less work than to look for the next one.
+const BETWEEN: u64 = 8;
+
+/// A way to stored samples, and to the log; clones share it.
 #[derive(Clone)]
 pub struct History {
     store: Arc<dyn Store>,
@@ -38,6 +43,26 @@ impl History {
     /// When the store cannot be read.
     pub fn samples(&self, agent: AgentId, from: Timestamp, to: Timestamp) -> Result<Vec<SampleSet>, StoreError> {
         self.store.samples(agent, from, to)
+    }
+
+    /// Log records by revision, oldest first as the revisions are; those that do not exist are left out.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn records(&self, revisions: &[u64]) -> Result<Vec<Record>, StoreError> {
+        let mut records = Vec::with_capacity(revisions.len());
+        let mut wanted = revisions.iter().copied().peekable();
+        for run in revisions.chunk_by(|one, next| next.saturating_sub(*one) <= BETWEEN) {
+            let (Some(first), Some(last)) = (run.first(), run.last()) else { continue };
+            let count = usize::try_from(last.saturating_sub(*first)).unwrap_or(usize::MAX).saturating_add(1);
+            for (revision, bytes) in self.store.read_log(first.saturating_sub(1), count)? {
+                while wanted.next_if(|next| *next < revision).is_some() {}
+                if wanted.next_if_eq(&revision).is_some() {
+                    records.push(log::decode(revision, &bytes).map_err(broken)?.1);
+                }
+            }
+        }
+        Ok(records)
     }
 
     /// Begins of the hours whose samples may say more than the stored rows do.
@@ -108,6 +133,13 @@ impl History {
             (after, agents) = (Some(due.agent), agents + 1);
         }
         Ok(agents)
+    }
+}
+
+fn broken(error: LogError) -> StoreError {
+    match error {
+        LogError::Store(error) => error,
+        other => StoreError::Corrupt { subject: "the log".into(), cause: other.to_string() },
     }
 }
 

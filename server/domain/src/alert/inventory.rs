@@ -114,8 +114,7 @@ impl Walk {
         let key = AlertKey { rule: rule.id.clone(), ci: ci.id, attributes: BTreeMap::new() };
         let known = world.alerts.keys.get(&key).and_then(|id| world.alerts.alerts.get(id));
         let now = context.now;
-        let gone = ci.duplicate_of.is_some() || matches!(ci.status, Lifecycle::Retired | Lifecycle::Disposed);
-        let meant = !gone && (!rule.classes.is_empty() || ci.class.is_a(Class::Host));
+        let meant = !is_gone(ci) && is_meant(rule, ci);
         let Some(rule) = effective(rule, world, Some(ci)).filter(|_| meant && licences::is_asked(rule, ci)) else {
             let alert = known?;
             return moved(alert, machine::drop_it(alert.position(), now), now, None, "the rule no longer applies".into());
@@ -148,29 +147,50 @@ impl Walk {
     fn answer(&mut self, rule: &Rule, ci: &Ci, context: &Context<'_>) -> Answer {
         let Condition::Inventory { predicate } = &rule.condition else { return Answer::Unsaid };
         if let Predicate::Removed { names, within_ms } = predicate {
-            return self.removed.count(ci, (names, *within_ms), context);
+            return self.removed.count(ci, (names, *within_ms), (context.now, context.content));
         }
         self.number((&rule.id, predicate), ci, context.now).map_or(Answer::Unsaid, Answer::Number)
     }
 
     /// What a predicate on the state alone comes to; `None` when the inventory does not say.
     fn number(&self, (rule, predicate): (&RuleId, &Predicate), ci: &Ci, now: Timestamp) -> Option<f64> {
-        let yes = |holds| if holds { 1.0 } else { 0.0 };
         match predicate {
-            Predicate::Attribute { name, operator, value } => {
-                let known = ci.attributes.get(name).map(crate::ci::attribute::Attribute::value);
-                compared(known, *operator, value.as_ref()).map(yes)
-            }
-            Predicate::DaysLeft { attribute } => Some(days_between(now, moment(ci, attribute)?)),
-            Predicate::DaysSince { attribute } => Some(days_between(moment(ci, attribute)?, now)),
             Predicate::PackageBelow { .. } | Predicate::Software { .. } => {
                 ci.section(SectionName::Packages)?;
                 Some(yes(self.packages.get(rule).is_some_and(|minded| minded.hosts.contains(&ci.id))))
             }
-            Predicate::Drift { names, within_ms } => Some(drift(ci, names, *within_ms, now)),
-            Predicate::Removed { .. } | Predicate::Licences {} => None,
+            predicate => said_of(predicate, ci, now),
         }
     }
+}
+
+/// What an item itself says to a predicate; `None` when it does not.
+fn said_of(predicate: &Predicate, ci: &Ci, now: Timestamp) -> Option<f64> {
+    match predicate {
+        Predicate::Attribute { name, operator, value } => {
+            let known = ci.attributes.get(name).map(crate::ci::attribute::Attribute::value);
+            compared(known, *operator, value.as_ref()).map(yes)
+        }
+        Predicate::DaysLeft { attribute } => Some(days_between(now, moment(ci, attribute)?)),
+        Predicate::DaysSince { attribute } => Some(days_between(moment(ci, attribute)?, now)),
+        Predicate::Drift { names, within_ms } => Some(drift(ci, names, *within_ms, now)),
+        Predicate::PackageBelow { .. } | Predicate::Software { .. } | Predicate::Removed { .. } | Predicate::Licences {} => None,
+    }
+}
+
+fn yes(holds: bool) -> f64 {
+    if holds { 1.0 } else { 0.0 }
+}
+
+/// Whether rules on the inventory are not asked of an item any more.
+fn is_gone(ci: &Ci) -> bool {
+    ci.duplicate_of.is_some() || matches!(ci.status, Lifecycle::Retired | Lifecycle::Disposed)
+}
+
+/// Whether a rule on the inventory is meant for items of the kind: one that names no class is for hosts.
+#[must_use]
+pub fn is_meant(rule: &Rule, ci: &Ci) -> bool {
+    !rule.classes.is_empty() || ci.class.is_a(Class::Host)
 }
 
 /// Hosts that have the package in too old a version, or software of the category.
@@ -268,11 +288,12 @@ fn days_between(from: Timestamp, to: Timestamp) -> f64 {
 fn drift(ci: &Ci, names: &[String], within_ms: u64, now: Timestamp) -> f64 {
     let since = now.minus(std::time::Duration::from_millis(within_ms));
     let sections = names.iter().filter_map(|name| name.parse().ok()).filter_map(|name| ci.section(name));
-    let changes = sections.map(|state| state.history.iter().skip(1).filter(|(at, _)| *at > since).count()).sum::<usize>();
+    let changes = sections.map(|state| state.history.iter().skip(1).filter(|(at, _)| *at > since && *at <= now).count()).sum::<usize>();
     f64::from(u32::try_from(changes).unwrap_or(u32::MAX))
 }
 
 mod licences;
+pub(super) mod past;
 mod removed;
 #[cfg(test)]
 mod tests;

@@ -1,23 +1,27 @@
-//! One rule over the samples of one host, outside the state: for back-tests and for the tests that a rule carries.
+//! One rule over what is stored of one item, outside the state: for back-tests and for the tests that a rule carries. Samples are taken in
+//! here; silence, the inventory and checks about other items have modules of their own.
 //!
 //! Invariant: what judges here is what judges live: the same plan, windows and machine, and a series that stops coming while others of its
 //! host come makes its alert unknown as its rule says. Only the clock's part is missing: a host from which nothing comes at all makes none
 //! unknown here.
 
+pub(super) mod episodes;
 mod reach;
+mod silence;
 
+pub use super::inventory::past::{Inquiry, Life, Verdict};
 pub use reach::{Extremes, Reach};
+pub use silence::Silences;
 
 use super::AlertState;
 use super::machine::Position;
 use super::observe::patience_ms;
 use super::telemetry::{AgentState, Finding, Plans, Seen};
 use crate::ci::Ci;
-use crate::incident::react::tier;
-use crate::rule::{Condition, KnownRule, NoData, Reduce, Rule, Rules, Severity, Tier};
+use crate::rule::{Condition, KnownRule, NoData, Reduce, Rule, Rules, Severity};
 use crate::{Content, World, id::CiId};
+use episodes::Episodes;
 use rollcall_shared::Timestamp;
-use rollcall_shared::message::Side;
 use rollcall_shared::sample::SampleSet;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -37,8 +41,8 @@ pub struct Episode {
     pub severity: Severity,
     /// The value that opened it.
     pub value: f64,
-    /// The worst value of the series while it was open, for a rule on one metric as it is measured; else the worst that a change of level was
-    /// judged by.
+    /// The worst value of the series while it was open, for a rule on one metric as it is measured; the longest silence; else the worst that
+    /// a change of level was judged by.
     pub peak: f64,
 }
 
@@ -52,8 +56,7 @@ pub struct Replay<'a> {
     host: Option<&'a Ci>,
     plans: Plans,
     state: AgentState,
-    open: BTreeMap<BTreeMap<String, String>, Episode>,
-    done: Vec<Episode>,
+    episodes: Episodes,
     sets: u64,
     judged: bool,
     /// Whether the judged number is the series' own.
@@ -76,8 +79,8 @@ impl<'a> Replay<'a> {
             Condition::Threshold { reduce, .. } => own(*reduce),
             _ => false,
         };
-        let (open, done, patience_ms) = (BTreeMap::new(), Vec::new(), patience_ms(0));
-        Self { world, rules, rule, host, plans, state, open, done, sets: 0, judged: false, follows, patience_ms }
+        let (episodes, patience_ms) = (Episodes::default(), patience_ms(0));
+        Self { world, rules, rule, host, plans, state, episodes, sets: 0, judged: false, follows, patience_ms }
     }
 
     /// The same over samples that come so often, ms; every ten seconds unless said.
@@ -97,7 +100,7 @@ impl<'a> Replay<'a> {
     /// Whether nothing is raised: no series is pending, firing or recovering.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.open.is_empty() && !self.has_raised()
+        self.episodes.are_over() && !self.has_raised()
     }
 
     /// Whether a series is pending, firing or recovering now, at any loudness.
@@ -124,33 +127,16 @@ impl<'a> Replay<'a> {
             let Finding::Moved(step) = finding else { continue };
             let Some(entry) = plan.entries.get(step.entry) else { continue };
             let attributes = plan.attributes(entry);
-            match (step.after.state, step.after.severity) {
-                (AlertState::Firing, Some(severity)) if tier(&self.rule, severity) >= Tier::Ticket => {
-                    let ci = self.host.map(|host| host.id);
-                    let (opened_at, value) = (step.at, step.value);
-                    let fresh =
-                        || Episode { ci, attributes: attributes.clone(), opened_at, resolved_at: None, severity, value, peak: value };
-                    let episode = self.open.entry(attributes.clone()).or_insert_with(fresh);
-                    episode.severity = episode.severity.max(severity);
-                    episode.peak = worse(side, episode.peak, value);
-                }
-                (AlertState::Resolved, _) => {
-                    if let Some(episode) = self.open.remove(&attributes) {
-                        self.done.push(Episode { resolved_at: Some(step.at), ..episode });
-                    }
-                }
-                _ => {}
-            }
+            let ci = self.host.map(|host| host.id);
+            self.episodes.moved(&self.rule, (ci, &attributes), step.after, (step.value, step.at));
         }
-        if self.open.is_empty() || !self.follows {
+        if self.episodes.are_over() || !self.follows {
             return;
         }
         for entry in &plan.entries {
             let value = entry.series.and_then(|series| set.values.get(series).copied().flatten()).filter(|value| value.is_finite());
-            if let Some(value) = value
-                && let Some(episode) = self.open.get_mut(&plan.attributes(entry))
-            {
-                episode.peak = worse(side, episode.peak, value);
+            if let Some(value) = value {
+                self.episodes.reached(side, &plan.attributes(entry), value);
             }
         }
     }
@@ -177,15 +163,9 @@ impl<'a> Replay<'a> {
 
     /// Incidents, oldest first.
     #[must_use]
-    pub fn episodes(mut self) -> Vec<Episode> {
-        self.done.extend(self.open.into_values());
-        self.done.sort_by(|a, b| (a.opened_at, &a.attributes).cmp(&(b.opened_at, &b.attributes)));
-        self.done
+    pub fn episodes(self) -> Vec<Episode> {
+        self.episodes.all()
     }
-}
-
-fn worse(side: Side, a: f64, b: f64) -> f64 {
-    if side.is_bad(b, a) { b } else { a }
 }
 
 #[cfg(test)]
@@ -193,6 +173,7 @@ mod tests {
     use super::*;
     use crate::alert::scenario::{Scenario, host, rule as load};
     use proptest::prelude::*;
+    use rollcall_shared::sample::Series;
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
@@ -208,6 +189,31 @@ mod tests {
             for (n, value) in (1..).zip(values) {
                 scenario.value(n * 10, value);
                 sets.push(scenario.set(n * 10, &[("", Some(value))]));
+            }
+            let ci = scenario.world.cmdb.cis[&host(1)].clone();
+            let mut replay = Replay::new(&rule, Some(&ci));
+            sets.iter().for_each(|set| replay.take(set, &scenario.tables));
+            let replayed: Vec<_> = replay.episodes().iter().map(|one| (one.opened_at, one.resolved_at)).collect();
+            let mut live: Vec<_> =
+                scenario.world.incidents.incidents.values().map(|one| (one.opened_at, one.resolved.as_ref().map(|stamp| stamp.0))).collect();
+            live.sort();
+            prop_assert_eq!(replayed, live);
+        }
+
+        #[test]
+        fn results_of_checks_are_replayed_as_they_were_judged(
+            states in prop::collection::vec(prop::sample::select(vec![Some(0.0), Some(1.0), Some(2.0), Some(3.0), None]), 1..60), for_ms in 0_u64..30_000,
+        ) {
+            let flapping = crate::rule::Flapping { start_percent: 100.0, stop_percent: 100.0 };
+            let condition = Condition::Check { check: Some("disk".into()) };
+            let rule = Rule { condition, for_ms, keep_firing_for_ms: 20_000, flapping, ..load("check") };
+            let mut scenario = Scenario::new(vec![rule.clone()]);
+            let series = |check: &str| Series { metric: "check.state".into(), attributes: vec![("check".into(), check.into())] };
+            let table = scenario.table(vec![series("disk"), series("raid")]);
+            let sets: Vec<SampleSet> = (1..).zip(states)
+                .map(|(n, state)| SampleSet { table, at: Timestamp(n * 10_000), values: vec![state, Some(2.0)] }).collect();
+            for set in &sets {
+                scenario.push(set.at.0 / 1_000, 1, vec![set.clone()], Vec::new());
             }
             let ci = scenario.world.cmdb.cis[&host(1)].clone();
             let mut replay = Replay::new(&rule, Some(&ci));

@@ -148,7 +148,7 @@ fn breach(world: &World, rule: &Rule, (agent, ci): (AgentId, CiId), context: &mu
     if !minds {
         return None;
     }
-    let severity = Some(if rule.levels.critical.is_some() { Severity::Critical } else { Severity::Warning });
+    let severity = Some(severity(rule));
     let key = AlertKey { rule: rule.id.clone(), ci, attributes: BTreeMap::new() };
     let known = world.alerts.keys.get(&key).and_then(|id| world.alerts.alerts.get(id));
     let before = known.map_or(machine::Position::INACTIVE, Alert::position);
@@ -181,12 +181,20 @@ fn quiet_ms(world: &World, agent: AgentId, now: Timestamp) -> Option<u64> {
     u64::try_from(now.since(since).as_millis()).ok()
 }
 
-fn is_expected(world: &World, agent: AgentId, ci: CiId) -> bool {
+/// How bad a silence is.
+pub(super) fn severity(rule: &Rule) -> Severity {
+    if rule.levels.critical.is_some() { Severity::Critical } else { Severity::Warning }
+}
+
+/// Whether an agent must report for a host.
+#[must_use]
+pub fn is_expected(world: &World, agent: AgentId, ci: CiId) -> bool {
     let approved = world.trust.agents.get(&agent).is_some_and(|agent| agent.status == AgentStatus::Approved && agent.ci == Some(ci));
     approved && world.cmdb.cis.get(&ci).is_none_or(|ci| ci.status != Lifecycle::InStock && !is_out_of_use(ci.status))
 }
 
-fn after_ms(condition: &Condition) -> Option<u64> {
+/// After how long a silence counts, for a rule on silence.
+pub(super) fn after_ms(condition: &Condition) -> Option<u64> {
     match condition {
         Condition::AgentSilent { after_ms } | Condition::HostSilent { after_ms } => Some(*after_ms),
         _ => None,
@@ -194,6 +202,6 @@ fn after_ms(condition: &Condition) -> Option<u64> {
 }
 
 /// Exact for every time that a clock can show.
-fn seconds(ms: u64) -> f64 {
+pub(super) fn seconds(ms: u64) -> f64 {
     f64::from(u32::try_from(ms / 1_000).unwrap_or(u32::MAX))
 }

@@ -297,5 +297,6 @@ fn unjudged(world: &World, rules: &[Rule], (judged, targets): (&BTreeSet<AlertKe
     .collect()
 }
 
+pub mod past;
 #[cfg(test)]
 mod tests;

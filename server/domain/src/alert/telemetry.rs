@@ -225,6 +225,13 @@ impl Telemetry {
         self.agents.get(&agent).is_some_and(|state| state.goodbye.is_none() && now.since(state.last_seen) <= time)
     }
 
+    /// When a host was last heard, if it said goodbye then.
+    #[must_use]
+    pub fn left_at(&self, ci: CiId) -> Option<Timestamp> {
+        let state = self.agents.get(self.hosts.get(&ci)?)?;
+        state.goodbye.is_some().then_some(state.last_seen)
+    }
+
     /// Whether the agent was found silent and has not spoken since.
     #[must_use]
     pub fn is_silent(&self, agent: AgentId) -> bool {

@@ -86,16 +86,21 @@ const PROBES: usize = 128;
 
 /// The series of checks about other items; see the agent's `[[check]]`.
 fn probes(table: &[Series]) -> Box<[Probe]> {
-    let probe = |(series, one): (usize, &Series)| {
-        let asks = [Asks::Up, Asks::State].into_iter().find(|asks| asks.as_str() == of(one, "asks"))?;
-        let (check, target) = (of(one, "check").to_owned(), of(one, "target").to_owned());
-        (one.metric == TARGET_STATE && !target.is_empty()).then_some(Probe { series, check, target, asks })
-    };
-    table.iter().enumerate().filter_map(probe).take(PROBES).collect()
+    table.iter().enumerate().filter_map(|(place, series)| Probe::of(place, series)).take(PROBES).collect()
+}
+
+impl Probe {
+    /// Of a series at a position; `None` when it is none of a check about another item.
+    #[must_use]
+    pub fn of(place: usize, series: &Series) -> Option<Self> {
+        let asks = [Asks::Up, Asks::State].into_iter().find(|asks| asks.as_str() == of(series, "asks"))?;
+        let (check, target) = (of(series, "check").to_owned(), of(series, "target").to_owned());
+        (series.metric == TARGET_STATE && !target.is_empty()).then_some(Self { series: place, check, target, asks })
+    }
 }
 
 /// The metric of checks about other items: 0 to 3 as plugins end.
-const TARGET_STATE: &str = "check.target_state";
+pub const TARGET_STATE: &str = "check.target_state";
 
 /// A rule in one variant, ready to be judged; shared by all plans.
 #[derive(Debug)]

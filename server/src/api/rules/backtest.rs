@@ -6,19 +6,24 @@ use super::super::samples::moment;
 use super::super::view::Time;
 use super::super::view::rule::RuleInput;
 use crate::answer::{self, ApiError};
-use crate::backtest::{self, Host, Question, Report, Resolution};
+use crate::backtest::{self, Aims, Evidence, Question, Report, Resolution};
 use axum::extract::State;
 use axum::response::Response;
-use rollcall_domain::alert::replay::Episode;
+use rollcall_domain::alert::replay::{Episode, Inquiry};
+use rollcall_domain::alert::target::past::Look;
 use rollcall_domain::id::{CiId, RuleId};
-use rollcall_domain::rule::select::{Variant, variant};
-use rollcall_domain::rule::{Rule, Severity, known, validate};
-use rollcall_shared::{AgentId, Timestamp};
+use rollcall_domain::rule::select::variant;
+use rollcall_domain::rule::{Condition, Rule, Severity, validate};
+use rollcall_shared::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 use utoipa::ToSchema;
+
+mod subjects;
+mod warnings;
 
 /// Longest span: as long as rows of five minutes are usually kept.
 const SPAN: Duration = Duration::from_secs(92 * 86_400);
@@ -37,9 +42,9 @@ pub struct BacktestInput {
     from: String,
     /// End; now unless given.
     to: Option<String>,
-    /// Only these hosts.
+    /// Only these hosts; for a rule on the inventory these items of any kind.
     hosts: Option<Vec<String>>,
-    /// What it is judged by.
+    /// Which samples it is judged by, when it is judged by samples.
     #[serde(default)]
     resolution: BacktestResolution,
 }
@@ -76,9 +81,10 @@ pub struct Backtest {
     from: Time,
     /// End.
     to: Time,
-    /// Hosts that it applies to.
+    /// Hosts that it applies to; for a rule on the inventory items.
     hosts: usize,
-    /// Hosts with samples in the span that it judges. None at all usually means a metric or an attribute that nobody reports.
+    /// Hosts with samples in the span that it judges, and items of which the inventory said what it asks. None at all usually means a metric
+    /// or an attribute that nobody reports.
     hosts_judged: usize,
     /// Whether all hosts were judged. When not, there was no time for the rest: ask for fewer hosts or a shorter span.
     complete: bool,
@@ -86,7 +92,7 @@ pub struct Backtest {
     hosts_not_reached: usize,
     /// By what it was judged when, oldest first.
     judged_by: Vec<JudgedBy>,
-    /// Moments replayed.
+    /// Moments looked at: sample sets, samples of silent hosts, changes of items.
     sample_sets: u64,
     /// Hours of hosts that were left out because their extremes prove that nothing was raised in them.
     hours_excluded: u64,
@@ -98,7 +104,8 @@ pub struct Backtest {
     cleared_within_10_minutes: usize,
     /// In one sentence.
     summary: String,
-    /// What people should know about the rule, such as that it reads a metric that no host sends.
+    /// What people should know about the rule, such as that it reads a metric that no host sends, and about the answer: what it cannot tell
+    /// of the past.
     warnings: Vec<String>,
     /// The first thousand, oldest first.
     items: Vec<BacktestIncident>,
@@ -109,7 +116,8 @@ pub struct Backtest {
 /// By what a part of the span was judged.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct JudgedBy {
-    /// `raw` for every sample, `5m` for five minutes at a time: their mean, or their extreme, sum or last value where the rule asks for that.
+    /// `raw` for every sample, `5m` for five minutes at a time: their mean, or their extreme, sum or last value where the rule asks for that;
+    /// `changes` for every change that the log has, for rules on the inventory.
     resolution: &'static str,
     /// Begin.
     from: Time,
@@ -120,7 +128,7 @@ pub struct JudgedBy {
 /// An incident that would have been opened.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct BacktestIncident {
-    /// Host.
+    /// Host, or item.
     ci: Option<String>,
     /// Attributes of the series.
     attributes: BTreeMap<String, String>,
@@ -131,13 +139,14 @@ pub struct BacktestIncident {
     /// The worst level.
     #[schema(value_type = super::super::view::word::Severity)]
     severity: Severity,
-    /// The value that opened it.
+    /// The value that opened it; for a silence how long it had lasted, in seconds.
     value: f64,
     /// The worst value while it was open.
     peak: f64,
 }
 
-/// Replays a rule over stored samples: which incidents it would have opened, and how many of them would have cleared at once.
+/// Replays a rule over what is stored: which incidents it would have opened, and how many of them would have cleared at once. Rules on
+/// samples, silence and checks are judged by stored samples, rules on the inventory by every change that the log has of an item.
 #[utoipa::path(post, path = "/api/v1/rules/backtest", tag = "rules", request_body = BacktestInput,
     responses((status = 200, description = "What it would have done.", body = Backtest)))]
 pub async fn backtest_rule(State(api): State<Api>, Body(input): Body<BacktestInput>) -> Result<Response, ApiError> {
@@ -149,14 +158,39 @@ pub async fn backtest_rule(State(api): State<Api>, Body(input): Body<BacktestInp
     }
     let wanted = input.hosts.as_deref().map(|texts| ids(&api, texts)).transpose()?;
     let rule = rule(&api, input.id, input.rule)?;
-    let hosts = hosts(&api, &rule, wanted.as_ref());
+    let hosts = subjects::of(&api, &rule, wanted.as_ref());
     let count = hosts.len();
-    let warnings = api.engine.read(|world| known::warnings(world, &rule));
+    let evidence = evidence(&api, &rule, wanted);
+    let mut warnings = warnings::of(&api, &rule, &hosts);
     let began = api.engine.monotonic();
-    let question = Question { rule, span: (from, to), resolution: input.resolution.into(), hosts };
+    let (is_of_samples, is_of_targets) = (!matches!(evidence, Evidence::Log(_)), matches!(evidence, Evidence::Targets(_)));
+    let question = Question { rule, span: (from, to), resolution: input.resolution.into(), evidence, hosts };
     let report = backtest::run(&api.engine, question).await.map_err(|error| ApiError::internal(error.to_string()))?;
-    let told = told(report, count, (from, to), api.engine.monotonic().saturating_sub(began));
-    Ok(answer::json(&Backtest { warnings, ..told }))
+    // Who looks is no matter: it applies to what is looked at.
+    let count = if is_of_targets { report.judged } else { count };
+    warnings.extend(warnings::forgotten(report.forgotten));
+    let judged_by = judged_by(is_of_samples, (report.since, report.raw_since, to));
+    let took = api.engine.monotonic().saturating_sub(began);
+    Ok(answer::json(&told(report, (count, judged_by, warnings), (from, to), took)))
+}
+
+/// What a rule is judged by.
+fn evidence(api: &Api, rule: &Rule, wanted: Option<BTreeSet<CiId>>) -> Evidence {
+    if let Some(inquiry) = api.engine.read(|world| Inquiry::of(world, rule)) {
+        return Evidence::Log(Arc::new(inquiry));
+    }
+    if !matches!(rule.condition, Condition::TargetCheck { .. }) {
+        return Evidence::Samples;
+    }
+    let (engine, rule) = (api.engine.clone(), Rule { enabled: true, ..rule.clone() });
+    Evidence::Targets(Aims(Arc::new(move |look: &Look, host: CiId| {
+        engine.read(|world| {
+            let aim = look.aim(world, host, engine.now())?;
+            let is_wanted = wanted.as_ref().is_none_or(|wanted| wanted.contains(&aim.ci));
+            let variant = variant(&rule, world, world.cmdb.cis.get(&aim.ci)).filter(|_| is_wanted)?;
+            Some((aim, variant))
+        })
+    })))
 }
 
 fn rule(api: &Api, id: Option<String>, input: Option<RuleInput>) -> Result<Rule, ApiError> {
@@ -174,9 +208,6 @@ fn rule(api: &Api, id: Option<String>, input: Option<RuleInput>) -> Result<Rule,
         }
         _ => return Err(ApiError::invalid("id", "or rule is needed, and not both")),
     };
-    if !rule.condition.is_of_samples() {
-        return Err(ApiError::invalid("rule.condition.kind", "is not judged by samples: there is nothing to replay it over"));
-    }
     Ok(rule)
 }
 
@@ -193,32 +224,18 @@ fn is_known(api: &Api, id: CiId) -> bool {
     api.engine.read(|world| world.cmdb.cis.contains_key(&id))
 }
 
-/// The hosts that the rule applies to, in the order that their samples lie in. What each collector measured is replayed by itself, as it is
-/// judged by itself.
-fn hosts(api: &Api, rule: &Rule, wanted: Option<&BTreeSet<CiId>>) -> Vec<Host> {
-    let rule = Rule { enabled: true, ..rule.clone() };
-    let mut by_ci: BTreeMap<CiId, (Variant, Vec<AgentId>)> = BTreeMap::new();
-    let mut hosts = Vec::new();
-    api.engine.read(|world| {
-        let is_wanted = |ci: &CiId| wanted.is_none_or(|wanted| wanted.contains(ci));
-        let variant_of = |ci: CiId| world.cmdb.cis.get(&ci).and_then(|ci| variant(&rule, world, Some(ci)));
-        for agent in world.trust.agents.values() {
-            let Some(ci) = agent.ci.filter(is_wanted) else { continue };
-            if let Some(variant) = variant_of(ci) {
-                by_ci.entry(ci).or_insert_with(|| (variant, Vec::new())).1.push(agent.id);
-            }
-        }
-        for (voice, collector) in world.trust.collectors.iter().filter(|(_, collector)| is_wanted(&collector.ci)) {
-            let variant = variant_of(collector.ci);
-            hosts.extend(variant.map(|variant| Host { ci: Some(collector.ci), agents: vec![voice], variant }));
-        }
-    });
-    hosts.extend(by_ci.into_iter().map(|(ci, (variant, agents))| Host { ci: Some(ci), agents, variant }));
-    hosts.sort_by(|a, b| a.agents.cmp(&b.agents));
-    hosts
+fn judged_by(is_of_samples: bool, (from, raw_since, to): (Timestamp, Timestamp, Timestamp)) -> Vec<JudgedBy> {
+    let parts = if is_of_samples { vec![("5m", from, raw_since), ("raw", raw_since, to)] } else { vec![("changes", from, to)] };
+    let parts = parts.into_iter().filter(|(_, from, to)| from < to);
+    parts.map(|(resolution, from, to)| JudgedBy { resolution, from: Time(from), to: Time(to) }).collect()
 }
 
-fn told(report: Report, hosts: usize, (from, to): (Timestamp, Timestamp), took: Duration) -> Backtest {
+fn told(
+    report: Report,
+    (hosts, judged_by, warnings): (usize, Vec<JudgedBy>, Vec<String>),
+    (from, to): (Timestamp, Timestamp),
+    took: Duration,
+) -> Backtest {
     let (incidents, affected, cleared) = (report.incidents, report.affected, report.cleared_soon);
     let span = rollcall_domain::alert::wording::span(u64::try_from(to.since(from).as_millis()).unwrap_or(u64::MAX));
     let mut summary = format!("would have opened {incidents} incidents in {span} on {affected} hosts; {cleared} cleared within 10 minutes");
@@ -226,7 +243,6 @@ fn told(report: Report, hosts: usize, (from, to): (Timestamp, Timestamp), took: 
         // Writing to a string cannot fail.
         let _ = write!(summary, "; {} of {hosts} hosts were not reached in time", report.unreached);
     }
-    let parts = [("5m", from, report.raw_since), ("raw", report.raw_since, to)].into_iter().filter(|(_, from, to)| from < to);
     Backtest {
         from: Time(from),
         to: Time(to),
@@ -234,14 +250,14 @@ fn told(report: Report, hosts: usize, (from, to): (Timestamp, Timestamp), took: 
         hosts_judged: report.judged,
         complete: report.unreached == 0,
         hosts_not_reached: report.unreached,
-        judged_by: parts.map(|(resolution, from, to)| JudgedBy { resolution, from: Time(from), to: Time(to) }).collect(),
+        judged_by,
         sample_sets: report.sets,
         hours_excluded: report.excluded_hours,
         incidents,
         hosts_with_incidents: affected,
         cleared_within_10_minutes: cleared,
         summary,
-        warnings: Vec::new(),
+        warnings,
         items: report.episodes.into_iter().map(BacktestIncident::from).collect(),
         took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
     }

@@ -66,6 +66,7 @@ async fn what_a_collector_measured_is_read_as_what_an_agent_measured() {
         "condition": {"kind": "threshold", "metric": "node_load1", "reduce": "last", "window_ms": 0, "side": "above"}, "levels": {"critical": {"raise": 5, "clear": 5}}, "impact": "medium", "auto_resolve": true}}"#;
     let replayed = fixture.post("/api/v1/rules/backtest", rule).await.ok().json();
     assert_eq!((&replayed["incidents"], &replayed["items"][0]["ci"]), (&1.into(), &ci.to_string().into()), "{replayed}");
+    assert!(replayed["warnings"].to_string().contains("the end of a series"), "{replayed}");
 }
 
 #[tokio::test]

@@ -102,6 +102,15 @@ impl Host {
         self.push(Payload::Samples(vec![SampleSet { table, at, values }])).await;
     }
 
+    /// The state of a check about another item, now.
+    pub(super) async fn probe(&mut self, check: &str, target: &str, state: f64) {
+        let attributes = [("asks", "up"), ("check", check), ("target", target)].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let series = Series { metric: "check.target_state".into(), attributes: attributes.to_vec() };
+        let table = self.upload(Section::Series(vec![series])).await;
+        let at = self.fixture.engine.now();
+        self.push(Payload::Samples(vec![SampleSet { table, at, values: vec![Some(state)] }])).await;
+    }
+
     pub(super) fn path(&self) -> String {
         let id = self.fixture.engine.read(|world| world.trust.agents[&AGENT].ci.unwrap());
         format!("/api/v1/cis/{id}")

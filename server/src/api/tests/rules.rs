@@ -96,7 +96,6 @@ async fn a_back_test_says_what_cannot_be_replayed_and_what_has_no_samples() {
     assert_eq!((&empty["incidents"], &empty["hosts_judged"]), (&0.into(), &0.into()), "{empty}");
     for body in [
         r#"{"from": "-1d"}"#,
-        r#"{"id": "os_support_end", "from": "-1d"}"#,
         r#"{"id": "cpu_utilization", "from": "-93d"}"#,
         r#"{"id": "cpu_utilization", "from": "-1d", "hosts": ["fridge"]}"#,
         r#"{"id": "cpu_utilization", "from": "-1d", "hosts": ["host_00000000000000000000000001"]}"#,
@@ -320,6 +319,68 @@ async fn a_back_test_finds_the_incidents_that_were_opened_live_and_those_of_anot
     let body = serde_json::json!({"rule": rule, "from": "-1d"}).to_string();
     let strict = host.fixture.post("/api/v1/rules/backtest", &body).await.ok().json();
     assert_eq!(figures(&strict), (2.into(), 0.into(), 1.into()), "{strict:#}");
+}
+
+#[tokio::test]
+async fn a_back_test_of_silence_lists_the_gaps_and_says_what_the_past_does_not_tell() {
+    let mut host = Host::reported().await;
+    for wait in [10, 300, 1_700, 60] {
+        host.fixture.clock.advance(Duration::from_secs(wait));
+        host.measure(&[("system.uptime", "")], vec![Some(1.0)]).await;
+    }
+    let ask = async |host: &Host| host.fixture.post("/api/v1/rules/backtest", r#"{"id": "host_silent", "from": "-1d"}"#).await.ok().json();
+    let found = ask(&host).await;
+    assert_eq!((&found["hosts_judged"], &found["incidents"]), (&1.into(), &1.into()), "{found:#}");
+    let one = &found["items"][0];
+    assert_eq!((&one["value"], &one["peak"], one["resolved_at"].is_string()), (&600.0.into(), &1700.0.into(), true), "{one:#}");
+    let warnings = found["warnings"].as_array().unwrap();
+    assert!(warnings.len() == 3 && warnings.iter().any(|text| text.as_str().unwrap().contains("goodbye")), "{warnings:?}");
+    host.fixture.clock.advance(Duration::from_secs(3_600));
+    let found = ask(&host).await;
+    assert_eq!((&found["incidents"], &found["items"][1]["resolved_at"]), (&2.into(), &Value::Null), "{found:#}");
+}
+
+#[tokio::test]
+async fn a_back_test_of_the_inventory_is_judged_by_the_changes_of_each_item() {
+    let mut host = Host::reported().await;
+    host.fixture.clock.advance(Duration::from_secs(3_600));
+    host.report(vec![super::inventory::packages(&[("bash", "5.2"), ("openssl", "3.0.14")])]).await;
+    host.fixture.clock.advance(Duration::from_secs(3_600));
+    let rule = |predicate: &str| {
+        format!(
+            r#"{{"from": "-1d", "rule": {{"id": "it", "title": "It", "description": "Look.", "enabled": true, "tier": "ticket", "impact": "medium",
+            "auto_resolve": true, "levels": {{"warning": {{"raise": 0, "clear": 0}}}},
+            "condition": {{"kind": "inventory", "predicate": {predicate}}}}}}}"#
+        )
+    };
+    let ask = async |predicate: &str| host.fixture.post("/api/v1/rules/backtest", &rule(predicate)).await.ok().json();
+    let found = ask(r#"{"test": "package_below", "package": "openssl", "version": "3.0.14"}"#).await;
+    assert_eq!((&found["hosts_judged"], &found["incidents"], &found["complete"]), (&1.into(), &1.into(), &true.into()), "{found:#}");
+    let one = &found["items"][0];
+    assert_eq!((host.path(), one["resolved_at"].is_string()), (format!("/api/v1/cis/{}", one["ci"].as_str().unwrap()), true), "{one:#}");
+    assert_eq!((&found["judged_by"][0]["resolution"], &found["warnings"]), (&"changes".into(), &Value::Array(Vec::new())), "{found:#}");
+    let found = ask(r#"{"test": "drift", "names": ["packages"], "within_ms": 600000}"#).await;
+    let cleared = &found["items"][0]["resolved_at"];
+    assert!(found["incidents"] == 1 && cleared.is_string(), "a change counts for ten minutes: {found:#}");
+    let found = ask(r#"{"test": "attribute", "name": "os_version", "operator": "equal", "value": "12"}"#).await;
+    assert_eq!((&found["incidents"], &found["items"][0]["resolved_at"]), (&1.into(), &Value::Null), "{found:#}");
+    let denied = ask(r#"{"test": "software", "category": "denied"}"#).await;
+    assert!(denied["incidents"] == 0 && denied["warnings"][0].as_str().unwrap().contains("catalogue"), "{denied:#}");
+}
+
+#[tokio::test]
+async fn a_back_test_of_checks_about_other_items_is_judged_by_what_all_that_look_said() {
+    let mut host = Host::reported().await;
+    for state in [0.0, 2.0, 2.0, 0.0] {
+        host.fixture.clock.advance(Duration::from_secs(60));
+        host.probe("ping", "web-1", state).await;
+    }
+    host.fixture.clock.advance(Duration::from_secs(60));
+    let found = host.fixture.post("/api/v1/rules/backtest", r#"{"id": "target_down", "from": "-1d"}"#).await.ok().json();
+    assert_eq!((&found["hosts"], &found["incidents"]), (&1.into(), &1.into()), "{found:#}");
+    let one = &found["items"][0];
+    assert_eq!((&one["attributes"]["check"], one["resolved_at"].is_string()), (&"ping".into(), true), "{one:#}");
+    assert!(found["warnings"][0].as_str().unwrap().contains("name of a target"), "{found:#}");
 }
 
 #[tokio::test]

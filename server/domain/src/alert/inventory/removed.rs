@@ -4,9 +4,9 @@
 //! changes and is kept while a round asks for it; how many are worked out at a time is bounded, and who is not reached waits.
 
 use super::Answer;
-use crate::Context;
+use crate::Content;
 use crate::ci::Ci;
-use rollcall_shared::{ContentHash, SectionName};
+use rollcall_shared::{ContentHash, SectionName, Timestamp};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -38,17 +38,23 @@ impl Removed {
         self.left = COMPARED;
     }
 
-    /// How many rows of these sections were there a span ago and are there no more.
-    pub(super) fn count(&mut self, ci: &Ci, (names, within_ms): (&[String], u64), context: &Context<'_>) -> Answer {
-        let since = context.now.minus(Duration::from_millis(within_ms));
+    /// With time for all of them: away from the state nobody waits.
+    pub(super) fn unhurried() -> Self {
+        Self { known: BTreeMap::new(), left: usize::MAX }
+    }
+
+    /// How many rows of these sections were there a span ago and are there no more. What the item says of later moments than now does not count.
+    pub(super) fn count(&mut self, ci: &Ci, (names, within_ms): (&[String], u64), (now, content): (Timestamp, &dyn Content)) -> Answer {
+        let since = now.minus(Duration::from_millis(within_ms));
         let mut gone = 0_u32;
         for state in names.iter().filter_map(|name| name.parse::<SectionName>().ok()).filter_map(|name| ci.section(name)) {
             let then = state.history.iter().rev().find(|(at, _)| *at <= since).or_else(|| state.history.first());
-            let (Some((_, then)), Some((_, now))) = (then, state.history.last()) else { continue };
+            let last = state.history.iter().rev().find(|(at, _)| *at <= now);
+            let (Some((_, then)), Some((_, now))) = (then, last) else { continue };
             if then == now {
                 continue;
             }
-            let Some(rows) = self.between(*then, *now, context) else { return Answer::Later };
+            let Some(rows) = self.between(*then, *now, content) else { return Answer::Later };
             let Some(rows) = rows else { return Answer::Unsaid };
             gone = gone.saturating_add(rows);
         }
@@ -56,13 +62,13 @@ impl Removed {
     }
 
     /// `None` when there is no time for it now.
-    fn between(&mut self, then: ContentHash, now: ContentHash, context: &Context<'_>) -> Option<Option<u32>> {
+    fn between(&mut self, then: ContentHash, now: ContentHash, content: &dyn Content) -> Option<Option<u32>> {
         if let Some(known) = self.known.get_mut(&(then, now)) {
             known.asked = true;
             return Some(known.rows);
         }
         self.left = self.left.checked_sub(1)?;
-        let rows = context.content.section(&then).zip(context.content.section(&now)).map(|(then, now)| {
+        let rows = content.section(&then).zip(content.section(&now)).map(|(then, now)| {
             let gone = now.diff(&then).removed;
             let is_part = |row: &serde_json::Value| row["removable"] != true && row["interface"] != "usb";
             u32::try_from(gone.iter().filter(|row| is_part(row)).count()).unwrap_or(u32::MAX)

@@ -5,7 +5,7 @@ use crate::rule::{Level, Levels};
 use rollcall_shared::section::Outcome;
 use rollcall_shared::{ContentHash, message::Side};
 
-fn rule(predicate: Predicate, raise: f64) -> Rule {
+pub(super) fn rule(predicate: Predicate, raise: f64) -> Rule {
     let level = Some(Level { raise, clear: raise, and: None, for_ms: None });
     Rule { condition: Condition::Inventory { predicate }, levels: Levels { warning: level, critical: None }, ..load("inventory") }
 }

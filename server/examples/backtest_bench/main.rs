@@ -1,17 +1,21 @@
 //! Measures back-tests over the embedded store: one rule over so many hosts and days, as the API runs it. Prints JSON.
 //!
 //! Rows of five minutes and of an hour are written for all days, samples of every 10 s for the last hours, of which the upkeep has not
-//! rolled up the newest. One host in twenty breaches the rule for half an hour every third day.
+//! rolled up the newest. One host in twenty breaches the rule for half an hour every third day, and is silent meanwhile as far as rows tell.
+//! Rules on the inventory are judged by a log of its own, see [`inventory`].
 //!
 //! `cargo run --release -p rollcall-server --example backtest_bench -- [--hosts 1000] [--days 30] [--series 60] [--rolled-series 60] [--raw-hours 8] [--dir backtest-bench]`
 #![allow(clippy::print_stdout, reason = "the result goes to standard output")]
 #![allow(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
+mod inventory;
+
 use anyhow::Context;
 use rollcall_domain::journal::JournalEntry;
+use rollcall_domain::rule::select::Variant;
 use rollcall_domain::rule::{Rule, stock};
 use rollcall_domain::sample::{Grain, Rolled, Row};
-use rollcall_server::backtest::{Host, Question, Report, Resolution, run_over};
+use rollcall_server::backtest::{Evidence, Host, Question, Report, Resolution, run_over};
 use rollcall_server::engine::{History, Retention, SectionCache};
 use rollcall_server::store::sled::SledStore;
 use rollcall_server::store::{Commit, HOUR_MS, Store, Unrolled};
@@ -23,6 +27,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const METRIC: &str = "system.cpu.utilization";
+/// Comes with every sample of every agent.
+const PULSE: &str = "system.uptime";
+
 const EPOCH_HOUR: i64 = 498_000;
 
 /// Hours that the upkeep has not rolled up: at most a round of six and one that is under way.
@@ -77,12 +84,15 @@ fn main() -> anyhow::Result<()> {
         ("threshold_first", "cpu_utilization", Resolution::Auto),
         ("threshold_again", "cpu_utilization", Resolution::Auto),
         ("every_five_minutes", "cpu_baseline", Resolution::FiveMinutes),
+        ("host_silent", "host_silent", Resolution::Auto),
+        ("host_silent_five_minutes", "host_silent", Resolution::FiveMinutes),
     ] {
         let rule = rule(id);
         let began = Instant::now();
         let report = back_test(&history, rule, resolution, &size)?;
         runs.insert(name.to_owned(), figures(&report, began.elapsed(), &size));
     }
+    inventory::measure(&dir.with_extension("log"), &size, &mut runs)?;
     let rows = size.hosts * u64::try_from(size.days)? * 24 * 13 * size.rolled_series as u64;
     let values = size.hosts * u64::try_from(size.raw_hours)? * 360 * size.series as u64;
     let result = serde_json::json!({
@@ -108,10 +118,8 @@ fn figures(report: &Report, took: Duration, size: &Size) -> serde_json::Value {
 
 fn back_test(history: &History, rule: Rule, resolution: Resolution, size: &Size) -> anyhow::Result<Report> {
     let span = (Timestamp(EPOCH_HOUR * HOUR_MS), end(size));
-    let hosts = (0..size.hosts)
-        .map(|host| Host { ci: None, agents: vec![agent(host)], variant: rollcall_domain::rule::select::Variant::Plain })
-        .collect();
-    Ok(run_over(history.clone(), Question { rule, span, resolution, hosts }, Arc::new(|_| None), span.1)?)
+    let hosts = (0..size.hosts).map(|host| Host { ci: None, agents: vec![agent(host)], variant: Variant::Plain, goodbye: None }).collect();
+    Ok(run_over(history.clone(), Question { rule, span, resolution, evidence: Evidence::Samples, hosts }, Arc::new(|_| None), span.1)?)
 }
 
 fn rule(id: &str) -> Rule {
@@ -138,26 +146,35 @@ fn agent(host: u64) -> AgentId {
 }
 
 fn names(size: &Size) -> Vec<Series> {
-    let mut names = vec![Series { metric: METRIC.into(), attributes: Vec::new() }];
-    names.extend((1..size.series).map(|number| {
+    let mut names: Vec<Series> = [METRIC, PULSE].map(|metric| Series { metric: metric.into(), attributes: Vec::new() }).into();
+    names.extend((2..size.series).map(|number| {
         let attributes = vec![("device".to_owned(), format!("sd{}", number % 4))];
         Series { metric: format!("system.example.metric_{:02}", number / 4), attributes }
     }));
-    names.sort();
     names
 }
 
 fn table(size: &Size) -> anyhow::Result<(ContentHash, Vec<u8>)> {
-    Section::Series(names(size)).canonical().context("a table")
+    Section::Series(in_order(size)).canonical().context("a table")
+}
+
+/// As a table has them.
+fn in_order(size: &Size) -> Vec<Series> {
+    let mut names = names(size);
+    names.sort();
+    names
+}
+
+fn is_breach(host: u64, at: i64) -> bool {
+    let hour = at / HOUR_MS;
+    host.is_multiple_of(20) && (hour + i64::try_from(host).unwrap_or(0)) % 72 == 0 && at % HOUR_MS < HOUR_MS / 2
 }
 
 /// A noisy load, far below any line except in a breach; others count up or waver.
 fn value(host: u64, series: &str, at: i64) -> f64 {
     let noise = ((at / 10_000).wrapping_mul(2_654_435_761).wrapping_add(i64::try_from(host).unwrap_or(0) * 97) & 0xff) as f64 / 2550.0;
     if series == METRIC {
-        let hour = at / HOUR_MS;
-        let breach = host.is_multiple_of(20) && (hour + i64::try_from(host).unwrap_or(0)) % 72 == 0 && at % HOUR_MS < HOUR_MS / 2;
-        return if breach { 0.99 } else { 0.3 + noise };
+        return if is_breach(host, at) { 0.99 } else { 0.3 + noise };
     }
     if series.ends_with('1') { (at / 10_000) as f64 } else { (noise * 1000.0).round() }
 }
@@ -170,7 +187,7 @@ fn write_rows(store: &dyn Store, host: u64, size: &Size) -> anyhow::Result<()> {
             let mut rolled = Rolled::new();
             for series in names(size).into_iter().take(size.rolled_series) {
                 let places = begin * HOUR_MS / grain.step_ms()..(begin + 24 * 30).min(last) * HOUR_MS / grain.step_ms();
-                let track = places.map(|place| row(host, &series.metric, place * grain.step_ms(), grain)).collect();
+                let track = places.filter_map(|place| row(host, &series.metric, place * grain.step_ms(), grain)).collect();
                 rolled.entry(series.metric).or_default().insert(series.attributes, track);
             }
             rows.push((grain, rolled));
@@ -180,19 +197,23 @@ fn write_rows(store: &dyn Store, host: u64, size: &Size) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Of a few samples of the bucket, which is as much as a measure of size and speed needs.
-fn row(host: u64, metric: &str, at: i64, grain: Grain) -> Row {
+/// Of a few samples of the bucket, which is as much as a measure of size and speed needs; none in a silence.
+fn row(host: u64, metric: &str, at: i64, grain: Grain) -> Option<Row> {
+    let is_silent = metric == PULSE && is_breach(host, at);
+    if is_silent && grain == Grain::FiveMinutes {
+        return None;
+    }
     let step = grain.step_ms();
     let mut row = Row::of(Timestamp(at), value(host, metric, at));
     for part in 1..4 {
         row.absorb(&Row::of(Timestamp(at), value(host, metric, at + part * step / 4)));
     }
-    let times = (step / 40_000) as f64;
-    Row { count: row.count * (step / 40_000) as u32, sum: row.sum * times, ..row }
+    let times = if is_silent { step / 80_000 } else { step / 40_000 };
+    Some(Row { count: row.count * times as u32, sum: row.sum * times as f64, ..row })
 }
 
 fn write_samples(store: &SledStore, table: ContentHash, size: &Size) -> anyhow::Result<()> {
-    let names = names(size);
+    let names = in_order(size);
     let last = EPOCH_HOUR + size.days * 24;
     for hour in last - size.raw_hours..last {
         for quarter in 0..4 {

@@ -1,0 +1,131 @@
+//! A rule on silence over stored samples: a host was silent where it has none for longer than the rule waits.
+//!
+//! Every agent sends a value of [`PULSE`] with every sample. An hour that has nearly as many of them as an hour can have misses no stretch
+//! that matters, and is not looked into; where rows of five minutes stand for samples, five minutes with a sample were heard throughout.
+//! Hours beside one that is not proved are read as well, for a silence may reach over the full hour.
+
+use super::host::{Case, Hours, PAGE_HOURS, PULSE, Survey, Verdict};
+use crate::store::{HOUR_MS, StoreError};
+use rollcall_domain::alert::replay::Silences;
+use rollcall_domain::rule::{Condition, Rule};
+use rollcall_domain::sample::Grain;
+use rollcall_shared::Timestamp;
+use rollcall_shared::message::Settings;
+use std::collections::BTreeSet;
+
+/// Samples that an hour may have beyond what its time makes: the ends of the stretches that have some, and clocks that are set right.
+const BEYOND: i64 = 3;
+
+/// Whether a rule is on silence.
+pub(super) fn is_silence(rule: &Rule) -> bool {
+    after_ms(rule).is_some()
+}
+
+fn after_ms(rule: &Rule) -> Option<u64> {
+    match rule.condition {
+        Condition::AgentSilent { after_ms } | Condition::HostSilent { after_ms } => Some(after_ms),
+        _ => None,
+    }
+}
+
+/// How many samples an hour has at least when it misses less than half of a silence.
+fn enough(after_ms: u64) -> i64 {
+    let interval = i64::try_from(Settings::default().sample_interval_ms).unwrap_or(i64::MAX);
+    let missed = i64::try_from(after_ms / 2).unwrap_or(i64::MAX).min(HOUR_MS);
+    (HOUR_MS - missed) / interval + BEYOND + 1
+}
+
+/// Which hours have to be looked into, and in which others the host was heard throughout.
+pub(super) fn survey(case: &Case<'_>) -> Result<Survey, StoreError> {
+    let hours = case.hours();
+    let unknown = case.unknown(hours)?;
+    let mut counts = vec![0_i64; hours.count];
+    for agent in case.agents {
+        for row in case.history.stored_rows(Grain::Hour, PULSE, *agent, hours.span())?.values().flatten() {
+            if let Some(place) = hours.place(row.at) {
+                counts[place] = counts[place].max(i64::from(row.count));
+            }
+        }
+    }
+    let enough = enough(after_ms(case.rule).unwrap_or(0));
+    let is_full = |place: usize| !unknown[place] && counts[place] >= enough;
+    let is_empty = |place: usize| !unknown[place] && counts[place] == 0;
+    let around = |place: usize| place.saturating_sub(1)..=(place + 1).min(hours.count - 1);
+    let is_lively = |place: usize| around(place).all(is_full);
+    let judged = counts.iter().any(|count| *count > 0);
+    Ok(Survey::of_silence(hours, judged, |place| !is_empty(place) && !is_lively(place), is_lively))
+}
+
+/// What came of the hours; `None` when it was stopped before it came to the end.
+pub(super) fn judge(
+    case: &Case<'_>,
+    survey: &Survey,
+    raw_since: Timestamp,
+    stopped: &dyn Fn() -> bool,
+) -> Result<Option<Verdict>, StoreError> {
+    let (from, to) = case.span;
+    let Some(mut silences) = Silences::new(case.rule, case.ci.map(|ci| ci.id)) else { return Ok(None) };
+    let mut pulse = Pulse { case, raw_since, page: None };
+    let (mut sets, mut excluded_hours) = (0, 0);
+    for hour in survey.hours() {
+        let (begin, end) = Hours { first: hour, count: 1 }.span();
+        if !survey.counts(hour) {
+            excluded_hours += 1;
+            if survey.is_lively(hour) {
+                silences.heard(begin.max(from), end.min(to));
+            }
+            continue;
+        }
+        if stopped() {
+            return Ok(None);
+        }
+        for (first, last) in pulse.hour(hour)? {
+            sets += 1;
+            silences.heard(first.max(from), last.min(to));
+        }
+    }
+    let judged = survey.is_judged() || silences.is_known();
+    let said_goodbye = case.goodbye.is_some_and(|at| at <= to);
+    Ok(Some(Verdict { episodes: silences.until(to, said_goodbye), sets, judged, excluded_hours }))
+}
+
+/// When a host was heard.
+struct Pulse<'a> {
+    case: &'a Case<'a>,
+    raw_since: Timestamp,
+    /// Begin of the page at hand, and the five minutes in it that have samples.
+    page: Option<(i64, BTreeSet<Timestamp>)>,
+}
+
+impl Pulse<'_> {
+    /// Stretches of an hour in which it was heard, in order.
+    fn hour(&mut self, hour: i64) -> Result<Vec<(Timestamp, Timestamp)>, StoreError> {
+        let (begin, end) = Hours { first: hour, count: 1 }.span();
+        let (from, to) = (begin.max(self.case.span.0), end.min(self.case.span.1));
+        if from >= self.raw_since {
+            let mut moments = Vec::new();
+            for agent in self.case.agents {
+                moments.extend(self.case.history.samples(*agent, from, to)?.iter().map(|set| set.at));
+            }
+            moments.sort_unstable();
+            return Ok(moments.into_iter().map(|at| (at, at)).collect());
+        }
+        let whole = |at: &Timestamp| (*at, Timestamp(at.0.saturating_add(Grain::FiveMinutes.step_ms())));
+        let page = self.page(hour)?;
+        Ok(page.range(begin..end).map(whole).filter(|(first, last)| *last > from && *first < to).collect())
+    }
+
+    fn page(&mut self, hour: i64) -> Result<&BTreeSet<Timestamp>, StoreError> {
+        let first = hour.div_euclid(PAGE_HOURS).saturating_mul(PAGE_HOURS);
+        if self.page.as_ref().is_none_or(|(known, _)| *known != first) {
+            let span = Hours { first, count: usize::try_from(PAGE_HOURS).unwrap_or(0) }.span();
+            let mut heard = BTreeSet::new();
+            for agent in self.case.agents {
+                let tracks = self.case.history.rows(Grain::FiveMinutes, PULSE, *agent, span)?;
+                heard.extend(tracks.values().flatten().map(|row| row.at));
+            }
+            self.page = Some((first, heard));
+        }
+        Ok(&self.page.get_or_insert_with(|| (first, BTreeSet::new())).1)
+    }
+}
