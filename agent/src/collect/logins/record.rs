@@ -125,8 +125,8 @@ pub(super) fn turn(layout: Layout, record: &[u8]) -> Option<Turn> {
             };
             Some(if is_end { Turn::Stopping } else { Turn::Running })
         }
-        1..=LAST_TYPE => Some(Turn::Running),
-        _ => None,
+        0 => None,
+        other => (other <= LAST_TYPE).then_some(Turn::Running),
     }
 }
 

@@ -13,7 +13,7 @@ use rollcall_domain::alert::replay::{Episode, Inquiry};
 use rollcall_domain::alert::target::past::Look;
 use rollcall_domain::id::{CiId, RuleId};
 use rollcall_domain::rule::select::variant;
-use rollcall_domain::rule::{Condition, Rule, Severity, validate};
+use rollcall_domain::rule::{Condition, Predicate, Rule, Severity, validate};
 use rollcall_shared::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -160,7 +160,7 @@ pub async fn backtest_rule(State(api): State<Api>, Body(input): Body<BacktestInp
     let rule = rule(&api, input.id, input.rule)?;
     let hosts = subjects::of(&api, &rule, wanted.as_ref());
     let count = hosts.len();
-    let evidence = evidence(&api, &rule, wanted);
+    let evidence = evidence(&api, &rule, wanted)?;
     let mut warnings = warnings::of(&api, &rule, &hosts);
     let began = api.engine.monotonic();
     let (is_of_samples, is_of_targets) = (!matches!(evidence, Evidence::Log(_)), matches!(evidence, Evidence::Targets(_)));
@@ -175,22 +175,31 @@ pub async fn backtest_rule(State(api): State<Api>, Body(input): Body<BacktestInp
 }
 
 /// What a rule is judged by.
-fn evidence(api: &Api, rule: &Rule, wanted: Option<BTreeSet<CiId>>) -> Evidence {
+///
+/// # Errors
+/// What it asks is not kept.
+fn evidence(api: &Api, rule: &Rule, wanted: Option<BTreeSet<CiId>>) -> Result<Evidence, ApiError> {
+    let refused = |reason: &str| Err(ApiError::invalid("condition", format!("cannot be judged over the past: {reason}")));
+    match rule.condition {
+        Condition::Inventory { predicate: Predicate::Licences {} } => return refused("how many hosts had a product is counted as of now"),
+        Condition::CollectorSilent { .. } => return refused("when a feed was last heard is known as of now"),
+        _ => {}
+    }
     if let Some(inquiry) = api.engine.read(|world| Inquiry::of(world, rule)) {
-        return Evidence::Log(Arc::new(inquiry));
+        return Ok(Evidence::Log(Arc::new(inquiry)));
     }
     if !matches!(rule.condition, Condition::TargetCheck { .. }) {
-        return Evidence::Samples;
+        return Ok(Evidence::Samples);
     }
     let (engine, rule) = (api.engine.clone(), Rule { enabled: true, ..rule.clone() });
-    Evidence::Targets(Aims(Arc::new(move |look: &Look, host: CiId| {
+    Ok(Evidence::Targets(Aims(Arc::new(move |look: &Look, host: CiId| {
         engine.read(|world| {
             let aim = look.aim(world, host, engine.now())?;
             let is_wanted = wanted.as_ref().is_none_or(|wanted| wanted.contains(&aim.ci));
             let variant = variant(&rule, world, world.cmdb.cis.get(&aim.ci)).filter(|_| is_wanted)?;
             Some((aim, variant))
         })
-    })))
+    }))))
 }
 
 fn rule(api: &Api, id: Option<String>, input: Option<RuleInput>) -> Result<Rule, ApiError> {
