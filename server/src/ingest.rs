@@ -82,7 +82,9 @@ async fn no_such_place() -> ApiError {
 
 impl AgentService {
     async fn push(&self, peer: Peer, request: Request) -> Result<Response, ApiError> {
-        self.admit(peer, request.headers()).await?;
+        // Nothing is read from whom the server does not take it; while the writer is at work, it says so when it comes to the push.
+        self.engine.glance(|world| authorise(world, peer.0).map(drop)).transpose()?;
+        self.check_claim(peer, request.headers()).await?;
         let media = MediaType::of(request.headers())?;
         let arriving = self.engine.arriving();
         let push: Push = self.intake.read(media, request, limits::PUSH_FRAME_BYTES).await?;
@@ -91,19 +93,24 @@ impl AgentService {
     }
 
     async fn upload(&self, peer: Peer, request: Request) -> Result<Response, ApiError> {
-        self.admit(peer, request.headers()).await?;
+        self.admit(peer)?;
+        self.check_claim(peer, request.headers()).await?;
         let media = MediaType::of(request.headers())?;
         let upload: Upload = self.intake.read(media, request, limits::FRAME_BYTES).await?;
         media.answer(&self.engine.upload(peer.0, upload).await?)
     }
 
     /// Asked for every request, not once a connection: a revocation takes effect on the next one.
-    async fn admit(&self, peer: Peer, headers: &HeaderMap) -> Result<(), ApiError> {
-        self.engine.read(|world| authorise(world, peer.0).map(drop))?;
+    fn admit(&self, peer: Peer) -> Result<(), ApiError> {
+        Ok(self.engine.read(|world| authorise(world, peer.0).map(drop))?)
+    }
+
+    async fn check_claim(&self, peer: Peer, headers: &HeaderMap) -> Result<(), ApiError> {
         let Some(claim) = headers.get(AGENT_HEADER) else { return Ok(()) };
         if claim.to_str().ok().and_then(|text| text.parse().ok()) == Some(peer.0) {
             return Ok(());
         }
+        self.admit(peer)?;
         if self.claims.take(&peer.0).is_ok() {
             self.audit_claim(peer, claim.as_bytes(), headers).await?;
         }

@@ -6,8 +6,9 @@
 //! Invariant: a request that is given up leaves nothing behind.
 
 use super::{Engine, Shared};
-use std::sync::Arc;
+use rollcall_domain::World;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, TryLockError};
 
 /// How many requests are being read.
 #[derive(Debug, Default)]
@@ -36,6 +37,16 @@ impl std::fmt::Debug for Arriving {
 }
 
 impl Engine {
+    /// Looks at the state unless it is being changed: `None` then, without waiting. For what the writer judges anyway; waiting for it before
+    /// each push would let thousands a second take turns with it one by one.
+    pub fn glance<R>(&self, look: impl FnOnce(&World) -> R) -> Option<R> {
+        match self.shared.world.try_read() {
+            Ok(world) => Some(look(&world)),
+            Err(TryLockError::Poisoned(world)) => Some(look(&world.into_inner())),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
     /// Takes note of a request that is about to be read; drop it when it is handed over.
     #[must_use]
     pub fn arriving(&self) -> Arriving {

@@ -258,6 +258,15 @@ async fn a_pending_or_unknown_agent_has_no_effect() {
 }
 
 #[tokio::test]
+async fn a_glance_waits_for_nobody() {
+    let engine = engine(&Arc::default());
+    let changing = engine.shared.world.write().expect("nobody panicked");
+    assert_eq!(engine.glance(|world| world.revision), None);
+    drop(changing);
+    assert!(engine.glance(|world| world.revision).is_some());
+}
+
+#[tokio::test]
 async fn after_a_failed_commit_nothing_is_acknowledged_and_nothing_undurable_is_seen() {
     let store: Arc<BrokenStore> = Arc::default();
     let engine = engine(&store);
