@@ -4,6 +4,7 @@
 //! says so. The order is that of distance, then of kind and id, so that equal states give equal answers. What is missing,
 //! retired or disposed of is neither affected nor passes anything on.
 
+use super::class::model::Dependence;
 use super::{Ci, Class, Cmdb, Lifecycle, Relation, RelationKind, relation};
 use crate::id::CiId;
 use serde::{Deserialize, Serialize};
@@ -139,7 +140,9 @@ fn path(visited: &BTreeMap<CiId, Option<(CiId, Step)>>, end: CiId) -> Vec<Step> 
 
 /// Where one relation leads, in order of kind and id.
 fn neighbours(cmdb: &Cmdb, id: CiId, direction: Direction) -> Vec<(CiId, Step)> {
-    let mut found: Vec<(RelationKind, CiId, Step)> = relation::kept(cmdb, id)
+    // A host that fails takes what it contains with it, which is nothing to tell.
+    let tells = |of: Dependence| direction == Direction::Down || of == Dependence::Runs;
+    let mut found: Vec<(RelationKind, CiId, Step)> = relation::kept_of(cmdb, id, tells)
         .take(FANOUT)
         .filter_map(|relation| {
             let other = leads_to(cmdb, id, &relation, direction)?;

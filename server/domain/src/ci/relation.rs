@@ -27,8 +27,14 @@ pub fn relations(cmdb: &Cmdb, id: CiId) -> Vec<Relation> {
 
 /// Relations of a CI but for installations of software, in no order: a host has thousands of those, and few of all others.
 pub fn kept(cmdb: &Cmdb, id: CiId) -> impl Iterator<Item = Relation> {
+    kept_of(cmdb, id, |_| true)
+}
+
+/// The same, of the things that hang on the CI only with those that are wanted: the parts of a host are most of its relations.
+pub fn kept_of(cmdb: &Cmdb, id: CiId, is_wanted: impl Fn(Dependence) -> bool) -> impl Iterator<Item = Relation> {
     let own = cmdb.cis.get(&id).and_then(|ci| held(cmdb, ci));
     let parts = cmdb.components.get(&id).into_iter().flatten().filter_map(|part| cmdb.cis.get(part));
+    let parts = parts.filter(move |part| is_wanted(part.class.dependence()));
     own.into_iter().chain(parts.filter_map(|part| held(cmdb, part))).chain(cmdb.links.of(id).cloned())
 }
 

@@ -13,11 +13,12 @@ use crate::api::{Api, problems};
 use axum::extract::State;
 use axum::response::Response;
 use rollcall_domain::id::{CiId, IncidentId, ProblemId, RuleId};
-use rollcall_domain::incident::{self, Party};
+use rollcall_domain::incident::{self, Incidents, Party};
 use rollcall_domain::{Actor, World};
 use rollcall_shared::Timestamp;
 use serde::Deserialize;
 use std::cmp::Reverse;
+use std::ops::Bound;
 use utoipa::IntoParams;
 
 /// Which incidents are wanted.
@@ -82,6 +83,10 @@ pub async fn list_incidents(
     let now = api.engine.now();
     let page = api.engine.read(|world| {
         let filter = Filter::new(world, &query, &caller.principal.actor)?;
+        if order.key == Key::Number && filter.parent.flatten().is_none() {
+            let incidents = order.numbered(world, paging.after).filter(|incident| filter.keeps(incident));
+            return Ok(paging.page(incidents.map(|incident| (order.place(incident), Incident::new(incident, now)))));
+        }
         let incidents = filter.candidates(world).filter(|incident| filter.keeps(incident));
         let mut rows: Vec<(u128, &incident::Incident)> = incidents.map(|incident| (order.place(incident), incident)).collect();
         rows.retain(|(place, _)| paging.after.is_none_or(|after| *place < after));
@@ -145,6 +150,18 @@ impl Order {
         };
         let key = if self.descending { key } else { u64::MAX - key };
         (u128::from(key) << 64) | u128::from(incident.number)
+    }
+
+    /// Incidents in the order of their numbers, behind a place: those before it are not looked at.
+    fn numbered(self, world: &World, after: Option<u128>) -> Box<dyn Iterator<Item = &incident::Incident> + '_> {
+        let Incidents { numbers, incidents, .. } = &world.incidents;
+        let number = |place: u128| u64::try_from(place & u128::from(u64::MAX)).unwrap_or(u64::MAX);
+        let begin = after.map_or(Bound::Unbounded, |after| Bound::Excluded(number(after)));
+        if self.descending {
+            Box::new(numbers.range((Bound::Unbounded, begin)).rev().filter_map(|(_, id)| incidents.get(id)))
+        } else {
+            Box::new(numbers.range((begin, Bound::Unbounded)).filter_map(|(_, id)| incidents.get(id)))
+        }
     }
 }
 

@@ -131,20 +131,28 @@ async fn incidents_are_joined_merged_and_watched() {
 }
 
 #[tokio::test]
-async fn a_list_in_another_order_is_walked_page_by_page() {
+async fn a_list_in_any_order_is_walked_page_by_page() {
     let fixture = Fixture::new().await;
     for urgency in ["low", "high", "medium", "high"] {
         fixture.post("/api/v1/incidents", &OPEN.replace(r#""urgency": "high""#, &format!(r#""urgency": "{urgency}""#))).await.ok();
     }
-    let mut cursor = String::new();
-    let mut seen = Vec::new();
-    for _ in 0..4 {
-        let page = fixture.get(&format!("/api/v1/incidents?sort=priority&limit=1{cursor}")).await.ok().json();
-        seen.push(page["items"][0]["number"].as_str().unwrap().to_owned());
-        cursor = page["next_cursor"].as_str().map(|next| format!("&cursor={next}")).unwrap_or_default();
+    for (query, expected) in [
+        ("sort=priority", vec![4, 2, 3, 1]),
+        ("sort=-number", vec![4, 3, 2, 1]),
+        ("sort=number", vec![1, 2, 3, 4]),
+        ("sort=number&priority=1", vec![2, 4]),
+        ("priority=1", vec![4, 2]),
+    ] {
+        let mut cursor = String::new();
+        let mut seen = Vec::new();
+        for _ in &expected {
+            let page = fixture.get(&format!("/api/v1/incidents?{query}&limit=1{cursor}")).await.ok().json();
+            seen.push(page["items"][0]["number"].as_str().unwrap().to_owned());
+            cursor = page["next_cursor"].as_str().map(|next| format!("&cursor={next}")).unwrap_or_default();
+        }
+        assert_eq!(seen, expected.iter().map(|number| format!("INC{number:07}")).collect::<Vec<_>>(), "{query}");
+        assert!(cursor.is_empty(), "{query}");
     }
-    assert_eq!(seen, ["INC0000004", "INC0000002", "INC0000003", "INC0000001"]);
-    assert!(cursor.is_empty());
 }
 
 #[tokio::test]
