@@ -122,7 +122,11 @@ pub async fn introduce(agents: Vec<SimulatedAgent>) -> Result<Vec<SimulatedAgent
     .await
 }
 
-async fn in_parallel<T, U, F>(items: Vec<T>, work: impl Fn(T) -> F) -> Result<Vec<U>>
+/// Does the same for many, [`AT_ONCE`] at a time.
+///
+/// # Errors
+/// The first of those of the work.
+pub async fn in_parallel<T, U, F>(items: Vec<T>, work: impl Fn(T) -> F) -> Result<Vec<U>>
 where
     F: Future<Output = Result<U>> + Send + 'static,
     U: Send + 'static,

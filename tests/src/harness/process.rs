@@ -155,22 +155,29 @@ impl Drop for Process {
 /// # Errors
 /// When it has ended, or the kernel's files are not as known.
 pub fn consumption(directory: &str) -> Result<Consumption> {
-    let stat = std::fs::read_to_string(format!("{directory}/stat"))?;
-    // The name may hold anything, so fields are counted behind its closing parenthesis: utime and stime are 14 and 15.
-    let fields: Vec<&str> = stat.rsplit_once(')').context("stat has a name")?.1.split_whitespace().collect();
-    let ticks = |index: usize| fields.get(index).and_then(|text| text.parse::<f64>().ok()).context("stat has times");
-    let per_second = rustix::param::clock_ticks_per_second() as f64;
     let kilobytes = |file: &str, key: &str| -> u64 {
         let text = std::fs::read_to_string(format!("{directory}/{file}")).unwrap_or_default();
         let line = text.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_default();
         line.split_whitespace().next().and_then(|number| number.parse::<u64>().ok()).unwrap_or_default() * 1024
     };
     Ok(Consumption {
-        cpu_seconds: (ticks(11)? + ticks(12)?) / per_second,
+        cpu_seconds: cpu_seconds(directory)?,
         rss_bytes: kilobytes("status", "VmRSS:"),
         peak_rss_bytes: kilobytes("status", "VmHWM:"),
         pss_bytes: kilobytes("smaps_rollup", "Pss:"),
     })
+}
+
+/// User and system time of a process below `/proc`, seconds; a hundredth of what [`consumption`] takes.
+///
+/// # Errors
+/// As [`consumption`].
+pub fn cpu_seconds(directory: &str) -> Result<f64> {
+    let stat = std::fs::read_to_string(format!("{directory}/stat"))?;
+    // The name may hold anything, so fields are counted behind its closing parenthesis: utime and stime are 14 and 15.
+    let fields: Vec<&str> = stat.rsplit_once(')').context("stat has a name")?.1.split_whitespace().collect();
+    let ticks = |index: usize| fields.get(index).and_then(|text| text.parse::<f64>().ok()).context("stat has times");
+    Ok((ticks(11)? + ticks(12)?) / rustix::param::clock_ticks_per_second() as f64)
 }
 
 /// Tells people something about a test that is failing.

@@ -171,8 +171,25 @@ impl SimulatedAgent {
     /// # Errors
     /// A [`Refusal`] when the server says no, another error when it says nothing.
     pub async fn push(&mut self, messages: Vec<Message>) -> Result<PushReply> {
+        let frame = self.frame(messages)?;
+        self.push_frame(&frame).await
+    }
+
+    fn frame(&self, messages: Vec<Message>) -> Result<Vec<u8>> {
         let push = Push { epoch: self.epoch, sent_at: clock::now(), settings_version: self.settings_version, messages };
-        self.push_frame(&wire::encode(SCHEMA, &push)?).await
+        Ok(wire::encode(SCHEMA, &push)?)
+    }
+
+    /// A push of one sample set with a chosen value of one metric as it is to be sent by [`Self::push_frame`], as the next message: the
+    /// agents of a fleet prepare theirs each on a machine of its own.
+    ///
+    /// # Errors
+    /// When it has no encoded form, which is a bug here.
+    pub fn prepare(&mut self, at: Timestamp, metric: &str, value: f64) -> Result<Vec<u8>> {
+        let sequence = self.next;
+        self.next = sequence + 1;
+        let set = self.host.sample_with(at, metric, value);
+        self.frame(vec![Message { sequence, payload: Payload::Samples(vec![set]) }])
     }
 
     /// One push, encoded already.

@@ -6,13 +6,19 @@ mod receiver;
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use receiver::Receiver;
-use rollcall_tests::fleet::drive::{AGENTS_PER_TOKEN, enrol, introduce, push};
+use reqwest::Method;
+use rollcall_tests::fleet::drive::{AGENTS_PER_TOKEN, enrol, in_parallel, introduce, push};
 use rollcall_tests::fleet::{Plan, Target};
+use rollcall_tests::harness::process::cpu_seconds;
 use rollcall_tests::harness::{Api, Refusal, Server, SimulatedAgent, clock};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
+
+/// What the simulated hosts use the server lacks: see the server's own.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// The rule that the breaches are of: it judges the newest value at once and is loud.
 const RULE: &str = "memory_utilization";
@@ -94,6 +100,28 @@ struct Storm {
     notifications: usize,
     /// From the first push until the first of them arrived.
     notified_s: Option<f64>,
+    /// Processor time until all were acknowledged.
+    taking_in: Processors,
+    /// Processor time from then until all incidents were read.
+    reading: Processors,
+}
+
+/// Processor time that both sides used: they share the machine, so what one uses the other lacks.
+#[derive(Clone, Copy, Debug, Serialize)]
+struct Processors {
+    server_s: f64,
+    /// This program: the simulated agents with their ends of TLS, whoever reads the incidents, and the receiver.
+    generator_s: f64,
+}
+
+impl Processors {
+    fn now(server: u32) -> Result<Self> {
+        Ok(Self { server_s: cpu_seconds(&format!("/proc/{server}"))?, generator_s: cpu_seconds("/proc/self")? })
+    }
+
+    fn since(self, before: Self) -> Self {
+        Self { server_s: self.server_s - before.server_s, generator_s: self.generator_s - before.generator_s }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -134,7 +162,7 @@ async fn main() -> Result<()> {
 
     eprintln!("{} agents for the storm", line.storm);
     let all = fleet(&server, line.storm, 4).await?;
-    let storm = storm(&api, all, &receiver).await?;
+    let storm = storm(&api, all, &receiver, server.process()?.id()).await?;
     let load_pushes_per_second = pushes as f64 / plan.duration.as_secs_f64();
     println!("{}", serde_json::to_string_pretty(&Outcome { idle, load_pushes_per_second, under_load, storm })?);
     Ok(())
@@ -209,47 +237,90 @@ async fn breaches(api: &Api, mut agents: Vec<SimulatedAgent>, receiver: &Receive
     Ok(Breaches { acknowledged: spread(acknowledged), readable: spread(readable), notified: spread(notified), unnotified })
 }
 
-async fn storm(api: &Api, agents: Vec<SimulatedAgent>, receiver: &Receiver) -> Result<Storm> {
+/// Every host has measured that it is fine under the rules as they are, as one that has been running for a while has.
+async fn settled(agents: Vec<SimulatedAgent>) -> Result<Vec<SimulatedAgent>> {
+    in_parallel(agents, |mut agent| async move {
+        agent.sample_with(clock::now(), METRIC, 0.2).await?;
+        Ok(agent)
+    })
+    .await
+}
+
+async fn storm(api: &Api, agents: Vec<SimulatedAgent>, receiver: &Receiver, server: u32) -> Result<Storm> {
     let hosts = agents.len() as u64;
     together(api).await?;
     api.post(&format!("/api/v1/rules/{RULE}/enable"), json!({})).await?;
+    let agents = settled(agents).await?;
+    tokio::time::sleep(APART).await;
     let before = count(api).await?;
     let heard = receiver.count();
-    let began = clock::instant();
+    let prepare = |mut agent: SimulatedAgent| agent.prepare(clock::now(), METRIC, 0.99).map(|breach| (agent, breach));
+    let prepared = agents.into_iter().map(prepare).collect::<Result<Vec<_>>>()?;
+    eprintln!("the storm begins");
+    let (began, idle) = (clock::instant(), Processors::now(server)?);
     let mut tasks = JoinSet::new();
-    for mut agent in agents {
-        tasks.spawn(async move { breach(&mut agent).await.map(|()| agent) });
+    for (agent, breach) in prepared {
+        tasks.spawn(send(agent, breach));
     }
     let mut alive = Vec::new();
     while let Some(done) = tasks.join_next().await {
         alive.push(done??);
     }
     let acknowledged_s = began.elapsed().as_secs_f64();
+    let taken_in = Processors::now(server)?;
     while count(api).await? < before + hosts {
         ensure!(began.elapsed() < LOST, "not all incidents opened");
     }
     let readable_s = began.elapsed().as_secs_f64();
+    let (taking_in, reading) = (taken_in.since(idle), Processors::now(server)?.since(taken_in));
     eprintln!("listening for {} s", LISTEN.as_secs());
     tokio::time::sleep(LISTEN).await;
     let notified_s = receiver.arrival(heard).map(|arrived| arrived.saturating_duration_since(began).as_secs_f64());
-    Ok(Storm { hosts, acknowledged_s, readable_s, notifications: receiver.count() - heard, notified_s })
+    let notifications = receiver.count() - heard;
+    Ok(Storm { hosts, acknowledged_s, readable_s, notifications, notified_s, taking_in, reading })
 }
 
 /// Sends a breach; later, as agents do, when the server has more work than it can take.
-async fn breach(agent: &mut SimulatedAgent) -> Result<()> {
+async fn send(mut agent: SimulatedAgent, breach: Vec<u8>) -> Result<SimulatedAgent> {
     loop {
-        match agent.sample_with(clock::now(), METRIC, 0.99).await {
-            Ok(_) => return Ok(()),
+        match agent.push_frame(&breach).await {
+            Ok(reply) => {
+                ensure!(reply.acknowledged + 1 == agent.next, "the breach of {} is not acknowledged", agent.id());
+                return Ok(agent);
+            }
             Err(error) if error.downcast_ref::<Refusal>().is_some_and(|refusal| refusal.status == 429) => tokio::time::sleep(LATER).await,
             Err(error) => return Err(error),
         }
     }
 }
 
+/// What is looked at of a page of incidents; all of it is sent, read and checked to be JSON.
+#[derive(Deserialize)]
+struct Page {
+    items: Vec<Shown>,
+    next_cursor: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Shown {
+    primary_ci: Option<String>,
+}
+
 /// Incidents of the rule, read page by page as a client would.
 async fn count(api: &Api) -> Result<u64> {
-    let incidents = api.list(&format!("/api/v1/incidents?rule={RULE}&limit=500")).await?;
-    Ok(incidents.iter().filter(|incident| !incident["primary_ci"].is_null()).count() as u64)
+    let (mut count, mut cursor) = (0, None);
+    loop {
+        let after = cursor.map(|cursor| format!("&cursor={cursor}")).unwrap_or_default();
+        let path = format!("/api/v1/incidents?rule={RULE}&limit=500{after}");
+        let answer = api.send(Method::GET, &path, &[], None).await?;
+        ensure!(answer.status.is_success(), "GET {path}: {}: {}", answer.status, answer.text);
+        let page: Page = serde_json::from_str(&answer.text).with_context(|| format!("GET {path}"))?;
+        count += page.items.iter().filter(|incident| incident.primary_ci.is_some()).count() as u64;
+        cursor = page.next_cursor;
+        if cursor.is_none() {
+            return Ok(count);
+        }
+    }
 }
 
 async fn host(api: &Api, agent: &SimulatedAgent) -> Result<String> {
