@@ -214,6 +214,7 @@ mod tests {
                 .map(|(n, state)| SampleSet { table, at: Timestamp(n * 10_000), values: vec![state, Some(2.0)] }).collect();
             for set in &sets {
                 scenario.push(set.at.0 / 1_000, 1, vec![set.clone()], Vec::new());
+                scenario.tick(set.at.0 / 1_000);
             }
             let ci = scenario.world.cmdb.cis[&host(1)].clone();
             let mut replay = Replay::new(&rule, Some(&ci));

@@ -160,7 +160,9 @@ impl Display for ListenerTest {
 #[must_use]
 pub fn show(text: &str) -> Cow<'_, str> {
     let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':' | '@' | '+' | '%' | '#');
-    if !text.is_empty() && text.chars().all(is_plain) { text.into() } else { quote(text).into() }
+    // A colon at its begin would be read with the operator before it.
+    let stands_bare = !text.is_empty() && !text.starts_with(':') && text.chars().all(is_plain);
+    if stands_bare { text.into() } else { quote(text).into() }
 }
 
 /// A word, in quotation marks where it would be read as something else.

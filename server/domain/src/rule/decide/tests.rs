@@ -200,7 +200,7 @@ fn a_person_cannot_make_a_rule_a_stock_rule_nor_stop_it_from_being_one() {
 fn every_stock_rule_is_in_order_and_says_what_to_do_and_where_its_lines_come_from() {
     let rules = stock();
     let names: std::collections::BTreeSet<_> = rules.iter().map(|rule| rule.id.clone()).collect();
-    assert_eq!((rules.len(), names.len()), (56, 56));
+    assert_eq!((rules.len(), names.len()), (57, 57));
     for rule in &rules {
         validate::rule(rule).unwrap_or_else(|error| panic!("{}: {error}", rule.id));
         assert!(rule.stock && rule.enabled && rule.description.len() > 100 && rule.threshold_source.is_some(), "{}", rule.id);
