@@ -122,7 +122,7 @@ pub async fn introduce(agents: Vec<SimulatedAgent>) -> Result<Vec<SimulatedAgent
     .await
 }
 
-/// Does the same for many, [`AT_ONCE`] at a time.
+/// Does the same for many, some dozens at a time.
 ///
 /// # Errors
 /// The first of those of the work.

@@ -5,7 +5,7 @@
 //! whichever order: a repeat is told from a come-back by the moment in which the episode began.
 //!
 //! They are told about as our own are: mutes, what their item stands on, and acknowledgements are axes of their own ([`suppress`]), and
-//! so is flapping ([`flap`]).
+//! so is flapping (`flap`).
 //!
 //! Invariants: bounded in records and in the size of each; [`receive`] judges, `Externals::apply` remembers what it is told.
 
