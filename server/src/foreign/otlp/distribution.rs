@@ -28,37 +28,25 @@ pub fn of(
 ) -> Vec<Distribution> {
     let mut found = Vec::new();
     if let Some(Histogram { data_points, aggregation_temporality }) = histogram {
-        found.extend(cumulative(message, aggregation_temporality, data_points).into_iter().map(|point| Distribution {
-            attributes: point.attributes,
-            time_unix_nano: point.time_unix_nano,
-            count: point.count,
-            sum: point.sum,
-            quantiles: Vec::new(),
-            flags: point.flags,
-        }));
+        let points = cumulative(message, aggregation_temporality, data_points).into_iter();
+        found.extend(points.map(|one| Distribution::counted(one.attributes, one.time_unix_nano, (one.count, one.sum), one.flags)));
     }
     if let Some(ExponentialHistogram { data_points, aggregation_temporality }) = exponential {
-        found.extend(cumulative(message, aggregation_temporality, data_points).into_iter().map(|point| Distribution {
-            attributes: point.attributes,
-            time_unix_nano: point.time_unix_nano,
-            count: point.count,
-            sum: point.sum,
-            quantiles: Vec::new(),
-            flags: point.flags,
-        }));
+        let points = cumulative(message, aggregation_temporality, data_points).into_iter();
+        found.extend(points.map(|one| Distribution::counted(one.attributes, one.time_unix_nano, (one.count, one.sum), one.flags)));
     }
-    found.extend(summary.unwrap_or_default().data_points.into_iter().map(|point| Distribution {
-        attributes: point.attributes,
-        time_unix_nano: point.time_unix_nano,
-        count: point.count,
-        sum: Some(point.sum),
-        quantiles: point.quantile_values,
-        flags: point.flags,
+    found.extend(summary.unwrap_or_default().data_points.into_iter().map(|one| Distribution {
+        quantiles: one.quantile_values,
+        ..Distribution::counted(one.attributes, one.time_unix_nano, (one.count, Some(one.sum)), one.flags)
     }));
     found
 }
 
 impl Distribution {
+    fn counted(attributes: Vec<KeyValue>, time_unix_nano: u64, (count, sum): (u64, Option<f64>), flags: u32) -> Self {
+        Self { attributes, time_unix_nano, count, sum, quantiles: Vec::new(), flags }
+    }
+
     /// Its values, as those of the metric.
     pub fn values(&self, metric: &str) -> Vec<Value> {
         // What has no name is refused as it is, and not made one by its ending.
