@@ -10,12 +10,12 @@
 use super::super::machine::{self, Judged, Timing};
 use super::super::observe::{moved, transitioned};
 use super::super::telemetry::STEADY;
-use super::super::{Alert, AlertKey, wording};
+use super::super::{Alert, AlertKey, silence, wording};
 use crate::ci::Lifecycle;
 use crate::ci::lifecycle::is_out_of_use;
 use crate::id::{AlertId, CiId};
 use crate::rule::select::effective;
-use crate::rule::{Condition, Rule, Severity};
+use crate::rule::{Condition, Rule};
 use crate::trust::collector::FEED;
 use crate::{Context, Event, World};
 use rollcall_shared::Timestamp;
@@ -89,7 +89,7 @@ fn breach(world: &World, rule: &Rule, (ci, feed, heard): (CiId, &str, &Heard), c
         return None;
     }
     let rule = &*effective(rule, world, Some(item))?;
-    let severity = Some(if rule.levels.critical.is_some() { Severity::Critical } else { Severity::Warning });
+    let severity = Some(silence::severity(rule));
     let attributes = BTreeMap::from([(FEED.to_owned(), feed.to_owned())]);
     let alert_key = AlertKey { rule: rule.id.clone(), ci, attributes };
     let known = world.alerts.keys.get(&alert_key).and_then(|id| world.alerts.alerts.get(id));
