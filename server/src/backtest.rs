@@ -1,7 +1,7 @@
 //! Back-tests: what a rule would have done to what is stored.
 //!
-//! Most rules are judged by samples, those on silence by their gaps, those on checks about other items by what all agents that run them
-//! said, and those on the inventory by the log.
+//! Most rules are judged by samples, those on silence of hosts and feeds by their gaps, those on checks about other items by what all agents
+//! that run them said, and those on the inventory by the log.
 //!
 //! Hosts are shared out over threads that may block, and each host's samples are streamed, an hour at a time, through the code that judges
 //! live. Hours are left out where rows of an hour prove that nothing can have been raised ([`rollcall_domain::alert::replay::Reach`]) and no series is in a state that
@@ -11,11 +11,13 @@
 //! Where samples are not kept any more, or are too many to be read in time, rows of five minutes stand for them; the report says since
 //! when every sample counted. Never holds the writer: the state is looked at for one host at a time.
 
+mod collected;
 mod host;
 mod life;
 mod silence;
 mod target;
 
+pub use collected::Feeds;
 pub use host::{Case, Host, Survey, Verdict};
 pub use target::Aims;
 
@@ -62,6 +64,8 @@ pub enum Evidence {
     Samples,
     /// The samples of hosts that look at other items.
     Targets(Aims),
+    /// The samples of the collectors of feeds.
+    Feeds(Arc<Feeds>),
     /// The log, by what a rule on the inventory asks.
     Log(Arc<Inquiry>),
 }
@@ -176,11 +180,12 @@ fn broken(cause: &str) -> StoreError {
 impl Task {
     fn run(mut self, now: Timestamp) -> Result<Report, StoreError> {
         let since = self.question.span.0;
-        let since = if silence::is_silence(&self.question.rule) { since.max(self.kept(now)).min(self.question.span.1) } else { since };
+        let since = if silence::is_of_gaps(&self.question.rule) { since.max(self.kept(now)).min(self.question.span.1) } else { since };
         self.question.span.0 = since;
         let mut report = match &self.question.evidence {
             Evidence::Samples => self.over_samples(now)?,
             Evidence::Targets(aims) => self.over_targets(aims, now)?,
+            Evidence::Feeds(feeds) => self.over_feeds(feeds, now)?,
             Evidence::Log(inquiry) => self.over_the_log(inquiry)?,
         };
         report.since = since;
@@ -205,26 +210,6 @@ impl Task {
             let judge = |survey| self.with_case(host, |case| case.judge(survey, raw_since, &|| self.is_late())).map(Option::flatten);
             let verdict = survey.as_ref().filter(|_| !self.is_late()).map_or(Ok(None), judge)?;
             report.lock().unwrap_or_else(PoisonError::into_inner).add(verdict);
-            Ok(())
-        })?;
-        Ok(report.into_inner().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn over_the_log(&self, inquiry: &Inquiry) -> Result<Report, StoreError> {
-        let report = Mutex::new(Report { raw_since: self.question.span.0, ..Report::default() });
-        self.shared_out(&self.question.hosts, |host| {
-            let add = |verdict| report.lock().unwrap_or_else(PoisonError::into_inner).add(verdict);
-            if self.is_late() {
-                add(None);
-                return Ok(());
-            }
-            // What was erased a moment ago is nothing any more.
-            let Some(now) = host.ci.and_then(|ci| (self.look)(ci)) else { return Ok(()) };
-            let rule = Rule { enabled: true, ..settled(&self.question.rule, host.variant) };
-            match life::judge(&self.history, (inquiry, &rule), &now, self.question.span)? {
-                life::Outcome::Judged(verdict) => add(Some(verdict)),
-                life::Outcome::Forgotten => report.lock().unwrap_or_else(PoisonError::into_inner).forgotten += 1,
-            }
             Ok(())
         })?;
         Ok(report.into_inner().unwrap_or_else(PoisonError::into_inner))
@@ -272,7 +257,7 @@ impl Task {
         let kept = ceiling(now.minus(self.history.retention.raw));
         match self.question.resolution {
             // Samples that are not kept are no silence.
-            Resolution::Raw if silence::is_silence(&self.question.rule) => return kept.clamp(from, to),
+            Resolution::Raw if silence::is_of_gaps(&self.question.rule) => return kept.clamp(from, to),
             Resolution::Raw => return from,
             Resolution::FiveMinutes => return to,
             Resolution::Auto => {}

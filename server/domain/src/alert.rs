@@ -5,7 +5,7 @@
 
 #[cfg(test)]
 mod bad_input;
-mod collected;
+pub mod collected;
 pub mod decide;
 pub mod dependency;
 pub mod external;

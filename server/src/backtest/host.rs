@@ -138,8 +138,8 @@ impl Case<'_> {
     /// # Errors
     /// When the store cannot be read.
     pub fn survey(&self) -> Result<Survey, StoreError> {
-        if super::silence::is_silence(self.rule) {
-            return super::silence::survey(self);
+        if let Some(after_ms) = super::silence::after_ms(self.rule) {
+            return super::silence::survey(self, after_ms);
         }
         let hours = self.hours();
         let Some(reach) = Reach::of(self.rule) else {

@@ -16,12 +16,18 @@ use std::collections::BTreeSet;
 /// Samples that an hour may have beyond what its time makes: the ends of the stretches that have some, and clocks that are set right.
 const BEYOND: i64 = 3;
 
-/// Whether a rule is on silence.
+/// Whether a rule is on the silence of agents or hosts.
 pub(super) fn is_silence(rule: &Rule) -> bool {
     after_ms(rule).is_some()
 }
 
-fn after_ms(rule: &Rule) -> Option<u64> {
+/// Whether a rule is on what is not there: of a time of which nothing is kept it can say nothing.
+pub(super) fn is_of_gaps(rule: &Rule) -> bool {
+    is_silence(rule) || matches!(rule.condition, Condition::CollectorSilent { .. })
+}
+
+/// How long a host has to be silent under a rule, ms; `None` for a rule on something else.
+pub(super) fn after_ms(rule: &Rule) -> Option<u64> {
     match rule.condition {
         Condition::AgentSilent { after_ms } | Condition::HostSilent { after_ms } => Some(after_ms),
         _ => None,
@@ -35,8 +41,8 @@ fn enough(after_ms: u64) -> i64 {
     (HOUR_MS - missed) / interval + BEYOND + 1
 }
 
-/// Which hours have to be looked into, and in which others the host was heard throughout.
-pub(super) fn survey(case: &Case<'_>) -> Result<Survey, StoreError> {
+/// Which hours have to be looked into for silences of so long, ms, and in which others the host was heard throughout.
+pub(super) fn survey(case: &Case<'_>, after_ms: u64) -> Result<Survey, StoreError> {
     let hours = case.hours();
     let unknown = case.unknown(hours)?;
     let mut counts = vec![0_i64; hours.count];
@@ -47,7 +53,7 @@ pub(super) fn survey(case: &Case<'_>) -> Result<Survey, StoreError> {
             }
         }
     }
-    let enough = enough(after_ms(case.rule).unwrap_or(0));
+    let enough = enough(after_ms);
     let is_full = |place: usize| !unknown[place] && counts[place] >= enough;
     let is_empty = |place: usize| !unknown[place] && counts[place] == 0;
     let around = |place: usize| place.saturating_sub(1)..=(place + 1).min(hours.count - 1);
@@ -63,16 +69,42 @@ pub(super) fn judge(
     raw_since: Timestamp,
     stopped: &dyn Fn() -> bool,
 ) -> Result<Option<Verdict>, StoreError> {
-    let (from, to) = case.span;
+    let to = case.span.1;
     let Some(mut silences) = Silences::new(case.rule, case.ci.map(|ci| ci.id)) else { return Ok(None) };
-    let mut pulse = Pulse { case, raw_since, page: None };
-    let (mut sets, mut excluded_hours) = (0, 0);
+    let listened = listen(case, survey, (PULSE, raw_since), stopped, &mut |from, through| silences.heard(from, through))?;
+    let Some(Listened { sets, excluded_hours }) = listened else { return Ok(None) };
+    let judged = survey.is_judged() || silences.is_known();
+    let said_goodbye = case.goodbye.is_some_and(|at| at <= to);
+    Ok(Some(Verdict { episodes: silences.until(to, said_goodbye), sets, judged, excluded_hours }))
+}
+
+/// What it took to hear somebody.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Listened {
+    /// Moments.
+    pub(super) sets: u64,
+    /// Hours that were not looked into.
+    pub(super) excluded_hours: u64,
+}
+
+/// Tells in order when somebody was heard: throughout from one moment to another, which may be the same. Where samples do not count, rows of
+/// five minutes of a metric stand for them. `None` when it was stopped before it came to the end.
+pub(super) fn listen(
+    case: &Case<'_>,
+    survey: &Survey,
+    (metric, raw_since): (&str, Timestamp),
+    stopped: &dyn Fn() -> bool,
+    heard: &mut dyn FnMut(Timestamp, Timestamp),
+) -> Result<Option<Listened>, StoreError> {
+    let (from, to) = case.span;
+    let mut pulse = Pulse { case, metric, raw_since, page: None };
+    let mut listened = Listened::default();
     for hour in survey.hours() {
         let (begin, end) = Hours { first: hour, count: 1 }.span();
         if !survey.counts(hour) {
-            excluded_hours += 1;
+            listened.excluded_hours += 1;
             if survey.is_lively(hour) {
-                silences.heard(begin.max(from), end.min(to));
+                heard(begin.max(from), end.min(to));
             }
             continue;
         }
@@ -80,25 +112,25 @@ pub(super) fn judge(
             return Ok(None);
         }
         for (first, last) in pulse.hour(hour)? {
-            sets += 1;
-            silences.heard(first.max(from), last.min(to));
+            listened.sets += 1;
+            heard(first.max(from), last.min(to));
         }
     }
-    let judged = survey.is_judged() || silences.is_known();
-    let said_goodbye = case.goodbye.is_some_and(|at| at <= to);
-    Ok(Some(Verdict { episodes: silences.until(to, said_goodbye), sets, judged, excluded_hours }))
+    Ok(Some(listened))
 }
 
-/// When a host was heard.
+/// When somebody was heard.
 struct Pulse<'a> {
     case: &'a Case<'a>,
+    /// What has a row where they were.
+    metric: &'a str,
     raw_since: Timestamp,
     /// Begin of the page at hand, and the five minutes in it that have samples.
     page: Option<(i64, BTreeSet<Timestamp>)>,
 }
 
 impl Pulse<'_> {
-    /// Stretches of an hour in which it was heard, in order.
+    /// Stretches of an hour in which they were heard, in order.
     fn hour(&mut self, hour: i64) -> Result<Vec<(Timestamp, Timestamp)>, StoreError> {
         let (begin, end) = Hours { first: hour, count: 1 }.span();
         let (from, to) = (begin.max(self.case.span.0), end.min(self.case.span.1));
@@ -121,7 +153,7 @@ impl Pulse<'_> {
             let span = Hours { first, count: usize::try_from(PAGE_HOURS).unwrap_or(0) }.span();
             let mut heard = BTreeSet::new();
             for agent in self.case.agents {
-                let tracks = self.case.history.rows(Grain::FiveMinutes, PULSE, *agent, span)?;
+                let tracks = self.case.history.rows(Grain::FiveMinutes, self.metric, *agent, span)?;
                 heard.extend(tracks.values().flatten().map(|row| row.at));
             }
             self.page = Some((first, heard));

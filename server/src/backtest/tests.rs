@@ -12,12 +12,12 @@ use rollcall_shared::message::Side;
 use rollcall_shared::sample::{SampleSet, Series};
 use rollcall_shared::{AgentId, ContentHash, Section};
 
-const AGENT: AgentId = AgentId(7);
+pub(super) const AGENT: AgentId = AgentId(7);
 
 /// A store with the samples of one agent, compacted and rolled up in part.
-struct Stored {
-    history: History,
-    sets: Vec<SampleSet>,
+pub(super) struct Stored {
+    pub(super) history: History,
+    pub(super) sets: Vec<SampleSet>,
 }
 
 fn table() -> (ContentHash, Vec<u8>) {
@@ -35,7 +35,12 @@ impl Stored {
 
     /// Of moments, in seconds, at which the agent spoke.
     fn heard(moments: &[i64], rolled_hours: i64) -> Self {
-        let (table, bytes) = Section::Series(vec![Series { metric: "system.uptime".into(), attributes: Vec::new() }]).canonical().unwrap();
+        Self::spoken(Series { metric: "system.uptime".into(), attributes: Vec::new() }, moments, rolled_hours)
+    }
+
+    /// Of moments, in seconds, each with a value of one series.
+    pub(super) fn spoken(series: Series, moments: &[i64], rolled_hours: i64) -> Self {
+        let (table, bytes) = Section::Series(vec![series]).canonical().unwrap();
         let set = |at: &i64| SampleSet { table, at: Timestamp(at * 1000), values: vec![Some(*at as f64)] };
         Self::of((table, bytes), moments.iter().map(set).collect(), rolled_hours)
     }
@@ -70,7 +75,7 @@ impl Stored {
     }
 }
 
-fn rule(condition: Condition, raise: f64, for_ms: u64) -> Rule {
+pub(super) fn rule(condition: Condition, raise: f64, for_ms: u64) -> Rule {
     let mut rule = stock::stock().into_iter().find(|rule| rule.id.as_str() == "cpu_utilization").expect("it is in stock");
     let level = Some(Level { raise, clear: raise, and: None, for_ms: None });
     (rule.condition, rule.classes, rule.for_ms, rule.keep_firing_for_ms) = (condition, Vec::new(), for_ms, for_ms);
@@ -169,7 +174,7 @@ fn rows_stand_for_what_the_rule_asks_of_them() {
 }
 
 /// Moments of a host that is sampled every ten seconds for so many hours, but for some stretches: begin and length, in seconds.
-fn moments(hours: i64, gaps: &[(i64, i64)]) -> Vec<i64> {
+pub(super) fn moments(hours: i64, gaps: &[(i64, i64)]) -> Vec<i64> {
     let is_quiet = |at: i64| gaps.iter().any(|(begin, length)| *begin < at && at < begin + length);
     (0..hours * 360).map(|n| n * 10 + n % 2).filter(|at| !is_quiet(*at)).collect()
 }

@@ -4,6 +4,7 @@
 //! silent is a matter of its own ([`silent`]). One that stays silent is forgotten: pods and services that call themselves otherwise
 //! after each start would fill the list.
 
+pub mod past;
 mod silent;
 
 use super::Alert;

@@ -7,11 +7,11 @@
 
 pub(super) mod episodes;
 mod reach;
-mod silence;
+pub(super) mod silence;
 
 pub use super::inventory::past::{Inquiry, Life, Verdict};
 pub use reach::{Extremes, Reach};
-pub use silence::Silences;
+pub use silence::{Quiet, Silences, Stretch};
 
 use super::AlertState;
 use super::machine::Position;

@@ -109,8 +109,13 @@ fn silence_rules(world: &World) -> (Vec<Rule>, u64) {
         .filter(|rule| rule.enabled && after_ms(&rule.condition).is_some())
         .cloned()
         .collect();
-    let patience = rules.iter().filter_map(|rule| after_ms(&rule.condition)).min().unwrap_or(DEFAULT_AFTER_MS);
-    (rules, patience)
+    (rules, patience_ms(world))
+}
+
+/// After how long an agent counts as silent, ms: the shortest silence that an enabled rule minds.
+pub(super) fn patience_ms(world: &World) -> u64 {
+    let enabled = world.rules.rules.values().map(|known| &known.rule).filter(|rule| rule.enabled);
+    enabled.filter_map(|rule| after_ms(&rule.condition)).min().unwrap_or(DEFAULT_AFTER_MS)
 }
 
 /// Live silence alerts whose agent has spoken since or is no longer expected to.

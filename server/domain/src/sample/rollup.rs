@@ -5,6 +5,7 @@
 //! Invariants: a bucket without a value has no row (a gap is never a zero); rows do not depend on the order in which samples arrived;
 //! merging a row that is known changes nothing, so that work which a crash cut short is simply done again.
 
+use super::pause::{PAUSE, pauses};
 use crate::Content;
 use crate::trust::collector;
 use rollcall_shared::sample::SampleSet;
@@ -102,11 +103,18 @@ impl Row {
     }
 }
 
-/// Folds sample sets in order of time into rows; of metrics that `wanted` names. Values that are not finite are gaps. Samples whose table
-/// is not stored mean nothing to anybody and are passed over.
+/// Folds sample sets in order of time into rows; of metrics that `wanted` names, [`PAUSE`] among them for a collector. Values that are not
+/// finite are gaps. Samples whose table is not stored mean nothing to anybody and are passed over.
 #[must_use]
 pub fn fold(sets: &[SampleSet], grain: Grain, wanted: &dyn Fn(&str) -> bool, content: &dyn Content) -> Rolled {
-    fold_by(sets, &|at| Some(grain.begin(at)), wanted, content)
+    let mut rolled = fold_by(sets, &|at| Some(grain.begin(at)), wanted, content);
+    let pauses = if wanted(PAUSE) { pauses(sets, grain, content) } else { Tracks::new() };
+    // The name is nobody else's.
+    rolled.remove(PAUSE);
+    if !pauses.is_empty() {
+        rolled.insert(PAUSE.to_owned(), pauses);
+    }
+    rolled
 }
 
 /// As [`fold`], with a row for each sample, though several may be of one moment.

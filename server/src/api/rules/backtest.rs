@@ -6,7 +6,7 @@ use super::super::samples::moment;
 use super::super::view::Time;
 use super::super::view::rule::RuleInput;
 use crate::answer::{self, ApiError};
-use crate::backtest::{self, Aims, Evidence, Question, Report, Resolution};
+use crate::backtest::{self, Aims, Evidence, Feeds, Question, Report, Resolution};
 use axum::extract::State;
 use axum::response::Response;
 use rollcall_domain::alert::replay::{Episode, Inquiry};
@@ -182,7 +182,9 @@ fn evidence(api: &Api, rule: &Rule, wanted: Option<BTreeSet<CiId>>) -> Result<Ev
     let refused = |reason: &str| Err(ApiError::invalid("condition", format!("cannot be judged over the past: {reason}")));
     match rule.condition {
         Condition::Inventory { predicate: Predicate::Licences {} } => return refused("how many hosts had a product is counted as of now"),
-        Condition::CollectorSilent { .. } => return refused("when a feed was last heard is known as of now"),
+        Condition::CollectorSilent { .. } => {
+            return Ok(Evidence::Feeds(Arc::new(api.engine.read(|world| Feeds::of(world, rule)))));
+        }
         _ => {}
     }
     if let Some(inquiry) = api.engine.read(|world| Inquiry::of(world, rule)) {

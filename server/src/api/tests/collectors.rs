@@ -70,6 +70,28 @@ async fn what_a_collector_measured_is_read_as_what_an_agent_measured() {
 }
 
 #[tokio::test]
+async fn a_back_test_tells_which_feeds_would_have_been_missed() {
+    let (fixture, ci) = measured().await;
+    let ask = async |feed: &str| {
+        let condition = format!(r#"{{"kind": "collector_silent", "after_ms": 60000{feed}}}"#);
+        let rule = format!(
+            r#"{{"id": "quiet", "title": "Quiet", "description": "Look.", "enabled": true, "tier": "ticket", "condition": {condition}, "levels": {{"warning": {{"raise": 1, "clear": 1}}}}, "impact": "medium", "auto_resolve": true}}"#
+        );
+        fixture.post("/api/v1/rules/backtest", &format!(r#"{{"from": "-1h", "rule": {rule}}}"#)).await.ok().json()
+    };
+    fixture.clock.advance(Duration::from_secs(60));
+    let found = ask("").await;
+    assert_eq!((&found["hosts"], &found["hosts_judged"], &found["incidents"]), (&1.into(), &1.into(), &1.into()), "{found:#}");
+    let one = &found["items"][0];
+    let expected = (&ci.to_string().into(), &"prom".into(), &60.0.into(), &Value::Null);
+    assert_eq!((&one["ci"], &one["attributes"]["rollcall.feed"], &one["value"], &one["resolved_at"]), expected, "{one:#}");
+    assert!(found["warnings"].as_array().unwrap().len() == 2, "{found:#}");
+    assert_eq!(ask(r#", "feed": "other""#).await["hosts"], 0);
+    fixture.put("DELETE", "/api/v1/feeds/prom", &[], "").await.ok();
+    assert_eq!(ask("").await["hosts"], 0, "nobody waits for what was withdrawn");
+}
+
+#[tokio::test]
 async fn an_erased_host_takes_its_collectors_and_their_samples_with_it() {
     let (fixture, ci) = measured().await;
     let voice = fixture.engine.read(|world| world.trust.collectors.of(ci).next().unwrap().0);

@@ -17,6 +17,7 @@ use crate::id::{AlertId, CiId};
 use crate::rule::select::effective;
 use crate::rule::{Condition, Rule};
 use crate::trust::collector::FEED;
+use crate::trust::feed::FeedName;
 use crate::{Context, Event, World};
 use rollcall_shared::Timestamp;
 use std::collections::BTreeMap;
@@ -60,8 +61,7 @@ pub(super) fn tick(world: &mut World, context: &mut Context<'_>) -> Vec<Event> {
 /// What each feed that counts has said of an item.
 fn heard(world: &World, ci: CiId) -> BTreeMap<String, Heard> {
     let mut feeds: BTreeMap<String, Heard> = BTreeMap::new();
-    let counts = |feed| world.trust.feeds.get(feed).is_some_and(|known| !known.revoked);
-    for (voice, collector) in world.trust.collectors.of(ci).filter(|(_, collector)| counts(&collector.feed)) {
+    for (voice, collector) in world.trust.collectors.of(ci).filter(|(_, collector)| counts(world, &collector.feed)) {
         let Some(state) = world.telemetry.agents.get(&voice) else { continue };
         let last = state.last_seen;
         let steady = state.steady_since.map_or(0, |since| last.since(since).as_millis());
@@ -73,21 +73,26 @@ fn heard(world: &World, ci: CiId) -> BTreeMap<String, Heard> {
     feeds
 }
 
+/// Whether a feed is not withdrawn.
+pub(super) fn counts(world: &World, feed: &FeedName) -> bool {
+    world.trust.feeds.get(feed).is_some_and(|known| !known.revoked)
+}
+
+/// Whether anybody is to be heard of an item.
+pub(super) fn is_in_use(world: &World, ci: CiId) -> bool {
+    world.cmdb.cis.get(&ci).is_some_and(|item| item.status != Lifecycle::InStock && !is_out_of_use(item.status))
+}
+
 fn breach(world: &World, rule: &Rule, (ci, feed, heard): (CiId, &str, &Heard), context: &mut Context<'_>) -> Option<Event> {
     let Condition::CollectorSilent { after_ms, feed: asked } = &rule.condition else { return None };
     let (now, quiet) = (context.now, quiet_ms(world, heard.last, context.now));
-    // Who comes by once a night is waited for by a rule that is as patient.
-    let by_pause = u128::from(*after_ms) <= STEADY.as_millis();
-    let told = heard.told.iter().find(|(_, steady, whole)| *(if by_pause { steady } else { whole }) >= u128::from(*after_ms));
+    let told = heard.told.iter().find(|(_, steady, whole)| is_awaited(*after_ms, (*steady, *whole)));
     let (key, _, _) = told.filter(|_| quiet >= *after_ms && asked.as_deref().is_none_or(|asked| asked == feed))?;
     // A host that says nothing at all is told about already; when it is back and the feed is not, that is told.
     if world.telemetry.speaker(ci).is_some_and(|agent| world.telemetry.is_silent(agent)) {
         return None;
     }
-    let item = world.cmdb.cis.get(&ci)?;
-    if item.status == Lifecycle::InStock || is_out_of_use(item.status) {
-        return None;
-    }
+    let item = world.cmdb.cis.get(&ci).filter(|_| is_in_use(world, ci))?;
     let rule = &*effective(rule, world, Some(item))?;
     let severity = Some(silence::severity(rule));
     let attributes = BTreeMap::from([(FEED.to_owned(), feed.to_owned())]);
@@ -101,6 +106,13 @@ fn breach(world: &World, rule: &Rule, (ci, feed, heard): (CiId, &str, &Heard), c
     let id = known.map_or_else(|| AlertId(context.ids.next_bits()), |alert| alert.id);
     let reason = wording::collector_silent((feed, key), heard.last, quiet);
     Some(transitioned(id, alert_key, (before, after), (None, now), reason))
+}
+
+/// Whether a feed that told for so long, ms, is waited for: without a long pause, and in all. Who comes by once a night is waited for by a
+/// rule that is as patient.
+pub(super) fn is_awaited(after_ms: u64, (steady, whole): (u128, u128)) -> bool {
+    let by_pause = u128::from(after_ms) <= STEADY.as_millis();
+    (if by_pause { steady } else { whole }) >= u128::from(after_ms)
 }
 
 /// Live alerts whose feed has spoken since, or is waited for no more.
@@ -133,7 +145,8 @@ fn quiet_ms(world: &World, last: Timestamp, now: Timestamp) -> u64 {
     u64::try_from(now.since(since).as_millis()).unwrap_or(u64::MAX)
 }
 
-fn patience_ms(condition: &Condition) -> Option<u64> {
+/// After how long a feed's silence counts, ms; `None` of what is no rule on it.
+pub(super) fn patience_ms(condition: &Condition) -> Option<u64> {
     match condition {
         Condition::CollectorSilent { after_ms, .. } => Some(*after_ms),
         _ => None,

@@ -1,10 +1,11 @@
-//! A rule on silence over the moments at which a host was heard.
+//! A rule on silence over the moments at which a host, or a feed on an item, was heard.
 //!
 //! Invariant: between two moments nothing is known but that they are apart; what counts is the same as live, where a tick looks every
-//! second: how long nothing came, by the same machine. A host that was never heard is never silent.
+//! second: how long nothing came, by the same machine. Who was never heard is never silent.
 
 use super::Episode;
 use super::episodes::{Attributes, Track};
+use crate::World;
 use crate::alert::machine::Judged;
 use crate::alert::silence;
 use crate::id::CiId;
@@ -12,14 +13,14 @@ use crate::rule::{Condition, Rule};
 use rollcall_shared::Timestamp;
 use std::time::Duration;
 
+/// From a moment to another, that one not included.
+pub type Stretch = (Timestamp, Timestamp);
+
 /// A host under a rule on silence.
 #[derive(Debug)]
 pub struct Silences<'a> {
-    track: Track<'a>,
-    breached: Judged,
-    after: Duration,
+    gaps: Gaps<'a>,
     minds_goodbyes: bool,
-    heard: Option<Timestamp>,
 }
 
 impl<'a> Silences<'a> {
@@ -27,51 +28,84 @@ impl<'a> Silences<'a> {
     #[must_use]
     pub fn new(rule: &'a Rule, ci: Option<CiId>) -> Option<Self> {
         let after = Duration::from_millis(silence::after_ms(&rule.condition)?);
-        let severity = Some(silence::severity(rule));
-        let breached = Judged::Level { raised: severity, held: severity };
         let minds_goodbyes = matches!(rule.condition, Condition::AgentSilent { .. });
-        Some(Self { track: Track::new(rule, ci, Attributes::new()), breached, after, minds_goodbyes, heard: None })
+        Some(Self { gaps: Gaps::new(Track::new(rule, ci, Attributes::new()), rule, after), minds_goodbyes })
     }
 
     /// It was heard throughout these moments, or at the one that both are.
     pub fn heard(&mut self, from: Timestamp, through: Timestamp) {
-        let from = self.heard.map_or(from, |last| from.max(last));
-        if let Some(last) = self.heard {
-            self.wait(last, from, true);
-        }
-        self.track.judge(CLEAR, 0.0, from);
-        let through = through.max(from);
-        self.recover(Timestamp(through.0.saturating_add(1)));
-        self.heard = Some(through);
+        self.gaps.heard(from, through, Some(&[]));
     }
 
     /// Whether it was heard at all.
     #[must_use]
     pub fn is_known(&self) -> bool {
-        self.heard.is_some()
+        self.gaps.last().is_some()
     }
 
     /// Incidents until a moment, oldest first. What said goodbye before is missed by a rule on agents alone.
     #[must_use]
-    pub fn until(mut self, end: Timestamp, said_goodbye: bool) -> Vec<Episode> {
-        if let Some(last) = self.heard {
-            let minds = self.minds_goodbyes || !said_goodbye;
-            self.wait(last, end, minds);
+    pub fn until(self, end: Timestamp, said_goodbye: bool) -> Vec<Episode> {
+        let minds = self.minds_goodbyes || !said_goodbye;
+        self.gaps.until(end, if minds { Some(&[]) } else { None })
+    }
+}
+
+/// Somebody who is missed after a time under a rule.
+#[derive(Debug)]
+pub(in crate::alert) struct Gaps<'a> {
+    track: Track<'a>,
+    breached: Judged,
+    after: Duration,
+    last: Option<Timestamp>,
+}
+
+impl<'a> Gaps<'a> {
+    /// Who has not been heard yet.
+    pub(in crate::alert) fn new(track: Track<'a>, rule: &Rule, after: Duration) -> Self {
+        let severity = Some(silence::severity(rule));
+        Self { track, breached: Judged::Level { raised: severity, held: severity }, after, last: None }
+    }
+
+    /// Until when they were heard.
+    pub(in crate::alert) fn last(&self) -> Option<Timestamp> {
+        self.last
+    }
+
+    /// They were heard throughout these moments, or at the one that both are. The gap before is minded but for the stretches of `hushed`;
+    /// with none it is not minded at all.
+    pub(in crate::alert) fn heard(&mut self, from: Timestamp, through: Timestamp, hushed: Option<&[Stretch]>) {
+        let from = self.last.map_or(from, |last| from.max(last));
+        if let Some(last) = self.last {
+            self.wait(last, from, hushed);
+        }
+        self.track.judge(CLEAR, 0.0, from);
+        let through = through.max(from);
+        self.recover(Timestamp(through.0.saturating_add(1)));
+        self.last = Some(through);
+    }
+
+    /// Incidents until a moment, oldest first; of the gap before it see [`Self::heard`].
+    pub(in crate::alert) fn until(mut self, end: Timestamp, hushed: Option<&[Stretch]>) -> Vec<Episode> {
+        if let Some(last) = self.last {
+            self.wait(last, end, hushed);
         }
         self.track.episodes()
     }
 
     /// Nothing was heard between two moments.
-    fn wait(&mut self, last: Timestamp, until: Timestamp, minds: bool) {
+    fn wait(&mut self, last: Timestamp, until: Timestamp, hushed: Option<&[Stretch]>) {
         let overdue = last.plus(self.after);
         self.recover(overdue.min(until));
-        if !minds || overdue >= until {
+        let Some(hushed) = hushed else { return };
+        let minded = |at: Timestamp| hushed.iter().find(|(from, to)| *from <= at && at < *to).map_or(at, |(_, to)| *to);
+        let mut at = minded(overdue);
+        if at >= until {
             return;
         }
-        let mut at = overdue;
         loop {
             self.track.judge(self.breached, seconds(last, at), at);
-            match self.track.due(at).filter(|due| *due < until) {
+            match self.track.due(at).map(minded).filter(|due| *due < until) {
                 Some(due) => at = due,
                 None => break,
             }
@@ -85,6 +119,47 @@ impl<'a> Silences<'a> {
         if let Some(due) = self.track.due(Timestamp(i64::MIN)).filter(|due| recovers && *due < before) {
             self.track.judge(CLEAR, 0.0, due);
         }
+    }
+}
+
+/// The stretches in which a host counts as silent whatever rules ask of its silence, as far as a world has it now; told of the moments at
+/// which it was heard.
+#[derive(Clone, Debug)]
+pub struct Quiet {
+    patience: Duration,
+    last: Option<Timestamp>,
+    found: Vec<Stretch>,
+}
+
+impl Quiet {
+    /// Nothing was heard yet.
+    #[must_use]
+    pub fn new(world: &World) -> Self {
+        Self { patience: Duration::from_millis(silence::patience_ms(world)), last: None, found: Vec::new() }
+    }
+
+    /// After how long a host counts as silent.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    /// It was heard throughout these moments, or at the one that both are.
+    pub fn heard(&mut self, from: Timestamp, through: Timestamp) {
+        self.wait(from);
+        self.last = self.last.max(Some(through));
+    }
+
+    /// The stretches until a moment, in order.
+    #[must_use]
+    pub fn until(mut self, end: Timestamp) -> Vec<Stretch> {
+        self.wait(end);
+        self.found
+    }
+
+    fn wait(&mut self, until: Timestamp) {
+        let overdue = self.last.map(|last| last.plus(self.patience));
+        self.found.extend(overdue.filter(|overdue| *overdue < until).map(|overdue| (overdue, until)));
     }
 }
 

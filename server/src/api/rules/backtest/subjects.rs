@@ -5,6 +5,7 @@
 use super::super::super::Api;
 use crate::backtest::Host;
 use rollcall_domain::World;
+use rollcall_domain::alert::collected::past::awaited;
 use rollcall_domain::alert::{inventory, silence};
 use rollcall_domain::ci::Ci;
 use rollcall_domain::id::CiId;
@@ -27,6 +28,7 @@ pub(super) fn of(api: &Api, rule: &Rule, wanted: Option<&BTreeSet<CiId>>) -> Vec
             hosts.sort_by(|a, b| a.agents.cmp(&b.agents));
             hosts
         }
+        Condition::CollectorSilent { .. } => api.engine.read(|world| told_of(world, &rule, wanted)),
         // What is asked for is what they look at.
         Condition::TargetCheck { .. } => {
             let looking = Rule { classes: Vec::new(), selector: Selector::default(), overrides: Vec::new(), ..rule };
@@ -52,6 +54,19 @@ fn measured(api: &Api, rule: &Rule, wanted: Option<&BTreeSet<CiId>>) -> Vec<Host
     });
     hosts.sort_by(|a, b| a.agents.cmp(&b.agents));
     hosts
+}
+
+/// The items that feeds tell of, each with all agents that ever spoke for it.
+fn told_of(world: &World, rule: &Rule, wanted: Option<&BTreeSet<CiId>>) -> Vec<Host> {
+    let mut agents: BTreeMap<CiId, Vec<AgentId>> = awaited(world, rule).into_keys().map(|ci| (ci, Vec::new())).collect();
+    agents.retain(|ci, _| wanted.is_none_or(|wanted| wanted.contains(ci)));
+    for agent in world.trust.agents.values() {
+        if let Some(known) = agent.ci.and_then(|ci| agents.get_mut(&ci)) {
+            known.push(agent.id);
+        }
+    }
+    let host = |(ci, agents)| Some(Host { ci: Some(ci), agents, variant: variant_of(world, rule, ci)?, goodbye: None });
+    agents.into_iter().filter_map(host).collect()
 }
 
 /// The hosts of which an agent must fulfil something, each with all agents that ever spoke for it.

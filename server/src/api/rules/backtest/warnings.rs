@@ -15,6 +15,7 @@ pub(super) fn of(api: &Api, rule: &Rule, hosts: &[Host]) -> Vec<String> {
         let own: &[&str] = match &rule.condition {
             Condition::HostSilent { .. } => &[TOGETHER, SPOOLED, GOODBYES],
             Condition::AgentSilent { .. } => &[TOGETHER, SPOOLED],
+            Condition::CollectorSilent { .. } => &[SENT, AWAITED],
             Condition::TargetCheck { .. } => &[NAMES],
             Condition::Inventory { predicate: Predicate::Software { .. } } => &[RULINGS],
             Condition::Inventory { .. } => &[],
@@ -35,6 +36,10 @@ pub(super) fn forgotten(items: usize) -> Option<String> {
 const TOGETHER: &str = "hosts that fall silent together are told one by one here, and live in one incident on what they share: what they shared then is not kept";
 
 const SPOOLED: &str = "samples that came late fill the gap that was: a silence in which an agent kept its samples is not seen, and moments are exact to one push of an agent";
+
+const SENT: &str = "feeds are heard here at the moments of their samples, live when these arrive: what came late fills the gap that was, and a time in which the server was away is a silence here";
+
+const AWAITED: &str = "feeds that are withdrawn by now, and items that are out of use, are left out";
 
 const GOODBYES: &str = "that an agent said goodbye is known of the last time alone: earlier shutdowns count as silence here";
 
