@@ -20,10 +20,21 @@ pub fn replay<'r>(records: impl IntoIterator<Item = &'r Record>, moment: Timesta
     let count = records.iter().rposition(|record| record.at <= moment).map_or(0, |last| last + 1);
     for record in &records[..count] {
         if let Event::Ci(event) = &record.event {
-            fold::apply(&mut cmdb, record, event, &NoContent);
+            remember(&mut cmdb, record, event);
         }
     }
     cmdb
+}
+
+/// Remembers a record where not all items are known: what an item is a duplicate of may be none of them, and it is a duplicate all the same.
+pub(crate) fn remember(cmdb: &mut Cmdb, record: &Record, event: &CiEvent) {
+    fold::apply(cmdb, record, event, &NoContent);
+    if let CiEvent::DuplicateFound { ci, duplicate_of } = event
+        && !cmdb.cis.contains_key(duplicate_of)
+        && let Some(ci) = fold::touch(cmdb, record, *ci)
+    {
+        ci.duplicate_of = Some(*duplicate_of);
+    }
 }
 
 /// A CI at a moment, from the records of its history; `None` when it did not exist yet.
@@ -112,7 +123,7 @@ pub fn steps(id: CiId, records: &[Record], wanted: &Wanted) -> Vec<(u64, Vec<Ste
     for record in records {
         let Event::Ci(event) = &record.event else { continue };
         let before: Vec<_> = wanted.attributes.iter().map(|name| (name, value(&cmdb, name))).collect();
-        fold::apply(&mut cmdb, record, event, &NoContent);
+        remember(&mut cmdb, record, event);
         let mut steps = Vec::new();
         for (name, before) in before {
             let after = value(&cmdb, name);

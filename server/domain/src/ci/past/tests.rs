@@ -49,6 +49,21 @@ fn a_ci_as_of_any_moment_is_what_it_was_then() {
 }
 
 #[test]
+fn what_was_found_to_be_a_duplicate_was_one_by_its_own_records_as_well() {
+    let mut fleet = Fleet::with_agents([1, 2]);
+    [1, 2].into_iter().for_each(|number| drop(fleet.report(number, [system(server(number as u32))])));
+    let [main, ci] = [1, 2].map(|agent| fleet.id_of(agent));
+    let before = fleet.now;
+    fleet.pass(std::time::Duration::from_secs(60));
+    fleet.ci_events([CiEvent::DuplicateFound { ci, duplicate_of: main }]);
+    let now = &fleet.world.cmdb.cis[&ci];
+    let records = history(&fleet, now);
+    let of = |moment| at(now, &records, moment).expect("existed").duplicate_of;
+    assert_eq!((of(before), of(fleet.now)), (None, Some(main)));
+    fleet.check();
+}
+
+#[test]
 fn what_changes_all_the_time_does_not_crowd_out_the_history() {
     let mut fleet = Fleet::with_agents([1]);
     fleet.report(1, [system(server(1)), process(0)]);
