@@ -13,6 +13,7 @@
 
 mod collected;
 mod host;
+mod licences;
 mod life;
 mod silence;
 mod target;
@@ -68,6 +69,8 @@ pub enum Evidence {
     Feeds(Arc<Feeds>),
     /// The log, by what a rule on the inventory asks.
     Log(Arc<Inquiry>),
+    /// The log of products, of which it is asked how many are licensed, and of all hosts that may have them.
+    Licences(Arc<[CiId]>),
 }
 
 /// A question.
@@ -106,6 +109,10 @@ pub struct Report {
     pub unreached: usize,
     /// Items that were not judged for they have changed more often than they remember.
     pub forgotten: usize,
+    /// Hosts that have done so and were counted as they are now.
+    pub counted_as_now: usize,
+    /// Hosts that were not counted before the time was over, so that nothing is known of what is counted.
+    pub uncounted: usize,
     /// Since when something is judged: of silence nothing can be said where neither samples nor rows of five minutes are kept.
     pub since: Timestamp,
     /// Since when every sample counted; before it rows of five minutes did.
@@ -187,6 +194,7 @@ impl Task {
             Evidence::Targets(aims) => self.over_targets(aims, now)?,
             Evidence::Feeds(feeds) => self.over_feeds(feeds, now)?,
             Evidence::Log(inquiry) => self.over_the_log(inquiry)?,
+            Evidence::Licences(counted) => self.over_licences(counted)?,
         };
         report.since = since;
         report.shorten();

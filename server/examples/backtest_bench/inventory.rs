@@ -1,10 +1,10 @@
 //! Rules on the inventory over a log of so many hosts and days.
 //!
 //! Each host is made, gets sixty attributes and 2,000 packages, and from then on tells of four changes a day that no rule asks for. Every
-//! fifth day its packages are upgraded, ten hosts alike; one host in ten gets another warranty half way.
+//! fifth day its packages are upgraded, ten hosts alike; one host in ten gets another warranty half way. A few products are licensed for
+//! two hosts in three; with every upgrade a third of the hosts lose each of them and another third get it back.
 
 use super::{EPOCH_HOUR, Size, end, figures};
-use anyhow::Context;
 use rollcall_domain::actor::Actor;
 use rollcall_domain::alert::replay::Inquiry;
 use rollcall_domain::ci::{Attribute, AttributeChange, AttributeValue, CiEvent, Class, Method, Proposal, Source};
@@ -34,6 +34,9 @@ const TOGETHER: usize = 4;
 
 const PACKAGES: usize = 2_000;
 
+/// The first packages, of which licences are recorded.
+const LICENSED: usize = 5;
+
 struct Written {
     world: World,
     head: Head,
@@ -45,6 +48,7 @@ pub(super) fn measure(dir: &Path, size: &Size, runs: &mut serde_json::Map<String
     let mut written = Written { world: World::default(), head: Head::default(), store: Arc::new(SledStore::create(dir)?) };
     let begin = Timestamp(EPOCH_HOUR * HOUR_MS);
     let hosts: Vec<u64> = (0..size.hosts).collect();
+    written.commit(begin.0 - DAY_MS, licences(size)?, Vec::new())?;
     for some in hosts.chunks(TOGETHER) {
         let lists = some.iter().map(|host| package_list(*host, 0)).collect::<anyhow::Result<Vec<_>>>()?;
         written.commit(begin.0 - DAY_MS, some.iter().flat_map(|host| first(*host)).collect(), lists)?;
@@ -67,15 +71,21 @@ pub(super) fn measure(dir: &Path, size: &Size, runs: &mut serde_json::Map<String
         ("inventory_days_left", Predicate::DaysLeft { attribute: "warranty_end".into() }),
         ("inventory_package_below", Predicate::PackageBelow { package: "package-0007".into(), version: "1.3".into() }),
         ("inventory_drift", Predicate::Drift { names: vec!["packages".into()], within_ms: 3_600_000 }),
+        ("inventory_licences", Predicate::Licences {}),
     ] {
         let content = SectionCache::new(Arc::clone(&store), 64 << 20);
         let history = History::new(Arc::clone(&store), content, Retention::default());
         let rule = rule(predicate);
         let began = Instant::now();
-        let inquiry = Inquiry::of(&world, &rule).map(Arc::new).context("a rule on the inventory")?;
-        let hosts = (0..size.hosts).map(|host| Host { ci: Some(ci(host)), agents: Vec::new(), variant: Variant::Plain, goodbye: None });
+        let hosts: Vec<CiId> = (0..size.hosts).map(ci).collect();
+        let (evidence, subjects) = match Inquiry::of(&world, &rule) {
+            Some(inquiry) => (Evidence::Log(Arc::new(inquiry)), hosts),
+            None => (Evidence::Licences(hosts.into()), (0..LICENSED).map(product).collect()),
+        };
+        let subject = |ci| Host { ci: Some(ci), agents: Vec::new(), variant: Variant::Plain, goodbye: None };
+        let hosts = subjects.into_iter().map(subject).collect();
         let span = (begin, end(size));
-        let question = Question { rule, span, resolution: Resolution::Auto, evidence: Evidence::Log(inquiry), hosts: hosts.collect() };
+        let question = Question { rule, span, resolution: Resolution::Auto, evidence, hosts };
         let looked_at = Arc::clone(&world);
         let report = run_over(history, question, Arc::new(move |id| looked_at.cmdb.cis.get(&id).cloned()), span.1)?;
         let mut figures = figures(&report, began.elapsed(), size);
@@ -115,6 +125,26 @@ impl Written {
 
 fn ci(host: u64) -> CiId {
     CiId { family: Family::Host, bits: u128::from(host) + 1 }
+}
+
+fn product(n: usize) -> CiId {
+    CiId { family: Family::Software, bits: n as u128 + 1 }
+}
+
+/// A few products, each licensed for two hosts in three.
+fn licences(size: &Size) -> anyhow::Result<Vec<CiEvent>> {
+    let named = |n: usize| (product(n), package_name(n), format!("dpkg/{}", package_name(n)));
+    let value = AttributeValue::Integer(i64::try_from(size.hosts * 2 / 3)?);
+    let by = Source::Person { name: "ada".into() };
+    let after = Attribute::sole(Proposal::new(value, by, Timestamp(0), Method::Api));
+    let change = AttributeChange { name: "licensed_installations".into(), before: None, after: Some(after) };
+    let recorded = |n| CiEvent::AttributesChanged { ci: product(n), changes: vec![change.clone()] };
+    let made = CiEvent::ProductsDiscovered { products: (0..LICENSED).map(named).collect() };
+    Ok(std::iter::once(made).chain((0..LICENSED).map(recorded)).collect())
+}
+
+fn package_name(n: usize) -> String {
+    format!("package-{n:04}")
 }
 
 fn source() -> Source {
@@ -180,13 +210,9 @@ fn changes(host: u64, (day, days): (i64, i64), list: Option<ContentHash>) -> Vec
 fn package_list(host: u64, upgrade: i64) -> anyhow::Result<(ContentHash, Vec<u8>)> {
     let row = |n: usize| {
         let version = if n % 50 == 7 { format!("1.{upgrade}") } else { format!("2.{}", host / ALIKE) };
-        Package {
-            name: format!("package-{n:04}"),
-            version,
-            manager: "dpkg".into(),
-            architecture: Some("amd64".into()),
-            ..Package::default()
-        }
+        Package { name: package_name(n), version, manager: "dpkg".into(), architecture: Some("amd64".into()), ..Package::default() }
     };
-    Ok(Section::Packages((0..PACKAGES).map(row).collect()).canonical()?)
+    let turn = host / ALIKE + u64::try_from(upgrade)?;
+    let has = |n: &usize| *n >= LICENSED || !(turn + *n as u64).is_multiple_of(3);
+    Ok(Section::Packages((0..PACKAGES).filter(has).map(row).collect()).canonical()?)
 }

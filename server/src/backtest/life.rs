@@ -1,8 +1,8 @@
-//! A rule on the inventory over the log: what each configuration item was at each moment of a span.
+//! What became of configuration items in a span, as the log has it; and rules on the inventory over that.
 //!
-//! Records are read from the newest back to the begin of the span; only of an item of which one of them may change the answer all are read
-//! and folded. Items are read together, for the records of many lie side by side in the log. An item that has changed more often than it
-//! remembers cannot be folded from them: it is counted, and not judged.
+//! Records are read from the newest back to the begin of the span; only of an item of which one of them may change the answer all are read.
+//! Items are read together, for the records of many lie side by side in the log. An item that has changed more often than it remembers
+//! cannot be folded from its records.
 
 use super::host::Verdict;
 use super::{Host, Report, Task};
@@ -26,70 +26,91 @@ const ITEMS: usize = 512;
 /// Records that are held at once for them: some dozen megabytes.
 const RECORDS: usize = 65_536;
 
-/// What came of an item.
+/// What became of an item in a span.
 #[derive(Debug)]
-enum Outcome {
-    /// This.
-    Judged(Verdict),
-    /// It has changed more often than it remembers.
+pub(super) enum Past {
+    /// Nothing that matters: it was as it is.
+    Same,
+    /// These are all records of its history.
+    Told(Vec<Record>),
+    /// Some of its records are not known any more.
     Forgotten,
 }
 
+/// Whose past is wanted.
+pub(super) struct Subjects<'a, T> {
+    /// They.
+    pub(super) list: &'a [T],
+    /// Looks one up; nothing is told of what is not there.
+    pub(super) look: &'a (dyn Fn(&T) -> Option<Ci> + Sync),
+    /// Whether a record may change the answer.
+    pub(super) matters: &'a (dyn Fn(&Record) -> bool + Sync),
+}
+
 impl Task {
+    /// Judges a rule on the inventory. What does not remember is counted, and not judged.
     pub(super) fn over_the_log(&self, inquiry: &Inquiry) -> Result<Report, StoreError> {
         let report = Mutex::new(Report { raw_since: self.question.span.0, ..Report::default() });
-        let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let together = self.question.hosts.len().div_ceil(workers).clamp(1, ITEMS);
-        let portions: Vec<&[Host]> = self.question.hosts.chunks(together).collect();
-        self.shared_out(&portions, |hosts| {
-            // What was erased a moment ago is nothing any more.
-            let items = hosts.iter().filter_map(|host| Some((host, host.ci.and_then(|ci| (self.look)(ci))?)));
-            let mut items: VecDeque<(&Host, Ci)> = items.collect();
-            while !items.is_empty() {
-                let mut left = RECORDS;
-                let fits = items.iter().position(|(_, now)| {
-                    let is_full = left < now.history.len();
-                    left = left.saturating_sub(now.history.len());
-                    is_full
-                });
-                let rest = items.split_off(fits.unwrap_or(items.len()).max(1).min(items.len()));
-                self.judge_together(inquiry, &items.into_iter().unzip::<_, _, Vec<_>, Vec<_>>(), &report)?;
-                items = rest;
-            }
-            Ok(())
+        let look = |host: &Host| host.ci.and_then(|ci| (self.look)(ci));
+        let subjects = Subjects { list: &self.question.hosts, look: &look, matters: &|record| inquiry.matters(record) };
+        self.pasts(&subjects, &|host, item| {
+            let report = || report.lock().unwrap_or_else(PoisonError::into_inner);
+            let (now, records) = match item {
+                None => return report().add(None),
+                Some((_, Past::Forgotten)) => return report().forgotten += 1,
+                Some((now, Past::Same)) => (now, Vec::new()),
+                Some((now, Past::Told(records))) => (now, records),
+            };
+            let rule = Rule { enabled: true, ..settled(&self.question.rule, host.variant) };
+            let found = inquiry.judge(&rule, Life { now, records: &records }, self.question.span, &self.history.content);
+            report().add(Some(Verdict { episodes: found.episodes, sets: found.moments, judged: found.judged, excluded_hours: 0 }));
         })?;
         Ok(report.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
-
-    fn judge_together(&self, inquiry: &Inquiry, (hosts, items): &(Vec<&Host>, Vec<Ci>), report: &Mutex<Report>) -> Result<(), StoreError> {
-        let report = || report.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.is_late() {
-            hosts.iter().for_each(|_| report().add(None));
-            return Ok(());
-        }
-        let span = self.question.span;
-        let records = read(&self.history, inquiry, items, span.0)?;
-        for ((host, now), records) in hosts.iter().zip(items).zip(records) {
-            if self.is_late() {
-                report().add(None);
-                continue;
+    /// Tells what became of each of many items; with nothing of those for which the time was over.
+    pub(super) fn pasts<T: Sync>(
+        &self,
+        subjects: &Subjects<'_, T>,
+        tell: &(dyn Fn(&T, Option<(&Ci, Past)>) + Sync),
+    ) -> Result<(), StoreError> {
+        let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let together = subjects.list.len().div_ceil(workers).clamp(1, ITEMS);
+        let portions: Vec<&[T]> = subjects.list.chunks(together).collect();
+        self.shared_out(&portions, |portion| {
+            let items = portion.iter().filter_map(|one| Some((one, (subjects.look)(one)?)));
+            let mut items: VecDeque<(&T, Ci)> = items.collect();
+            while !items.is_empty() {
+                let rest = items.split_off(that_fit(&items));
+                let (subjects_of, nows): (Vec<&T>, Vec<Ci>) = items.into_iter().unzip();
+                items = rest;
+                if self.is_late() {
+                    subjects_of.iter().for_each(|one| tell(one, None));
+                    continue;
+                }
+                let records = read(&self.history, subjects.matters, &nows, self.question.span.0)?;
+                for ((one, now), records) in subjects_of.iter().zip(&nows).zip(records) {
+                    let past = match records.as_slice() {
+                        [] => Past::Same,
+                        all if !past::is_whole(now.id, all) => Past::Forgotten,
+                        _ => Past::Told(records),
+                    };
+                    tell(one, Some((now, past)).filter(|_| !self.is_late()));
+                }
             }
-            let rule = Rule { enabled: true, ..settled(&self.question.rule, host.variant) };
-            match judge(&self.history, (inquiry, &rule), Life { now, records: &records }, span) {
-                Outcome::Judged(verdict) => report().add(Some(verdict)),
-                Outcome::Forgotten => report().forgotten += 1,
-            }
-        }
+            Ok(())
+        })?;
         Ok(())
     }
 }
 
-fn judge(history: &History, (inquiry, rule): (&Inquiry, &Rule), life: Life<'_>, span: (Timestamp, Timestamp)) -> Outcome {
-    if !life.records.is_empty() && !past::is_whole(life.now.id, life.records) {
-        return Outcome::Forgotten;
-    }
-    let found = inquiry.judge(rule, life, span, &history.content);
-    Outcome::Judged(Verdict { episodes: found.episodes, sets: found.moments, judged: found.judged, excluded_hours: 0 })
+/// How many of some items have so few records that these can be held at once; at least one.
+fn that_fit<T>(items: &VecDeque<(T, Ci)>) -> usize {
+    let mut held = 0;
+    let fit = items.iter().take_while(|(_, now)| {
+        held += now.history.len();
+        held <= RECORDS
+    });
+    fit.count().max(1)
 }
 
 /// How far the records of an item have been read.
@@ -104,7 +125,7 @@ enum Reach {
 }
 
 /// All records of each item of which one since then may change the answer; none of the others.
-fn read(history: &History, inquiry: &Inquiry, items: &[Ci], since: Timestamp) -> Result<Vec<Vec<Record>>, StoreError> {
+fn read(history: &History, matters: &dyn Fn(&Record) -> bool, items: &[Ci], since: Timestamp) -> Result<Vec<Vec<Record>>, StoreError> {
     let mut known: Vec<Vec<Record>> = items.iter().map(|_| Vec::new()).collect();
     let mut reaches: Vec<(Reach, usize)> = items.iter().map(|now| (Reach::Searched, now.history.len())).collect();
     loop {
@@ -125,8 +146,8 @@ fn read(history: &History, inquiry: &Inquiry, items: &[Ci], since: Timestamp) ->
             let (Some((reach, unread)), Some(known)) = (reaches.get_mut(number), known.get_mut(number)) else { continue };
             if *reach == Reach::Searched {
                 let is_older = fresh.first().is_none_or(|record| record.at < since) || *unread == 0;
-                let matters = fresh.iter().any(|record| record.at >= since && inquiry.matters(record));
-                *reach = match (matters, is_older) {
+                let told = fresh.iter().any(|record| record.at >= since && matters(record));
+                *reach = match (told, is_older) {
                     (true, _) => Reach::Needed,
                     (false, true) => Reach::Idle,
                     (false, false) => Reach::Searched,

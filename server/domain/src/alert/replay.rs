@@ -9,6 +9,7 @@ pub(super) mod episodes;
 mod reach;
 pub(super) mod silence;
 
+pub use super::inventory::past::licences::{Census, Licensed};
 pub use super::inventory::past::{Inquiry, Life, Verdict};
 pub use reach::{Extremes, Reach};
 pub use silence::{Quiet, Silences, Stretch};

@@ -28,6 +28,9 @@ mod warnings;
 /// Longest span: as long as rows of five minutes are usually kept.
 const SPAN: Duration = Duration::from_secs(92 * 86_400);
 
+/// What rules on the inventory are judged by.
+const CHANGES: &str = "changes";
+
 /// What is to be replayed.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -42,7 +45,8 @@ pub struct BacktestInput {
     from: String,
     /// End; now unless given.
     to: Option<String>,
-    /// Only these hosts; for a rule on the inventory these items of any kind.
+    /// Only these hosts; for a rule on the inventory these items of any kind. Licences of a product are held against all hosts that had it,
+    /// whatever is named.
     hosts: Option<Vec<String>>,
     /// Which samples it is judged by, when it is judged by samples.
     #[serde(default)]
@@ -146,7 +150,8 @@ pub struct BacktestIncident {
 }
 
 /// Replays a rule over what is stored: which incidents it would have opened, and how many of them would have cleared at once. Rules on
-/// samples, silence and checks are judged by stored samples, rules on the inventory by every change that the log has of an item.
+/// samples, silence and checks are judged by stored samples, rules on the inventory by every change that the log has of an item, those on
+/// licences by those of all hosts as well.
 #[utoipa::path(post, path = "/api/v1/rules/backtest", tag = "rules", request_body = BacktestInput,
     responses((status = 200, description = "What it would have done.", body = Backtest)))]
 pub async fn backtest_rule(State(api): State<Api>, Body(input): Body<BacktestInput>) -> Result<Response, ApiError> {
@@ -160,48 +165,46 @@ pub async fn backtest_rule(State(api): State<Api>, Body(input): Body<BacktestInp
     let rule = rule(&api, input.id, input.rule)?;
     let hosts = subjects::of(&api, &rule, wanted.as_ref());
     let count = hosts.len();
-    let evidence = evidence(&api, &rule, wanted)?;
+    let evidence = evidence(&api, &rule, from, wanted);
     let mut warnings = warnings::of(&api, &rule, &hosts);
     let began = api.engine.monotonic();
-    let (is_of_samples, is_of_targets) = (!matches!(evidence, Evidence::Log(_)), matches!(evidence, Evidence::Targets(_)));
+    let is_of_samples = !matches!(evidence, Evidence::Log(_) | Evidence::Licences(_));
+    let is_of_targets = matches!(evidence, Evidence::Targets(_));
     let question = Question { rule, span: (from, to), resolution: input.resolution.into(), evidence, hosts };
     let report = backtest::run(&api.engine, question).await.map_err(|error| ApiError::internal(error.to_string()))?;
     // Who looks is no matter: it applies to what is looked at.
     let count = if is_of_targets { report.judged } else { count };
     warnings.extend(warnings::forgotten(report.forgotten));
+    warnings.extend(warnings::counted(&report));
     let judged_by = judged_by(is_of_samples, (report.since, report.raw_since, to));
     let took = api.engine.monotonic().saturating_sub(began);
     Ok(answer::json(&told(report, (count, judged_by, warnings), (from, to), took)))
 }
 
 /// What a rule is judged by.
-///
-/// # Errors
-/// What it asks is not kept.
-fn evidence(api: &Api, rule: &Rule, wanted: Option<BTreeSet<CiId>>) -> Result<Evidence, ApiError> {
-    let refused = |reason: &str| Err(ApiError::invalid("condition", format!("cannot be judged over the past: {reason}")));
+fn evidence(api: &Api, rule: &Rule, from: Timestamp, wanted: Option<BTreeSet<CiId>>) -> Evidence {
     match rule.condition {
-        Condition::Inventory { predicate: Predicate::Licences {} } => return refused("how many hosts had a product is counted as of now"),
-        Condition::CollectorSilent { .. } => {
-            return Ok(Evidence::Feeds(Arc::new(api.engine.read(|world| Feeds::of(world, rule)))));
+        Condition::Inventory { predicate: Predicate::Licences {} } => Evidence::Licences(subjects::counted(api, from).into()),
+        Condition::CollectorSilent { .. } => Evidence::Feeds(Arc::new(api.engine.read(|world| Feeds::of(world, rule)))),
+        Condition::TargetCheck { .. } => Evidence::Targets(aims(api, rule, wanted)),
+        _ => {
+            let inquiry = api.engine.read(|world| Inquiry::of(world, rule));
+            inquiry.map_or(Evidence::Samples, |inquiry| Evidence::Log(Arc::new(inquiry)))
         }
-        _ => {}
     }
-    if let Some(inquiry) = api.engine.read(|world| Inquiry::of(world, rule)) {
-        return Ok(Evidence::Log(Arc::new(inquiry)));
-    }
-    if !matches!(rule.condition, Condition::TargetCheck { .. }) {
-        return Ok(Evidence::Samples);
-    }
+}
+
+/// Which of the wanted items a check of a host is about.
+fn aims(api: &Api, rule: &Rule, wanted: Option<BTreeSet<CiId>>) -> Aims {
     let (engine, rule) = (api.engine.clone(), Rule { enabled: true, ..rule.clone() });
-    Ok(Evidence::Targets(Aims(Arc::new(move |look: &Look, host: CiId| {
+    Aims(Arc::new(move |look: &Look, host: CiId| {
         engine.read(|world| {
             let aim = look.aim(world, host, engine.now())?;
             let is_wanted = wanted.as_ref().is_none_or(|wanted| wanted.contains(&aim.ci));
             let variant = variant(&rule, world, world.cmdb.cis.get(&aim.ci)).filter(|_| is_wanted)?;
             Some((aim, variant))
         })
-    }))))
+    }))
 }
 
 fn rule(api: &Api, id: Option<String>, input: Option<RuleInput>) -> Result<Rule, ApiError> {
@@ -236,7 +239,7 @@ fn is_known(api: &Api, id: CiId) -> bool {
 }
 
 fn judged_by(is_of_samples: bool, (from, raw_since, to): (Timestamp, Timestamp, Timestamp)) -> Vec<JudgedBy> {
-    let parts = if is_of_samples { vec![("5m", from, raw_since), ("raw", raw_since, to)] } else { vec![("changes", from, to)] };
+    let parts = if is_of_samples { vec![("5m", from, raw_since), ("raw", raw_since, to)] } else { vec![(CHANGES, from, to)] };
     let parts = parts.into_iter().filter(|(_, from, to)| from < to);
     parts.map(|(resolution, from, to)| JudgedBy { resolution, from: Time(from), to: Time(to) }).collect()
 }
@@ -249,10 +252,12 @@ fn told(
 ) -> Backtest {
     let (incidents, affected, cleared) = (report.incidents, report.affected, report.cleared_soon);
     let span = rollcall_domain::alert::wording::span(u64::try_from(to.since(from).as_millis()).unwrap_or(u64::MAX));
-    let mut summary = format!("would have opened {incidents} incidents in {span} on {affected} hosts; {cleared} cleared within 10 minutes");
+    let noun = if judged_by.iter().any(|part| part.resolution == CHANGES) { "items" } else { "hosts" };
+    let mut summary =
+        format!("would have opened {incidents} incidents in {span} on {affected} {noun}; {cleared} cleared within 10 minutes");
     if report.unreached > 0 {
         // Writing to a string cannot fail.
-        let _ = write!(summary, "; {} of {hosts} hosts were not reached in time", report.unreached);
+        let _ = write!(summary, "; {} of {hosts} {noun} were not reached in time", report.unreached);
     }
     Backtest {
         from: Time(from),

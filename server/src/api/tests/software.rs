@@ -5,10 +5,10 @@ use super::*;
 use rollcall_shared::Section;
 use rollcall_shared::section::Package;
 use serde_json::json;
+use std::time::Duration;
 
-/// A host with two kernels, openssl and bash.
-async fn host() -> Host {
-    let mut host = Host::reported().await;
+/// Two kernels, openssl and bash.
+fn packages() -> Section {
     let row = |name: &str, version: &str, source: Option<&str>| Package {
         name: name.into(),
         version: version.into(),
@@ -20,13 +20,18 @@ async fn host() -> Host {
         purl: Some(format!("pkg:deb/debian/{name}@{version}?arch=amd64&distro=debian-12")),
         ..Package::default()
     };
-    let rows = vec![
+    Section::Packages(vec![
         row("bash", "5.2.15-2", None),
         row("libssl3", "3.0.9-1", Some("openssl")),
         row("linux-image-6.1.0-13-amd64", "6.1.55-1", Some("linux-signed-amd64")),
         row("linux-image-6.1.0-9-amd64", "6.1.27-1", Some("linux-signed-amd64")),
-    ];
-    host.report(vec![system(), os(), Section::Packages(rows)]).await;
+    ])
+}
+
+/// A host that has them.
+async fn host() -> Host {
+    let mut host = Host::reported().await;
+    host.report(vec![system(), os(), packages()]).await;
     host
 }
 
@@ -103,6 +108,40 @@ async fn licences_are_recorded_by_hand_and_by_file_and_held_against_what_is_coun
     let csv = host.fixture.get_as("/api/v1/export/cis?class=software_product", "text/csv").await.ok().text();
     assert!(csv.lines().next().unwrap().contains(",installations,licence_ends,licensed_installations,"), "{csv}");
     assert!(csv.contains(",1,2027-01-31,40,"), "{csv}");
+}
+
+#[tokio::test]
+async fn a_back_test_counts_the_hosts_that_had_a_product_and_holds_them_against_its_licences_of_then() {
+    let mut host = host().await;
+    let id = product(&host, "bash").await["id"].as_str().unwrap().to_owned();
+    let record = async |host: &Host, licensed: &str| {
+        host.fixture.clock.advance(Duration::from_secs(3_600));
+        let body = format!(r#"{{"attributes": {{"licensed_installations": {licensed}}}}}"#);
+        host.fixture.put("PATCH", &format!("/api/v1/cis/{id}"), &[], &body).await.ok();
+    };
+    let ask = async |host: &Host, body: &str| host.fixture.post("/api/v1/rules/backtest", body).await.ok().json();
+    let none = ask(&host, r#"{"id": "licence_overused", "from": "-1d"}"#).await;
+    assert_eq!((&none["hosts"], &none["hosts_judged"], &none["incidents"]), (&json!(6), &json!(0), &json!(0)), "{none:#}");
+    record(&host, "0").await;
+    host.fixture.clock.advance(Duration::from_secs(3_600));
+    host.report(vec![Section::Packages(Vec::new())]).await;
+    host.fixture.clock.advance(Duration::from_secs(300));
+    host.report(vec![packages()]).await;
+    record(&host, "null").await;
+    host.fixture.clock.advance(Duration::from_secs(60));
+    let found = ask(&host, r#"{"id": "licence_overused", "from": "-1d"}"#).await;
+    let figures = ["hosts_judged", "incidents", "cleared_within_10_minutes", "complete"].map(|name| found[name].clone());
+    assert_eq!(figures, [json!(1), json!(2), json!(0), json!(true)], "{found:#}");
+    assert_eq!((&found["items"][0]["ci"], &found["judged_by"][0]["resolution"]), (&json!(id), &json!("changes")), "{found:#}");
+    assert!(found["items"].as_array().unwrap().iter().all(|one| one["resolved_at"].is_string() && one["peak"] == 1.0), "{found:#}");
+    assert!(found["warnings"][0].as_str().unwrap().contains("erased"), "{found:#}");
+    assert_eq!(found["summary"], "would have opened 2 incidents in 1 d on 1 items; 0 cleared within 10 minutes");
+    let other = product(&host, "libssl3").await["id"].as_str().unwrap().to_owned();
+    for (wanted, incidents) in [(&id, 2), (&other, 0)] {
+        let body = json!({"id": "licence_overused", "from": "-1d", "hosts": [wanted]}).to_string();
+        let found = ask(&host, &body).await;
+        assert_eq!((&found["hosts"], &found["incidents"]), (&json!(1), &json!(incidents)), "{found:#}");
+    }
 }
 
 #[tokio::test]

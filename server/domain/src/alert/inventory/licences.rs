@@ -13,10 +13,15 @@ pub(super) fn is_asked(rule: &Rule, ci: &Ci) -> bool {
 }
 
 /// Hosts beyond those that are licensed, below zero when there are licences left; `None` for other rules.
-#[expect(clippy::cast_precision_loss, reason = "hosts are far fewer than 2^53")]
 pub(super) fn beyond(rule: &Rule, installations: &Installations<'_>, ci: &Ci) -> Option<f64> {
     let licensed = licensed(ci).filter(|_| is_of_licences(rule))?;
-    Some(installations.of(ci.id) as f64 - licensed as f64)
+    Some(difference(installations.of(ci.id), licensed))
+}
+
+/// Hosts beyond those that are licensed.
+#[expect(clippy::cast_precision_loss, reason = "hosts are far fewer than 2^53")]
+pub(super) fn difference(installed: u64, licensed: i64) -> f64 {
+    installed as f64 - licensed as f64
 }
 
 /// Both numbers, for people; `None` for other rules.

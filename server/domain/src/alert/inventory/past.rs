@@ -5,7 +5,9 @@
 //! not as it was: a back-test tells what the rule would do by today's rulings.
 //!
 //! Invariant: a record that [`Inquiry::matters`] does not name changes no answer, so that whoever has none of those in a span was the same
-//! throughout.
+//! throughout, and little else needs to be folded.
+//!
+//! Rules on licences ask all hosts about each product and are in [`licences`].
 
 use super::removed::Removed;
 use super::{Answer, DAY_MS, is_gone, moment, said_of, yes};
@@ -13,8 +15,7 @@ use crate::alert::replay::Episode;
 use crate::alert::replay::episodes::Track;
 use crate::catalogue::Category;
 use crate::ci::software::{self, Scheme};
-use crate::ci::{Ci, CiEvent, Cmdb, fold};
-use crate::context::NoContent;
+use crate::ci::{Ci, CiEvent, Cmdb, fold, past};
 use crate::id::CiId;
 use crate::rule::plan::judge_number;
 use crate::rule::{Condition, Predicate, Rule};
@@ -58,11 +59,12 @@ pub struct Verdict {
 }
 
 impl Inquiry {
-    /// Of a rule; `None` when it is on something else.
+    /// Of a rule; `None` when it is on something else, or on what an item and its records do not say by themselves.
     #[must_use]
     pub fn of(world: &World, rule: &Rule) -> Option<Self> {
         let Condition::Inventory { predicate } = &rule.condition else { return None };
         let products = match predicate {
+            Predicate::Licences {} => return None,
             Predicate::Software { category } => keys_of(world, *category),
             _ => BTreeSet::new(),
         };
@@ -73,23 +75,7 @@ impl Inquiry {
     /// Whether a record of an item's history may change the answer.
     #[must_use]
     pub fn matters(&self, record: &Record) -> bool {
-        let Event::Ci(event) = &record.event else { return false };
-        match event {
-            CiEvent::SectionChanged { section, .. } => self.sections().contains(section),
-            CiEvent::AttributesChanged { changes, .. } => changes.iter().any(|change| self.attribute() == Some(&change.name)),
-            CiEvent::AttributeLocked { .. } | CiEvent::AttributeUnlocked { .. } => self.attribute().is_some(),
-            CiEvent::SoftwareChanged { .. }
-            | CiEvent::HostIdentified { .. }
-            | CiEvent::IdentityExplained { .. }
-            | CiEvent::CiMoved { .. }
-            | CiEvent::CiRenamed { .. }
-            | CiEvent::CiRekeyed { .. }
-            | CiEvent::TagsChanged { .. }
-            | CiEvent::RelationsChanged { .. }
-            | CiEvent::RetirementSuggested { .. }
-            | CiEvent::RetirementWithdrawn { .. } => false,
-            _ => true,
-        }
+        may_change(record, &self.sections(), self.attribute())
     }
 
     /// Judges an item from one moment to another. `rule` is the question's own, as it counts for the item.
@@ -97,40 +83,23 @@ impl Inquiry {
     pub fn judge(&self, rule: &Rule, life: Life<'_>, (from, to): (Timestamp, Timestamp), content: &dyn Content) -> Verdict {
         let mut look =
             Look { inquiry: self, rule, content, track: Track::new(rule, Some(life.now.id), BTreeMap::new()), moments: 0, judged: false };
-        if life.records.is_empty() {
-            look.over(Some(life.now), (from, to));
-            return look.verdict();
-        }
-        let (mut cmdb, mut since) = (Cmdb::default(), from);
-        for record in life.records.iter().filter(|record| matches!(record.event, Event::Ci(_))) {
-            if record.at >= to {
-                break;
-            }
-            // What is said at once is looked at once.
-            if record.at > since && self.matters(record) {
-                look.over(self.then(&cmdb, life.now).as_deref(), (since, record.at));
-                since = record.at;
-            }
-            if let Event::Ci(event) = &record.event {
-                fold::apply(&mut cmdb, record, event, &NoContent);
-            }
-        }
-        look.over(self.then(&cmdb, life.now).as_deref(), (since, to));
+        let matters = |record: &Record| self.matters(record);
+        along(life, (from, to), &matters, &mut |ci, stretch| look.over(&self.with_volatile(ci, life.now), stretch));
         look.verdict()
     }
 
-    /// The item as the fold has it, with the sections that are in no history.
-    fn then<'c>(&self, cmdb: &'c Cmdb, now: &Ci) -> Option<Cow<'c, Ci>> {
-        let mut then = Cow::Borrowed(cmdb.cis.get(&now.id)?);
+    /// The item with the sections that are in no history.
+    fn with_volatile<'c>(&self, then: &'c Ci, now: &Ci) -> Cow<'c, Ci> {
+        let mut then = Cow::Borrowed(then);
         for name in self.sections().into_iter().filter(|name| fold::is_volatile(*name)) {
             if let Some(state) = now.section(name) {
                 then.to_mut().sections.insert(name, state.clone());
             }
         }
-        Some(then)
+        then
     }
 
-    fn attribute(&self) -> Option<&String> {
+    fn attribute(&self) -> Option<&str> {
         match &self.predicate {
             Predicate::Attribute { name, .. } => Some(name),
             Predicate::DaysLeft { attribute } | Predicate::DaysSince { attribute } => Some(attribute),
@@ -210,6 +179,61 @@ impl Inquiry {
     }
 }
 
+/// Whether a record of an item's history may change what these sections and this attribute say of it, or whether rules are asked of it.
+fn may_change(record: &Record, sections: &[SectionName], attribute: Option<&str>) -> bool {
+    let Event::Ci(event) = &record.event else { return false };
+    match event {
+        CiEvent::SectionChanged { section, .. } => sections.contains(section),
+        CiEvent::AttributesChanged { changes, .. } => changes.iter().any(|change| attribute == Some(&change.name)),
+        CiEvent::AttributeLocked { .. } | CiEvent::AttributeUnlocked { .. } => attribute.is_some(),
+        CiEvent::SoftwareChanged { .. }
+        | CiEvent::HostIdentified { .. }
+        | CiEvent::IdentityExplained { .. }
+        | CiEvent::CiMoved { .. }
+        | CiEvent::CiRenamed { .. }
+        | CiEvent::CiRekeyed { .. }
+        | CiEvent::TagsChanged { .. }
+        | CiEvent::RelationsChanged { .. }
+        | CiEvent::RetirementSuggested { .. }
+        | CiEvent::RetirementWithdrawn { .. } => false,
+        _ => true,
+    }
+}
+
+/// Looks at an item from one moment to another: as it was, from when, and until when something of it changed that matters.
+fn along(
+    life: Life<'_>,
+    (from, to): (Timestamp, Timestamp),
+    matters: &dyn Fn(&Record) -> bool,
+    look: &mut dyn FnMut(&Ci, (Timestamp, Timestamp)),
+) {
+    if life.records.is_empty() {
+        return look(life.now, (from, to));
+    }
+    let (mut cmdb, mut since) = (Cmdb::default(), from);
+    let mut over = |cmdb: &Cmdb, stretch| {
+        if let Some(ci) = cmdb.cis.get(&life.now.id) {
+            look(ci, stretch);
+        }
+    };
+    for record in life.records {
+        let Event::Ci(event) = &record.event else { continue };
+        if record.at >= to {
+            break;
+        }
+        // What is said at once is looked at once.
+        if record.at > since && matters(record) {
+            over(&cmdb, (since, record.at));
+            since = record.at;
+        }
+        // Nothing else is folded: a host tells of hundreds of other changes a month. What its agent is decides whose word is withdrawn.
+        if matters(record) || matches!(event, CiEvent::HostIdentified { .. }) {
+            past::remember(&mut cmdb, record, event);
+        }
+    }
+    over(&cmdb, (since, to));
+}
+
 /// Around the moments at which the days to or from a day come to a line: a line itself is not beyond it.
 fn crossings(rule: &Rule, ci: &Ci, attribute: &str, sign: f64) -> Vec<Timestamp> {
     let Some(day) = moment(ci, attribute) else { return Vec::new() };
@@ -241,8 +265,7 @@ struct Look<'a> {
 
 impl Look<'_> {
     /// It stays as it is from one moment to another.
-    fn over(&mut self, ci: Option<&Ci>, (from, to): (Timestamp, Timestamp)) {
-        let Some(ci) = ci else { return };
+    fn over(&mut self, ci: &Ci, (from, to): (Timestamp, Timestamp)) {
         let mut due = self.inquiry.moments(self.rule, ci, (from, to));
         due.insert(from);
         while let Some(at) = due.pop_first() {
@@ -271,5 +294,6 @@ impl Look<'_> {
     }
 }
 
+pub mod licences;
 #[cfg(test)]
 mod tests;

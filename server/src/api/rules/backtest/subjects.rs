@@ -6,12 +6,13 @@ use super::super::super::Api;
 use crate::backtest::Host;
 use rollcall_domain::World;
 use rollcall_domain::alert::collected::past::awaited;
+use rollcall_domain::alert::replay::Census;
 use rollcall_domain::alert::{inventory, silence};
 use rollcall_domain::ci::Ci;
 use rollcall_domain::id::CiId;
 use rollcall_domain::rule::select::{Selector, Variant, variant};
 use rollcall_domain::rule::{Condition, Rule};
-use rollcall_shared::AgentId;
+use rollcall_shared::{AgentId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
@@ -98,6 +99,16 @@ fn items(api: &Api, rule: &Rule, wanted: Option<&BTreeSet<CiId>>) -> Vec<Host> {
     if let Some(wanted) = wanted {
         return api.engine.read(|world| wanted.iter().filter_map(|id| of(world, world.cmdb.cis.get(id)?)).collect());
     }
+    all_of(api, of)
+}
+
+/// Hosts that may have had software since a moment, whatever the rule is meant for.
+pub(super) fn counted(api: &Api, since: Timestamp) -> Vec<CiId> {
+    all_of(api, |_, ci| Some(ci.id).filter(|_| Census::may_count(ci, since)))
+}
+
+/// What there is of all items.
+fn all_of<T>(api: &Api, of: impl Fn(&World, &Ci) -> Option<T>) -> Vec<T> {
     let (mut found, mut after) = (Vec::new(), None);
     loop {
         let last = api.engine.read(|world| {

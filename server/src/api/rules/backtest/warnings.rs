@@ -3,7 +3,7 @@
 //! Invariant: whatever live judgement knows and the past does not tell is named here, for the rules that it matters to alone.
 
 use super::super::super::Api;
-use crate::backtest::Host;
+use crate::backtest::{Host, Report};
 use rollcall_domain::World;
 use rollcall_domain::rule::{Condition, Predicate, Rule, expression, known};
 use rollcall_domain::trust::collector;
@@ -18,6 +18,7 @@ pub(super) fn of(api: &Api, rule: &Rule, hosts: &[Host]) -> Vec<String> {
             Condition::CollectorSilent { .. } => &[SENT, AWAITED],
             Condition::TargetCheck { .. } => &[NAMES],
             Condition::Inventory { predicate: Predicate::Software { .. } } => &[RULINGS],
+            Condition::Inventory { predicate: Predicate::Licences {} } => &[ERASED],
             Condition::Inventory { .. } => &[],
             _ if reads_collectors(world, rule, hosts) => &[ENDED],
             _ => &[],
@@ -33,6 +34,16 @@ pub(super) fn forgotten(items: usize) -> Option<String> {
     (items > 0).then(text)
 }
 
+/// Hosts that were not counted as they were.
+pub(super) fn counted(report: &Report) -> Vec<String> {
+    let (as_now, missing) = (report.counted_as_now, report.uncounted);
+    let as_now =
+        (as_now > 0).then(|| format!("{as_now} hosts have changed more often than they remember and were counted as they are now"));
+    let missing =
+        (missing > 0).then(|| format!("{missing} hosts were not counted in time, so no product was judged: ask for a shorter span"));
+    as_now.into_iter().chain(missing).collect()
+}
+
 const TOGETHER: &str = "hosts that fall silent together are told one by one here, and live in one incident on what they share: what they shared then is not kept";
 
 const SPOOLED: &str = "samples that came late fill the gap that was: a silence in which an agent kept its samples is not seen, and moments are exact to one push of an agent";
@@ -42,6 +53,8 @@ const SENT: &str = "feeds are heard here at the moments of their samples, live w
 const AWAITED: &str = "feeds that are withdrawn by now, and items that are out of use, are left out";
 
 const GOODBYES: &str = "that an agent said goodbye is known of the last time alone: earlier shutdowns count as silence here";
+
+const ERASED: &str = "hosts that were erased since are not counted: the log does not speak of them any more";
 
 const RULINGS: &str = "software is judged by the catalogue as it is now";
 
