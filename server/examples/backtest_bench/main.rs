@@ -2,12 +2,13 @@
 //!
 //! Rows of five minutes and of an hour are written for all days, samples of every 10 s for the last hours, of which the upkeep has not
 //! rolled up the newest. One host in twenty breaches the rule for half an hour every third day, and is silent meanwhile as far as rows tell.
-//! Rules on the inventory are judged by a log of its own, see [`inventory`].
+//! Rules on the inventory are judged by a log of its own, see [`inventory`]; those on feeds by collectors, see [`collectors`].
 //!
 //! `cargo run --release -p rollcall-server --example backtest_bench -- [--hosts 1000] [--days 30] [--series 60] [--rolled-series 60] [--raw-hours 8] [--dir backtest-bench]`
 #![allow(clippy::print_stdout, reason = "the result goes to standard output")]
 #![allow(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
+mod collectors;
 mod inventory;
 
 use anyhow::Context;
@@ -73,6 +74,7 @@ fn main() -> anyhow::Result<()> {
     write_samples(store.as_ref(), table, &size)?;
     let samples_s = began.elapsed().as_secs_f64();
     let bytes = store.usage()?.bytes;
+    collectors::write(store.as_ref(), &size)?;
     drop(store);
 
     let store: Arc<dyn Store> = Arc::new(SledStore::open(&dir)?);
@@ -92,6 +94,7 @@ fn main() -> anyhow::Result<()> {
         let report = back_test(&history, rule, resolution, &size)?;
         runs.insert(name.to_owned(), figures(&report, began.elapsed(), &size));
     }
+    runs.insert("collector_silent".to_owned(), collectors::measure(&history, rule("collector_silent"), &size)?);
     inventory::measure(&dir.with_extension("log"), &size, &mut runs)?;
     let rows = size.hosts * u64::try_from(size.days)? * 24 * 13 * size.rolled_series as u64;
     let values = size.hosts * u64::try_from(size.raw_hours)? * 360 * size.series as u64;
