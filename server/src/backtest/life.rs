@@ -37,6 +37,9 @@ pub(super) enum Past {
     Forgotten,
 }
 
+/// Takes what became of an item; nothing when the time was over.
+type Tell<'a, T> = dyn Fn(&T, Option<(&Ci, Past)>) + Sync + 'a;
+
 /// Whose past is wanted.
 pub(super) struct Subjects<'a, T> {
     /// They.
@@ -67,12 +70,8 @@ impl Task {
         })?;
         Ok(report.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
-    /// Tells what became of each of many items; with nothing of those for which the time was over.
-    pub(super) fn pasts<T: Sync>(
-        &self,
-        subjects: &Subjects<'_, T>,
-        tell: &(dyn Fn(&T, Option<(&Ci, Past)>) + Sync),
-    ) -> Result<(), StoreError> {
+    /// Tells what became of each of many items.
+    pub(super) fn pasts<T: Sync>(&self, subjects: &Subjects<'_, T>, tell: &Tell<'_, T>) -> Result<(), StoreError> {
         let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let together = subjects.list.len().div_ceil(workers).clamp(1, ITEMS);
         let portions: Vec<&[T]> = subjects.list.chunks(together).collect();
