@@ -157,9 +157,39 @@ mod tests {
     use super::*;
     use crate::store::Commit;
     use crate::store::memory::MemoryStore;
+    use rollcall_domain::ci::CiEvent;
+    use rollcall_domain::id::{CiId, Family};
     use rollcall_domain::journal::JournalEntry;
+    use rollcall_domain::{Actor, Event};
     use rollcall_shared::Section;
     use rollcall_shared::sample::Series;
+
+    #[test]
+    fn a_visit_comes_to_all_records_that_are_wanted_and_to_no_other() {
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+        let (mut head, ci) = (log::Head::default(), CiId { family: Family::Host, bits: 1 });
+        let last = 3 * AT_ONCE;
+        let events = (1..=last).map(|revision| {
+            let event = Event::Ci(CiEvent::CiRenamed { ci, before: "a".into(), after: "b".into() });
+            let (at, actor) = (Timestamp(0), Actor::System);
+            let record = Record { revision, at, actor, request_id: None, idempotency_key: None, event };
+            let (next, bytes) = log::encode(head, &record).unwrap();
+            head = next;
+            bytes
+        });
+        store.commit(&Commit { events: events.collect(), ..Commit::default() }).unwrap();
+        let history = History::new(Arc::clone(&store), SectionCache::new(store, 1 << 20), Retention::default());
+        let all: Vec<u64> = (1..=last).collect();
+        let every = |step: usize| all.iter().copied().step_by(step).collect::<Vec<u64>>();
+        for wanted in [vec![], vec![1], vec![last], vec![5, 1_029], all.clone(), every(2), every(9), every(1_024), every(700)] {
+            let mut found = Vec::new();
+            history.visit(&wanted, &mut |record| found.push(record.revision)).unwrap();
+            assert_eq!(found, wanted);
+        }
+        let mut found = Vec::new();
+        history.visit(&[2, last + 5], &mut |record| found.push(record.revision)).unwrap();
+        assert_eq!(found, [2], "what is not there is left out");
+    }
 
     #[test]
     fn rows_are_the_same_before_and_after_every_step_of_the_upkeep() {
