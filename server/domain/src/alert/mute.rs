@@ -1,10 +1,14 @@
 //! Maintenance windows and silences: people say beforehand, or afterwards, that alerts are no matter for now.
 //!
 //! A muted alert lives on as if nothing were: it fires and resolves. It opens no incident until the mute is over, and when it still
-//! fires then, it does. Windows recur by the wall clock of a time zone: at a switch to summer time a window that would begin in the missing hour
-//! begins when the clock has jumped; its length is always that of its definition.
+//! fires then, it does. When a mute holds is said by its [`Schedule`].
 //!
 //! Invariants: a silence ends by itself; what is over is kept for a week for people to look at, then dropped.
+
+mod schedule;
+
+pub(crate) use schedule::clock;
+pub use schedule::{Day, NthDay, Schedule};
 
 use super::external::ExternalAlert;
 use super::external::suppress::ExternalSelector;
@@ -14,22 +18,12 @@ use crate::incident::react::tier;
 use crate::rule::select::effective;
 use crate::rule::{Rule, Selector, Severity, Tier, validate};
 use crate::{Context, Event, Rejection, World};
-use jiff::civil::Weekday;
-use jiff::tz::TimeZone;
 use rollcall_shared::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Mutes at most: each is held against every live alert.
 pub const MUTES: usize = 1_000;
-
-/// The longest silence, and the longest single window: beyond a year a rule or an override is the better tool.
-const LONGEST_MS: u64 = 366 * 86_400_000;
-
-/// The longest window that recurs weekly.
-const WEEKLY_MS: u64 = 7 * 86_400_000;
-
-const SHORTEST_MS: u64 = 60_000;
 
 const KEPT_MS: u128 = 7 * 86_400_000;
 
@@ -80,50 +74,6 @@ pub enum MuteKind {
     Freeze,
 }
 
-/// When something holds.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "repeats", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Schedule {
-    /// From one moment to another.
-    Once {
-        /// Begin.
-        from: Timestamp,
-        /// End, not included.
-        to: Timestamp,
-    },
-    /// On days of the week.
-    Weekly {
-        /// Such as `["saturday", "sunday"]`.
-        weekdays: Vec<Day>,
-        /// By the wall clock, `HH:MM`.
-        start: String,
-        /// How long, ms.
-        duration_ms: u64,
-        /// IANA name, such as `Europe/Berlin`.
-        time_zone: String,
-        /// Not before.
-        #[serde(default)]
-        from: Option<Timestamp>,
-        /// Not after.
-        #[serde(default)]
-        to: Option<Timestamp>,
-    },
-}
-
-/// A day of the week.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "days of the week")]
-pub enum Day {
-    Monday,
-    Tuesday,
-    Wednesday,
-    Thursday,
-    Friday,
-    Saturday,
-    Sunday,
-}
-
 /// A mute as people write it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewMute {
@@ -139,53 +89,6 @@ pub struct NewMute {
     pub external: Option<ExternalSelector>,
     /// When.
     pub schedule: Schedule,
-}
-
-impl Schedule {
-    /// Whether it holds at a moment.
-    #[must_use]
-    pub fn covers(&self, now: Timestamp) -> bool {
-        match self {
-            Self::Once { from, to } => *from <= now && now < *to,
-            Self::Weekly { weekdays, start, duration_ms, time_zone, from, to } => {
-                let within = from.is_none_or(|from| from <= now) && to.is_none_or(|to| now < to);
-                within && covers_weekly(now, (weekdays, start), *duration_ms, time_zone).unwrap_or(false)
-            }
-        }
-    }
-
-    /// When it is over for good; `None` for what recurs without end.
-    #[must_use]
-    pub fn ends_at(&self) -> Option<Timestamp> {
-        match self {
-            Self::Once { to, .. } => Some(*to),
-            Self::Weekly { to, .. } => *to,
-        }
-    }
-
-    fn validate(&self, kind: MuteKind, now: Timestamp) -> Result<(), Rejection> {
-        let require = |holds, field: &str, reason: &str| if holds { Ok(()) } else { Err(Rejection::invalid(field, reason)) };
-        match self {
-            Self::Once { from, to } => {
-                let length = u64::try_from(to.since(*from).as_millis()).unwrap_or(u64::MAX);
-                // Silences are written with fields of their own.
-                let (begin, end) = if kind == MuteKind::Silence { ("starts_at", "expires_at") } else { ("from", "schedule.to") };
-                require(*to > now, end, "has passed already")?;
-                require(from < to, end, &format!("must be after {begin}"))?;
-                require((SHORTEST_MS..=LONGEST_MS).contains(&length), end, &format!("must be a minute to 366 days after {begin}"))
-            }
-            Self::Weekly { weekdays, start, duration_ms, time_zone, from, to } => {
-                require(kind != MuteKind::Silence, "schedule.repeats", "a silence happens once")?;
-                require((1..=7).contains(&weekdays.len()), "schedule.weekdays", "must be 1 to 7 days")?;
-                require(clock(start).is_some(), "schedule.start", "must be a time such as 02:30")?;
-                let fits = (SHORTEST_MS..=WEEKLY_MS).contains(duration_ms);
-                require(fits, "schedule.duration_ms", "must be a minute to seven days, in milliseconds")?;
-                require(TimeZone::get(time_zone).is_ok(), "schedule.time_zone", "must be an IANA name, such as Europe/Berlin")?;
-                let ordered = from.zip(*to).is_none_or(|(from, to)| from < to);
-                require(ordered && to.is_none_or(|to| to > now), "schedule.to", "must be after from, and not have passed")
-            }
-        }
-    }
 }
 
 impl Mute {
@@ -318,48 +221,6 @@ fn pages(world: &World, alert: &Alert) -> bool {
 /// What people are told of one.
 pub(super) fn said(mute: &Mute) -> String {
     format!("{} ({}, {})", mute.reason, mute.id, mute.created_by)
-}
-
-fn covers_weekly(now: Timestamp, (weekdays, start): (&[Day], &str), duration_ms: u64, time_zone: &str) -> Option<bool> {
-    let zone = TimeZone::get(time_zone).ok()?;
-    let (hour, minute) = clock(start)?;
-    let today = jiff::Timestamp::from_millisecond(now.0).ok()?.to_zoned(zone.clone()).date();
-    // As far back as the longest window may reach, and a day for its first hours.
-    for back in 0..=8 {
-        let date = today.checked_sub(jiff::Span::new().days(back)).ok()?;
-        if !weekdays.iter().any(|day| day.weekday() == date.weekday()) {
-            continue;
-        }
-        let begin = date.at(hour, minute, 0, 0).to_zoned(zone.clone()).ok()?.timestamp().as_millisecond();
-        let end = begin.saturating_add(i64::try_from(duration_ms).unwrap_or(i64::MAX));
-        if begin <= now.0 && now.0 < end {
-            return Some(true);
-        }
-    }
-    Some(false)
-}
-
-pub(crate) fn clock(text: &str) -> Option<(i8, i8)> {
-    let (hour, minute) = text.split_once(':')?;
-    if hour.len() != 2 || minute.len() != 2 || !text.bytes().all(|byte| byte.is_ascii_digit() || byte == b':') {
-        return None;
-    }
-    let (hour, minute) = (hour.parse().ok()?, minute.parse().ok()?);
-    if hour < 24 && minute < 60 { Some((hour, minute)) } else { None }
-}
-
-impl Day {
-    pub(crate) fn weekday(self) -> Weekday {
-        match self {
-            Self::Monday => Weekday::Monday,
-            Self::Tuesday => Weekday::Tuesday,
-            Self::Wednesday => Weekday::Wednesday,
-            Self::Thursday => Weekday::Thursday,
-            Self::Friday => Weekday::Friday,
-            Self::Saturday => Weekday::Saturday,
-            Self::Sunday => Weekday::Sunday,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -45,6 +45,48 @@ pub enum Schedule {
         #[schema(value_type = Option<Time>)]
         to: Option<Timestamp>,
     },
+    /// On days of the month, by the wall clock of a time zone. A day that a month does not have is left out.
+    Monthly {
+        /// Days by their number: 1 to 31, or -1 to -31 from the last one back.
+        #[schema(example = json!([-1]))]
+        days: Option<Vec<i8>>,
+        /// Days by the weekday.
+        #[schema(example = json!([{"nth": 2, "weekday": "tuesday"}]))]
+        weekdays: Option<Vec<NthDay>>,
+        /// Begin, `HH:MM`.
+        #[schema(example = "22:00")]
+        start: String,
+        /// How long, ms.
+        duration_ms: u64,
+        /// IANA name.
+        #[schema(example = "Europe/Berlin")]
+        time_zone: String,
+        /// Not before.
+        #[schema(value_type = Option<Time>)]
+        from: Option<Timestamp>,
+        /// Not after.
+        #[schema(value_type = Option<Time>)]
+        to: Option<Timestamp>,
+    },
+}
+
+/// One of the days of a month that are one weekday.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "described here; read and written in the domain's form")]
+pub struct NthDay {
+    /// Which of them: 1 to 5, or -1 to -5 from the last one back.
+    nth: i8,
+    /// The weekday.
+    weekday: String,
+}
+
+/// From when to when a window holds.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Occurrence {
+    /// Begin.
+    pub from: Time,
+    /// End, not included.
+    pub to: Time,
 }
 
 /// Which alerts of other systems are meant: those that fulfil all that is given.
@@ -132,6 +174,8 @@ pub struct MaintenanceWindow {
     /// When.
     #[schema(value_type = Schedule)]
     pub schedule: domain::Schedule,
+    /// When it holds now, or next; null when it is over.
+    pub next: Option<Occurrence>,
     /// Who made it.
     pub created_by: String,
     /// When it was made.
@@ -205,6 +249,7 @@ impl MaintenanceWindow {
             rules: mute.rules.iter().map(ToString::to_string).collect(),
             external: mute.external.clone(),
             schedule: mute.schedule.clone(),
+            next: mute.schedule.next(now).map(|(from, to)| Occurrence { from: Time(from), to: Time(to) }),
             created_by: mute.created_by.clone(),
             created_at: Time(mute.created_at),
             revision: mute.revision,
@@ -215,10 +260,6 @@ impl MaintenanceWindow {
 impl Silence {
     /// As it is now.
     pub fn new(mute: &domain::Mute, now: Timestamp) -> Self {
-        let starts_at = match &mute.schedule {
-            domain::Schedule::Once { from, .. } => Some(Time(*from)),
-            domain::Schedule::Weekly { from, .. } => from.map(Time),
-        };
         Self {
             id: mute.id.to_string(),
             reason: mute.reason.clone(),
@@ -226,7 +267,7 @@ impl Silence {
             selector: mute.selector.clone(),
             rules: mute.rules.iter().map(ToString::to_string).collect(),
             external: mute.external.clone(),
-            starts_at,
+            starts_at: mute.schedule.begins_at().map(Time),
             expires_at: mute.schedule.ends_at().map(Time),
             created_by: mute.created_by.clone(),
             created_at: Time(mute.created_at),

@@ -1,46 +1,9 @@
+use super::schedule::tests::weekly;
 use super::*;
 use crate::Command;
 use crate::alert::AlertState;
 use crate::alert::decide::AlertCommand;
 use crate::alert::scenario::{Scenario, rule, seconds};
-
-fn weekly(weekdays: &[Day], start: &str, duration_ms: u64, time_zone: &str) -> Schedule {
-    Schedule::Weekly { weekdays: weekdays.to_vec(), start: start.into(), duration_ms, time_zone: time_zone.into(), from: None, to: None }
-}
-
-/// First and last covered minute of each stretch within a span, in UTC.
-#[track_caller]
-fn check(schedule: &Schedule, from: &str, to: &str, expected: &[(&str, &str)]) {
-    let (from, to): (Timestamp, Timestamp) = (from.parse().unwrap(), to.parse().unwrap());
-    let mut stretches: Vec<(Timestamp, Timestamp)> = Vec::new();
-    for at in (from.0..to.0).step_by(60_000).map(Timestamp).filter(|at| schedule.covers(*at)) {
-        match stretches.last_mut().filter(|stretch| stretch.1.0 + 60_000 == at.0) {
-            Some(stretch) => stretch.1 = at,
-            None => stretches.push((at, at)),
-        }
-    }
-    let found: Vec<(String, String)> = stretches.iter().map(|(a, b)| (a.to_string(), b.to_string())).collect();
-    let expected: Vec<(String, String)> =
-        expected.iter().map(|(a, b)| (format!("2026-{a}:00.000Z"), format!("2026-{b}:00.000Z"))).collect();
-    assert_eq!(found, expected);
-}
-
-#[test]
-fn a_weekly_window_follows_the_wall_clock_over_both_switches() {
-    let hours = |hours: u64| hours * 3_600_000;
-    let sundays = weekly(&[Day::Sunday], "02:30", hours(2), "Europe/Berlin");
-    // Summer time begins on 29 March at 02:00, so that 02:30 is missing: the window begins at 03:30 local time.
-    check(
-        &sundays,
-        "2026-03-22T00:00:00Z",
-        "2026-04-06T00:00:00Z",
-        &[("03-22T01:30", "03-22T03:29"), ("03-29T01:30", "03-29T03:29"), ("04-05T00:30", "04-05T02:29")],
-    );
-    // It ends on 25 October at 03:00: of the two 02:30 the first counts.
-    check(&sundays, "2026-10-25T00:00:00Z", "2026-11-02T00:00:00Z", &[("10-25T00:30", "10-25T02:29"), ("11-01T01:30", "11-01T03:29")]);
-    let over_midnight = weekly(&[Day::Saturday], "22:00", hours(10), "UTC");
-    check(&over_midnight, "2026-11-27T00:00:00Z", "2026-11-30T00:00:00Z", &[("11-28T22:00", "11-29T07:59")]);
-}
 
 fn create(kind: MuteKind, schedule: Schedule) -> Command {
     let rules = vec!["load".parse().unwrap()];
@@ -186,24 +149,4 @@ fn an_override_says_how_loud_an_alert_is_in_a_freeze_and_without() {
     let mut scenario = Scenario::new(vec![Rule { overrides: vec![louder], ..rule("load") }]);
     scenario.value(10, 96.0);
     assert_eq!(scenario.story(), ["10 load: Inactive → Firing Critical"]);
-}
-
-#[test]
-fn windows_around_both_switches_begin_and_end_by_the_wall_clock_and_last_as_long_as_they_say() {
-    let hours = |hours: u64| hours * 3_600_000;
-    // Begins before the gap of 29 March and ends behind it: an hour less by the wall clock, none by the length.
-    let early = weekly(&[Day::Sunday], "01:00", hours(3), "Europe/Berlin");
-    check(&early, "2026-03-29T00:00:00Z", "2026-03-30T00:00:00Z", &[("03-29T00:00", "03-29T02:59")]);
-    // Begins before the overlap of 25 October and ends in its second pass.
-    let overlap = weekly(&[Day::Sunday], "01:30", hours(2), "Europe/Berlin");
-    check(&overlap, "2026-10-24T22:00:00Z", "2026-10-25T12:00:00Z", &[("10-24T23:30", "10-25T01:29")]);
-    // A day of 23 hours and one of 25: a window of 24 hours that recurs daily leaves no gap and doubles nothing.
-    let all = [Day::Monday, Day::Tuesday, Day::Wednesday, Day::Thursday, Day::Friday, Day::Saturday, Day::Sunday];
-    let daily = weekly(&all, "00:00", hours(24), "Europe/Berlin");
-    check(&daily, "2026-03-28T00:00:00Z", "2026-03-31T00:00:00Z", &[("03-28T00:00", "03-30T23:59")]);
-    // Where there are no switches, and where the switch is at midnight.
-    let tokyo = weekly(&[Day::Monday], "00:00", hours(1), "Asia/Tokyo");
-    check(&tokyo, "2026-03-29T00:00:00Z", "2026-03-31T00:00:00Z", &[("03-29T15:00", "03-29T15:59")]);
-    let beirut = weekly(&[Day::Sunday], "00:00", hours(1), "Asia/Beirut");
-    check(&beirut, "2026-03-28T12:00:00Z", "2026-03-29T12:00:00Z", &[("03-28T22:00", "03-28T22:59")]);
 }
