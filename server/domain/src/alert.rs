@@ -101,6 +101,9 @@ pub struct Alert {
     pub before_unknown: Option<AlertState>,
     /// How bad, while pending, firing or recovering.
     pub severity: Option<Severity>,
+    /// Since when it has been beyond the critical line, while it is not known yet whether that lasts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worse_since: Option<Timestamp>,
     /// The value at the last transition.
     pub value: Option<f64>,
     /// Since when it is where it is.
@@ -144,12 +147,26 @@ pub enum AlertEvent {
         after: AlertState,
         /// How bad.
         severity: Option<Severity>,
+        /// Since when it has been beyond the critical line, while it is not known yet whether that lasts.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        worse_since: Option<Timestamp>,
         /// The value that decided it.
         value: Option<f64>,
         /// When the value was measured, by the server's clock.
         at: Timestamp,
         /// Why, for people: value, threshold, window.
         reason: String,
+    },
+    /// It came or went beyond the critical line for a time too short to be critical.
+    AlertWorsening {
+        /// Which.
+        alert: AlertId,
+        /// What it is of.
+        key: AlertKey,
+        /// Since when it has been there; `None` when it is there no more.
+        since: Option<Timestamp>,
+        /// When the value was measured, by the server's clock.
+        at: Timestamp,
     },
     /// It began or ceased to be suppressed on an axis.
     AlertSuppressed {

@@ -461,7 +461,9 @@ pub(super) fn lock(shared: &Shared) -> RwLockWriteGuard<'_, World> {
 /// Rules stand behind what they judged; the rest keeps the actor of its cause.
 fn stands_behind(event: &Event, cause: &Actor) -> Actor {
     match event {
-        Event::Alert(alert::AlertEvent::AlertTransitioned { key, .. }) => Actor::Rule { id: key.rule.clone() },
+        Event::Alert(alert::AlertEvent::AlertTransitioned { key, .. } | alert::AlertEvent::AlertWorsening { key, .. }) => {
+            Actor::Rule { id: key.rule.clone() }
+        }
         _ => cause.clone(),
     }
 }

@@ -21,6 +21,8 @@ pub struct Position {
     pub since: Timestamp,
     /// Where it was before it became unknown.
     pub before_unknown: Option<AlertState>,
+    /// Since when it has been beyond the critical line, while it is not known yet whether that lasts.
+    pub worse_since: Option<Timestamp>,
 }
 
 /// What a measurement means.
@@ -40,9 +42,9 @@ pub enum Judged {
 /// How long a breach and a recovery must last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timing {
-    /// Before the warning level fires.
-    pub for_ms: u64,
-    /// Before the critical level fires, when it was not firing before.
+    /// Before the warning level fires; `None` for a rule without one. What is beyond the critical line is beyond this one's too.
+    pub for_ms: Option<u64>,
+    /// Before the critical level fires, be the warning level firing or not.
     pub critical_for_ms: u64,
     /// Before it resolves.
     pub keep_firing_for_ms: u64,
@@ -52,53 +54,99 @@ impl Timing {
     /// That of a rule.
     #[must_use]
     pub fn of(rule: &Rule) -> Self {
-        let of = |level: &Option<Level>| level.as_ref().and_then(|level| level.for_ms).unwrap_or(rule.for_ms);
-        let (for_ms, critical_for_ms) = (of(&rule.levels.warning), of(&rule.levels.critical));
+        let of = |level: &Option<Level>| level.as_ref().map(|level| level.for_ms.unwrap_or(rule.for_ms));
+        let (for_ms, critical_for_ms) = (of(&rule.levels.warning), of(&rule.levels.critical).unwrap_or(rule.for_ms));
         Self { for_ms, critical_for_ms, keep_firing_for_ms: rule.keep_firing_for_ms }
-    }
-
-    fn for_ms(self, severity: Severity) -> u64 {
-        match severity {
-            Severity::Warning => self.for_ms,
-            Severity::Critical => self.critical_for_ms,
-        }
     }
 }
 
 impl Position {
     /// Not breached.
-    pub const INACTIVE: Self = Self { state: AlertState::Inactive, severity: None, since: Timestamp(0), before_unknown: None };
+    pub const INACTIVE: Self =
+        Self { state: AlertState::Inactive, severity: None, since: Timestamp(0), before_unknown: None, worse_since: None };
 
     /// Whether going from `before` to here is worth an event.
     #[must_use]
     pub fn differs(self, before: Self) -> bool {
+        self.is_other(before) || self.worse_since.is_some() != before.worse_since.is_some()
+    }
+
+    /// Whether it is in another state than `before`, or fires at another level.
+    #[must_use]
+    pub fn is_other(self, before: Self) -> bool {
         self.state != before.state || (self.state == AlertState::Firing && self.severity != before.severity)
     }
 
     fn to(self, state: AlertState, severity: Option<Severity>, at: Timestamp) -> Self {
         let since = if state == self.state { self.since } else { at };
-        Self { state, severity, since, before_unknown: None }
+        Self { state, severity, since, before_unknown: None, worse_since: None }
     }
 
     fn lasted(self, at: Timestamp, ms: u64) -> bool {
         at.since(self.since).as_millis() >= u128::from(ms)
     }
+
+    /// What a measurement beyond a raise line makes of what did not fire: the worst level whose time has come, if any has.
+    fn breached(self, raised: Severity, at: Timestamp, timing: Timing) -> Self {
+        let pending = self.to(AlertState::Pending, Some(raised), at);
+        match self.worsens(Some(raised), at, timing) {
+            Worse::Now => self.to(AlertState::Firing, Some(Severity::Critical), at),
+            worse if timing.for_ms.is_some_and(|ms| pending.lasted(at, ms)) => {
+                Self { worse_since: worse.since(), ..self.to(AlertState::Firing, Some(Severity::Warning), at) }
+            }
+            worse => Self { worse_since: worse.since(), ..pending },
+        }
+    }
+
+    /// What a measurement that is not clear makes of what fired.
+    fn held(self, (raised, held): (Option<Severity>, Severity), at: Timestamp, timing: Timing) -> Self {
+        if self.severity == Some(Severity::Critical) || held == Severity::Warning {
+            return self.to(AlertState::Firing, Some(held), at);
+        }
+        match self.worsens(raised, at, timing) {
+            Worse::Now => self.to(AlertState::Firing, Some(Severity::Critical), at),
+            worse => Self { worse_since: worse.since(), ..self.to(AlertState::Firing, self.severity, at) },
+        }
+    }
+
+    fn worsens(self, raised: Option<Severity>, at: Timestamp, timing: Timing) -> Worse {
+        if raised != Some(Severity::Critical) {
+            return Worse::No;
+        }
+        let since = self.worse_since.unwrap_or(at);
+        if at.since(since).as_millis() >= u128::from(timing.critical_for_ms) { Worse::Now } else { Worse::Since(since) }
+    }
 }
 
-/// The table. While pending every measurement must be beyond the raise line; while firing the level follows the measurement
-/// at once; a recovery that is not clear throughout fires again.
+/// Whether something is critical.
+#[derive(Clone, Copy)]
+enum Worse {
+    No,
+    /// If it lasts.
+    Since(Timestamp),
+    Now,
+}
+
+impl Worse {
+    fn since(self) -> Option<Timestamp> {
+        match self {
+            Self::Since(at) => Some(at),
+            Self::No | Self::Now => None,
+        }
+    }
+}
+
+/// The table. While pending every measurement must be beyond the raise line; each level waits for its own time, also while a milder one
+/// fires, and what becomes milder does so at once; a recovery that is not clear throughout fires again.
 #[must_use]
 pub fn step(from: Position, judged: Judged, at: Timestamp, timing: Timing) -> Position {
     use AlertState::{Firing, Inactive, Pending, Recovering, Resolved, Unknown};
     let Judged::Level { raised, held } = judged else { return from };
     match (from.state, raised, held) {
         (Inactive | Resolved, None, _) => from,
-        (Inactive | Resolved, Some(severity), _) if timing.for_ms(severity) > 0 => from.to(Pending, raised, at),
-        (Inactive | Resolved, Some(_), _) => from.to(Firing, raised, at),
         (Pending, None, _) => from.to(Inactive, None, at),
-        (Pending, Some(severity), _) if from.lasted(at, timing.for_ms(severity)) => from.to(Firing, raised, at),
-        (Pending, Some(_), _) => from.to(Pending, raised, at),
-        (Firing | Recovering, _, Some(_)) => from.to(Firing, held, at),
+        (Inactive | Resolved | Pending, Some(severity), _) => from.breached(severity, at, timing),
+        (Firing | Recovering, _, Some(held)) => from.held((raised, held), at, timing),
         (Firing, _, None) if timing.keep_firing_for_ms > 0 => from.to(Recovering, from.severity, at),
         (Firing, _, None) => from.to(Resolved, None, at),
         (Recovering, _, None) if from.lasted(at, timing.keep_firing_for_ms) => from.to(Resolved, None, at),
@@ -106,7 +154,7 @@ pub fn step(from: Position, judged: Judged, at: Timestamp, timing: Timing) -> Po
         (Unknown, _, _) => {
             let firing = matches!(from.before_unknown, Some(Firing | Recovering));
             let (state, severity) = if firing { (Firing, from.severity) } else { (Inactive, None) };
-            let back = Position { state, severity, before_unknown: None, since: at };
+            let back = Position { state, severity, before_unknown: None, since: at, worse_since: None };
             step(back, judged, at, timing)
         }
     }
@@ -117,7 +165,8 @@ pub fn step(from: Position, judged: Judged, at: Timestamp, timing: Timing) -> Po
 pub fn lose(from: Position, at: Timestamp) -> Position {
     match from.state {
         AlertState::Pending | AlertState::Firing | AlertState::Recovering => {
-            Position { state: AlertState::Unknown, severity: from.severity, since: at, before_unknown: Some(from.state) }
+            let (state, severity, before_unknown) = (AlertState::Unknown, from.severity, Some(from.state));
+            Position { state, severity, since: at, before_unknown, worse_since: None }
         }
         AlertState::Inactive | AlertState::Resolved | AlertState::Unknown => from,
     }
@@ -137,7 +186,8 @@ impl Alert {
     /// Where it is.
     #[must_use]
     pub fn position(&self) -> Position {
-        Position { state: self.state, severity: self.severity, since: self.since, before_unknown: self.before_unknown }
+        let (state, severity, since) = (self.state, self.severity, self.since);
+        Position { state, severity, since, before_unknown: self.before_unknown, worse_since: self.worse_since }
     }
 
     fn new(id: AlertId, key: &AlertKey, at: Timestamp) -> Self {
@@ -147,6 +197,7 @@ impl Alert {
             state: AlertState::Inactive,
             before_unknown: None,
             severity: None,
+            worse_since: None,
             value: None,
             since: at,
             fired_at: None,
@@ -162,7 +213,7 @@ impl Alert {
     }
 
     fn transition(&mut self, revision: u64, event: &AlertEvent) {
-        let AlertEvent::AlertTransitioned { after, severity, value, at, reason, .. } = event else { return };
+        let AlertEvent::AlertTransitioned { after, severity, worse_since, value, at, reason, .. } = event else { return };
         let paused = |state| matches!(state, AlertState::Firing | AlertState::Recovering);
         let begins = *after == AlertState::Firing && !paused(self.state) && !self.before_unknown.is_some_and(paused);
         if begins {
@@ -182,7 +233,7 @@ impl Alert {
         }
         // One that has fired before keeps its history and is, when a new suspicion proves wrong, as resolved as it was.
         self.state = if *after == AlertState::Inactive { AlertState::Resolved } else { *after };
-        self.severity = *severity;
+        (self.severity, self.worse_since) = (*severity, *worse_since);
         self.value = *value;
         self.reason.clone_from(reason);
         self.revision = revision;
@@ -193,6 +244,11 @@ impl Alert {
 pub fn apply(alerts: &mut Alerts, record: &Record, event: &AlertEvent) {
     match event {
         AlertEvent::AlertTransitioned { .. } => transitioned(alerts, record, event),
+        AlertEvent::AlertWorsening { alert, since, .. } => {
+            if let Some(alert) = alerts.alerts.get_mut(alert) {
+                (alert.worse_since, alert.revision) = (*since, record.revision);
+            }
+        }
         AlertEvent::AlertSuppressed { alert: id, axis, reason, incident, .. } => {
             let Some(alert) = alerts.alerts.get_mut(id) else {
                 return alerts.external.suppress(record.revision, *id, (*axis, reason.as_ref()), *incident);

@@ -139,8 +139,11 @@ pub(super) fn transitioned(
     (value, at): (Option<f64>, Timestamp),
     reason: String,
 ) -> Event {
-    let (before, severity) = (before.state, after.severity);
-    Event::Alert(AlertEvent::AlertTransitioned { alert, key, before, after: after.state, severity, value, at, reason })
+    if !after.is_other(before) {
+        return Event::Alert(AlertEvent::AlertWorsening { alert, key, since: after.worse_since, at });
+    }
+    let (before, severity, worse_since) = (before.state, after.severity, after.worse_since);
+    Event::Alert(AlertEvent::AlertTransitioned { alert, key, before, after: after.state, severity, worse_since, value, at, reason })
 }
 
 fn measured(world: &mut World, (agent, ci): (AgentId, CiId), transition: &Transition, context: &mut Context<'_>) -> Option<Event> {

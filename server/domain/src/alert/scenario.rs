@@ -302,6 +302,9 @@ impl Scenario {
     fn line(&self, record: &Record) -> String {
         let at = record.at.0 / 1_000;
         match &record.event {
+            Event::Alert(AlertEvent::AlertWorsening { key, since, .. }) => {
+                format!("{at} {}: {}", key.rule, if since.is_some() { "may become critical" } else { "is not critical" })
+            }
             Event::Alert(AlertEvent::AlertTransitioned { key, before, after, severity, .. }) => {
                 let attributes: String = key.attributes.values().map(|value| format!(" {value}")).collect();
                 let severity = severity.map(|severity| format!(" {severity:?}")).unwrap_or_default();

@@ -101,7 +101,7 @@ fn items(world: &World, event: &Event) -> impl Iterator<Item = CiId> {
             let external = |alert: &AlertId| world.alerts.external.by_id(*alert).and_then(|alert| alert.ci);
             let of = |alert| world.alerts.alerts.get(alert).map(|alert| alert.key.ci).or_else(|| external(alert));
             match event {
-                E::AlertTransitioned { key, .. } => (Some(key.ci), Vec::new()),
+                E::AlertTransitioned { key, .. } | E::AlertWorsening { key, .. } => (Some(key.ci), Vec::new()),
                 E::AlertSuppressed { alert, .. } | E::AlertAcknowledged { alert, .. } => (of(alert), Vec::new()),
                 E::OutageBegan { outage } => (None, outage.hosts.iter().copied().collect()),
                 E::OutageGrew { alerts, .. } => (None, alerts.values().copied().collect()),

@@ -129,6 +129,10 @@ pub fn varied(rule: &Rule, variant: Variant) -> Cow<'_, Rule> {
     }
     if let Some(for_ms) = one.for_ms {
         varied.for_ms = for_ms;
+        // Times that the override itself gives its levels count; the rule's are what it overrides.
+        if one.levels.is_none() {
+            [&mut varied.levels.warning, &mut varied.levels.critical].into_iter().flatten().for_each(|level| level.for_ms = None);
+        }
     }
     if let Some(tier) = one.tier {
         (varied.tier, varied.warning_tier) = (tier, None);

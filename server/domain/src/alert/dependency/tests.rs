@@ -246,6 +246,7 @@ fn ten_thousand_alerts_behind_one_switch_are_looked_at_once_each() {
             before: AlertState::Inactive,
             after: AlertState::Firing,
             severity: Some(Severity::Critical),
+            worse_since: None,
             value: None,
             at: seconds(1),
             reason: String::new(),

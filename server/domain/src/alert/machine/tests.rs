@@ -1,8 +1,8 @@
 use super::*;
 use crate::rule::Severity::{Critical, Warning};
 
-const TIMING: Timing = Timing { for_ms: 30_000, critical_for_ms: 30_000, keep_firing_for_ms: 20_000 };
-const AT_ONCE: Timing = Timing { for_ms: 0, critical_for_ms: 0, keep_firing_for_ms: 0 };
+const TIMING: Timing = Timing { for_ms: Some(30_000), critical_for_ms: 30_000, keep_firing_for_ms: 20_000 };
+const AT_ONCE: Timing = Timing { for_ms: Some(0), critical_for_ms: 0, keep_firing_for_ms: 0 };
 
 /// A script of `seconds word` steps, where the word is the measurement, and the states after each.
 #[track_caller]
@@ -65,6 +65,40 @@ fn without_waiting_times_it_fires_and_resolves_at_once_and_severity_follows() {
         "0 warning, 1 critical, 2 between, 3 warning, 4 clear",
         "Firing Warning, Firing Critical, Firing Critical, Firing Warning, Resolved",
     );
+}
+
+#[test]
+fn each_level_waits_for_its_own_time() {
+    let timing = Timing { for_ms: Some(0), critical_for_ms: 30_000, keep_firing_for_ms: 20_000 };
+    check(
+        timing,
+        "0 critical, 29 critical, 30 critical, 40 warning, 50 critical, 79 critical, 80 critical",
+        "Firing Warning, Firing Warning, Firing Critical, Firing Warning, Firing Warning, Firing Warning, Firing Critical",
+    );
+    check(
+        timing,
+        "0 warning, 10 critical, 20 warning, 30 critical, 59 critical, 60 critical",
+        "Firing Warning, Firing Warning, Firing Warning, Firing Warning, Firing Warning, Firing Critical",
+    );
+    // What was critical and recovers is critical again at once.
+    check(
+        timing,
+        "0 critical, 30 critical, 40 clear, 50 critical, 60 between, 70 clear, 90 clear",
+        "Firing Warning, Firing Critical, Recovering Critical, Firing Critical, Firing Critical, Recovering Critical, Resolved",
+    );
+    let patient_warning = Timing { for_ms: Some(60_000), critical_for_ms: 10_000, ..timing };
+    check(
+        patient_warning,
+        "0 warning, 10 critical, 19 critical, 20 critical",
+        "Pending Warning, Pending Critical, Pending Critical, Firing Critical",
+    );
+    check(
+        patient_warning,
+        "0 warning, 55 critical, 60 critical, 65 critical",
+        "Pending Warning, Pending Critical, Firing Warning, Firing Critical",
+    );
+    let critical_alone = Timing { for_ms: None, ..timing };
+    check(critical_alone, "0 critical, 29 critical, 30 critical", "Pending Critical, Pending Critical, Firing Critical");
 }
 
 #[test]

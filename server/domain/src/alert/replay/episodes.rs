@@ -121,13 +121,14 @@ impl<'a> Track<'a> {
 
     /// The next moment after one at which the same judgement as before may lead on: a breach or a recovery has lasted for long enough then.
     pub(in crate::alert) fn due(&self, after: Timestamp) -> Option<Timestamp> {
-        let lasts: &[u64] = match self.position.state {
-            AlertState::Pending => &[self.timing.for_ms, self.timing.critical_for_ms],
-            AlertState::Recovering => &[self.timing.keep_firing_for_ms],
-            _ => &[],
+        let Position { state, since, worse_since, .. } = self.position;
+        let waits = match state {
+            AlertState::Pending => self.timing.for_ms,
+            AlertState::Recovering => Some(self.timing.keep_firing_for_ms),
+            _ => None,
         };
-        let since = self.position.since;
-        lasts.iter().map(|ms| since.plus(Duration::from_millis(*ms))).filter(|due| *due > after).min()
+        let waits = waits.map(|ms| (since, ms)).into_iter().chain(worse_since.map(|since| (since, self.timing.critical_for_ms)));
+        waits.map(|(since, ms)| since.plus(Duration::from_millis(ms))).filter(|due| *due > after).min()
     }
 
     /// Whether it recovers.
