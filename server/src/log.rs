@@ -12,6 +12,7 @@ use crate::store::{Snapshot, Store, StoreError};
 use rollcall_domain::ci::CiEvent;
 use rollcall_domain::{Event, Record, World, attachment};
 use rollcall_shared::ContentHash;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 /// What the whole log up to a record hashes to. Text form: 64 hexadecimal digits.
@@ -37,6 +38,14 @@ pub enum LogError {
     #[error("log record {revision}: {cause}")]
     Broken {
         /// Which.
+        revision: u64,
+        /// What is wrong.
+        cause: String,
+    },
+    /// The snapshot cannot be read.
+    #[error("the snapshot of record {revision} cannot be read: {cause}")]
+    Snapshot {
+        /// Of which record.
         revision: u64,
         /// What is wrong.
         cause: String,
@@ -153,12 +162,35 @@ pub fn freeze(head: Head, world: &World) -> Result<Vec<u8>, rmp_serde::encode::E
     Ok(bytes)
 }
 
-/// Thaws a snapshot; `None` when it is of another layout or damaged.
-#[must_use]
-pub fn thaw(snapshot: &Snapshot) -> Option<(Head, World)> {
+/// Why a snapshot is of no use.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unthawed {
+    /// It is of another release, as every snapshot is once after an upgrade that changed the state's types.
+    #[error("it is of another release")]
+    OtherLayout,
+    /// It is damaged, or this release cannot read what it writes, which is a bug in the state's types.
+    #[error("{0}")]
+    Unreadable(String),
+}
+
+/// Thaws a snapshot.
+///
+/// # Errors
+/// When it is of another layout, damaged, or not of its revision.
+pub fn thaw(snapshot: &Snapshot) -> Result<(Head, World), Unthawed> {
     let mut deserializer = rmp_serde::Deserializer::new(&snapshot.bytes[..]).with_human_readable();
-    let (layout, head, world) = <(u32, Head, World)>::deserialize(&mut deserializer).ok()?;
-    (layout == LAYOUT && world.revision == snapshot.revision).then_some((head, world))
+    let thawed = <(u32, Head, World)>::deserialize(&mut deserializer);
+    let layout = || {
+        let mut deserializer = rmp_serde::Deserializer::new(&snapshot.bytes[..]).with_human_readable();
+        <(u32, IgnoredAny, IgnoredAny)>::deserialize(&mut deserializer).map(|(layout, _, _)| layout)
+    };
+    match thawed {
+        Ok((LAYOUT, head, world)) if world.revision == snapshot.revision => Ok((head, world)),
+        Ok((LAYOUT, _, world)) => Err(Unthawed::Unreadable(format!("it is of revision {}, not {}", world.revision, snapshot.revision))),
+        Ok(_) => Err(Unthawed::OtherLayout),
+        Err(_) if layout().is_ok_and(|layout| layout != LAYOUT) => Err(Unthawed::OtherLayout),
+        Err(error) => Err(Unthawed::Unreadable(error.to_string())),
+    }
 }
 
 /// What a check of the whole log found.
@@ -181,7 +213,11 @@ pub struct Report {
 /// The first thing that is wrong.
 pub fn verify(store: &dyn Store) -> Result<Report, LogError> {
     let content = crate::engine::StoredContent::new(store);
-    let frozen = store.load_snapshot()?.and_then(|snapshot| thaw(&snapshot));
+    let frozen = match store.load_snapshot()?.map(|snapshot| (snapshot.revision, thaw(&snapshot))) {
+        Some((revision, Err(Unthawed::Unreadable(cause)))) => return Err(LogError::Snapshot { revision, cause }),
+        Some((_, thawed)) => thawed.ok(),
+        None => None,
+    };
     let mut world = World::default();
     let mut head = Head::default();
     let mut redactions = Redactions::default();

@@ -77,7 +77,8 @@ pub enum Fate {
     Waiting,
     /// Its receiver confirmed it.
     Delivered {
-        /// When.
+        /// When. It is written beside the fields of its notification, which has an `at` of its own.
+        #[serde(rename = "delivered_at")]
         at: Timestamp,
     },
     /// It was given up; it can be sent again.

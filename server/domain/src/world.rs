@@ -25,6 +25,7 @@ use crate::rejection::Rejection;
 use crate::rule::{self, Rules};
 use crate::trust::collector::Spoken;
 use crate::trust::{self, Trust};
+use rollcall_shared::enrol::AgentStatus;
 use rollcall_shared::message::{Loss, Report, Settings};
 use rollcall_shared::{AgentId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -308,6 +309,17 @@ impl World {
             .keep(|agent| trust.agents.contains_key(&agent) || trust.collectors.contains(agent), |host| self.cmdb.cis.contains_key(&host));
         self.telemetry = telemetry;
         self.rebuild_telemetry(content);
+    }
+
+    /// Waits for approved agents of which nothing is known but that they spoke for a host: from now on they are missed as others are.
+    pub fn await_agents(&mut self) {
+        let spoke = self.trust.agents.values().filter(|agent| agent.status == AgentStatus::Approved);
+        let spoke: Vec<_> = spoke.filter_map(|agent| Some((agent.id, agent.ci?, agent.enrolled_at))).collect();
+        for (agent, ci, enrolled_at) in spoke {
+            if self.telemetry.await_agent(agent, ci, enrolled_at) {
+                self.index_agent(agent);
+            }
+        }
     }
 
     fn rebuild_telemetry(&mut self, content: &dyn Content) {

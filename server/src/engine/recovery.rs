@@ -41,10 +41,14 @@ pub struct Recovered {
 pub fn recover(store: &dyn Store, content: &dyn Content, now: Timestamp) -> Result<Recovered, StartError> {
     let snapshot = store.load_snapshot()?;
     let known = snapshot.as_ref().map_or(0, |snapshot| snapshot.revision);
-    let thawed = snapshot.as_ref().and_then(|snapshot| Some((log::thaw(snapshot)?, snapshot.journal_position)));
-    if snapshot.is_some() && thawed.is_none() {
-        tracing::warn!("the snapshot is of another release or damaged: replaying the whole log");
-    }
+    let thawed = snapshot.as_ref().and_then(|snapshot| match log::thaw(snapshot) {
+        Ok(thawed) => Some((thawed, snapshot.journal_position)),
+        Err(reason) => {
+            tracing::warn!(%reason, "the snapshot is of no use: replaying the whole log");
+            None
+        }
+    });
+    let is_lost = snapshot.is_some() && thawed.is_none();
     let ((head, mut world), position) = thawed.unwrap_or_default();
     world.rebuild_projections(content);
     let (mut head, was_erased) = replay_log(store, content, &mut world, head)?;
@@ -58,6 +62,10 @@ pub fn recover(store: &dyn Store, content: &dyn Content, now: Timestamp) -> Resu
         return Err(LogError::CutShort { found: world.revision, known }.into());
     }
     let journal_position = recall_journal(store, content, &mut world, position)?;
+    if is_lost {
+        // What was heard before is in no journal any more.
+        world.await_agents();
+    }
     world.telemetry.resume(now);
     Ok(Recovered { world, head, journal_position })
 }

@@ -64,8 +64,17 @@ fn encode(head: Head, world: World, journal_position: u64) -> Option<Snapshot> {
     None
 }
 
+/// A snapshot up to this size is read back before it is saved: some tenths of a second. A larger one takes too long and too much memory.
+const READ_BACK_BYTES: usize = 32 << 20;
+
+/// Whether a snapshot can be read by whoever starts with it; one that nobody can read must not stand for the journal.
+fn is_sound(snapshot: &Snapshot) -> bool {
+    let thawed = if snapshot.bytes.len() <= READ_BACK_BYTES { log::thaw(snapshot).map(drop) } else { Ok(()) };
+    thawed.inspect_err(|error| tracing::error!(%error, revision = snapshot.revision, "a bug: the snapshot cannot be read")).is_ok()
+}
+
 fn save(shared: &Shared, snapshot: &Snapshot, upkeep: &SyncSender<Duty>) {
-    if shared.failure().is_some() {
+    if shared.failure().is_some() || !is_sound(snapshot) {
         return;
     }
     match shared.store.save_snapshot(snapshot) {

@@ -87,6 +87,23 @@ fn a_frozen_state_thaws_to_itself() {
     let mut world = World::default();
     world.apply(&record(1), &rollcall_domain::context::NoContent);
     let snapshot = Snapshot { revision: 1, journal_position: 7, bytes: freeze(Head([3; 32]), &world).expect("freezes") };
-    assert_eq!(thaw(&snapshot), Some((Head([3; 32]), world)));
-    assert_eq!(thaw(&Snapshot { bytes: b"junk".to_vec(), ..snapshot }), None);
+    assert_eq!(thaw(&snapshot), Ok((Head([3; 32]), world.clone())));
+    let of = |layout: u32| {
+        let mut bytes = Vec::new();
+        let mut serializer = rmp_serde::Serializer::new(&mut bytes).with_struct_map().with_human_readable();
+        (layout, Head([3; 32]), "junk").serialize(&mut serializer).expect("is written");
+        Snapshot { bytes, ..snapshot.clone() }
+    };
+    assert_eq!(thaw(&of(LAYOUT + 1)), Err(Unthawed::OtherLayout));
+    for unreadable in [of(LAYOUT), Snapshot { bytes: b"junk".to_vec(), ..snapshot.clone() }, Snapshot { revision: 2, ..snapshot.clone() }] {
+        assert!(matches!(thaw(&unreadable), Err(Unthawed::Unreadable(_))), "{unreadable:?}");
+    }
+}
+
+#[test]
+fn a_snapshot_that_cannot_be_read_is_found_by_a_check() {
+    let store = MemoryStore::new();
+    store.commit(&Commit { events: chained(&[record(1)]), ..Commit::default() }).expect("commits");
+    store.save_snapshot(&Snapshot { revision: 1, journal_position: 0, bytes: b"junk".to_vec() }).expect("saves");
+    assert!(matches!(verify(&store), Err(LogError::Snapshot { revision: 1, .. })));
 }

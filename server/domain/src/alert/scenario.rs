@@ -297,6 +297,20 @@ impl Scenario {
         assert_eq!(again.problems, self.world.problems);
         assert_eq!(again.delivery, self.world.delivery);
         assert_eq!(again.notifications, self.world.notifications);
+        self.thaw();
+    }
+
+    /// What a snapshot has of the state is read back as it was.
+    #[track_caller]
+    fn thaw(&self) {
+        let bytes = serde_json::to_vec(&self.world).expect("a state can be written");
+        let mut thawed: World = serde_json::from_slice(&bytes).expect("what was written can be read");
+        thawed.rebuild_projections(&self.tables);
+        assert_eq!(thawed.rules, self.world.rules);
+        assert_eq!(thawed.alerts, self.world.alerts);
+        assert_eq!(thawed.incidents, self.world.incidents);
+        assert_eq!(thawed.delivery, self.world.delivery);
+        assert_eq!(thawed.notifications, self.world.notifications);
     }
 
     fn line(&self, record: &Record) -> String {

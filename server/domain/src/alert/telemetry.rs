@@ -206,6 +206,16 @@ impl Telemetry {
         self.resumed_at = Some(now);
     }
 
+    /// Waits for an agent of which nothing is known, as if it had spoken then and never since; `false` when it is known.
+    pub(crate) fn await_agent(&mut self, agent: AgentId, ci: CiId, spoke_at: Timestamp) -> bool {
+        if self.agents.contains_key(&agent) {
+            return false;
+        }
+        self.agents.entry(agent).or_default().last_seen = spoke_at;
+        self.hosts.entry(ci).or_insert(agent);
+        true
+    }
+
     /// A copy of all that a snapshot stores, without the caches beside it; those of an agent's own values come along.
     pub(crate) fn without_projections(&self) -> Self {
         let Self { agents, hosts, resumed_at, walk: _, watch: _, round: _, targets: _, plans: _, tables: _ } = self;

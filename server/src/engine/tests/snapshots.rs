@@ -227,3 +227,19 @@ async fn a_change_while_a_snapshot_is_in_work_is_not_in_it() {
     assert!(thawed(&frozen(&copy)) == thawed(&before), "the copy has changed");
     assert!(thawed(&live.read(frozen)) != thawed(&before), "the state has not");
 }
+
+#[tokio::test]
+async fn agents_are_waited_for_though_the_snapshot_that_knew_them_cannot_be_read() {
+    let store: Arc<BrokenStore> = Arc::default();
+    let live = measuring(&store).await;
+    live.shutdown().await;
+    let snapshot = store.load_snapshot().expect("reads").expect("is there");
+    store.compact(snapshot.journal_position).expect("compacts");
+    store.save_snapshot(&Snapshot { bytes: b"junk".to_vec(), ..snapshot }).expect("saves");
+    let again = engine(&store);
+    let (heard, host) = again.read(|world| {
+        let host = world.trust.agents[&AGENT].ci.expect("is a host");
+        (world.telemetry.last_seen(AGENT), world.telemetry.speaker(host))
+    });
+    assert_eq!((heard, host), (Some(NOW), Some(AGENT)), "since it was enrolled");
+}
