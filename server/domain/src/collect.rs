@@ -26,8 +26,9 @@ const ATTRIBUTES: usize = 64;
 /// As old as a sample of an agent is believed to be.
 const OLDEST: Duration = Duration::from_secs(7 * 86_400);
 
-/// As far as a clock may be ahead of the server's. What is dated later than that would count as now before its time, and end what is.
-const AHEAD: Duration = Duration::from_secs(5 * 60);
+/// As far as a clock may be ahead of the server's: what is not newer than the newest of its series is not judged, so a clock that is set
+/// right is not heard for as long as it was ahead. Half of what Prometheus takes.
+pub(crate) const AHEAD: Duration = Duration::from_secs(5 * 60);
 
 /// One value of one series.
 #[derive(Clone, Debug, PartialEq)]
@@ -124,7 +125,8 @@ impl Refusal {
     }
 }
 
-/// The moment of a value by the server's clock, as far as it is one: a little ahead is of now; of later and of long ago is refused.
+/// The moment of a value, as its sender says it: only so are the values of one request told apart, and what is sent again from what is new.
+/// Of much later and of long ago is refused.
 ///
 /// # Errors
 /// [`Refusal::TooOld`] and [`Refusal::TooNew`].
@@ -132,7 +134,7 @@ pub fn moment(at: Timestamp, now: Timestamp) -> Result<Timestamp, Refusal> {
     match (now.since(at), at.since(now)) {
         (age, _) if age > OLDEST => Err(Refusal::TooOld),
         (_, ahead) if ahead > AHEAD => Err(Refusal::TooNew),
-        _ => Ok(at.min(now)),
+        _ => Ok(at),
     }
 }
 

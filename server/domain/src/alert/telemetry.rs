@@ -83,7 +83,7 @@ pub(super) struct AgentState {
     pub(super) table: Option<ContentHash>,
     /// First set with this table.
     pub(super) table_since: Timestamp,
-    /// Time of the newest set.
+    /// Time of the newest set, never later than it came.
     pub(super) measured_at: Option<Timestamp>,
     latest: Vec<Option<f64>>,
     /// When each of `latest` was measured, for a collector, whose series come apart from each other; empty for an agent.

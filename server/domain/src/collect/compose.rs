@@ -44,20 +44,19 @@ pub enum Table {
 pub struct Composed {
     /// The table.
     pub table: Table,
-    /// Values by moment, oldest first, in the table's order.
+    /// Values by moment, oldest first, in the table's order. Of several of one series and moment the last told is there.
     pub sets: Vec<(Timestamp, Vec<Option<f64>>)>,
     /// Series that have ended, by their places in the table, oldest first.
     pub ended: Vec<(Timestamp, Vec<u32>)>,
     /// Values in sets.
     pub taken: u64,
-    /// Values that are not.
+    /// Values that are not, for another reason than a later word of the same moment.
     pub refused: BTreeMap<Refusal, u64>,
 }
 
 /// Makes sets of a collector's values. `room` is how many values, given or not, sets may still have; what is used is taken from it.
 #[must_use]
-pub fn compose(base: Option<Base<'_>>, growth: Growth, mut points: Vec<Point>, room: &mut usize) -> Composed {
-    points.sort_by_key(|point| point.at);
+pub fn compose(base: Option<Base<'_>>, growth: Growth, points: Vec<Point>, room: &mut usize) -> Composed {
     let table = table(base, growth, &points);
     let series: &[Series] = match (&table, base) {
         (Table::New(series), _) => series,
@@ -66,26 +65,25 @@ pub fn compose(base: Option<Base<'_>>, growth: Growth, mut points: Vec<Point>, r
     };
     let mut composed = Composed { table: Table::Known, sets: Vec::new(), ended: Vec::new(), taken: 0, refused: BTreeMap::new() };
     let mut moment = Moment::default();
-    for point in points {
-        let place = series.binary_search(&point.series);
-        let Some(value) = point.value else {
-            composed.end(place.ok(), point.at);
+    for (at, place, value) in in_order(series, points) {
+        let Some(value) = value else {
+            composed.end(place, at);
             continue;
         };
-        let Ok(place) = place else {
+        let Some(place) = place else {
             let refusal = if growth == Growth::Held { Refusal::NewSeries } else { Refusal::TooManySeries };
             *composed.refused.entry(refusal).or_default() += 1;
             continue;
         };
-        if !moment.fits(place, point.at) {
+        if !moment.fits(place, at) {
             if *room < series.len() {
                 *composed.refused.entry(Refusal::TooMuch).or_default() += 1;
                 continue;
             }
             *room -= series.len();
-            composed.sets.extend(std::mem::replace(&mut moment, Moment::new(point.at, series.len())).into_set());
+            composed.sets.extend(std::mem::replace(&mut moment, Moment::new(at, series.len())).into_set());
         }
-        moment.take(place, point.at, value);
+        moment.take(place, at, value);
         composed.taken += 1;
     }
     composed.sets.extend(moment.into_set());
@@ -102,6 +100,21 @@ impl Composed {
             None => self.ended.push((at, vec![place])),
         }
     }
+}
+
+/// Values by moment and place in the table, each once: of several of one moment the last told counts, as it does where they are stored.
+fn in_order(series: &[Series], points: Vec<Point>) -> Vec<(Timestamp, Option<usize>, Option<f64>)> {
+    let place = |point: &Point| series.binary_search(&point.series).ok();
+    let mut told: Vec<_> = points.into_iter().map(|point| (point.at, place(&point), point.value)).collect();
+    told.sort_by_key(|&(at, place, _)| (at, place));
+    told.dedup_by(|later, earlier| {
+        let is_again = later.0 == earlier.0 && later.1.is_some() && later.1 == earlier.1 && later.2.is_some() && earlier.2.is_some();
+        if is_again {
+            earlier.2 = later.2;
+        }
+        is_again
+    });
+    told
 }
 
 fn table(base: Option<Base<'_>>, growth: Growth, points: &[Point]) -> Table {

@@ -186,6 +186,8 @@ pub struct Apart<'a> {
     pub times: &'a [Timestamp],
     /// Which came now.
     pub fresh: &'a [bool],
+    /// When they came, by the server's clock: a sender's may be ahead of it, and nothing lasts or is missing by a sender's clock alone.
+    pub came_at: Timestamp,
 }
 
 /// For how long a value counts of a series that comes apart from others: what Prometheus looks back for, and five times the longest usual

@@ -14,12 +14,17 @@ use rollcall_shared::{AgentId, Section};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+mod ahead;
+
 fn feed() -> FeedName {
     "prom".parse().expect("a name")
 }
 
 /// Values of one target: metric, own labels, value.
 type Values<'a> = &'a [(&'a str, &'a [(&'a str, &'a str)], Option<f64>)];
+
+/// A moment, and a value as in [`Values`].
+type Told<'a> = (i64, &'a str, &'a [(&'a str, &'a str)], Option<f64>);
 
 /// A scenario with a feed of Prometheus' under rules, and what was pushed by it.
 struct Collected {
@@ -54,11 +59,17 @@ impl Collected {
 
     /// The same of a target of this job.
     fn deliver_as(&mut self, job: &str, received: i64, at: i64, n: u128, values: Values<'_>) -> AgentId {
+        let points: Vec<Told<'_>> = values.iter().map(|(metric, labels, value)| (at, *metric, *labels, *value)).collect();
+        self.send(job, received, n, &points)
+    }
+
+    /// Takes values of several moments in at once.
+    fn send(&mut self, job: &str, received: i64, n: u128, points: &[Told<'_>]) -> AgentId {
         let (resource, spoken) = Self::spoken(job, n);
-        let points = values.iter().map(|(metric, labels, value)| {
+        let points = points.iter().map(|(at, metric, labels, value)| {
             let own = labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
             let attributes = resource.attributes(own, "instance", &feed());
-            Point { series: Series { metric: (*metric).into(), attributes }, at: seconds(at), value: *value }
+            Point { series: Series { metric: (*metric).into(), attributes }, at: seconds(*at), value: *value }
         });
         let points = points.collect();
         let voice = self.scenario.hear(received, &spoken).expect("taken");
@@ -73,7 +84,9 @@ impl Collected {
             Table::Known => base.expect("a table").0,
             Table::New(series) => self.scenario.table(series),
         };
-        let sets = composed.sets.into_iter().map(|(at, values)| SampleSet { table, at, values }).collect();
+        let mut sets: Vec<SampleSet> = composed.sets.into_iter().map(|(at, values)| SampleSet { table, at, values }).collect();
+        sets.iter_mut().for_each(|set| self.scenario.world.telemetry.strip_known(voice, set));
+        sets.retain(|set| set.values.iter().any(Option::is_some));
         let ended = composed.ended.into_iter().map(|(at, series)| Sign::Ended { table, at, series }).collect();
         let entry = self.scenario.collect(received, voice, sets, ended);
         self.journal.push(entry);

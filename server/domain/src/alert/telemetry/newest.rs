@@ -11,7 +11,7 @@ use rollcall_shared::Section;
 pub struct Newest<'a> {
     table: &'a [Series],
     state: &'a AgentState,
-    /// When the newest of them was measured.
+    /// When the newest of them was measured, or came if that is earlier.
     pub at: Timestamp,
 }
 

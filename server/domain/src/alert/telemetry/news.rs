@@ -2,10 +2,13 @@
 //!
 //! An agent's set is one moment of all of its series, and what is older than the newest is passed over. A collector's series come apart from
 //! each other: in several requests, of several clocks, one part hours behind another. So each of them has a moment of its own, and what is
-//! older than the newest of its series is passed over.
+//! older than the newest of its series is passed over. These moments stay as they were told, also when they are a little ahead of the
+//! server's clock: two that are both moved to now could not be told apart, nor what is sent again from what is new. What lasts and what is
+//! missing is judged at the earlier of the moment and the arrival.
 
 use super::*;
 use crate::alert::{flapping, machine};
+use crate::collect::AHEAD;
 use crate::rule::plan::{Apart, Moment};
 use std::cmp::Ordering;
 
@@ -37,14 +40,14 @@ impl Telemetry {
 }
 
 impl AgentState {
-    /// Folds one set and, when `judge`, steps the machines. Values that are older than the newest are passed over; one from the future
-    /// counts as of now.
+    /// Folds one set and, when `judge`, steps the machines. Values that are older than the newest are passed over; what lies in the future
+    /// counts as of now, but for the order of a collector's values.
     pub(in crate::alert) fn fold(&mut self, set: &SampleSet, received_at: Timestamp, judge: bool) -> Vec<Finding> {
         let at = set.at.min(received_at);
-        let Some(news) = self.take_values(set, at) else { return Vec::new() };
+        let Some(news) = self.take_values(set, received_at) else { return Vec::new() };
         let Some(plan) = &self.view.plan else { return Vec::new() };
         let apart = match &news {
-            News::These(fresh) if plan.comes_apart => Some(Apart { times: &self.times, fresh }),
+            News::These(fresh) if plan.comes_apart => Some(Apart { times: &self.times, fresh, came_at: received_at }),
             News::These(_) | News::All => None,
         };
         let moment = Moment { at: self.measured_at.unwrap_or(at), values: &self.latest, apart };
@@ -84,10 +87,11 @@ impl AgentState {
     }
 
     /// Makes the values of a set the newest, as far as they are news; `None` when nothing of it is.
-    fn take_values(&mut self, set: &SampleSet, at: Timestamp) -> Option<News> {
+    fn take_values(&mut self, set: &SampleSet, received_at: Timestamp) -> Option<News> {
         if self.view.plan.as_ref().is_some_and(|plan| plan.comes_apart) {
-            return self.take_apart(set, at);
+            return self.take_apart(set, received_at);
         }
+        let at = set.at.min(received_at);
         if self.measured_at.is_some_and(|newest| at < newest) {
             return None;
         }
@@ -109,20 +113,26 @@ impl AgentState {
         Some(News::All)
     }
 
-    fn take_apart(&mut self, set: &SampleSet, at: Timestamp) -> Option<News> {
-        self.note_table(set.table, at);
+    /// Another value of the moment of the newest takes its place, as it does where samples are stored; what was judged of that moment is not
+    /// judged again.
+    fn take_apart(&mut self, set: &SampleSet, received_at: Timestamp) -> Option<News> {
+        let at = set.at.min(received_at.plus(AHEAD));
+        self.note_table(set.table, at.min(received_at));
         self.latest.resize(set.values.len(), None);
         self.times.resize(set.values.len(), Timestamp(0));
         let mut fresh = vec![false; set.values.len()];
         for (place, value) in set.values.iter().enumerate() {
-            let value = finite(value).filter(|_| at > self.times[place]);
-            if value.is_some() {
-                (self.latest[place], self.times[place], fresh[place]) = (value, at, true);
+            let Some(value) = finite(value) else { continue };
+            match at.cmp(&self.times[place]) {
+                Ordering::Greater => (self.latest[place], self.times[place], fresh[place]) = (Some(value), at, true),
+                // What has ended at this moment stays so.
+                Ordering::Equal => self.latest[place] = self.latest[place].map(|_| value),
+                Ordering::Less => {}
             }
         }
         let any = fresh.contains(&true);
         if any {
-            self.measured_at = self.measured_at.max(Some(at));
+            self.measured_at = self.measured_at.max(Some(at.min(received_at)));
         }
         any.then_some(News::These(fresh))
     }

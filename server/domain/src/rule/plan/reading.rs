@@ -21,15 +21,14 @@ impl Moment<'_> {
 }
 
 impl Entry {
-    /// The moment as of the newest of the entry's own series where these come apart: what others have told since says nothing of them.
+    /// The moment as of the newest of the entry's own series where these come apart: what others have told since says nothing of them. It is
+    /// never later than they came.
     #[must_use]
     pub fn own<'m>(&self, moment: Moment<'m>) -> Moment<'m> {
-        if moment.apart.is_none() || self.is_absence() {
-            return moment;
-        }
+        let Some(apart) = moment.apart.filter(|_| !self.is_absence()) else { return moment };
         let known = self.series().filter(|series| moment.values.get(*series).is_some_and(Option::is_some));
         let at = known.map(|series| moment.measured(series)).max().unwrap_or(moment.at);
-        Moment { at, ..moment }
+        Moment { at: at.min(apart.came_at), ..moment }
     }
 
     fn series(&self) -> impl Iterator<Item = usize> {
