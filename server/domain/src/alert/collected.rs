@@ -1,13 +1,14 @@
 //! Alerts on what collectors measure, when nothing more comes.
 //!
-//! A collector that falls silent is no silent host: its alerts become unknown one by one, as those of series that vanish do, and that it is
-//! silent is a matter of its own ([`silent`]). One that stays silent is forgotten: pods and services that call themselves otherwise
+//! A collector that falls silent is no silent host: its alerts become unknown one by one, as those of series that vanish do, at once where it
+//! said that they ended; and that it is silent is a matter of its own ([`silent`]). One that stays silent is forgotten: pods and services that call themselves otherwise
 //! after each start would fill the list.
 
 pub mod past;
 mod silent;
 
-use super::Alert;
+use super::telemetry::LastWord;
+use super::{Alert, wording};
 use crate::id::CiId;
 use crate::rule::Condition;
 use crate::trust::TrustEvent;
@@ -60,10 +61,12 @@ fn forgotten(world: &mut World, now: Timestamp) -> Vec<Event> {
     silent.take(AT_ONCE).map(|(voice, _)| Event::Trust(TrustEvent::CollectorForgotten { voice })).collect()
 }
 
-/// Why an alert on a collector's series can no longer be judged: it has had no value for too long, or its feed was withdrawn.
+/// Why an alert on a collector's series can no longer be judged: it has had no value for too long, it was said to have ended by all that
+/// measured it, or its feed was withdrawn.
 pub(super) fn lost(world: &World, alert: &Alert, now: Timestamp) -> Option<&'static str> {
+    let condition = world.rules.rules.get(&alert.key.rule).map(|known| &known.rule.condition);
     // That nothing comes is what this one says.
-    if world.rules.rules.get(&alert.key.rule).is_some_and(|known| matches!(known.rule.condition, Condition::Absent { .. })) {
+    if matches!(condition, Some(Condition::Absent { .. })) {
         return None;
     }
     let feed = alert.key.attributes.get(FEED)?;
@@ -71,10 +74,19 @@ pub(super) fn lost(world: &World, alert: &Alert, now: Timestamp) -> Option<&'sta
         return Some("the feed that measured this value was withdrawn");
     }
     let voices = world.trust.collectors.of(alert.key.ci).filter(|(_, collector)| collector.feed.as_str() == feed);
-    let last = voices.filter_map(|(voice, _)| world.telemetry.agents.get(&voice)?.last_value(alert)).max();
+    let (mut last, mut ended) = (None, false);
+    for word in voices.filter_map(|(voice, _)| world.telemetry.agents.get(&voice)?.last_word(alert)) {
+        match word {
+            LastWord::Number(at) => last = last.max(Some(at)),
+            LastWord::Ended => ended = true,
+        }
+    }
+    if ended && last.is_none() {
+        return Some("who measured this value has said that it ended");
+    }
     // While the server was away nobody could be heard.
     let since = last.max(world.telemetry.resumed_at).unwrap_or(Timestamp(0));
-    (now.since(since).as_millis() >= PATIENCE_MS).then_some("no collector measures this value any more")
+    (now.since(since).as_millis() >= PATIENCE_MS).then_some(wording::unmeasured(condition))
 }
 
 #[cfg(test)]

@@ -187,7 +187,7 @@ fn vanished(world: &World, now: Timestamp) -> Vec<Event> {
     lost.filter_map(|alert| {
         let rule = world.rules.rules.get(&alert.key.rule).map(|known| &known.rule)?;
         let (after, reason) = if effective(rule, world, world.cmdb.cis.get(&alert.key.ci)).is_some() {
-            let reason = collected::lost(world, alert, now).unwrap_or("the host no longer reports this value");
+            let reason = collected::lost(world, alert, now).unwrap_or_else(|| wording::unreported(&rule.condition));
             (machine::lose(alert.position(), now), reason)
         } else {
             // The item or what selects it has changed: nothing is claimed to have recovered.

@@ -19,6 +19,7 @@ use crate::rule::thresholds::Tables;
 use crate::rule::window::Window;
 use crate::{Content, World};
 pub use clock::Correction;
+pub(super) use lost::LastWord;
 pub use newest::{Current, Newest};
 use rollcall_shared::message::Settings;
 use rollcall_shared::sample::{SampleSet, Series};
@@ -138,7 +139,7 @@ pub(super) struct Seen<'a> {
 pub(super) struct Slot {
     pub(super) position: Position,
     pub(super) alert: Option<AlertId>,
-    /// When the series last had a value.
+    /// When there last was a number to judge, as of the oldest value that it was made of; for an absence, when one of its series came.
     pub(super) last_value: Timestamp,
     /// Whether what its entry looks for is known to come.
     expected: bool,
@@ -439,12 +440,6 @@ impl AgentState {
             Some(position) => self.view.slots.get(position).map(|slot| slot.last_value),
             None => Some(self.table_since),
         }
-    }
-
-    /// When the alert's series last had a value; `None` when its table does not have it.
-    pub(super) fn last_value(&self, alert: &super::Alert) -> Option<Timestamp> {
-        let position = self.view.plan.as_ref()?.position(tag(alert))?;
-        self.view.slots.get(position).map(|slot| slot.last_value)
     }
 
     /// The server's clock was set back: what was dated by it would shut out everything until it has caught up.

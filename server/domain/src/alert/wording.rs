@@ -74,6 +74,30 @@ pub fn number(condition: &Condition, number: f64) -> String {
     }
 }
 
+/// Why an alert on what an agent measures has nothing to be judged by any more.
+pub(super) fn unreported(condition: &Condition) -> &'static str {
+    match condition {
+        Condition::Expression { .. } | Condition::Ratio { .. } => {
+            "the host no longer reports all that this value is made of, or what it comes to is no number"
+        }
+        Condition::Baseline { .. } => "the host no longer reports this value, or too little is known of what is usual at this hour",
+        _ => "the host no longer reports this value",
+    }
+}
+
+/// The same of what collectors measure.
+pub(super) fn unmeasured(condition: Option<&Condition>) -> &'static str {
+    match condition {
+        Some(Condition::Expression { .. } | Condition::Ratio { .. }) => {
+            "no collector measures all that this value is made of any more, or what it comes to is no number"
+        }
+        Some(Condition::Baseline { .. }) => {
+            "no collector measures this value any more, or too little is known of what is usual at this hour"
+        }
+        _ => "no collector measures this value any more",
+    }
+}
+
 /// Why a measurement led where it did: value, line, window, and the override that set the line.
 pub(super) fn measured(rule: &Rule, (world, ci): (&World, Option<&Ci>), after: Position, value: f64) -> String {
     let variant = select::variant(rule, world, ci).unwrap_or(Variant::Plain);

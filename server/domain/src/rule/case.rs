@@ -266,6 +266,27 @@ mod tests {
         assert_eq!(run_all(&rule(NoData::Unknown, &slow)), Ok(()));
     }
 
+    /// A rule on an expression of `m` and `n` with these values every ten seconds, and where it is at a time.
+    #[track_caller]
+    fn check_expression(value: &str, (m, n): (&str, &str), expect: &[(u64, AlertState)]) {
+        let mut case = case(m, expect);
+        case.series.push(Track { metric: "n".into(), attributes: BTreeMap::new(), values: n.into() });
+        let condition = crate::rule::Condition::Expression { value: value.into(), side: load("x").condition.side() };
+        let rule = Rule { condition, tests: vec![case], no_data: NoData::Unknown, ..load("load") };
+        assert_eq!(run_all(&rule), Ok(()), "{value}");
+    }
+
+    #[test]
+    fn what_can_no_longer_be_computed_becomes_unknown_whichever_part_is_missing() {
+        use AlertState::{Firing, Resolved, Unknown};
+        let lost = [(60_000, Firing), (70_000, Unknown), (600_000, Unknown)];
+        check_expression("m + n", ("96x80", "1x3 _x77"), &lost);
+        check_expression("m + n", ("96x3 _x77", "1x80"), &lost);
+        check_expression("m / n", ("96x80", "1x3 0x77"), &lost);
+        check_expression("m + n", ("96x80", "1x3 _x4 1x73"), &[(60_000, Firing), (600_000, Firing)]);
+        check_expression("m + n", ("96x70 9x10", "1x3 _x67 1x10"), &[(690_000, Unknown), (700_000, Resolved)]);
+    }
+
     #[test]
     fn a_rule_whose_tests_fail_is_never_one_that_is_tested() {
         let rule = Rule { tests: vec![case("10", &[(0, AlertState::Firing)])], ..load("load") };

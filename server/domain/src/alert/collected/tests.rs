@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 mod ahead;
+mod ended;
 
 fn feed() -> FeedName {
     "prom".parse().expect("a name")
@@ -65,7 +66,11 @@ impl Collected {
 
     /// Takes values of several moments in at once.
     fn send(&mut self, job: &str, received: i64, n: u128, points: &[Told<'_>]) -> AgentId {
-        let (resource, spoken) = Self::spoken(job, n);
+        self.send_of(Self::spoken(job, n), received, points)
+    }
+
+    /// The same of any resource.
+    fn send_of(&mut self, (resource, spoken): (Resource, Spoken), received: i64, points: &[Told<'_>]) -> AgentId {
         let points = points.iter().map(|(at, metric, labels, value)| {
             let own = labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
             let attributes = resource.attributes(own, "instance", &feed());

@@ -180,6 +180,24 @@ fn a_retired_host_is_not_expected_to_report() {
 }
 
 #[test]
+fn an_alert_on_a_sum_is_unknown_when_a_part_vanishes_whichever_it_is() {
+    for (m, n) in [(Some(50.0), None), (None, Some(50.0))] {
+        let condition = Condition::Expression { value: "m + n".into(), side: rule("x").condition.side() };
+        let mut scenario = Scenario::new(vec![Rule { condition, ..rule("load") }]);
+        scenario.pair(10, Some(50.0), Some(50.0));
+        for at in (20..100).step_by(10) {
+            scenario.pair(at, m, n);
+            scenario.tick(at + 1);
+        }
+        let story = scenario.story();
+        let last = story.iter().rfind(|line| line.contains("load: ")).expect("a step");
+        assert_eq!(last, "61 load: Firing → Unknown Critical", "{m:?} {n:?}");
+        let reason = &scenario.world.alerts.alerts.values().next().expect("one").reason;
+        assert!(reason.contains("no longer reports all that this value is made of"), "{reason}");
+    }
+}
+
+#[test]
 fn a_series_that_vanishes_makes_its_alert_unknown_and_its_return_is_judged() {
     check(
         &mut Scenario::new(vec![rule("load")]),

@@ -36,7 +36,7 @@ impl Entry {
     }
 
     /// Takes a sample set in and says what it means for an alert that is at `severity` now, with the number that decided it. `last_value`
-    /// is when the series last had a value; it is brought up to date.
+    /// is when there last was such a number, as of the oldest value that it was made of; it is brought up to date.
     pub fn judge(
         &self,
         moment: Moment<'_>,
@@ -49,17 +49,28 @@ impl Entry {
             Kind::Check { .. } => {
                 let series = self.series?;
                 let state = moment.value(series)?;
-                *last_value = moment.measured(series);
+                *last_value = self.oldest(moment);
                 Some((self.checked(state), state))
             }
             Kind::Lines { reads, program, rises } => {
-                let reading = self.read(moment, memories, last_value, (reads, program, *rises))?;
+                let reading = self.read(moment, memories, (reads, program, *rises))?;
+                *last_value = self.oldest(moment);
                 let judge = &self.judge;
                 let raised = |severity, guard| judge.is_raised(severity, reading.value, guard, moment);
                 let guarded = [raised(Severity::Warning, self.guards[0]), raised(Severity::Critical, self.guards[1])];
                 Some((judge.hold(reading, guarded, severity), reading.value))
             }
         }
+    }
+
+    /// When the oldest of the values that its number is made of was measured.
+    fn oldest(&self, moment: Moment<'_>) -> Timestamp {
+        self.reads.iter().map(|input| moment.measured(input.series)).fold(moment.at, Timestamp::min)
+    }
+
+    /// Whether one of the series without which it has no number is among some.
+    pub fn needs_any(&self, of: impl Fn(usize) -> bool) -> bool {
+        self.reads.iter().any(|input| of(input.series))
     }
 
     /// Whether one of its series is among some.
@@ -104,13 +115,7 @@ impl Entry {
     }
 
     /// The number, as far as all of its parts are known and finite.
-    fn read(
-        &self,
-        moment: Moment<'_>,
-        memories: &mut Memories<'_>,
-        last_value: &mut Timestamp,
-        (reads, program, rises): (&[Read], &[Step], bool),
-    ) -> Option<Reading> {
+    fn read(&self, moment: Moment<'_>, memories: &mut Memories<'_>, (reads, program, rises): (&[Read], &[Step], bool)) -> Option<Reading> {
         let side = self.judge.side;
         let mut readings = [None; expression::LEAVES];
         for (position, (input, read)) in self.reads.iter().zip(reads).enumerate() {
@@ -132,9 +137,6 @@ impl Entry {
                     baseline.deviation(value).map(Reading::newest)
                 }),
             };
-            if position == 0 && value.is_some() {
-                *last_value = at;
-            }
         }
         let value = run(program, &readings)?;
         let used = || readings[..reads.len()].iter().flatten();
