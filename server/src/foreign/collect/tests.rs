@@ -4,6 +4,7 @@ use crate::foreign::prometheus;
 use crate::remote_write::encode::{Label, Sample, TimeSeries, WriteRequest};
 use prost::Message as _;
 use rollcall_domain::Command;
+use rollcall_domain::rule::Reduce;
 use rollcall_domain::trust::decide::TrustCommand;
 use rollcall_domain::trust::feed::FeedKind;
 
@@ -67,6 +68,23 @@ async fn new_series_in_every_push_do_not_make_a_table_each() {
         assert_eq!(push(&scene, vec![pods]).await, 204);
     }
     assert_eq!(table(&scene).1, 16);
+}
+
+#[tokio::test]
+async fn values_that_are_dated_ahead_stay_apart_and_count_once_however_often_they_are_sent() {
+    let scene = Scene::start(FeedKind::Prometheus).await;
+    scene.add_rule("m", &[], (Reduce::Sum, 600_000), 15.0).await;
+    let engine = &scene.server.server.engine;
+    let now = engine.now().0;
+    let samples = [(now + 60_000, 1.0), (now + 90_000, 2.0), (now + 120_000, 3.0), (now + 150_000, 4.0)];
+    for _ in 0..4 {
+        assert_eq!(push(&scene, vec![series("m", "web-1:9100", &[], &samples)]).await, 204);
+    }
+    let voice = engine.read(|world| world.trust.collectors.of(scene.host).next().unwrap().0);
+    let stored = engine.samples(voice, Timestamp(0), Timestamp(i64::MAX)).await.unwrap();
+    let moments: BTreeMap<i64, f64> = stored.iter().map(|set| (set.at.0, set.values[0].unwrap())).collect();
+    assert_eq!(moments, BTreeMap::from(samples));
+    assert_eq!((scene.newest(scene.host), scene.open()), (vec![("m".to_owned(), 4.0)], Vec::new()));
 }
 
 #[tokio::test]
