@@ -49,7 +49,7 @@ pub struct Message {
     pub severity: Severity,
     /// The loudest.
     pub tier: Tier,
-    /// A line.
+    /// A line that says what it is about; how that stands is said by `status` alone.
     pub title: String,
     /// More, as plain text.
     pub text: String,

@@ -79,19 +79,15 @@ pub(super) fn word(message: &mut Message, route: &Route) {
     message.text = text.unwrap_or_else(|| text_of(message));
 }
 
+/// What it is about. How that stands is the status, which each form puts where its receiver looks for it.
 fn title_of(message: &Message) -> String {
     let count = message.incidents.len() + message.omitted as usize;
-    let what = match message.incidents.first() {
+    let title = match message.incidents.first() {
         Some(incident) if count == 1 => incident.title.clone(),
         _ if message.labels.is_empty() => format!("{count} incidents"),
         _ => format!("{count} incidents: {}", template::labels(message)),
     };
-    let prefix = match message.status {
-        MessageStatus::Firing => "",
-        MessageStatus::Acknowledged => "Acknowledged: ",
-        MessageStatus::Resolved => "Resolved: ",
-    };
-    cut(&format!("{prefix}{what}"), TITLE_CHARACTERS)
+    cut(&title, TITLE_CHARACTERS)
 }
 
 fn text_of(message: &Message) -> String {

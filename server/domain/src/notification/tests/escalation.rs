@@ -57,7 +57,7 @@ fn it_stops_when_somebody_takes_notice_and_those_who_were_told_hear_of_it() {
     desk.told();
     desk.act(400, 1, IncidentAction::Acknowledge);
     desk.wait((7..=200).map(|minute| minute * 60));
-    desk.check(&[&format!("400 acknowledged to ann@example.org+bob@example.org: Acknowledged: {ALONE}")]);
+    desk.check(&[&format!("400 acknowledged to ann@example.org+bob@example.org: {ALONE}")]);
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn it_stops_when_the_incident_ends() {
     desk.breach(0, [1]);
     desk.recover(200, [1]);
     desk.wait((4..=100).map(|minute| minute * 60));
-    desk.check(&[&format!("0 firing to ann@example.org: {ALONE}"), &format!("200 resolved to ann@example.org: Resolved: {ALONE}")]);
+    desk.check(&[&format!("0 firing to ann@example.org: {ALONE}"), &format!("200 resolved to ann@example.org: {ALONE}")]);
 }
 
 #[test]

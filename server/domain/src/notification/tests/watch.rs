@@ -60,5 +60,5 @@ fn a_watcher_whom_a_route_tells_the_same_is_told_once() {
     desk.told();
     desk.act(100, 2, resolve());
     desk.wait([160, 200]);
-    desk.check(&["100 resolved to @ann: Resolved: Load critical on web-2: 99"]);
+    desk.check(&["100 resolved to @ann: Load critical on web-2: 99"]);
 }
