@@ -23,7 +23,7 @@ pub enum Standing {
     Waiting,
     /// Open, and told.
     Told,
-    /// Open, and somebody has taken notice.
+    /// Open, and somebody acknowledged it, works on it, or let it wait.
     Attended,
     /// Over.
     Ended,
@@ -76,7 +76,7 @@ pub struct NotificationGroup {
     pub waiting: BTreeMap<IncidentId, u8>,
     /// Open and told, with the priorities that were told.
     pub told: BTreeMap<IncidentId, u8>,
-    /// Open, and somebody has taken notice.
+    /// Open, and somebody acknowledged it, works on it, or let it wait.
     pub attended: BTreeSet<IncidentId>,
     /// The latest that have ended, oldest first; at most as many as a message names.
     pub ended: Vec<IncidentId>,

@@ -43,10 +43,12 @@ fn on_incident(world: &World, event: &IncidentEvent, context: &mut Context<'_>) 
     let Some(incident) = incident::fold::id(event).and_then(|id| world.incidents.incidents.get(&id)) else { return Vec::new() };
     let wanted = wanted(incident);
     let groups = world.notifications.by_incident.get(&incident.id).into_iter().flatten();
-    let mut events: Vec<NotificationEvent> = groups
-        .filter_map(|id| world.notifications.groups.get(id))
-        .filter_map(|group| moved(world, group, incident, wanted, context.now))
-        .collect();
+    let groups = groups.filter_map(|id| world.notifications.groups.get(id));
+    let mut events: Vec<NotificationEvent> = if matches!(event, IncidentEvent::IncidentAcknowledged { .. }) {
+        groups.filter_map(|group| acknowledged(world, group, incident, wanted, context.now)).collect()
+    } else {
+        groups.filter_map(|group| moved(world, group, incident, wanted, context.now)).collect()
+    };
     if wanted == Standing::Waiting && !is_told_elsewhere(world, incident) {
         events.extend(joined(world, incident, context));
     }
@@ -79,7 +81,7 @@ fn grew(world: &World, storm: &Incident, now: Timestamp) -> Vec<NotificationEven
 pub(super) fn wanted(incident: &Incident) -> Standing {
     match incident.state {
         IncidentState::Resolved | IncidentState::Closed | IncidentState::Cancelled => Standing::Ended,
-        // Whoever works on it or lets it wait has taken notice.
+        // Nobody is called about what somebody works on or lets wait; whether that was acknowledged is told by itself.
         IncidentState::InProgress | IncidentState::OnHold => Standing::Attended,
         IncidentState::New | IncidentState::Assigned if incident.acknowledged.is_some() => Standing::Attended,
         IncidentState::New | IncidentState::Assigned => Standing::Waiting,
@@ -104,6 +106,21 @@ fn moved(world: &World, group: &NotificationGroup, incident: &Incident, wanted: 
     }
     let tier = group.tier.max(route::tier(world, incident));
     Some(NotificationEvent::GroupMemberMoved { group: group.id, incident: incident.id, to, priority: incident.priority, tier, timers })
+}
+
+/// What was put on hold before anybody acknowledged it is attended already: that somebody has by now is still to be said.
+fn acknowledged(
+    world: &World,
+    group: &NotificationGroup,
+    incident: &Incident,
+    wanted: Standing,
+    now: Timestamp,
+) -> Option<NotificationEvent> {
+    if group.standing(incident.id) != Some(Standing::Attended) || group.unattended().next().is_some() {
+        return moved(world, group, incident, wanted, now);
+    }
+    let timers = Timers { tell_at: Some(now), ..group.timers };
+    Some(NotificationEvent::GroupTimed { group: group.id, timers, held: group.held })
 }
 
 /// Groups that an incident comes into by the routes that take it.

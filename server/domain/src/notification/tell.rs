@@ -135,7 +135,12 @@ impl<'a> Turn<'a> {
     }
 
     fn take_notice(&mut self, context: &mut Context<'_>) -> Vec<Event> {
-        let is_news = self.group.status == Some(MessageStatus::Firing) && self.route.tell_acknowledged && !self.group.told_to.is_empty();
+        // What waits on hold, or is worked on, may be without anybody having acknowledged it.
+        let acknowledged = |id| self.world.incidents.incidents.get(&id).is_none_or(|incident| incident.acknowledged.is_some());
+        let is_news = self.group.status == Some(MessageStatus::Firing)
+            && self.route.tell_acknowledged
+            && !self.group.told_to.is_empty()
+            && self.group.open().all(acknowledged);
         if !is_news {
             return self.timed(Timers::default(), self.group.held);
         }

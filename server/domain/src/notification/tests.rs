@@ -15,7 +15,7 @@ use crate::command::Command;
 use crate::contact::{ContactCommand, ContactKind};
 use crate::delivery::{ChannelKind, Content, DeliveryCommand, DeliveryEvent, NewChannel, Wanted};
 use crate::event::Event;
-use crate::incident::IncidentAction;
+use crate::incident::{HoldReason, IncidentAction};
 use crate::rule::{Rule, RuleEvent};
 use crate::{Actor, Rejection};
 
@@ -337,6 +337,35 @@ fn the_same_is_told_again_until_somebody_takes_notice_and_then_only_how_it_stand
     desk.check(&[&format!("15000 acknowledged: {ALONE}")]);
     desk.recover(60_000, [1]);
     desk.check(&[&format!("60000 resolved: {ALONE}")]);
+}
+
+#[test]
+fn what_is_put_on_hold_is_not_told_to_be_acknowledged_until_somebody_does() {
+    let hold = IncidentAction::Hold { reason: HoldReason::Vendor, note: None };
+    let mut desk = Desk::with_route();
+    desk.breach(0, [1]);
+    desk.told();
+    desk.act(100, 1, hold.clone());
+    desk.wait([101, 14_400, 30_000]);
+    desk.check(&[]);
+    desk.act(40_000, 1, IncidentAction::Acknowledge);
+    desk.wait([40_001, 50_000]);
+    desk.check(&[&format!("40000 acknowledged: {ALONE}")]);
+
+    // One of two: the group is acknowledged when both are.
+    let mut desk = Desk::with_route();
+    desk.breach(0, [1, 2]);
+    desk.wait([10]);
+    desk.told();
+    desk.act(100, 1, hold);
+    desk.act(200, 2, IncidentAction::Acknowledge);
+    desk.act(300, 1, IncidentAction::Resume);
+    desk.wait([20_000]);
+    desk.check(&[]);
+    desk.act(30_000, 1, IncidentAction::Acknowledge);
+    desk.check(&["30000 acknowledged: 2 incidents: category=load, class=server, rule=load"]);
+    desk.recover(40_000, [1, 2]);
+    desk.check(&["40000 resolved: 2 incidents: category=load, class=server, rule=load"]);
 }
 
 #[test]

@@ -101,7 +101,8 @@ fn told_by_routes(world: &World, incident: IncidentId, since: Timestamp) -> BTre
 fn compose(world: &World, incident: &Incident, news: News, recipients: Vec<String>) -> Message {
     let status = match react::wanted(incident) {
         Standing::Waiting | Standing::Told => MessageStatus::Firing,
-        Standing::Attended => MessageStatus::Acknowledged,
+        Standing::Attended if incident.acknowledged.is_some() => MessageStatus::Acknowledged,
+        Standing::Attended => MessageStatus::Firing,
         Standing::Ended => MessageStatus::Resolved,
     };
     let state = incident.state.as_str().replace('_', " ");

@@ -1,5 +1,5 @@
 use super::*;
-use crate::incident::{Children, Who};
+use crate::incident::{Children, HoldReason, Who};
 
 /// A contact who watches the first incident and is reached through a channel of their own.
 fn watched(desk: &mut Desk) -> ChannelId {
@@ -43,6 +43,19 @@ fn watchers_are_told_once_of_what_happens_within_a_minute_without_any_route() {
     desk.wait([10 * 24 * 3_600]);
     desk.check(&[]);
     assert!(desk.s.world.notifications.news.is_empty());
+}
+
+#[test]
+fn watchers_of_what_is_put_on_hold_are_told_so_and_not_that_it_was_acknowledged() {
+    let mut desk = Desk::new();
+    watched(&mut desk);
+    desk.act(30, 1, IncidentAction::Hold { reason: HoldReason::Vendor, note: None });
+    desk.wait([90]);
+    desk.check(&[&format!("90 firing to @ann: INC0000001 {ALONE}: on hold, priority 2")]);
+    desk.act(100, 1, IncidentAction::Acknowledge);
+    desk.act(101, 1, note("They send a disk.", true));
+    desk.wait([161]);
+    desk.check(&[&format!("161 acknowledged to @ann: INC0000001 {ALONE}: on hold, priority 2")]);
 }
 
 #[test]
