@@ -1,10 +1,12 @@
 //! Decisions on what people ask of notification.
 
-use super::escalation::{METHODS, Method, POLICIES, Policy, Target, check_channel};
+use super::escalation::{METHODS, Method, POLICIES, Policy, Target, check_channel, has_list};
 use super::route::{ROUTES, Route};
 use super::schedule::{OVERRIDES, Override, Schedule};
 use super::{NotificationCommand, NotificationEvent};
 use crate::ci::normalise::{self, folded};
+use crate::contact::Contact;
+use crate::delivery::endpoint::is_mail_address;
 use crate::id::{ContactId, NotificationGroupId, OverrideId, PolicyId, RouteId, ScheduleId};
 use crate::incident::{self, IncidentAction, IncidentCommand};
 use crate::{Context, Event, Rejection, World};
@@ -222,10 +224,22 @@ fn delete_policy(world: &World, id: PolicyId, expected: Option<u64>) -> Result<V
     }
 }
 
-fn set_methods(world: &World, id: ContactId, methods: &[Method], expected: Option<u64>) -> Result<Vec<NotificationEvent>, Rejection> {
-    if !world.contacts.contacts.contains_key(&id) {
-        return Err(Rejection::not_found("contact", id));
+/// Refuses an address at which a contact could never be reached.
+fn check_address(world: &World, contact: &Contact, method: &Method) -> Result<(), String> {
+    let fits = |text: &String| (1..=ADDRESS_CHARACTERS).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+    let is_mail = has_list(world, method.channel);
+    match &method.address {
+        Some(text) if !fits(text) => Err(format!("must have 1 to {ADDRESS_CHARACTERS} characters")),
+        Some(text) if is_mail && !is_mail_address(text) => Err("must be a mail address, since the channel sends mail".into()),
+        None if is_mail && contact.mail.is_none() => {
+            Err(format!("must be given: the channel sends mail, {} has no mail, and the channel's own recipients are others", contact.name))
+        }
+        _ => Ok(()),
     }
+}
+
+fn set_methods(world: &World, id: ContactId, methods: &[Method], expected: Option<u64>) -> Result<Vec<NotificationEvent>, Rejection> {
+    let contact = &world.contacts.contacts.get(&id).ok_or_else(|| Rejection::not_found("contact", id))?.contact;
     let known = world.notifications.methods.get(&id);
     unchanged(id, known.map_or(0, |known| known.revision), expected)?;
     if methods.len() > METHODS {
@@ -233,11 +247,7 @@ fn set_methods(world: &World, id: ContactId, methods: &[Method], expected: Optio
     }
     for (position, method) in methods.iter().enumerate() {
         check_channel(world, &format!("methods[{position}].channel"), method.channel)?;
-        let fits = |text: &String| (1..=ADDRESS_CHARACTERS).contains(&text.chars().count()) && !text.chars().any(char::is_control);
-        if method.address.as_ref().is_some_and(|text| !fits(text)) {
-            let reason = format!("must have 1 to {ADDRESS_CHARACTERS} characters");
-            return Err(Rejection::invalid(format!("methods[{position}].address"), reason));
-        }
+        check_address(world, contact, method).map_err(|reason| Rejection::invalid(format!("methods[{position}].address"), reason))?;
     }
     if known.map(|known| known.methods.as_slice()).unwrap_or_default() == methods {
         return Ok(Vec::new());

@@ -2,7 +2,9 @@
 //!
 //! Invariant: a step that reaches nobody holds nothing up: it is said, and the next one follows at once.
 
-use super::standing::{is_usable, unusable};
+use super::standing::unusable;
+use crate::contact::Contact;
+use crate::delivery::ChannelKind;
 use crate::id::{ChannelId, ContactId, PolicyId, ScheduleId};
 use crate::{Rejection, World};
 use rollcall_shared::Timestamp;
@@ -92,7 +94,7 @@ pub struct KnownPolicy {
 pub struct Method {
     /// Through which channel.
     pub channel: ChannelId,
-    /// Where: a mail address, a handle; absent where the channel is theirs alone.
+    /// Where: a mail address, a handle; absent where the channel is theirs alone, and on a mail channel for the contact's own mail.
     #[serde(default)]
     pub address: Option<String>,
 }
@@ -134,6 +136,37 @@ impl Address {
     pub fn channel(channel: ChannelId) -> Self {
         Self { channel, recipient: None, contact: None }
     }
+
+    /// Whether what is meant for a contact goes to them: not to the list of a channel.
+    #[must_use]
+    pub(super) fn is_theirs(&self, world: &World) -> bool {
+        self.contact.is_none() || self.recipient.is_some() || !has_list(world, self.channel)
+    }
+}
+
+impl Method {
+    /// Where it reaches a contact. A mail channel has a list of recipients of its own, to which nothing goes that is meant for one person:
+    /// without an address it is the contact's mail.
+    ///
+    /// # Errors
+    /// Why it reaches nobody, in words.
+    pub(super) fn reach(&self, world: &World, contact: &Contact) -> Result<Address, String> {
+        if let Some(problem) = unusable(world, self.channel) {
+            return Err(problem);
+        }
+        let recipient = self.address.clone().or_else(|| contact.mail.clone().filter(|_| has_list(world, self.channel)));
+        let address = Address { channel: self.channel, recipient, contact: Some(contact.id) };
+        if address.is_theirs(world) {
+            Ok(address)
+        } else {
+            Err("their method on a mail channel has no address, and they have no mail".into())
+        }
+    }
+}
+
+/// Whether a channel that is given no recipient tells a list of its own.
+pub(super) fn has_list(world: &World, channel: ChannelId) -> bool {
+    world.delivery.channels.get(&channel).is_some_and(|known| matches!(known.channel.kind, ChannelKind::Mail { .. }))
 }
 
 impl Policy {
@@ -182,12 +215,13 @@ impl Policy {
         let own = world.notifications.methods.get(&id).map(|known| known.methods.as_slice()).unwrap_or_default();
         let by_mail = || Some(Method { channel: self.mail_channel?, address: Some(known.contact.mail.clone()?) });
         let methods = if own.is_empty() { by_mail().into_iter().collect() } else { own.to_vec() };
-        let problems: Vec<String> = methods.iter().filter_map(|method| unusable(world, method.channel)).collect();
-        let addresses: Vec<Address> = methods
-            .into_iter()
-            .filter(|method| is_usable(world, method.channel))
-            .map(|method| Address { channel: method.channel, recipient: method.address, contact: Some(id) })
-            .collect();
+        let (mut addresses, mut problems) = (Vec::new(), Vec::new());
+        for method in &methods {
+            match method.reach(world, &known.contact) {
+                Ok(address) => addresses.push(address),
+                Err(problem) => problems.push(problem),
+            }
+        }
         if addresses.is_empty() {
             let none = "there is neither a method of theirs nor a mail address with a mail channel of the policy".to_owned();
             let why = if problems.is_empty() { none } else { problems.join(", ") };

@@ -149,7 +149,7 @@ impl<'a> Turn<'a> {
 
     /// Says how the group stands to everybody who has been told of it.
     fn say(&mut self, cause: Cause, status: MessageStatus, timers: Timers, context: &mut Context<'_>) -> Vec<Event> {
-        let steps = vec![(self.group.progress.step, self.group.told_to.clone())];
+        let steps = vec![(self.group.progress.step, self.told_to())];
         let progress = Progress::default();
         self.carry_out(Plan { cause, status, steps, waiting: BTreeSet::new(), progress, timers, notes: Vec::new() }, context)
     }
@@ -227,7 +227,12 @@ impl<'a> Turn<'a> {
 
     /// Who has been told so far.
     fn known(&self) -> BTreeSet<Address> {
-        if self.group.told_to.is_empty() { self.channels() } else { self.group.told_to.clone() }
+        if self.group.told_to.is_empty() { self.channels() } else { self.told_to() }
+    }
+
+    /// Who has been told, without those who would be told by the list of a channel that sends mail by now.
+    fn told_to(&self) -> BTreeSet<Address> {
+        self.group.told_to.iter().filter(|address| address.is_theirs(self.world)).cloned().collect()
     }
 
     fn carry_out(&mut self, plan: Plan, context: &mut Context<'_>) -> Vec<Event> {

@@ -3,6 +3,7 @@
 mod escalation;
 mod external;
 mod laws;
+mod methods;
 mod people;
 mod watch;
 
@@ -81,7 +82,10 @@ impl Desk {
     }
 
     pub(super) fn make_channel(&mut self, name: &str) -> ChannelId {
-        let kind = ChannelKind::Webhook { url: "https://receiver.example/hook".into() };
+        self.make_channel_of(name, ChannelKind::Webhook { url: "https://receiver.example/hook".into() })
+    }
+
+    pub(super) fn make_channel_of(&mut self, name: &str, kind: ChannelKind) -> ChannelId {
         let channel = NewChannel { name: name.into(), kind, enabled: true, wanted: Wanted::default() };
         self.s.command(0, &Command::Delivery(DeliveryCommand::Create { id: None, channel, after: None })).expect("a channel");
         self.s.world.delivery.channels.values().find(|known| known.channel.name == name).expect("made").channel.id

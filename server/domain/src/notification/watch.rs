@@ -6,7 +6,6 @@
 use super::escalation::Address;
 use super::message;
 use super::route::{self, Subject};
-use super::standing::is_usable;
 use super::{News, NotificationEvent, Standing, fold, react};
 use crate::delivery::{DeliveryState, Message, MessageStatus, WAITING, queue};
 use crate::id::{ChannelId, IncidentId};
@@ -84,12 +83,8 @@ fn addresses(world: &World, incident: &Incident) -> Vec<Address> {
         Party::Contact { contact, .. } => Some(*contact),
         _ => None,
     });
-    let methods = contacts.filter_map(|contact| Some((contact, world.notifications.methods.get(&contact)?)));
-    let all = methods.flat_map(|(contact, known)| {
-        let address = move |channel, recipient| Address { channel, recipient, contact: Some(contact) };
-        known.methods.iter().map(move |method| address(method.channel, method.address.clone()))
-    });
-    all.filter(|address| is_usable(world, address.channel)).collect()
+    let known = contacts.filter_map(|id| Some((&world.contacts.contacts.get(&id)?.contact, world.notifications.methods.get(&id)?)));
+    known.flat_map(|(contact, known)| known.methods.iter().filter_map(|method| method.reach(world, contact).ok())).collect()
 }
 
 /// Addresses at which routes have told of an incident since a moment.

@@ -287,7 +287,8 @@ impl From<&policies::KnownPolicy> for EscalationPolicy {
 pub struct ContactMethod {
     /// Id of the channel.
     pub channel: String,
-    /// Where on it: a mail address, a handle; absent where the channel is theirs alone.
+    /// Where on it: a mail address, a handle; absent where the channel is theirs alone. On a mail channel it is the contact's own
+    /// mail unless given, never the channel's recipients.
     #[serde(default)]
     pub address: Option<String>,
 }
