@@ -2,9 +2,15 @@
 
 use super::route::Route;
 use crate::World;
+use crate::delivery::retry::LONGEST_NOTIFICATION_WAIT;
 use crate::id::ChannelId;
 use rollcall_shared::Timestamp;
 use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// How long notifications must have failed for a channel to count as no way: by then one has been tried six times, and what waits is tried
+/// as seldom as it ever is.
+const FAILING: Duration = LONGEST_NOTIFICATION_WAIT;
 
 /// Problems that are named: more are not read, and the first are those of the routes that are looked at first.
 const NAMED: usize = 100;
@@ -12,7 +18,8 @@ const NAMED: usize = 100;
 /// How notification stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {
-    /// Whether a route that counts reaches somebody now: a channel of its own, or one of a step of escalation.
+    /// Whether a route that counts reaches somebody now: a channel of its own, or one of a step of escalation, that has not failed for
+    /// five minutes.
     pub works: bool,
     /// What is not as it should be, in words, each once.
     pub problems: Vec<String>,
@@ -42,17 +49,27 @@ pub fn standing(world: &World, now: Timestamp) -> Standing {
 }
 
 fn of_route(world: &World, route: &Route, now: Timestamp) -> (bool, Vec<String>) {
-    let mut works = route.channels.iter().any(|channel| is_usable(world, *channel));
-    let unusable = route.channels.iter().filter_map(|channel| unusable(world, *channel));
-    let mut problems: Vec<String> = unusable.map(|problem| format!("{}: {problem}", route.name)).collect();
+    let problem = |channel: &ChannelId| unusable(world, *channel).or_else(|| failing(world, *channel, now));
+    let mut works = route.channels.iter().any(|channel| problem(channel).is_none());
+    let mut problems: Vec<String> = route.channels.iter().filter_map(problem).map(|problem| format!("{}: {problem}", route.name)).collect();
     let Some(known) = route.escalation.and_then(|id| world.notifications.policies.get(&id)) else { return (works, problems) };
     for step in 0..known.policy.steps.len() {
         let reached = known.policy.reach(world, step, now);
-        works |= !reached.addresses.is_empty();
+        let channels: BTreeSet<ChannelId> = reached.addresses.iter().map(|address| address.channel).collect();
+        works |= channels.iter().any(|channel| problem(channel).is_none());
+        let failing = channels.iter().filter_map(problem);
         let place = format!("{}: {}, step {}", route.name, known.policy.name, step + 1);
-        problems.extend(reached.missed.iter().map(|missed| format!("{place}: {missed}")));
+        problems.extend(reached.missed.into_iter().chain(failing).map(|missed| format!("{place}: {missed}")));
     }
     (works, problems)
+}
+
+/// Since when, and why, what a channel is to tell does not get through, in words. It is tried all the same.
+fn failing(world: &World, channel: ChannelId, now: Timestamp) -> Option<String> {
+    let known = world.delivery.channels.get(&channel)?;
+    let since = known.health.messages_failing_since.filter(|since| now.since(*since) >= FAILING)?;
+    let reason = known.health.last_error.as_ref().map(|(_, reason)| format!(": {reason}")).unwrap_or_default();
+    Some(format!("nothing has got through channel {} since {since}{reason}", known.channel.name))
 }
 
 /// Whether a notification that is given to a channel leaves.

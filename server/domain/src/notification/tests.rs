@@ -5,6 +5,7 @@ mod external;
 mod laws;
 mod methods;
 mod people;
+mod standing;
 mod watch;
 
 use super::escalation::{Method, Policy, Step, Target};

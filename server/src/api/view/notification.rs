@@ -321,7 +321,7 @@ impl From<&DomainGroup> for NotificationGroup {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct NotificationStatus {
     /// Whether a page could reach somebody: a route counts and leads to a channel that works, its own or one of
-    /// whom escalation would tell now.
+    /// whom escalation would tell now. One through which nothing has got for five minutes does not.
     pub works: bool,
     /// Routes that count.
     pub routes: usize,
