@@ -105,11 +105,16 @@ fn plan(world: &World, route: &Route, subject: &Subject<'_>, incident: &MessageI
 
 fn steps(world: &World, route: &Route, tell_at: Timestamp) -> Vec<PlannedStep> {
     let Some(known) = route.escalation.and_then(|id| world.notifications.policies.get(&id)) else { return Vec::new() };
-    let mut at = tell_at;
+    let (mut at, mut reached_somebody) = (tell_at, true);
     let steps = known.policy.steps.iter().enumerate().map(|(position, step)| {
-        at = at.plus(Duration::from_millis(step.after_ms));
+        // What reaches nobody holds nothing up: the next one follows at once.
+        if reached_somebody {
+            at = at.plus(Duration::from_millis(step.after_ms));
+        }
         let number = u32::try_from(position + 1).unwrap_or(u32::MAX);
-        PlannedStep { step: number, at, reached: known.policy.reach(world, position, at) }
+        let reached = known.policy.reach(world, position, at);
+        reached_somebody = !reached.addresses.is_empty();
+        PlannedStep { step: number, at, reached }
     });
     steps.collect()
 }

@@ -5,6 +5,7 @@ mod external;
 mod laws;
 mod methods;
 mod people;
+mod plan;
 mod standing;
 mod watch;
 
