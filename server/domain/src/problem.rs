@@ -5,6 +5,7 @@ pub mod decide;
 pub mod exposure;
 pub mod fisher;
 pub mod fold;
+pub mod membership;
 pub mod precision;
 pub mod recurrence;
 pub mod suspect;
@@ -374,7 +375,7 @@ pub enum ProblemAction {
         /// Which.
         of: ProblemId,
     },
-    /// These incidents belong to it.
+    /// These incidents belong to it, and to no other one any more.
     Link {
         /// Which.
         incidents: Vec<IncidentId>,
@@ -388,7 +389,7 @@ pub enum ProblemAction {
     Resolve {
         /// How.
         notes: String,
-        /// Whether its open incidents are resolved with it.
+        /// Whether its own open incidents are resolved with it; those of another problem that are evidence here are not.
         incidents: bool,
     },
     /// Not fixed: back to analysis.

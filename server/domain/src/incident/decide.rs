@@ -50,7 +50,7 @@ pub fn command(world: &World, command: &IncidentCommand, context: &mut Context<'
         IncidentEvent::IncidentLinked { incident, problem } => Some((world.incidents.incidents.get(incident)?, *problem)),
         _ => None,
     });
-    let linked: Vec<Event> = linked.map(|(incident, problem)| Event::Problem(edit::evidence(incident, problem))).collect();
+    let linked: Vec<Event> = linked.flat_map(|(incident, problem)| edit::taken_in(world, incident, problem)).map(Event::Problem).collect();
     Ok(linked.into_iter().chain(events.into_iter().map(Event::Incident)).collect())
 }
 

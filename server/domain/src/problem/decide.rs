@@ -1,10 +1,12 @@
 //! Decisions on problems: what people may do, in one table.
 
+use super::membership::{is_own, left, taken_in};
 use super::{Problem, ProblemAction, ProblemCommand, ProblemEvent, ProblemState, Verdict, recurrence};
 use crate::id::{IncidentId, ProblemId};
 use crate::incident::decide::{named, optional, text};
 use crate::incident::{Incident, IncidentEvent, IncidentState};
 use crate::{Context, Event, Rejection, World, attachment};
+use std::collections::BTreeSet;
 
 /// Bytes of a text.
 const TEXT_BYTES: usize = 64 << 10;
@@ -78,16 +80,18 @@ fn open(world: &World, command: &ProblemCommand, context: &mut Context<'_>) -> R
         group,
         opened_by: actor,
         evidence: members.iter().map(|incident| recurrence::evidence(incident, format!("linked by {by}"))).collect(),
-        incidents: incidents.clone(),
+        incidents: members.iter().map(|incident| incident.id).collect(),
         ..Problem::blank(id, world.problems.count + 1, super::Origin::Person, context.now)
     };
-    Ok(recurrence::opened(problem, members.iter().filter(|incident| incident.problem.is_none()).map(|incident| incident.id)))
+    let leave: Vec<Event> = members.iter().filter_map(|incident| left(id, incident)).map(Event::Problem).collect();
+    Ok(leave.into_iter().chain(recurrence::opened(problem, members.iter().map(|incident| incident.id))).collect())
 }
 
 fn graded(priority: u8) -> Result<(), Rejection> {
     if (1..=5).contains(&priority) { Ok(()) } else { Err(Rejection::invalid("priority", "must be 1 (highest) to 5")) }
 }
 
+/// The incidents that are named, each once.
 fn known<'a>(world: &'a World, ids: &[IncidentId]) -> Result<Vec<&'a Incident>, Rejection> {
     if ids.len() > INCIDENTS {
         return Err(Rejection::invalid("incidents", format!("must be at most {INCIDENTS}")));
@@ -96,31 +100,39 @@ fn known<'a>(world: &'a World, ids: &[IncidentId]) -> Result<Vec<&'a Incident>, 
         let unknown = || Rejection::unknown(format!("incidents[{place}]"), "incident", id);
         world.incidents.incidents.get(id).ok_or_else(unknown)
     };
-    ids.iter().enumerate().map(find).collect()
+    let mut seen = BTreeSet::new();
+    ids.iter().enumerate().filter(|(_, id)| seen.insert(**id)).map(find).collect()
 }
 
 /// What an action on a problem means for incidents.
 fn incidents(world: &World, problem: &Problem, action: &ProblemAction, context: &Context<'_>) -> Result<Vec<Event>, Rejection> {
-    let own = || problem.incidents.iter().filter_map(|id| world.incidents.incidents.get(id));
+    let listed = || problem.incidents.iter().filter_map(|id| world.incidents.incidents.get(id));
+    let own = || listed().filter(|incident| is_own(problem, incident));
+    let linked = |incident: &Incident, problem| Event::Incident(IncidentEvent::IncidentLinked { incident: incident.id, problem });
     Ok(match action {
         ProblemAction::Resolve { notes, incidents: true } => {
             own().filter(|incident| incident.state.is_open()).take(INCIDENTS).map(|incident| resolved(problem, incident, notes)).collect()
         }
         ProblemAction::Duplicate { of } => {
-            let moved = own().flat_map(|incident| recurrence::joined(*of, incident, format!("from PRB{:07}", problem.number)));
-            let links = own().filter(|incident| incident.problem == Some(problem.id));
-            let links = links.map(|incident| Event::Incident(IncidentEvent::IncidentLinked { incident: incident.id, problem: *of }));
-            moved.chain(links).collect()
+            let moved = listed().flat_map(|incident| recurrence::joined(*of, incident, format!("from PRB{:07}", problem.number)));
+            moved.chain(own().map(|incident| linked(incident, *of))).collect()
         }
         ProblemAction::Link { incidents } => {
             let by = crate::rule::decide::who(&context.actor);
-            let new = known(world, incidents)?.into_iter().filter(|incident| !problem.incidents.contains(&incident.id));
-            new.flat_map(|incident| recurrence::joined(problem.id, incident, format!("linked by {by}"))).collect()
+            let new = known(world, incidents)?.into_iter().filter(|incident| !is_own(problem, incident));
+            let given = |incident: &Incident| {
+                let taken_in = taken_in(world, problem.id, incident, format!("linked by {by}")).into_iter().map(Event::Problem);
+                taken_in.chain([linked(incident, problem.id)]).collect::<Vec<_>>()
+            };
+            new.flat_map(given).collect()
         }
-        ProblemAction::Unlink { incident } if problem.incidents.contains(incident) => vec![
-            Event::Problem(ProblemEvent::ProblemIncidentRemoved { problem: problem.id, incident: *incident }),
-            Event::Incident(IncidentEvent::IncidentUnlinked { incident: *incident, problem: problem.id }),
-        ],
+        ProblemAction::Unlink { incident } if problem.incidents.contains(incident) => {
+            let removed = Event::Problem(ProblemEvent::ProblemIncidentRemoved { problem: problem.id, incident: *incident });
+            // What was but evidence here stays with its problem.
+            let unlinked = own().find(|own| own.id == *incident);
+            let unlinked = unlinked.map(|own| Event::Incident(IncidentEvent::IncidentUnlinked { incident: own.id, problem: problem.id }));
+            std::iter::once(removed).chain(unlinked).collect()
+        }
         ProblemAction::Unlink { incident } => {
             return Err(Rejection::invalid("incident", format!("{incident} does not belong to this problem")));
         }

@@ -4,7 +4,7 @@ use super::{NAME_BYTES, TEXT_BYTES, family, optional, text};
 use crate::ci::Class;
 use crate::id::{CiId, ProblemId};
 use crate::incident::{Channel, Edit, Fields, Incident, IncidentEvent, display_number, priority};
-use crate::problem::{Evidence, ProblemEvent};
+use crate::problem::{ProblemEvent, membership};
 use crate::{Rejection, World};
 
 /// Items that people name as affected: more are a group, or in the graph.
@@ -28,7 +28,7 @@ pub(super) fn events(world: &World, incident: &Incident, edit: &Edit) -> Result<
     }
     events.extend(graded(incident, edit)?);
     if let Some(problem) = edit.problem.filter(|problem| incident.problem != Some(*problem)) {
-        known(world, problem)?;
+        membership::accepts(world, problem)?;
         events.push(IncidentEvent::IncidentLinked { incident: incident.id, problem });
     }
     Ok(events)
@@ -118,15 +118,9 @@ fn graded(incident: &Incident, edit: &Edit) -> Result<Option<IncidentEvent>, Rej
     }))
 }
 
-/// What the problem remembers of an incident that people linked to it.
-pub(super) fn evidence(incident: &Incident, problem: ProblemId) -> ProblemEvent {
-    let statement = format!("{} was linked by hand", display_number(incident.number));
-    let evidence = Evidence { at: incident.opened_at, incident: incident.id, ci: incident.primary_ci, statement };
-    ProblemEvent::ProblemEvidenceAdded { problem, evidence }
-}
-
-fn known(world: &World, problem: ProblemId) -> Result<(), Rejection> {
-    world.problems.problems.get(&problem).map(drop).ok_or_else(|| Rejection::unknown("problem", "problem", problem))
+/// What happens to problems when people link an incident to one.
+pub(super) fn taken_in(world: &World, incident: &Incident, problem: ProblemId) -> Vec<ProblemEvent> {
+    membership::taken_in(world, problem, incident, format!("{} was linked by hand", display_number(incident.number)))
 }
 
 /// Refuses the channel that is a machine's.

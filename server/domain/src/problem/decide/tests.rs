@@ -1,5 +1,6 @@
 use super::*;
 use crate::alert::scenario::{Scenario, rule};
+use crate::incident::{Edit, IncidentAction, IncidentCommand, NewIncident};
 use crate::{Command, Rejection};
 
 fn opened() -> Scenario {
@@ -117,4 +118,91 @@ fn two_open_problems_of_one_cause_cannot_be() {
     }
     assert_eq!(scenario.world.problems.count, 2);
     assert!(matches!(scenario.work(50_000, 1, reopen()), Err(Rejection::Conflict(_))));
+}
+
+/// Problems without incidents but those named, and incidents of people, all as the first command of a scenario.
+fn by_hand(incidents: u64, problems: &[&[u64]]) -> Scenario {
+    let mut scenario = Scenario::new(Vec::new());
+    for at in 1..=incidents {
+        let new = NewIncident { title: format!("Incident {at}"), ..NewIncident::default() };
+        scenario.command(i64::try_from(at).unwrap(), &Command::Incident(IncidentCommand::Open(Box::new(new)))).unwrap();
+    }
+    for (members, at) in problems.iter().zip(100..) {
+        let incidents = members.iter().map(|number| scenario.incident(*number)).collect();
+        let open = ProblemCommand::Open { title: format!("P{at}"), description: String::new(), priority: 3, group: None, incidents };
+        scenario.command(at, &Command::Problem(open)).unwrap();
+    }
+    scenario.story();
+    scenario
+}
+
+fn link(scenario: &Scenario, incident: u64) -> ProblemAction {
+    ProblemAction::Link { incidents: vec![scenario.incident(incident)] }
+}
+
+fn moved_to(scenario: &Scenario, problem: u64) -> IncidentAction {
+    IncidentAction::Edit(Box::new(Edit { problem: Some(scenario.problem(problem)), ..Edit::default() }))
+}
+
+/// The numbers of the incidents that each problem lists, and the number of the problem that the first incident has.
+#[track_caller]
+fn check_members(scenario: &Scenario, expected: &[&[u64]], problem: Option<u64>) {
+    let world = &scenario.world;
+    let number = |id: &IncidentId| world.incidents.incidents[id].number;
+    let listed = |at: usize| world.problems.problems[&scenario.problem(at as u64 + 1)].incidents.iter().map(number).collect::<Vec<_>>();
+    assert_eq!((0..expected.len()).map(listed).collect::<Vec<_>>(), expected);
+    assert_eq!(world.incidents.incidents[&scenario.incident(1)].problem, problem.map(|number| scenario.problem(number)));
+}
+
+#[test]
+fn an_incident_that_is_moved_leaves_the_problem_that_it_had() {
+    let mut scenario = by_hand(2, &[&[1, 2, 1], &[]]);
+    check_members(&scenario, &[&[1, 2], &[]], Some(1));
+    scenario.act(200, 1, moved_to(&scenario, 2)).unwrap();
+    check_members(&scenario, &[&[2], &[1]], Some(2));
+    scenario.work(201, 1, ProblemAction::Resolve { notes: "Fixed.".into(), incidents: true }).unwrap();
+    let story =
+        ["200 PRB1 without an incident", "200 PRB2 evidence", "200 INC1 linked", "201 PRB1 new → resolved", "201 INC2 new → resolved"];
+    assert_eq!(scenario.story(), story, "what is another problem's is not resolved");
+}
+
+#[test]
+fn linking_moves_it_as_well_whichever_way_it_is_done() {
+    let mut scenario = by_hand(1, &[&[1], &[]]);
+    scenario.work(200, 2, link(&scenario, 1)).unwrap();
+    check_members(&scenario, &[&[], &[1]], Some(2));
+    scenario.work(201, 2, link(&scenario, 1)).unwrap();
+    scenario.work(202, 2, ProblemAction::Unlink { incident: scenario.incident(1) }).unwrap();
+    check_members(&scenario, &[&[], &[]], None);
+    let story =
+        ["200 PRB1 without an incident", "200 PRB2 evidence", "200 INC1 linked", "202 PRB2 without an incident", "202 INC1 unlinked"];
+    assert_eq!(scenario.story(), story, "the same again is no change");
+    check_members(&by_hand(1, &[&[1], &[1]]), &[&[], &[1]], Some(2));
+}
+
+#[test]
+fn what_is_but_evidence_of_a_problem_stays_with_its_own() {
+    let mut scenario = opened();
+    let first = scenario.incident(1);
+    scenario.seed(|world| {
+        let mut other = Problem::blank(ProblemId(77), 2, crate::problem::Origin::Person, rollcall_shared::Timestamp(0));
+        other.incidents.push(first);
+        world.problems.problems.insert(other.id, other);
+    });
+    check_members(&scenario, &[&[1, 2, 3], &[1]], Some(1));
+    scenario.work(20_000, 2, ProblemAction::Unlink { incident: first }).unwrap();
+    check_members(&scenario, &[&[1, 2, 3], &[]], Some(1));
+    assert_eq!(scenario.story(), ["20000 PRB2 without an incident"]);
+}
+
+#[test]
+fn a_problem_that_is_over_is_given_no_incident() {
+    for end in [resolve(), cancel()] {
+        let mut scenario = by_hand(1, &[&[1], &[]]);
+        scenario.work(200, 2, end).unwrap();
+        scenario.story();
+        assert!(matches!(scenario.act(201, 1, moved_to(&scenario, 2)), Err(Rejection::Conflict(_))));
+        assert!(matches!(scenario.work(201, 2, link(&scenario, 1)), Err(Rejection::WrongState { .. })));
+        assert!(scenario.story().is_empty());
+    }
 }
