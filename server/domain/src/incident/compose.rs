@@ -256,6 +256,7 @@ pub(super) fn blank(world: &World, (impact, urgency): (Grade, Grade), actor: Act
         watchers: Vec::new(),
         course: Vec::new(),
         follows: None,
+        followed_by: Vec::new(),
         notes: Vec::new(),
         attachments: Vec::new(),
         revision: 0,

@@ -2,6 +2,7 @@
 
 mod edit;
 mod family;
+mod follow;
 mod open;
 
 use super::{Children, Incident, IncidentAction, IncidentCommand, IncidentEvent, IncidentState, assignment, react};
@@ -32,7 +33,7 @@ const CLOSED_AT_ONCE: usize = 100;
 ///
 /// # Errors
 /// [`Rejection::NotFound`], [`Rejection::Stale`], [`Rejection::WrongState`], [`Rejection::Invalid`], and
-/// [`Rejection::Conflict`] when reopening would make two live incidents of one breach, or a family would have more than one level.
+/// [`Rejection::Conflict`] when reopening would make two live incidents of one thing, or a family would have more than one level.
 pub fn command(world: &World, command: &IncidentCommand, context: &mut Context<'_>) -> Result<Vec<Event>, Rejection> {
     let events = match command {
         IncidentCommand::Open(new) => vec![open::by_hand(world, new, context)?],
@@ -194,7 +195,7 @@ fn conditions(world: &World, incident: &Incident, action: &IncidentAction) -> Re
         IncidentAction::Hold { .. } | IncidentAction::Resume if incident.course.len() >= NOTES => limit("changes of state"),
         IncidentAction::Reopen { .. } => match incident.keys().find_map(|key| world.incidents.live.get(key)) {
             Some(live) => Err(Rejection::Conflict(format!("{live} is open for the same breach; work on that one"))),
-            None => Ok(()),
+            None => follow::alone(world, incident),
         },
         _ => Ok(()),
     }

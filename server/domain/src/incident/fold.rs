@@ -150,6 +150,9 @@ fn open(world: &mut World, record: &Record, incident: &Incident) {
     world.problems.watch.note(&incident);
     let nothing = Indexed { state: IncidentState::Cancelled, resolved_at: None, primary_ci: None, keys: Vec::new() };
     incidents.reindex(id, &nothing, &Indexed::of(&incident));
+    if let Some(earlier) = incident.follows.and_then(|earlier| incidents.incidents.get_mut(&earlier)) {
+        earlier.followed_by.push(id);
+    }
     incidents.incidents.insert(id, incident);
     if let Some(parent) = parent {
         join(world, record, parent, &[id]);

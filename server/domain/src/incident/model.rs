@@ -390,6 +390,9 @@ pub struct Incident {
     pub course: Vec<Step>,
     /// The incident that this one follows, when that one could not be reopened.
     pub follows: Option<IncidentId>,
+    /// The incidents that follow this one, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub followed_by: Vec<IncidentId>,
     /// Work notes and comments, oldest first.
     pub notes: Vec<Note>,
     /// Files that are attached to it, oldest first.

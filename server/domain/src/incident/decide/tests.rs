@@ -130,6 +130,26 @@ fn one_that_is_over_for_ever_is_followed_by_another_one() {
 }
 
 #[test]
+fn what_people_opened_is_followed_by_one_at_a_time() {
+    let mut scenario = Scenario::new(Vec::new());
+    scenario.command(1, &open(new())).unwrap();
+    for action in [resolve(), close(), reopen()] {
+        scenario.act(10, 1, action).unwrap();
+    }
+    let refused = scenario.act(11, 1, reopen()).unwrap_err();
+    assert!(matches!(&refused, Rejection::Conflict(_)) && refused.to_string().contains("INC0000002"), "{refused}");
+    scenario.act(12, 2, resolve()).unwrap();
+    scenario.act(13, 1, reopen()).unwrap();
+    let refused = scenario.act(14, 2, reopen()).unwrap_err();
+    assert!(refused.to_string().contains("INC0000003"), "another one of the line is open: {refused}");
+    scenario.act(15, 3, resolve()).unwrap();
+    scenario.act(16, 2, reopen()).unwrap();
+    let lines = scenario.story();
+    assert_eq!(lines.last().map(String::as_str), Some("16 INC2 resolved → in_progress"));
+    assert_eq!(scenario.world.incidents.count, 3);
+}
+
+#[test]
 fn one_with_a_live_successor_is_not_reopened() {
     let mut scenario = opened();
     scenario.act(100, 1, resolve()).unwrap();
