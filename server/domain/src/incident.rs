@@ -21,7 +21,7 @@ mod surroundings;
 
 pub use alarm::Alarm;
 pub use command::{Children, Edit, IncidentAction, IncidentCommand, NewIncident, Who};
-pub use event::{Fields, IncidentEvent};
+pub use event::{Fields, IncidentEvent, Surroundings};
 pub use model::{
     Breach, Channel, Chart, HoldReason, Incident, IncidentState, Incidents, KnownError, Note, Party, Reach, RecentChange, Related, Similar,
     Step, Storm, Suggestion,

@@ -330,9 +330,14 @@ impl Target {
                     self.about.insert(incident.id.to_string());
                 }
             }
-            IncidentEvent::IncidentEdited { incident, fields } if fields.primary_ci.is_some_and(|ci| self.cis.contains(&ci)) => {
+            IncidentEvent::IncidentEdited { incident, fields, .. } if fields.primary_ci.is_some_and(|ci| self.cis.contains(&ci)) => {
                 self.told_by.insert(incident.to_string());
                 self.about.insert(incident.to_string());
+            }
+            IncidentEvent::IncidentEdited { incident, surroundings: Some(known), .. }
+                if serde_json::to_value(known).is_ok_and(|text| self.scrub.names(&text)) =>
+            {
+                self.told_by.insert(incident.to_string());
             }
             IncidentEvent::AttachmentAdded { incident, attachment } => {
                 self.attached.insert((incident.to_string(), attachment.hash));

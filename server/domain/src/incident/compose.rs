@@ -39,6 +39,9 @@ const PROBLEMS: usize = 1_000;
 /// What a chart shows before and after the moment of the breach: how it came about, and the first minutes of what became of it.
 const CHART: (Duration, Duration) = (Duration::from_secs(3 * 3600), Duration::from_secs(15 * 60));
 
+/// Why the impact of an incident without an item is what it is.
+pub(super) const UNKNOWN: &str = "nothing is known of what it affects";
+
 /// Attributes of a CI that tell people whom to ask and where to go.
 const FACTS: [&str; 4] = ["owner", "support_group", "location", "service"];
 
@@ -103,8 +106,8 @@ pub(super) fn outage_began(
     incident
 }
 
-/// Fills in what is known of the item and around it. People's grade of impact stays.
-pub(super) fn surround(world: &World, incident: &mut Incident, now: Timestamp) {
+/// Fills in what is known of the item and around it, and what changed on it before a moment. People's grade of impact stays.
+pub(super) fn surround(world: &World, incident: &mut Incident, before: Timestamp) {
     let ci = incident.primary_ci.and_then(|ci| world.cmdb.cis.get(&ci));
     if let Some(ci) = ci {
         let Affected { reach, further, service, criticality } = surroundings::affected(world, ci);
@@ -117,7 +120,7 @@ pub(super) fn surround(world: &World, incident: &mut Incident, now: Timestamp) {
             (incident.impact, incident.impact_reason) = (grade, cut(&reason, TITLE_CHARS));
             incident.priority = priority(grade, incident.urgency);
         }
-        incident.recent_changes = history::recent(world, ci.id, now);
+        incident.recent_changes = history::recent(world, ci.id, before);
         incident.related = surroundings::related(world, ci.id);
     }
     incident.similar = similar::similar(world, incident);
@@ -221,6 +224,7 @@ pub(super) fn blank(world: &World, (impact, urgency): (Grade, Grade), actor: Act
         channel: Channel::Api,
         caller: Party::Actor { actor: actor.clone() },
         service: None,
+        service_by_hand: false,
         group: None,
         suggested_group: None,
         assignee: None,

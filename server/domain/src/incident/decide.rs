@@ -4,6 +4,7 @@ mod edit;
 mod family;
 mod follow;
 mod open;
+mod surround;
 
 use super::{Children, Incident, IncidentAction, IncidentCommand, IncidentEvent, IncidentState, assignment, react};
 use crate::contact::responsible::Naming;

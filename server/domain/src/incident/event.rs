@@ -1,7 +1,7 @@
 //! What happens to incidents, as the log tells it.
 
 use super::assignment::AssignmentRule;
-use super::model::{Channel, HoldReason, Incident, IncidentState, Party};
+use super::model::{Channel, HoldReason, Incident, IncidentState, KnownError, Party, Reach, RecentChange, Related, Similar, Suggestion};
 use crate::attachment::Attachment;
 use crate::id::{AlertId, AssignmentRuleId, AttachmentId, CiId, IncidentId, ProblemId};
 use crate::rule::{Grade, Severity};
@@ -131,6 +131,9 @@ pub enum IncidentEvent {
         incident: IncidentId,
         /// All that people may edit, as it is now.
         fields: Box<Fields>,
+        /// What is known of its item, when that is another one now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        surroundings: Option<Box<Surroundings>>,
     },
     /// It became part of another one, or is part of it no more.
     IncidentParentChanged {
@@ -240,6 +243,53 @@ impl Fields {
             change: incident.change.clone(),
             caused_by_change: incident.caused_by_change.clone(),
             knowledge: incident.knowledge.clone(),
+        }
+    }
+}
+
+/// What an incident says of its item and what is around it, looked up when the item is another one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Surroundings {
+    /// How far it reaches.
+    pub impact: Grade,
+    /// Why so far, in words.
+    pub impact_reason: String,
+    /// Impact × urgency.
+    pub priority: u8,
+    /// How the failure gets to what it affects.
+    pub reach: Vec<Reach>,
+    /// Whether more is affected than is named.
+    pub reaches_further: bool,
+    /// Whether people chose the service.
+    pub service_by_hand: bool,
+    /// Group that ought to have it, and why.
+    pub suggested_group: Option<Suggestion>,
+    /// What changed on the item before the incident.
+    pub recent_changes: Vec<RecentChange>,
+    /// Open incidents on the item and around it.
+    pub related: Vec<Related>,
+    /// Resolved incidents like this one.
+    pub similar: Vec<Similar>,
+    /// Problems that it may be due to.
+    pub known_errors: Vec<KnownError>,
+}
+
+impl Surroundings {
+    /// As they are.
+    #[must_use]
+    pub fn of(incident: &Incident) -> Self {
+        Self {
+            impact: incident.impact,
+            impact_reason: incident.impact_reason.clone(),
+            priority: incident.priority,
+            reach: incident.reach.clone(),
+            reaches_further: incident.reaches_further,
+            service_by_hand: incident.service_by_hand,
+            suggested_group: incident.suggested_group.clone(),
+            recent_changes: incident.recent_changes.clone(),
+            related: incident.related.clone(),
+            similar: incident.similar.clone(),
+            known_errors: incident.known_errors.clone(),
         }
     }
 }

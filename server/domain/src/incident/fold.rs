@@ -1,7 +1,7 @@
 //! What incidents remember. Total: what refers to something unknown changes nothing.
 
 use super::react::{NOT_JUDGED, RECOVERED};
-use super::{Fields, HoldReason, Incident, IncidentEvent, IncidentState, Incidents, Note, Party, Step, storm};
+use super::{Fields, HoldReason, Incident, IncidentEvent, IncidentState, Incidents, Note, Party, Step, Surroundings, storm};
 use crate::actor::Actor;
 use crate::ci::Class;
 use crate::id::{AlertId, CiId, IncidentId};
@@ -297,7 +297,10 @@ fn change(incident: &mut Incident, record: &Record, event: &IncidentEvent) {
         IncidentEvent::AlertAttached { alert, ci, .. } => attach(incident, *alert, Some(*ci)),
         IncidentEvent::IncidentUnlinked { problem, .. } => incident.problem = incident.problem.filter(|known| known != problem),
         IncidentEvent::IncidentLinked { problem, .. } => incident.problem = Some(*problem),
-        IncidentEvent::IncidentEdited { fields, .. } => edit(incident, fields),
+        IncidentEvent::IncidentEdited { fields, surroundings, .. } => {
+            edit(incident, fields);
+            surroundings.iter().for_each(|surroundings| surround(incident, surroundings));
+        }
         IncidentEvent::WatcherAdded { watcher, .. } => watch(incident, watcher),
         IncidentEvent::WatcherRemoved { watcher, .. } => incident.watchers.retain(|other| other != watcher),
         IncidentEvent::AttachmentAdded { attachment, .. } => incident.attachments.push(attachment.clone()),
@@ -312,14 +315,28 @@ fn change(incident: &mut Incident, record: &Record, event: &IncidentEvent) {
     }
 }
 
-fn edit(incident: &mut Incident, fields: &Fields) {
+/// Takes over what people edited.
+pub(super) fn edit(incident: &mut Incident, fields: &Fields) {
     let Fields { title, description, primary_ci, affected_cis, service, category, channel, caller, change, caused_by_change, knowledge } =
         fields.clone();
     incident.titled_by_hand |= incident.title != title;
+    if incident.service != service {
+        incident.service_by_hand = service.is_some();
+    }
     (incident.title, incident.description, incident.primary_ci) = (title, description, primary_ci);
     (incident.affected_cis, incident.service, incident.category) = (affected_cis, service, category);
     (incident.channel, incident.caller, incident.knowledge) = (channel, caller, knowledge);
     (incident.change, incident.caused_by_change) = (change, caused_by_change);
+}
+
+/// Says of another item what is known of it.
+fn surround(incident: &mut Incident, surroundings: &Surroundings) {
+    let known = surroundings.clone();
+    (incident.impact, incident.impact_reason, incident.priority) = (known.impact, known.impact_reason, known.priority);
+    (incident.reach, incident.reaches_further) = (known.reach, known.reaches_further);
+    (incident.service_by_hand, incident.suggested_group) = (known.service_by_hand, known.suggested_group);
+    (incident.recent_changes, incident.related) = (known.recent_changes, known.related);
+    (incident.similar, incident.known_errors) = (known.similar, known.known_errors);
 }
 
 /// Comes to a state, and remembers when.

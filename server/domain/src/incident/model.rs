@@ -303,6 +303,9 @@ pub struct Incident {
     /// The business service that suffers, the most critical when there are several.
     #[serde(default)]
     pub service: Option<CiId>,
+    /// Whether people chose the service, so that it stays when the item is another one.
+    #[serde(default)]
+    pub service_by_hand: bool,
     /// Group that has it.
     pub group: Option<String>,
     /// Group that ought to have it, when it opened, and why.

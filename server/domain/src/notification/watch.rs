@@ -35,6 +35,7 @@ pub(super) fn react(world: &World, event: &IncidentEvent, now: Timestamp) -> Opt
         IncidentEvent::IncidentStateChanged { before: IncidentState::Resolved, after: IncidentState::Closed, .. } => return None,
         IncidentEvent::IncidentStateChanged { incident, .. }
         | IncidentEvent::IncidentPrioritised { incident, .. }
+        | IncidentEvent::IncidentEdited { incident, surroundings: Some(_), .. }
         | IncidentEvent::IncidentMerged { incident, .. } => (*incident, false),
         IncidentEvent::IncidentNoted { incident, public: true, .. } => (*incident, true),
         _ => return None,

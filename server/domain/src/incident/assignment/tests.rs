@@ -3,7 +3,7 @@ use crate::Command;
 use crate::alert::scenario::{Scenario, rule, text as attribute};
 use crate::ci::Class;
 use crate::contact::{ContactCommand, ContactKind};
-use crate::incident::IncidentCommand;
+use crate::incident::{Edit, IncidentAction, IncidentCommand, IncidentState, NewIncident};
 use crate::rule::Rule;
 
 fn new(position: u32, group: &str, conditions: Conditions) -> NewAssignmentRule {
@@ -102,4 +102,26 @@ fn each_rule_says_why_it_does_not_fit() {
     let case = Case { world: &scenario.world, rule: None, category: None, priority: 3, channel: Channel::Api, ci: None };
     let answers = scenario.world.incidents.assignment.explain(&case);
     assert_eq!(answers[0].misfit.as_deref(), Some("rules: no rule is none of them"));
+}
+
+#[test]
+fn the_rules_are_asked_when_an_item_is_named_later_and_nobody_has_it() {
+    let mut scenario = Scenario::new(Vec::new());
+    let servers = Conditions { selector: Selector { classes: vec![Class::Server], ..Selector::default() }, ..Conditions::default() };
+    let rule = NewAssignmentRule { assignee: Some("ada".into()), ..new(1, "servers", servers) };
+    scenario.command(1, &create(rule)).unwrap();
+    for group in [None, Some("desk".to_owned())] {
+        let new = NewIncident { title: "Slow".into(), group, ..NewIncident::default() };
+        scenario.command(2, &Command::Incident(IncidentCommand::Open(Box::new(new)))).unwrap();
+    }
+    scenario.story();
+    let edit = Edit { primary_ci: Some(Some(crate::alert::scenario::host(1))), ..Edit::default() };
+    for number in [1, 2] {
+        scenario.act(10, number, IncidentAction::Edit(Box::new(edit.clone()))).unwrap();
+    }
+    assert_eq!(scenario.story(), ["10 INC1 edited", "10 INC1 assigned", "10 INC1 new → assigned", "10 INC2 edited"]);
+    let incident = |number| &scenario.world.incidents.incidents[&scenario.incident(number)];
+    assert_eq!((incident(1).group.as_deref(), incident(1).assignee.as_deref()), (Some("servers"), Some("ada")));
+    assert_eq!((incident(2).group.as_deref(), incident(2).state), (Some("desk"), IncidentState::New));
+    assert_eq!(incident(2).suggested_group.as_ref().map(|one| one.group.as_str()), Some("servers"), "who has it keeps it");
 }

@@ -1,6 +1,6 @@
 //! Changing what is written down of an incident.
 
-use super::{NAME_BYTES, TEXT_BYTES, family, optional, text};
+use super::{NAME_BYTES, TEXT_BYTES, family, optional, surround, text};
 use crate::ci::Class;
 use crate::id::{CiId, ProblemId};
 use crate::incident::{Channel, Edit, Fields, Incident, IncidentEvent, display_number, priority};
@@ -23,10 +23,14 @@ const DIGITS: usize = 10;
 pub(super) fn events(world: &World, incident: &Incident, edit: &Edit) -> Result<Vec<IncidentEvent>, Rejection> {
     let mut events = Vec::new();
     let fields = fields(world, incident, edit)?;
-    if fields != Fields::of(incident) {
-        events.push(IncidentEvent::IncidentEdited { incident: incident.id, fields: Box::new(fields) });
+    if fields.primary_ci != incident.primary_ci {
+        events = surround::events(world, incident, (edit, &fields))?;
+    } else {
+        if fields != Fields::of(incident) {
+            events.push(IncidentEvent::IncidentEdited { incident: incident.id, fields: Box::new(fields), surroundings: None });
+        }
+        events.extend(graded(incident, edit)?);
     }
-    events.extend(graded(incident, edit)?);
     if let Some(problem) = edit.problem.filter(|problem| incident.problem != Some(*problem)) {
         membership::accepts(world, problem)?;
         events.push(IncidentEvent::IncidentLinked { incident: incident.id, problem });
@@ -95,7 +99,7 @@ fn refuse_of_machine(incident: &Incident, field: &str) -> Result<(), Rejection> 
 }
 
 /// A priority by hand needs a reason: whoever looks later must know that it is no machine's.
-fn graded(incident: &Incident, edit: &Edit) -> Result<Option<IncidentEvent>, Rejection> {
+pub(super) fn graded(incident: &Incident, edit: &Edit) -> Result<Option<IncidentEvent>, Rejection> {
     let (impact, urgency) = (edit.impact.unwrap_or(incident.impact), edit.urgency.unwrap_or(incident.urgency));
     let reason = edit.reason.as_deref().unwrap_or_default();
     // Who gives a reason for what was computed decides that it stays so.

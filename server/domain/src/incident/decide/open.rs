@@ -31,7 +31,7 @@ pub(super) fn by_hand(world: &World, new: &NewIncident, context: &mut Context<'_
     incident.description.clone_from(&new.description);
     incident.primary_ci = new.primary_ci;
     incident.affected_cis = distinct(&new.affected_cis);
-    incident.service = new.service;
+    (incident.service, incident.service_by_hand) = (new.service, new.service.is_some());
     incident.category.clone_from(&new.category);
     incident.channel = new.channel;
     incident.caller = caller.unwrap_or(Party::Actor { actor });
@@ -40,7 +40,7 @@ pub(super) fn by_hand(world: &World, new: &NewIncident, context: &mut Context<'_
     incident.caused_by_change.clone_from(&new.caused_by_change);
     incident.knowledge.clone_from(&new.knowledge);
     incident.graded_by_hand = new.impact.is_some();
-    incident.impact_reason = if incident.graded_by_hand { "as it was reported" } else { "nothing is known of what it affects" }.to_owned();
+    incident.impact_reason = if incident.graded_by_hand { "as it was reported" } else { compose::UNKNOWN }.to_owned();
     compose::surround(world, &mut incident, context.now);
     incident.priority = priority(incident.impact, incident.urgency);
     compose::assign(world, &mut incident, None);
@@ -63,6 +63,7 @@ pub(super) fn following(world: &World, earlier: &Incident, reason: &str, context
         primary_ci: earlier.primary_ci,
         affected_cis: earlier.affected_cis.clone(),
         service: earlier.service,
+        service_by_hand: earlier.service_by_hand,
         category: earlier.category.clone(),
         // Whoever reopens opens it, not the rule.
         channel: if earlier.channel == Channel::Monitoring { Channel::Api } else { earlier.channel },

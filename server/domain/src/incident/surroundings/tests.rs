@@ -1,8 +1,9 @@
 use crate::alert::scenario::{Scenario, host, rule, text};
 use crate::ci::relation::Change;
 use crate::ci::{Ci, CiEvent, Class, Relation, RelationKind, Source};
+use crate::command::Command;
 use crate::id::{CiId, Family};
-use crate::incident::Incident;
+use crate::incident::{Edit, Incident, IncidentAction, IncidentCommand, NewIncident};
 use crate::rule::Grade;
 use crate::{Actor, Event};
 use rollcall_shared::Timestamp;
@@ -94,5 +95,68 @@ fn a_known_error_of_the_same_breach_is_told_with_its_workaround() {
     let found = incident(&scenario, 4);
     let known: Vec<_> = found.known_errors.iter().map(|one| (one.because.as_str(), one.workaround.as_deref())).collect();
     assert_eq!(known, [("it is the same breach", Some("Restart it at night."))]);
+    scenario.story();
+}
+
+/// Opened by hand of this item.
+fn by_hand(scenario: &mut Scenario, new: NewIncident) {
+    let new = NewIncident { title: "Slow".into(), ..new };
+    scenario.command(100, &Command::Incident(IncidentCommand::Open(Box::new(new)))).unwrap();
+}
+
+fn edit(edit: Edit) -> IncidentAction {
+    IncidentAction::Edit(Box::new(edit))
+}
+
+fn of_item(ci: Option<CiId>) -> Edit {
+    Edit { primary_ci: Some(ci), ..Edit::default() }
+}
+
+/// What is said of an incident's item, without what it is called by.
+fn told(scenario: &Scenario, number: u64) -> impl PartialEq + std::fmt::Debug {
+    let found = incident(scenario, number);
+    let grades = (found.impact, found.impact_reason.clone(), found.priority);
+    let around = (found.affected_cis.clone(), found.reach.clone(), found.service, found.related.len(), found.recent_changes.clone());
+    (grades, around, found.suggested_group.clone(), found.group.clone())
+}
+
+#[test]
+fn an_item_that_is_named_later_tells_what_it_tells_at_once() {
+    let mut scenario = fleet("high");
+    by_hand(&mut scenario, NewIncident { primary_ci: Some(host(1)), ..NewIncident::default() });
+    scenario.act(101, 1, IncidentAction::Cancel { reason: "To compare.".into() }).unwrap();
+    by_hand(&mut scenario, NewIncident::default());
+    assert_eq!((incident(&scenario, 2).priority, incident(&scenario, 2).service), (3, None));
+    scenario.act(102, 2, edit(of_item(Some(host(1))))).unwrap();
+    assert_eq!(told(&scenario, 2), told(&scenario, 1));
+    assert_eq!((incident(&scenario, 2).priority, incident(&scenario, 2).service), (2, Some(shop())));
+    scenario.act(103, 2, edit(of_item(Some(host(2))))).unwrap();
+    let found = incident(&scenario, 2);
+    assert_eq!((found.impact_reason.as_str(), found.priority, found.service), ("no criticality is recorded", 3, None));
+    assert!(found.reach.is_empty() && found.affected_cis.is_empty(), "{:?}", found.affected_cis);
+    scenario.act(104, 2, edit(of_item(None))).unwrap();
+    assert_eq!(incident(&scenario, 2).impact_reason, "nothing is known of what it affects");
+    assert_eq!(scenario.story().last().map(String::as_str), Some("104 INC2 edited"));
+}
+
+#[test]
+fn what_people_decided_stays_when_the_item_is_another_one() {
+    let mut scenario = fleet("high");
+    let wiki = CiId { family: Family::Service, bits: 2 };
+    scenario.seed(|world| {
+        world.cmdb.cis.insert(wiki, Ci::new(wiki, Class::BusinessService, "Wiki", Timestamp(0), 0));
+    });
+    by_hand(&mut scenario, NewIncident { impact: Some(Grade::Low), affected_cis: vec![host(3)], ..NewIncident::default() });
+    scenario.act(101, 1, edit(Edit { service: Some(Some(wiki)), ..Edit::default() })).unwrap();
+    scenario.act(102, 1, edit(of_item(Some(host(1))))).unwrap();
+    let found = incident(&scenario, 1);
+    assert_eq!((found.impact, found.impact_reason.as_str(), found.service), (Grade::Low, "as it was reported", Some(wiki)));
+    assert_eq!(found.affected_cis, [host(3), shop()]);
+    let graded = Edit { impact: Some(Grade::Low), reason: Some("A toy.".into()), ..of_item(Some(host(1))) };
+    by_hand(&mut scenario, NewIncident::default());
+    scenario.act(103, 2, edit(graded)).unwrap();
+    let found = incident(&scenario, 2);
+    assert_eq!((found.impact, found.impact_reason.as_str(), found.service), (Grade::Low, "A toy.", Some(shop())));
+    assert_eq!(found.related.len(), 1, "the other one of the item, not itself");
     scenario.story();
 }
