@@ -8,6 +8,7 @@ pub mod clock;
 mod command;
 pub mod compose;
 pub mod decide;
+mod ending;
 mod event;
 mod external;
 pub mod fold;

@@ -1,16 +1,16 @@
 //! Incidents of other systems' alerts.
 //!
 //! An episode opens one incident, when it is more than information; its end resolves it, unless the alert flaps: then the incident waits until
-//! it does no more. What people resolved while the alert fires stays
-//! resolved. What a person or a rule opened, and such an incident was merged into, is theirs to resolve. As with our own alerts, one that is
+//! it does no more, or another alert that the incident is about by now goes on ([`ending`]). What people resolved while the alert fires stays
+//! resolved. What a person opened, and such an incident was merged into, is theirs to resolve. As with our own alerts, one that is
 //! muted or told about elsewhere opens none until that is over, and many of one name at once are a storm.
 
 use super::compose::{self, cut, cut_bytes, word};
-use super::react::{FLAPS, RECOVERED, note, quieted};
-use super::{Channel, Incident, IncidentEvent, IncidentState, priority, storm};
+use super::react::{FLAPS, note, quieted};
+use super::{Channel, Incident, IncidentEvent, ending, priority, storm};
 use crate::actor::Actor;
-use crate::alert::external::{ExternalAlert, ExternalChange, PREFIX, suppress};
-use crate::alert::{AlertState, Suppression};
+use crate::alert::Suppression;
+use crate::alert::external::{ExternalAlert, ExternalChange, suppress};
 use crate::rule::{Grade, Severity};
 use crate::{Context, Event, World};
 
@@ -158,28 +158,6 @@ fn graded(incident: &Incident, severity: Severity, reason: String, flapped: bool
 fn ended(world: &World, incident: &Incident, alert: &ExternalAlert) -> Vec<IncidentEvent> {
     let at = alert.ended_at.unwrap_or(alert.changed_at);
     let text = format!("{} says that the alert ended at {at}.", alert.source);
-    // The incident of a rule may have a key that begins alike.
-    let is_external = incident.breach.is_none() && incident.dedup_key.as_ref().is_some_and(|key| key.starts_with(PREFIX));
-    if !is_external {
-        return vec![note(incident, format!("{text} It was merged into this incident, which others resolve."))];
-    }
-    if goes_on(world, incident) {
-        return vec![note(incident, format!("{text} Another alert of this incident is not over."))];
-    }
-    vec![IncidentEvent::IncidentStateChanged {
-        incident: incident.id,
-        before: incident.state,
-        after: IncidentState::Resolved,
-        hold_reason: None,
-        close_code: Some(RECOVERED.to_owned()),
-        notes: Some(text),
-    }]
-}
-
-/// Whether something else that the incident stands for is not over.
-fn goes_on(world: &World, incident: &Incident) -> bool {
-    let fires = |key: &String| world.alerts.external.alerts.get(key).is_some_and(ExternalAlert::fires);
-    let live = incident.alerts.iter().filter_map(|id| world.alerts.alerts.get(id));
-    let is_over = |state: AlertState| matches!(state, AlertState::Inactive | AlertState::Pending | AlertState::Resolved);
-    incident.keys().any(fires) || live.into_iter().any(|alert| !is_over(alert.state))
+    let rule = incident.breach.as_ref().and_then(|breach| world.rules.rules.get(&breach.key.rule)).map(|known| &known.rule);
+    ending::ended(world, incident, rule, text)
 }

@@ -3,8 +3,8 @@
 //! Invariant: it resolves when the outage is over, which takes a sign of life of every host (or people who no longer expect one).
 
 use super::compose::{self, word};
-use super::react::{note, resolves, tier};
-use super::{Incident, IncidentEvent, priority};
+use super::react::{note, tier};
+use super::{Incident, IncidentEvent, ending, priority};
 use crate::alert::outage::Outage;
 use crate::alert::{Alert, AlertEvent};
 use crate::id::{AlertId, CiId};
@@ -81,8 +81,7 @@ fn grew(world: &World, incident: &Incident, outage: &Outage, alerts: &BTreeMap<A
 }
 
 fn ended(world: &World, incident: &Incident, context: &Context<'_>) -> Vec<IncidentEvent> {
-    let rule = incident.breach.as_ref().and_then(|breach| world.rules.rules.get(&breach.key.rule));
-    let alert = incident.breach.as_ref().and_then(|breach| world.alerts.alerts.get(&breach.alert));
-    let (Some(known), Some(alert)) = (rule, alert) else { return Vec::new() };
-    resolves(world, (incident, alert), &known.rule, "none of the hosts is silent any more", context)
+    let rule = incident.breach.as_ref().and_then(|breach| world.rules.rules.get(&breach.key.rule)).map(|known| &known.rule);
+    let text = format!("The alert resolved at {}: none of the hosts is silent any more.", context.now);
+    ending::ended(world, incident, rule, text)
 }

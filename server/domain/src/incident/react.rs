@@ -5,8 +5,7 @@
 //! gets no worse. No data adds a note and resolves nothing. What two incidents stand for after a merge resolves when the alerts of both have. A clone of an agent opens an incident of its own kind, which people resolve.
 
 use super::compose::{self, word};
-use super::{Incident, IncidentEvent, IncidentState, priority, storm};
-use crate::alert::external::ExternalAlert;
+use super::{Incident, IncidentEvent, ending, priority, storm};
 use crate::alert::{Alert, AlertEvent, AlertState, Suppression, mute, suppress};
 use crate::rule::select::effective;
 use crate::rule::{Condition, Rule, Severity, Tier};
@@ -62,7 +61,7 @@ pub fn react(world: &World, event: &Event, context: &mut Context<'_>) -> Vec<Eve
         (AlertState::Firing, Some(incident)) => fires_on(world, incident, (alert, rule), event),
         (AlertState::Firing, None) => fires(world, alert, rule, event, context),
         (AlertState::Resolved, Some(_)) if alert.flaps() => Vec::new(),
-        (AlertState::Resolved, Some(incident)) => resolves(world, (incident, alert), rule, reason, context),
+        (AlertState::Resolved, Some(incident)) => resolves(world, incident, rule, reason, context),
         (AlertState::Unknown, Some(incident)) => {
             vec![note(incident, format!("Unknown since {}: {reason}. The incident stays open.", alert.since))]
         }
@@ -118,7 +117,7 @@ fn told_of(
     match (live, reason) {
         (live, Some(reason)) => quieted(live, attached, reason),
         (Some(incident), None) if axis == Suppression::Flapping && alert.state == AlertState::Resolved => {
-            resolves(world, (incident, alert), rule, &format!("it flaps no more, and is clear: {}", alert.reason), context)
+            resolves(world, incident, rule, &format!("it flaps no more, and is clear: {}", alert.reason), context)
         }
         (Some(incident), None) => {
             let state = alert.severity.map_or("clear", word);
@@ -331,39 +330,8 @@ fn also(world: &World, incident: &Incident, of: (&Alert, &Rule), event: &AlertEv
     std::iter::once(note(incident, text)).chain(worse(world, incident, of, event)).collect()
 }
 
-/// Whether another alert that the incident stands for is not over: its own, or that of what was merged into it.
-fn goes_on(world: &World, incident: &Incident, over: &Alert) -> bool {
-    let mut others = incident.alerts.iter().filter(|id| **id != over.id).filter_map(|id| world.alerts.alerts.get(id));
-    let is_over = |alert: &Alert| matches!(alert.state, AlertState::Inactive | AlertState::Pending | AlertState::Resolved);
-    let fires_elsewhere = || incident.keys().any(|key| world.alerts.external.alerts.get(key).is_some_and(ExternalAlert::fires));
-    others.any(|alert| !is_over(alert) && incident.keys().any(|key| *key == alert.key.dedup_key())) || fires_elsewhere()
-}
-
-pub(super) fn resolves(
-    world: &World,
-    (incident, alert): (&Incident, &Alert),
-    rule: &Rule,
-    reason: &str,
-    context: &Context<'_>,
-) -> Vec<IncidentEvent> {
-    let text = format!("The alert resolved at {}: {reason}.", context.now);
-    if incident.breach.is_none() {
-        return vec![note(incident, format!("{text} A person opened this incident, and a person resolves it."))];
-    }
-    if !incident.merged_keys.is_empty() && goes_on(world, incident, alert) {
-        return vec![note(incident, format!("{text} Another alert of this incident is not over."))];
-    }
-    if !rule.auto_resolve {
-        return vec![note(incident, format!("{text} The rule leaves resolving to people."))];
-    }
-    vec![IncidentEvent::IncidentStateChanged {
-        incident: incident.id,
-        before: incident.state,
-        after: IncidentState::Resolved,
-        hold_reason: None,
-        close_code: Some(if rule.enabled { RECOVERED } else { NOT_JUDGED }.to_owned()),
-        notes: Some(text),
-    }]
+fn resolves(world: &World, incident: &Incident, rule: &Rule, reason: &str, context: &Context<'_>) -> Vec<IncidentEvent> {
+    ending::ended(world, incident, Some(rule), format!("The alert resolved at {}: {reason}.", context.now))
 }
 
 pub(super) fn note(incident: &Incident, text: String) -> IncidentEvent {
