@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use rollcall_domain::alert::AlertEvent;
 use rollcall_domain::alert::decide::AlertCommand;
 use rollcall_domain::alert::external::report::Raw;
-use rollcall_domain::alert::external::{ExternalChange, ExternalReport};
+use rollcall_domain::alert::external::{ExternalAlert, ExternalChange, ExternalReport, ExternalState};
 use rollcall_domain::trust::feed::FeedKind;
 use rollcall_domain::{Actor, Command, Event};
 use serde::de::{SeqAccess, Visitor};
@@ -111,7 +111,7 @@ struct Item {
     incident: Option<String>,
     /// The item that its labels mean.
     ci: Option<String>,
-    /// How the item was found or why none was; why the alert was refused.
+    /// How the item was found or why none was; why the alert was refused, or is not believed to fire.
     reason: Option<String>,
 }
 
@@ -176,11 +176,12 @@ impl ForeignService {
             let known = &world.alerts.external;
             let item = |report: ExternalReport| {
                 let alert = known.get(&speaker.name, &report.fingerprint);
+                let doubt = alert.filter(|_| report.state == ExternalState::Firing).and_then(ExternalAlert::doubt);
                 Item {
                     outcome: outcomes.get(report.fingerprint.as_str()).copied().unwrap_or("unchanged"),
                     incident: alert.and_then(|alert| alert.incident).map(|incident| incident.to_string()),
                     ci: alert.and_then(|alert| alert.ci).map(|ci| ci.to_string()),
-                    reason: alert.map(|alert| alert.placed.clone()),
+                    reason: doubt.or_else(|| alert.map(|alert| alert.placed.clone())),
                     fingerprint: Some(report.fingerprint),
                 }
             };
@@ -194,6 +195,8 @@ fn word(change: ExternalChange) -> &'static str {
         ExternalChange::Began => "began",
         ExternalChange::Graded { .. } => "graded",
         ExternalChange::Ended => "ended",
+        // Nothing changed for anybody; the reason says what is doubtful.
+        ExternalChange::Doubted => "unchanged",
     }
 }
 

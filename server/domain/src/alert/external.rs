@@ -2,13 +2,14 @@
 //!
 //! One record for each source and fingerprint. Its life is that of what the source said last: `firing` begins an episode, `resolved` ends
 //! it, and nothing else does. A source that falls silent ends nothing. Saying the same again changes nothing, however often and in
-//! whichever order: a repeat is told from a come-back by the moment in which the episode began.
+//! whichever order: a repeat is told from a come-back by the moment in which the episode began, as its source says ([`episode`]).
 //!
 //! They are told about as our own are: mutes, what their item stands on, and acknowledgements are axes of their own ([`suppress`]), and
 //! so is flapping (`flap`).
 //!
 //! Invariants: bounded in records and in the size of each; [`receive`] judges, `Externals::apply` remembers what it is told.
 
+pub mod episode;
 pub(super) mod flap;
 pub mod place;
 pub mod report;
@@ -20,21 +21,18 @@ use crate::id::{AlertId, CiId, IncidentId};
 use crate::incident::Incident;
 use crate::rule::{Severity, Tier};
 use crate::{Context, Event, Rejection, World};
+use episode::Hearing;
+pub use episode::Said;
 pub use report::{ExternalReport, ExternalState};
 use rollcall_shared::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 /// Alerts of other systems that are remembered, firing or not: at about 2 KiB each as many as fit into 200 MiB.
 pub const EXTERNAL_ALERTS: usize = 100_000;
 
 /// Those of them that are over: what a repeated message can still be about.
 pub const OVER: usize = 10_000;
-
-/// For how long after its end an episode is not begun again by a message that still calls it firing: that is a late copy, from the other
-/// node of a pair. An Alertmanager tells of one group no more often than this.
-const LATE: Duration = Duration::from_secs(60);
 
 /// An alert of another system.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -71,6 +69,9 @@ pub struct ExternalAlert {
     pub changed_at: Timestamp,
     /// How often it began to fire.
     pub times_fired: u32,
+    /// What its source said of the episode.
+    #[serde(default, skip_serializing_if = "Said::is_nothing")]
+    pub said: Said,
     /// Its live or last incident.
     #[serde(default)]
     pub incident: Option<IncidentId>,
@@ -104,6 +105,8 @@ pub enum ExternalChange {
     },
     /// The episode ended.
     Ended,
+    /// It was called firing although it is over: by a late copy, unless that is said again. It is as it was.
+    Doubted,
 }
 
 /// All alerts of other systems.
@@ -196,7 +199,10 @@ impl Externals {
         self.by_ci.get(&ci).into_iter().flatten().filter_map(|key| self.alerts.get(key))
     }
 
-    pub(super) fn apply(&mut self, revision: u64, at: Timestamp, alert: &ExternalAlert) {
+    pub(super) fn apply(&mut self, revision: u64, at: Timestamp, (change, alert): (ExternalChange, &ExternalAlert)) {
+        if change == ExternalChange::Doubted {
+            return self.hear(revision, alert);
+        }
         let key = alert.dedup_key();
         let mut alert = ExternalAlert { revision, changed_at: at, history: History::default(), ..alert.clone() };
         if let Some(known) = self.forget(&key) {
@@ -241,6 +247,12 @@ impl Externals {
         };
     }
 
+    /// An incident in which another goes on.
+    pub(crate) fn merged(&mut self, id: AlertId, (duplicate, into): (IncidentId, IncidentId)) {
+        let known = self.ids.get(&id).and_then(|key| self.alerts.get_mut(key));
+        known.filter(|alert| alert.incident == Some(duplicate)).into_iter().for_each(|alert| alert.incident = Some(into));
+    }
+
     pub(super) fn acknowledge(&mut self, revision: u64, id: AlertId, acknowledgement: Option<&Acknowledgement>) {
         let Some(alert) = self.ids.get(&id).and_then(|key| self.alerts.get_mut(key)) else { return };
         (alert.acknowledged, alert.revision) = (acknowledgement.cloned(), revision);
@@ -266,13 +278,14 @@ impl Externals {
 /// [`Rejection::Conflict`] when there are [`EXTERNAL_ALERTS`] that fire already; nothing of the message has taken effect then.
 pub fn receive(world: &World, source: &str, reports: &[ExternalReport], context: &mut Context<'_>) -> Result<Vec<Event>, Rejection> {
     let known = &world.alerts.external.alerts;
+    let hearing = Hearing { world, source, written_at: episode::written_at(reports) };
     let mut changed: BTreeMap<String, ExternalAlert> = BTreeMap::new();
     let (mut events, mut begun) = (Vec::new(), 0);
     for report in reports {
         let key = key(source, &report.fingerprint);
         let before = changed.get(&key).or_else(|| known.get(&key));
         let is_new = before.is_none();
-        let Some((change, alert)) = step(world, (source, before), report, context) else { continue };
+        let Some((change, alert)) = episode::step(&hearing, before, report, context) else { continue };
         begun += usize::from(is_new);
         if known.len() + begun > EXTERNAL_ALERTS {
             return Err(Rejection::Conflict(format!("{EXTERNAL_ALERTS} alerts of other systems are known, which is the limit")));
@@ -284,92 +297,6 @@ pub fn receive(world: &World, source: &str, reports: &[ExternalReport], context:
         events.extend(ends);
     }
     Ok(events)
-}
-
-/// What one message changes; `None` when it says what is known, or is late.
-fn step(
-    world: &World,
-    (source, known): (&str, Option<&ExternalAlert>),
-    report: &ExternalReport,
-    context: &mut Context<'_>,
-) -> Option<(ExternalChange, ExternalAlert)> {
-    let now = context.now;
-    // What is said to begin or end after now is happening now.
-    let began_at = report.began_at.map(|at| at.min(now));
-    match (known, report.state) {
-        (None, ExternalState::Resolved) => None,
-        (None, ExternalState::Firing) => Some((ExternalChange::Began, begin(world, source, None, (report, context)))),
-        (Some(known), ExternalState::Firing) if known.state == ExternalState::Firing => {
-            let later = began_at.filter(|at| *at > known.began_at);
-            if known.severity == report.severity && later.is_none() {
-                return None;
-            }
-            let alert = ExternalAlert {
-                severity: report.severity,
-                title: report.title.clone(),
-                description: report.description.clone(),
-                began_at: later.unwrap_or(known.began_at),
-                changed_at: now,
-                ..known.clone()
-            };
-            Some((ExternalChange::Graded { before: known.severity }, alert))
-        }
-        (Some(known), ExternalState::Firing) => {
-            let is_same = began_at.is_none_or(|at| at <= known.began_at);
-            if is_same && now.since(known.changed_at) < LATE {
-                return None;
-            }
-            Some((ExternalChange::Began, begin(world, source, Some(known), (report, context))))
-        }
-        (Some(known), ExternalState::Resolved) => {
-            let ended_at = report.ended_at.map_or(now, |at| at.min(now));
-            // The end of an episode that is over says nothing about the one that fires. Two that watch the same see it begin at moments
-            // that differ a little.
-            let is_earlier = began_at.is_some_and(|at| known.began_at.since(at) > LATE);
-            if known.state == ExternalState::Resolved || ended_at < known.began_at || is_earlier {
-                return None;
-            }
-            let alert = ExternalAlert { state: ExternalState::Resolved, ended_at: Some(ended_at), changed_at: now, ..known.clone() };
-            Some((ExternalChange::Ended, alert))
-        }
-    }
-}
-
-fn begin(
-    world: &World,
-    source: &str,
-    known: Option<&ExternalAlert>,
-    (report, context): (&ExternalReport, &mut Context<'_>),
-) -> ExternalAlert {
-    let now = context.now;
-    let (ci, placed) = match place::place(world, &report.labels, now) {
-        Ok((ci, how)) => (Some(ci), how),
-        Err(why) => (None, why),
-    };
-    ExternalAlert {
-        id: known.map_or_else(|| AlertId(context.ids.next_bits()), |known| known.id),
-        source: source.to_owned(),
-        fingerprint: report.fingerprint.clone(),
-        state: ExternalState::Firing,
-        severity: report.severity,
-        title: report.title.clone(),
-        description: report.description.clone(),
-        labels: report.labels.clone(),
-        link: report.link.clone(),
-        runbook: report.runbook.clone(),
-        ci,
-        placed,
-        began_at: report.began_at.map_or(now, |at| at.min(now)),
-        ended_at: None,
-        changed_at: now,
-        times_fired: known.map_or(0, |known| known.times_fired).saturating_add(1),
-        incident: None,
-        suppressed: BTreeMap::new(),
-        told_by: None,
-        history: History::default(),
-        acknowledged: None,
-        revision: 0,
-    }
 }
 
 #[cfg(test)]

@@ -284,7 +284,7 @@ pub fn apply(alerts: &mut Alerts, record: &Record, event: &AlertEvent) {
         AlertEvent::MuteEnded { mute } => {
             alerts.mutes.remove(mute);
         }
-        AlertEvent::ExternalAlertChanged { alert, .. } => alerts.external.apply(record.revision, record.at, alert),
+        AlertEvent::ExternalAlertChanged { change, alert } => alerts.external.apply(record.revision, record.at, (*change, alert)),
     }
 }
 

@@ -56,7 +56,7 @@ pub(super) fn opened(world: &World, alert: &Alert, rule: &Rule, severity: Severi
         dedup_key: Some(alert.key.dedup_key()),
         breach: Some(breach(world, alert, rule, severity, context.now)),
         alerts: vec![alert.id],
-        follows: follows(world, alert),
+        follows: follows(world, alert.incident, alert.since),
         ..blank(world, (rule.impact, urgency(severity)), actor, context)
     };
     incident.title = title(alert, rule, severity, ci);
@@ -431,10 +431,10 @@ fn fact(ci: &Ci, name: &str) -> Option<String> {
     }
 }
 
-/// The incident that this breach had before, when it ended so recently that a person would have reopened it.
-fn follows(world: &World, alert: &Alert) -> Option<IncidentId> {
-    let earlier = world.incidents.incidents.get(&alert.incident?)?;
-    (alert.since.since(earlier.ended_at()?) <= super::decide::REOPENABLE).then_some(earlier.id)
+/// The incident that an alert had before, when it ended so recently that a person would have reopened it.
+pub(super) fn follows(world: &World, last: Option<IncidentId>, since: Timestamp) -> Option<IncidentId> {
+    let earlier = world.incidents.incidents.get(&last?)?;
+    (since.since(earlier.ended_at()?) <= super::decide::REOPENABLE).then_some(earlier.id)
 }
 
 /// At most so many characters, with a mark where something is missing.

@@ -7,7 +7,7 @@
 
 use super::compose::{self, cut, cut_bytes, word};
 use super::react::{FLAPS, note, quieted};
-use super::{Channel, Incident, IncidentEvent, ending, priority, storm};
+use super::{Channel, Incident, IncidentEvent, IncidentState, ending, priority, storm};
 use crate::actor::Actor;
 use crate::alert::Suppression;
 use crate::alert::external::{ExternalAlert, ExternalChange, suppress};
@@ -22,6 +22,9 @@ const TEXT_BYTES: usize = 32 << 10;
 pub(super) fn react(world: &World, change: ExternalChange, alert: &ExternalAlert, context: &mut Context<'_>) -> Vec<Event> {
     let Some(alert) = world.alerts.external.alerts.get(&alert.dedup_key()) else { return Vec::new() };
     let live = world.incidents.live.get(&alert.dedup_key()).and_then(|id| world.incidents.incidents.get(id));
+    if change == ExternalChange::Doubted {
+        return doubted(world, alert).map(Event::Incident).into_iter().collect();
+    }
     let opens = matches!(change, ExternalChange::Began | ExternalChange::Graded { before: None }) && alert.severity.is_some();
     if opens && live.is_none() {
         let quiet = suppress::quiet(world, alert, context.now);
@@ -30,6 +33,13 @@ pub(super) fn react(world: &World, change: ExternalChange, alert: &ExternalAlert
         }
     }
     events(world, change, (alert, live), context).into_iter().map(Event::Incident).collect()
+}
+
+/// Who looks at the incident sees that it may not be over.
+fn doubted(world: &World, alert: &ExternalAlert) -> Option<IncidentEvent> {
+    let last = world.incidents.incidents.get(&alert.incident?)?;
+    let is_there = last.state.is_open() || last.state == IncidentState::Resolved;
+    is_there.then(|| alert.doubt()).flatten().map(|doubt| note(last, format!("{}: {doubt}.", alert.source)))
 }
 
 /// What follows when one begins or ceases to be quiet on an axis.
@@ -116,12 +126,13 @@ fn opened(world: &World, alert: &ExternalAlert, severity: Severity, context: &mu
     let actor = Actor::Feed { name: alert.source.clone() };
     let mut incident = Incident {
         title: cut(&format!("{}{name}", alert.title), compose::TITLE_CHARS),
-        description: description(alert),
+        description: description(world, alert),
         primary_ci: ci.map(|ci| ci.id),
         category: Some(cut(alert.labels.get("alertname").map_or("external", String::as_str), compose::TITLE_CHARS)),
         channel: Channel::Monitoring,
         dedup_key: Some(alert.dedup_key()),
         alerts: vec![alert.id],
+        follows: compose::follows(world, alert.incident, alert.changed_at),
         knowledge: alert.runbook.iter().cloned().collect(),
         ..compose::blank(world, (Grade::Medium, compose::urgency(severity)), actor, context)
     };
@@ -130,7 +141,9 @@ fn opened(world: &World, alert: &ExternalAlert, severity: Severity, context: &mu
     incident
 }
 
-fn description(alert: &ExternalAlert) -> String {
+fn description(world: &World, alert: &ExternalAlert) -> String {
+    let earlier = compose::follows(world, alert.incident, alert.changed_at).and_then(|id| world.incidents.incidents.get(&id));
+    let follows = earlier.map(|earlier| format!("It follows {}.", super::display_number(earlier.number)));
     let labels: Vec<String> = alert.labels.iter().map(|(name, value)| format!("- {name}: {value}")).collect();
     let item = match alert.ci {
         Some(ci) => format!("Item: {ci}, by {}.", alert.placed),
@@ -139,7 +152,13 @@ fn description(alert: &ExternalAlert) -> String {
     let link = alert.link.iter().map(|link| format!("Source: {link}"));
     let runbook = alert.runbook.iter().map(|link| format!("What to do: {link}"));
     let told = format!("Told by {}, firing since {}.", alert.source, alert.began_at);
-    let parts = Some(alert.description.clone()).filter(|text| !text.is_empty()).into_iter().chain([told, item]).chain(link).chain(runbook);
+    let parts = Some(alert.description.clone())
+        .filter(|text| !text.is_empty())
+        .into_iter()
+        .chain([told, item])
+        .chain(follows)
+        .chain(link)
+        .chain(runbook);
     let text = parts.chain([format!("Labels:\n{}", labels.join("\n"))]).collect::<Vec<_>>().join("\n\n");
     cut_bytes(text, TEXT_BYTES)
 }

@@ -199,10 +199,11 @@ fn merge(world: &mut World, record: &Record, duplicate: IncidentId, into: Incide
         incident.closed = Some((record.at, record.actor.clone()));
         step(incident, record.at, (IncidentState::Closed, None));
     });
-    for alert in &gone.alerts {
-        if let Some(alert) = world.alerts.alerts.get_mut(alert).filter(|alert| alert.incident == Some(duplicate)) {
+    for id in &gone.alerts {
+        if let Some(alert) = world.alerts.alerts.get_mut(id).filter(|alert| alert.incident == Some(duplicate)) {
             alert.incident = Some(into);
         }
+        world.alerts.external.merged(*id, (duplicate, into));
     }
     alter(world, record, into, |incident| {
         incident.merged.push(duplicate);

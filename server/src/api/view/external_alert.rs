@@ -45,6 +45,9 @@ pub struct ExternalAlert {
     pub ended_at: Option<Time>,
     /// When the source's word last changed something here.
     pub changed_at: Time,
+    /// When it was called firing though it is over, with the begin of the episode that ended: by a late copy, unless that is said again a
+    /// minute later or more. Null when it was not, or fires.
+    pub doubted_at: Option<Time>,
     /// How often it began to fire.
     pub times_fired: u32,
     /// Why it is not told about, by axis: `maintenance`, `silence`, `freeze`, `dependency`.
@@ -79,6 +82,7 @@ impl ExternalAlert {
             began_at: Time(alert.began_at),
             ended_at: alert.ended_at.map(Time),
             changed_at: Time(alert.changed_at),
+            doubted_at: alert.doubted_at().map(Time),
             times_fired: alert.times_fired,
             suppressed: suppressed(&alert.suppressed),
             told_by: alert.told_by.map(|id| id.to_string()),

@@ -67,6 +67,24 @@ async fn alerts_begin_and_end_and_repeats_change_nothing() {
 }
 
 #[tokio::test]
+async fn a_late_copy_changes_nothing_and_is_told_as_one_until_it_is_said_again() {
+    let scene = Scene::start(FeedKind::Alertmanager).await;
+    let wait = |seconds| scene.server.clock.advance(std::time::Duration::from_secs(seconds));
+    check(&scene.alerts(json!([alert("firing", 1)])).await, &["began"]);
+    check(&scene.alerts(json!([alert("resolved", 1)])).await, &["ended"]);
+    wait(900);
+    let late = scene.alerts(json!([alert("firing", 1)])).await;
+    check(&late, &["unchanged"]);
+    assert_eq!(late.json()["changed"], 0);
+    let reason = late.json()["items"][0]["reason"].as_str().unwrap().to_owned();
+    assert!(reason.contains("a late copy, unless that is said again from"), "{reason}");
+    assert_eq!(scene.open(), 0);
+    wait(60);
+    check(&scene.alerts(json!([alert("firing", 1)])).await, &["began"]);
+    assert_eq!(scene.open(), 1);
+}
+
+#[tokio::test]
 async fn one_that_makes_no_sense_holds_up_no_other() {
     let scene = Scene::start(FeedKind::Alertmanager).await;
     let mut unlabelled = alert("firing", 3);

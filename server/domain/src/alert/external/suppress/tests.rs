@@ -137,7 +137,9 @@ fn somebody_may_look_after_one_until_it_is_over() {
 fn crowd(scenario: &mut Scenario, at: i64, status: &str, names: &[&str], count: usize) {
     let one = |n: usize| {
         let labels = labels(&[("alertname", names[n % names.len()]), ("severity", "warning"), ("pod", &n.to_string())]);
-        Raw { fingerprint: Some(format!("f{n}")), labels, ..raw(status, "warning", "nowhere") }
+        let begins = (status == "firing").then(|| seconds(at).to_string());
+        let known = raw(status, "warning", "nowhere");
+        Raw { fingerprint: Some(format!("f{n}")), labels, starts_at: begins.or(known.starts_at.clone()), ..known }
     };
     let all: Vec<Raw> = (0..count).map(one).collect();
     for some in all.chunks(25) {
