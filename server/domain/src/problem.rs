@@ -323,12 +323,12 @@ pub enum ProblemEvent {
 pub enum ProblemAction {
     /// Take notice: `new` becomes `assess`.
     Acknowledge,
-    /// Give it to a group, a person or both.
+    /// Give it to a group, a person or both, or take it from one; `None` leaves what is there, and at least one must be given.
     Assign {
-        /// Group.
-        group: Option<String>,
-        /// Person.
-        assignee: Option<String>,
+        /// Group; `Some(None)` for none any more.
+        group: Option<Option<String>>,
+        /// Person; `Some(None)` for none any more.
+        assignee: Option<Option<String>>,
     },
     /// Write something down.
     Note {

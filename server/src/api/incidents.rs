@@ -65,15 +65,19 @@ pub fn named(world: &World, field: &str, text: &str) -> Result<IncidentId, ApiEr
     found.map(|incident| incident.id).ok_or_else(|| ApiError::invalid(field, "must be the id or number of an incident, such as INC0000017"))
 }
 
-/// Who gets it; at least one of both.
+/// Who gets it; at least one of both. What is left out stays, and null takes off.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"group": "storage", "assignee": "ada"}))]
 pub struct Assignment {
     /// Team, by name or id; any name as long as no team is among the contacts.
-    pub group: Option<String>,
+    #[serde(default, deserialize_with = "edit::given")]
+    #[schema(value_type = Option<String>)]
+    pub group: Option<Option<String>>,
     /// Person, by name or id, or the name of a token; any name as long as no person is among the contacts.
-    pub assignee: Option<String>,
+    #[serde(default, deserialize_with = "edit::given")]
+    #[schema(value_type = Option<String>)]
+    pub assignee: Option<Option<String>>,
 }
 
 /// A note.
@@ -144,7 +148,7 @@ pub async fn acknowledge_incident(State(api): State<Api>, Named(id): Named<Incid
     act(&api, id, &caller, IncidentAction::Acknowledge).await
 }
 
-/// Gives an incident to a group, a person or both.
+/// Gives an incident to a group, a person or both, or takes it from one.
 #[utoipa::path(post, path = "/api/v1/incidents/{id}/assign", tag = "incidents", request_body = Assignment,
     responses((status = 200, description = "The incident as it is now.", body = Incident)))]
 pub async fn assign_incident(

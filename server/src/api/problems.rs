@@ -178,7 +178,7 @@ pub async fn acknowledge_problem(State(api): State<Api>, Named(id): Named<Proble
     act(&api, id, &caller, ProblemAction::Acknowledge).await
 }
 
-/// Gives a problem to a group, a person or both.
+/// Gives a problem to a group, a person or both, or takes it from one.
 #[utoipa::path(post, path = "/api/v1/problems/{id}/assign", tag = "problems", request_body = Assignment,
     responses((status = 200, description = "The problem as it is now.", body = Problem)))]
 pub async fn assign_problem(

@@ -71,9 +71,15 @@ fn act(
     conditions(world, incident, action)?;
     match action {
         IncidentAction::Assign { group, assignee } => {
-            let (own, whose) = (incident.group.as_deref(), incident.assignee.as_deref());
-            let (group, assignee) = named(world, (group.as_deref(), own), (assignee.as_deref(), whose))?;
-            Ok(events(incident, &IncidentAction::Assign { group, assignee }, after))
+            let before = (incident.group.as_deref(), incident.assignee.as_deref());
+            let (group, assignee) = handed(world, (group.as_ref(), assignee.as_ref()), before)?;
+            let is_nobodys = group.is_none() && assignee.is_none();
+            if is_nobodys && before == (None, None) {
+                return Ok(Vec::new());
+            }
+            // What nobody has waits for somebody to take it.
+            let after = if is_nobodys && after == IncidentState::Assigned { IncidentState::New } else { after };
+            Ok(events(incident, &IncidentAction::Assign { group: Some(group), assignee: Some(assignee) }, after))
         }
         IncidentAction::Reopen { reason } if is_for_ever(incident, context.now) => {
             Ok(vec![open::following(world, incident, reason, context)])
@@ -167,8 +173,8 @@ fn events(incident: &Incident, action: &IncidentAction, after: IncidentState) ->
         IncidentAction::Assign { group, assignee } => {
             vec![IncidentEvent::IncidentAssigned {
                 incident: id,
-                group: group.clone().or_else(|| incident.group.clone()),
-                assignee: assignee.clone().or_else(|| incident.assignee.clone()),
+                group: group.clone().unwrap_or_else(|| incident.group.clone()),
+                assignee: assignee.clone().unwrap_or_else(|| incident.assignee.clone()),
             }]
         }
         IncidentAction::Note { text, public } => vec![IncidentEvent::IncidentNoted { incident: id, text: text.clone(), public: *public }],
@@ -213,7 +219,9 @@ fn validate(action: &IncidentAction) -> Result<(), Rejection> {
         | IncidentAction::Attach(_)
         | IncidentAction::Detach { .. }
         | IncidentAction::Edit(_) => Ok(()),
-        IncidentAction::Assign { group: None, assignee: None } => Err(Rejection::invalid("assignee", "give a group, an assignee or both")),
+        IncidentAction::Assign { group: None, assignee: None } => {
+            Err(Rejection::invalid("assignee", "give a group, an assignee or both; null takes one off"))
+        }
         // Whom it names is looked up when the state allows it.
         IncidentAction::Assign { .. } => Ok(()),
         IncidentAction::Note { text: note, .. } => text("text", note, TEXT_BYTES),
@@ -289,6 +297,21 @@ pub(crate) fn named(
     let group = group.map(|text| Naming { field: "group", before: own }.team(world, text)).transpose()?;
     let assignee = assignee.map(|text| Naming { field: "assignee", before: whose }.person(world, text)).transpose()?;
     Ok((group, assignee))
+}
+
+/// Group and assignee as they are when they have changed; what is not given stays, and what is given as none goes.
+///
+/// # Errors
+/// [`Rejection::Invalid`]: nobody is called so.
+pub(crate) fn handed(
+    world: &World,
+    (group, assignee): (Option<&Option<String>>, Option<&Option<String>>),
+    (own, whose): (Option<&str>, Option<&str>),
+) -> Result<(Option<String>, Option<String>), Rejection> {
+    let name = |given: Option<&Option<String>>| given.cloned().flatten();
+    let (team, person) = named(world, (name(group).as_deref(), own), (name(assignee).as_deref(), whose))?;
+    let kept = |before: Option<&str>| before.map(str::to_owned);
+    Ok((if group.is_some() { team } else { kept(own) }, if assignee.is_some() { person } else { kept(whose) }))
 }
 
 pub(crate) fn optional(field: &str, value: Option<&str>, limit: usize) -> Result<(), Rejection> {

@@ -3,7 +3,7 @@
 use super::membership::{is_own, left, taken_in};
 use super::{Problem, ProblemAction, ProblemCommand, ProblemEvent, ProblemState, Verdict, recurrence};
 use crate::id::{IncidentId, ProblemId};
-use crate::incident::decide::{named, optional, text};
+use crate::incident::decide::{handed, named, optional, text};
 use crate::incident::{Incident, IncidentEvent, IncidentState};
 use crate::{Context, Event, Rejection, World, attachment};
 use std::collections::BTreeSet;
@@ -49,9 +49,9 @@ pub fn command(world: &World, command: &ProblemCommand, context: &mut Context<'_
             return Ok(vec![Event::Problem(ProblemEvent::ProblemAttachmentRemoved { problem, attachment, reason })]);
         }
         ProblemAction::Assign { group, assignee } => {
-            let (own, whose) = (problem.group.as_deref(), problem.assignee.as_deref());
-            let (group, assignee) = named(world, (group.as_deref(), own), (assignee.as_deref(), whose))?;
-            let assigned = events(problem, &ProblemAction::Assign { group, assignee }, after);
+            let before = (problem.group.as_deref(), problem.assignee.as_deref());
+            let (group, assignee) = handed(world, (group.as_ref(), assignee.as_ref()), before)?;
+            let assigned = events(problem, &ProblemAction::Assign { group: Some(group), assignee: Some(assignee) }, after);
             return Ok(assigned.into_iter().map(Event::Problem).collect());
         }
         _ => {}
@@ -192,8 +192,8 @@ fn events(problem: &Problem, action: &ProblemAction, after: ProblemState) -> Vec
         ProblemAction::Acknowledge => vec![ProblemEvent::ProblemAcknowledged { problem: id }],
         ProblemAction::Assign { group, assignee } => vec![ProblemEvent::ProblemAssigned {
             problem: id,
-            group: group.clone().or_else(|| problem.group.clone()),
-            assignee: assignee.clone().or_else(|| problem.assignee.clone()),
+            group: group.clone().unwrap_or_else(|| problem.group.clone()),
+            assignee: assignee.clone().unwrap_or_else(|| problem.assignee.clone()),
         }],
         ProblemAction::Note { text } => vec![ProblemEvent::ProblemNoted { problem: id, text: text.clone() }],
         ProblemAction::Describe { known_error, workaround, root_cause } => vec![ProblemEvent::ProblemDescribed {
@@ -260,7 +260,9 @@ fn validate(action: &ProblemAction) -> Result<(), Rejection> {
         ProblemAction::AcceptRisk { reason } => optional("reason", reason.as_deref(), TEXT_BYTES),
         ProblemAction::Link { incidents } if incidents.is_empty() => Err(Rejection::invalid("incidents", "must name at least one")),
         ProblemAction::Duplicate { .. } | ProblemAction::Link { .. } | ProblemAction::Unlink { .. } => Ok(()),
-        ProblemAction::Assign { group: None, assignee: None } => Err(Rejection::invalid("assignee", "give a group, an assignee or both")),
+        ProblemAction::Assign { group: None, assignee: None } => {
+            Err(Rejection::invalid("assignee", "give a group, an assignee or both; null takes one off"))
+        }
         // Whom it names is looked up when the state allows it.
         ProblemAction::Assign { .. } => Ok(()),
         ProblemAction::Note { text: note } => text("text", note, TEXT_BYTES),

@@ -230,6 +230,11 @@ async fn an_incident_goes_to_a_team_that_is_there_and_is_found_by_its_name_and_i
         let assigned = fixture.post(&format!("{path}/assign"), &json!({"group": group}).to_string()).await.ok().json();
         assert_eq!(assigned["group"], "Web team");
     }
+    let assign = format!("{one}/assign");
+    fixture.post(&assign, r#"{"assignee": "ada"}"#).await.ok();
+    let kept = fixture.post(&assign, r#"{"assignee": null}"#).await.ok().json();
+    assert_eq!((&kept["group"], &kept["assignee"]), (&json!("Web team"), &json!(null)), "null takes off, and what is left out stays");
+    fixture.post(&assign, "{}").await.refused("invalid_parameter");
     for group in [id, "Web%20team", "web%20team"] {
         assert_eq!(fixture.get(&format!("/api/v1/incidents?group={group}")).await.ok().items().len(), 2, "{group}");
     }

@@ -138,7 +138,7 @@ fn incidents_and_problems_go_to_somebody_who_is_there() {
     assert_eq!((incident.group.as_deref(), incident.assignee.as_deref()), (Some("Storage"), Some("Ada Lovelace")));
     let id: IncidentId = incident.id;
     let assign = |group: &str| {
-        let action = IncidentAction::Assign { group: Some(group.into()), assignee: None };
+        let action = IncidentAction::Assign { group: Some(Some(group.into())), assignee: None };
         Command::Incident(IncidentCommand::Act { incident: id, action, expected: None })
     };
     assert_eq!(field_of(scenario.command(5, &assign("webteam"))).as_deref(), Some("group"));

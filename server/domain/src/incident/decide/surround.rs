@@ -71,5 +71,5 @@ fn assigned(world: &World, incident: &Incident, after: &mut Incident, graded: Op
     }
     let is_taken = after.assignee.is_some() && incident.state == IncidentState::New;
     let state = if is_taken { IncidentState::Assigned } else { incident.state };
-    super::events(incident, &IncidentAction::Assign { group: after.group.clone(), assignee: after.assignee.clone() }, state)
+    super::events(incident, &IncidentAction::Assign { group: Some(after.group.clone()), assignee: Some(after.assignee.clone()) }, state)
 }

@@ -25,7 +25,7 @@ fn hold() -> IncidentAction {
 }
 
 fn assign(assignee: &str) -> IncidentAction {
-    IncidentAction::Assign { group: None, assignee: Some(assignee.into()) }
+    IncidentAction::Assign { group: None, assignee: Some(Some(assignee.into())) }
 }
 
 fn note() -> IncidentAction {
@@ -114,6 +114,24 @@ fn a_reopened_incident_is_live_again() {
     let incident = &scenario.world.incidents.incidents[&scenario.incident(1)];
     assert_eq!((incident.reopen_count, incident.reassignment_count, incident.close_code.clone()), (1, 1, None));
     assert_eq!(scenario.world.incidents.live.len(), 1);
+}
+
+#[test]
+fn who_has_it_can_be_taken_off_and_the_group_too() {
+    let off = |group, assignee| IncidentAction::Assign { group, assignee };
+    let give = off(Some(Some("storage".into())), Some(Some("ada".into())));
+    let none = || Some(None);
+    let scenario = check(&[give.clone(), off(None, none())], &["100 INC1 assigned", "100 INC1 new → assigned", "101 INC1 assigned"]);
+    let incident = &scenario.world.incidents.incidents[&scenario.incident(1)];
+    assert_eq!((incident.group.as_deref(), incident.assignee.as_deref()), (Some("storage"), None));
+    let assigned = ["100 INC1 assigned", "100 INC1 new → assigned", "101 INC1 assigned", "101 INC1 assigned → new"];
+    check(&[give.clone(), off(none(), none()), off(none(), none())], &assigned);
+    let scenario = check(
+        &[IncidentAction::Acknowledge, give, off(Some(Some("desk".into())), none())],
+        &["100 INC1 acknowledged", "100 INC1 new → in_progress", "101 INC1 assigned", "102 INC1 assigned"],
+    );
+    let incident = &scenario.world.incidents.incidents[&scenario.incident(1)];
+    assert_eq!((incident.group.as_deref(), incident.assignee.as_deref()), (Some("desk"), None));
 }
 
 #[test]

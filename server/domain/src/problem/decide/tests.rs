@@ -88,12 +88,14 @@ fn what_is_known_is_written_down_and_kept() {
     scenario.work(20_000, 1, describe(Some(true), None)).unwrap();
     scenario.work(20_001, 1, describe(None, Some("Restart it."))).unwrap();
     scenario.work(20_002, 1, ProblemAction::Note { text: "Seen before.".into() }).unwrap();
-    scenario.work(20_003, 1, ProblemAction::Assign { group: Some("storage".into()), assignee: None }).unwrap();
+    let assign = |group: Option<Option<String>>, assignee| ProblemAction::Assign { group, assignee };
+    scenario.work(20_003, 1, assign(Some(Some("storage".into())), Some(Some("ada".into())))).unwrap();
+    scenario.work(20_004, 1, assign(None, Some(None))).unwrap();
     let problem = &scenario.world.problems.problems[&scenario.problem(1)];
     assert!(problem.known_error);
     assert_eq!(problem.workaround.as_deref(), Some("Restart it."));
-    assert_eq!((problem.notes.len(), problem.group.as_deref()), (1, Some("storage")));
-    assert_eq!(scenario.story().len(), 4);
+    assert_eq!((problem.notes.len(), problem.group.as_deref(), problem.assignee.as_deref()), (1, Some("storage"), None));
+    assert_eq!(scenario.story().len(), 5);
 }
 
 #[test]
