@@ -240,9 +240,9 @@ pub enum ProblemEvent {
         problem: ProblemId,
         /// New value; `None` leaves it.
         known_error: Option<bool>,
-        /// New value; `None` leaves it.
+        /// New value; `None` leaves it, and an empty one takes it away.
         workaround: Option<String>,
-        /// New value; `None` leaves it.
+        /// New value; `None` leaves it, and an empty one takes it away.
         root_cause: Option<String>,
     },
     /// People put what is written down of it another way.
@@ -344,9 +344,9 @@ pub enum ProblemAction {
     Describe {
         /// Cause known though not fixed.
         known_error: Option<bool>,
-        /// What helps.
+        /// What helps; an empty one takes it away.
         workaround: Option<String>,
-        /// The cause.
+        /// The cause; an empty one takes it away.
         root_cause: Option<String>,
     },
     /// Change what is written down; what is `None` stays.

@@ -223,7 +223,8 @@ pub async fn describe_problem(
     caller: Caller,
     Body(body): Body<Description>,
 ) -> Result<Response, ApiError> {
-    let action = ProblemAction::Describe { known_error: body.known_error, workaround: body.workaround, root_cause: body.root_cause };
+    let (workaround, root_cause) = (body.workaround.map(Option::unwrap_or_default), body.root_cause.map(Option::unwrap_or_default));
+    let action = ProblemAction::Describe { known_error: body.known_error, workaround, root_cause };
     act(&api, id, &caller, action).await
 }
 

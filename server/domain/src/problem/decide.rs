@@ -164,10 +164,11 @@ fn after(state: ProblemState, action: &ProblemAction) -> Option<ProblemState> {
         (Assess | RootCauseAnalysis | FixInProgress, Acknowledge) => Some(state),
         (New | Assess | RootCauseAnalysis | FixInProgress, Assign { .. } | AcceptRisk { .. } | Link { .. } | Unlink { .. }) => Some(state),
         (New | Assess | RootCauseAnalysis | FixInProgress, Duplicate { .. }) => Some(Cancelled),
-        (
-            New | Assess | RootCauseAnalysis | FixInProgress | Resolved | Closed,
-            Note { .. } | Describe { .. } | Edit { .. } | Judge { .. } | Attach(_),
-        ) => Some(state),
+        (New | Assess | RootCauseAnalysis | FixInProgress | Resolved, Note { .. } | Describe { .. } | Edit { .. } | Attach(_)) => {
+            Some(state)
+        }
+        // Whether a suspicion was right may show when everything is done.
+        (New | Assess | RootCauseAnalysis | FixInProgress | Resolved | Closed, Judge { .. }) => Some(state),
         // What should never have been attached can be taken away whenever that is noticed.
         (_, Detach { .. }) => Some(state),
         (New | RootCauseAnalysis, Advance { state: Assess }) => Some(Assess),
@@ -181,7 +182,7 @@ fn after(state: ProblemState, action: &ProblemAction) -> Option<ProblemState> {
         (New | Assess | RootCauseAnalysis | FixInProgress, Reopen { .. } | Close { .. }) => None,
         (Resolved | Closed, Acknowledge | Assign { .. } | Resolve { .. } | Cancel { .. } | Duplicate { .. }) => None,
         (Resolved | Closed, AcceptRisk { .. } | Link { .. } | Unlink { .. }) => None,
-        (Closed, Close { .. }) | (Cancelled, _) => None,
+        (Closed, Close { .. } | Note { .. } | Describe { .. } | Edit { .. } | Attach(_)) | (Cancelled, _) => None,
     }
 }
 
@@ -270,8 +271,9 @@ fn validate(action: &ProblemAction) -> Result<(), Rejection> {
             Err(Rejection::invalid("root_cause", "give known_error, workaround or root_cause"))
         }
         ProblemAction::Describe { workaround, root_cause, .. } => {
-            optional("workaround", workaround.as_deref(), TEXT_BYTES)?;
-            optional("root_cause", root_cause.as_deref(), TEXT_BYTES)
+            let told = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+            optional("workaround", told(workaround).as_deref(), TEXT_BYTES)?;
+            optional("root_cause", told(root_cause).as_deref(), TEXT_BYTES)
         }
         ProblemAction::Edit { title: None, description: None, priority: None } => {
             Err(Rejection::invalid("title", "give title, description or priority"))

@@ -70,8 +70,11 @@ fn change(problem: &mut Problem, record: &Record, event: &ProblemEvent) {
         ProblemEvent::ProblemNoted { text, .. } => note(problem, record, text),
         ProblemEvent::ProblemDescribed { known_error, workaround, root_cause, .. } => {
             problem.known_error = known_error.unwrap_or(problem.known_error);
-            problem.workaround = workaround.clone().or_else(|| problem.workaround.take());
-            problem.root_cause = root_cause.clone().or_else(|| problem.root_cause.take());
+            for (kept, told) in [(&mut problem.workaround, workaround), (&mut problem.root_cause, root_cause)] {
+                if let Some(told) = told {
+                    *kept = Some(told.clone()).filter(|text| !text.is_empty());
+                }
+            }
         }
         ProblemEvent::ProblemEdited { title, description, priority, .. } => {
             title.iter().for_each(|title| problem.title.clone_from(title));

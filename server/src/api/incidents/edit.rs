@@ -115,7 +115,7 @@ pub struct IncidentChange {
 }
 
 /// Tells null, which takes away, from a field that is left out.
-pub(super) fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+pub(in crate::api) fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }
 

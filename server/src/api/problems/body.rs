@@ -1,5 +1,6 @@
 //! What people send about problems.
 
+use crate::api::incidents::edit::given;
 use crate::api::view::word::{ProblemState, Verdict};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -22,7 +23,7 @@ pub struct Advance {
     pub(super) state: ProblemState,
 }
 
-/// What is known; what is left out stays as it is.
+/// What is known; what is left out stays as it is, and null takes away.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"known_error": true, "workaround": "Restart the service"}))]
@@ -30,9 +31,13 @@ pub struct Description {
     /// Whether the cause is known though not fixed.
     pub(super) known_error: Option<bool>,
     /// What helps until it is fixed.
-    pub(super) workaround: Option<String>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    pub(super) workaround: Option<Option<String>>,
     /// The cause.
-    pub(super) root_cause: Option<String>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    pub(super) root_cause: Option<Option<String>>,
 }
 
 /// A person's word on a suspected cause.
@@ -53,7 +58,7 @@ pub struct Judgement {
 pub struct Fix {
     /// In words.
     pub(super) notes: String,
-    /// Whether its open incidents are resolved with it.
+    /// Whether its own open incidents are resolved with it.
     #[serde(default)]
     pub(super) incidents: bool,
 }

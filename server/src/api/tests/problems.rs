@@ -37,6 +37,10 @@ async fn what_is_written_down_of_a_problem_can_be_put_another_way() {
         assert_eq!(reply.json()["field"], field);
         reply.refused("invalid_parameter");
     }
+    let describe = async |body: Value| fixture.post("/api/v1/problems/PRB0000001/describe", &body.to_string()).await;
+    describe(json!({"workaround": "Wait.", "root_cause": "The plug."})).await.ok();
+    let described = describe(json!({"root_cause": null})).await.ok().json();
+    assert_eq!((&described["workaround"], &described["root_cause"]), (&"Wait.".into(), &Value::Null), "null takes away");
     fixture.post("/api/v1/problems/PRB0000001/cancel", r#"{"reason": "It was the plug"}"#).await.ok();
     patch(json!({"priority": 2})).await.refused("wrong_state");
 }

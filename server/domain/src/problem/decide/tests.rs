@@ -75,6 +75,13 @@ fn what_the_state_does_not_allow_is_refused() {
     check(&[advance(ProblemState::Closed)], &["new: not moved to that state"]);
     check(&[cancel(), reopen()], &["20000 PRB1 new → cancelled", "cancelled: not reopened"]);
     check(&[resolve(), resolve()], &["20000 PRB1 new → resolved", "resolved: not resolved"]);
+    let edit = ProblemAction::Edit { title: Some("Other".into()), description: None, priority: None };
+    let describe = ProblemAction::Describe { known_error: Some(true), workaround: None, root_cause: None };
+    let note = ProblemAction::Note { text: "Too late.".into() };
+    for (late, word) in [(edit, "described"), (describe, "described"), (note, "noted on")] {
+        let expected = ["20000 PRB1 new → resolved", "20001 PRB1 resolved → closed", &format!("closed: not {word}")];
+        check(&[resolve(), ProblemAction::Close { notes: None }, late], &expected);
+    }
 }
 
 #[test]
@@ -87,15 +94,18 @@ fn what_is_known_is_written_down_and_kept() {
     };
     scenario.work(20_000, 1, describe(Some(true), None)).unwrap();
     scenario.work(20_001, 1, describe(None, Some("Restart it."))).unwrap();
+    let cause = |text: &str| ProblemAction::Describe { known_error: None, workaround: None, root_cause: Some(text.into()) };
+    scenario.work(20_001, 1, cause("The moon.")).unwrap();
+    scenario.work(20_001, 1, cause("")).unwrap();
     scenario.work(20_002, 1, ProblemAction::Note { text: "Seen before.".into() }).unwrap();
     let assign = |group: Option<Option<String>>, assignee| ProblemAction::Assign { group, assignee };
     scenario.work(20_003, 1, assign(Some(Some("storage".into())), Some(Some("ada".into())))).unwrap();
     scenario.work(20_004, 1, assign(None, Some(None))).unwrap();
     let problem = &scenario.world.problems.problems[&scenario.problem(1)];
     assert!(problem.known_error);
-    assert_eq!(problem.workaround.as_deref(), Some("Restart it."));
+    assert_eq!((problem.workaround.as_deref(), problem.root_cause.as_deref()), (Some("Restart it."), None));
     assert_eq!((problem.notes.len(), problem.group.as_deref(), problem.assignee.as_deref()), (1, Some("storage"), None));
-    assert_eq!(scenario.story().len(), 5);
+    assert_eq!(scenario.story().len(), 7);
 }
 
 #[test]
