@@ -22,6 +22,7 @@ mod build;
 pub mod complete;
 pub mod error;
 pub mod evaluate;
+pub mod everything;
 mod explain;
 pub mod field;
 pub mod index;
@@ -93,6 +94,12 @@ impl Query {
         });
         let known = |name: &&str| field::ATTRIBUTES.iter().any(|(known, _)| known == name) || index.field(name).is_some();
         names.filter(|name| !field::sources(name).iter().any(known)).cloned().collect()
+    }
+
+    /// Whether it asks nothing, in whatever words: see [`everything`].
+    #[must_use]
+    pub fn is_everything(&self) -> bool {
+        self.root.as_ref().is_none_or(everything::is_everything)
     }
 
     /// The groups that it names, as they are written.

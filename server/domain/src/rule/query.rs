@@ -24,6 +24,8 @@ pub const STALE_MS: i64 = 60_000;
 pub struct Written {
     text: String,
     query: Result<Query, QueryError>,
+    /// Asked of every rule with every push, so kept.
+    is_everything: bool,
 }
 
 impl Written {
@@ -51,6 +53,18 @@ impl Written {
             )),
             None => Ok(()),
         }
+    }
+
+    /// Whether it asks nothing: everything fulfils it, whatever there is.
+    #[must_use]
+    pub fn is_everything(&self) -> bool {
+        self.is_everything
+    }
+
+    /// What was understood; `None` for a text that is no query.
+    #[must_use]
+    pub fn query(&self) -> Option<&Query> {
+        self.query.as_ref().ok()
     }
 
     /// The groups that it names, as they are written.
@@ -94,7 +108,8 @@ fn unsteady(term: &Term) -> Option<&'static str> {
 
 impl From<&str> for Written {
     fn from(text: &str) -> Self {
-        Self { text: text.to_owned(), query: Query::parse(text) }
+        let query = Query::parse(text);
+        Self { text: text.to_owned(), is_everything: query.as_ref().is_ok_and(Query::is_everything), query }
     }
 }
 

@@ -7,12 +7,13 @@ use super::{Levels, Rule, Tier};
 use crate::World;
 use crate::ci::{AttributeValue, Ci, Class};
 use crate::id::CiId;
+use crate::query::everything::all_classes;
 use rollcall_shared::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Which configuration items are meant: those that fulfil all that is given; an empty one means all.
+/// Which configuration items are meant: those that fulfil all that is given; one that asks nothing means all.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Selector {
@@ -62,10 +63,12 @@ pub struct Override {
 }
 
 impl Selector {
-    /// Whether it means all.
+    /// Whether it means all, as nothing is given or what is given asks nothing, such as the query `*`.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        *self == Self::default()
+        let Self { classes, tags, attributes, cis, query } = self;
+        let asks_nothing = query.as_ref().is_none_or(Written::is_everything) && (classes.is_empty() || all_classes(classes));
+        tags.is_empty() && attributes.is_empty() && cis.is_empty() && asks_nothing
     }
 
     /// Whether it means a configuration item. One that is not yet identified is meant by the empty selector alone.

@@ -60,8 +60,11 @@ fn an_override_and_a_mute_are_judged_too_with_their_path() {
         set_by: None,
         set_at: None,
     };
-    let refused = scenario.command(1, &create(Rule { overrides: vec![wrong], ..load("other") })).unwrap_err();
+    let refused = scenario.command(1, &create(Rule { overrides: vec![wrong.clone()], ..load("other") })).unwrap_err();
     assert!(matches!(refused, Rejection::Invalid { field, .. } if field == "overrides[0].selector.query"));
+    let all = Override { selector: selector("*"), ..wrong };
+    let refused = scenario.command(1, &create(Rule { overrides: vec![all], ..load("other") })).unwrap_err();
+    assert!(matches!(refused, Rejection::Invalid { field, .. } if field == "overrides[0].selector"));
     let schedule = Schedule::Once { from: seconds(0), to: seconds(900) };
     let mute = |query: &str| {
         let (kind, reason, rules) = (MuteKind::Silence, "known".to_owned(), Vec::new());
@@ -74,7 +77,7 @@ fn an_override_and_a_mute_are_judged_too_with_their_path() {
             schedule: schedule.clone(),
         })))
     };
-    for query in ["name:web-", "name:(", "group:nobody"] {
+    for query in ["name:web-", "name:(", "group:nobody", "*", "name:* or tag:x"] {
         let made = scenario.command(2, &mute(query));
         assert_eq!(made.is_ok(), query == "name:web-", "{query}: {made:?}");
     }
@@ -155,4 +158,5 @@ fn a_query_is_kept_as_it_was_written_and_one_that_was_stored_wrong_selects_nothi
     assert_eq!(select::variant(&rule, &scenario.world, Some(ci)), None);
     let settled = select::settled(&Rule { selector: selector("name:web-*"), ..load("load") }, Variant::Plain);
     assert!(settled.selector.is_empty());
+    assert!(selector("*").is_empty() && selector("*").means(&scenario.world, None), "what asks nothing is the empty selector");
 }
