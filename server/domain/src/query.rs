@@ -20,6 +20,7 @@
 
 mod build;
 pub mod complete;
+pub mod doubt;
 pub mod error;
 pub mod evaluate;
 pub mod everything;
@@ -82,18 +83,6 @@ impl Query {
     #[must_use]
     pub fn explain(&self) -> String {
         explain::explain(self.root())
-    }
-
-    /// Attributes that it asks for and that neither inventories fill nor any record has: mostly a slip of the pen.
-    #[must_use]
-    pub fn unknown_attributes(&self, index: &Index) -> Vec<String> {
-        let names = self.terms().into_iter().flat_map(|term| match term {
-            Term::Attribute(name, _) => std::slice::from_ref(name),
-            Term::Has(names) => names,
-            _ => &[],
-        });
-        let known = |name: &&str| field::ATTRIBUTES.iter().any(|(known, _)| known == name) || index.field(name).is_some();
-        names.filter(|name| !field::sources(name).iter().any(known)).cloned().collect()
     }
 
     /// Whether it asks nothing, in whatever words: see [`everything`].

@@ -12,7 +12,7 @@ use axum::extract::State;
 use axum::response::Response;
 use rollcall_domain::alert::AlertEvent;
 use rollcall_domain::alert::decide::AlertCommand;
-use rollcall_domain::alert::mute::{Mute, MuteKind, NewMute};
+use rollcall_domain::alert::mute::{Mute, MuteKind, NewMute, known};
 use rollcall_domain::id::MuteId;
 use rollcall_domain::{Command, Event, World};
 
@@ -28,7 +28,7 @@ pub async fn list_maintenance_windows(
     let now = api.engine.now();
     let page = api.engine.read(|world| {
         let rows = world.alerts.mutes.range(paging.ascending()).filter(|(_, mute)| mute.kind == MuteKind::Maintenance);
-        paging.page(rows.map(|(id, mute)| (*id, MaintenanceWindow::new(mute, now))))
+        paging.page(rows.map(|(id, mute)| (*id, MaintenanceWindow::new(mute, now, known::unknown(world, mute)))))
     });
     Ok(format.list(&page))
 }
@@ -46,7 +46,7 @@ pub async fn create_maintenance_window(
     api.engine.read(|world| {
         let mute = find(world, id, MuteKind::Maintenance)?;
         let place = format!("/api/v1/maintenance_windows/{id}");
-        Ok(answer::created(&place, &MaintenanceWindow::new(mute, now), Some(mute.revision)))
+        Ok(answer::created(&place, &MaintenanceWindow::new(mute, now, known::warnings(world, mute)), Some(mute.revision)))
     })
 }
 
@@ -57,7 +57,7 @@ pub async fn get_maintenance_window(State(api): State<Api>, Named(id): Named<Mut
     let now = api.engine.now();
     api.engine.read(|world| {
         let mute = find(world, id, MuteKind::Maintenance)?;
-        Ok(answer::resource(&MaintenanceWindow::new(mute, now), mute.revision))
+        Ok(answer::resource(&MaintenanceWindow::new(mute, now, known::warnings(world, mute)), mute.revision))
     })
 }
 
@@ -75,7 +75,7 @@ pub async fn list_freezes(State(api): State<Api>, Parameters(query): Parameters<
     let now = api.engine.now();
     let page = api.engine.read(|world| {
         let rows = world.alerts.mutes.range(paging.ascending()).filter(|(_, mute)| mute.kind == MuteKind::Freeze);
-        paging.page(rows.map(|(id, mute)| (*id, MaintenanceWindow::new(mute, now))))
+        paging.page(rows.map(|(id, mute)| (*id, MaintenanceWindow::new(mute, now, known::unknown(world, mute)))))
     });
     Ok(format.list(&page))
 }
@@ -93,7 +93,11 @@ pub async fn create_freeze(
     let now = api.engine.now();
     api.engine.read(|world| {
         let mute = find(world, id, MuteKind::Freeze)?;
-        Ok(answer::created(&format!("/api/v1/freezes/{id}"), &MaintenanceWindow::new(mute, now), Some(mute.revision)))
+        Ok(answer::created(
+            &format!("/api/v1/freezes/{id}"),
+            &MaintenanceWindow::new(mute, now, known::warnings(world, mute)),
+            Some(mute.revision),
+        ))
     })
 }
 
@@ -104,7 +108,7 @@ pub async fn get_freeze(State(api): State<Api>, Named(id): Named<MuteId>) -> Res
     let now = api.engine.now();
     api.engine.read(|world| {
         let mute = find(world, id, MuteKind::Freeze)?;
-        Ok(answer::resource(&MaintenanceWindow::new(mute, now), mute.revision))
+        Ok(answer::resource(&MaintenanceWindow::new(mute, now, known::warnings(world, mute)), mute.revision))
     })
 }
 
@@ -122,7 +126,7 @@ pub async fn list_silences(State(api): State<Api>, Parameters(query): Parameters
     let now = api.engine.now();
     let page = api.engine.read(|world| {
         let rows = world.alerts.mutes.range(paging.ascending()).filter(|(_, mute)| mute.kind == MuteKind::Silence);
-        paging.page(rows.map(|(id, mute)| (*id, Silence::new(mute, now))))
+        paging.page(rows.map(|(id, mute)| (*id, Silence::new(mute, now, known::unknown(world, mute)))))
     });
     Ok(format.list(&page))
 }
@@ -135,7 +139,7 @@ pub async fn create_silence(State(api): State<Api>, caller: Caller, Body(input):
     let id = create(&api, &caller, input.into_domain(now)?).await?;
     api.engine.read(|world| {
         let mute = find(world, id, MuteKind::Silence)?;
-        Ok(answer::created(&format!("/api/v1/silences/{id}"), &Silence::new(mute, now), Some(mute.revision)))
+        Ok(answer::created(&format!("/api/v1/silences/{id}"), &Silence::new(mute, now, known::warnings(world, mute)), Some(mute.revision)))
     })
 }
 
@@ -145,7 +149,7 @@ pub async fn get_silence(State(api): State<Api>, Named(id): Named<MuteId>) -> Re
     let now = api.engine.now();
     api.engine.read(|world| {
         let mute = find(world, id, MuteKind::Silence)?;
-        Ok(answer::resource(&Silence::new(mute, now), mute.revision))
+        Ok(answer::resource(&Silence::new(mute, now, known::warnings(world, mute)), mute.revision))
     })
 }
 

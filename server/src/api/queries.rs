@@ -7,7 +7,7 @@ use crate::answer::{self, ApiError};
 use axum::extract::State;
 use axum::response::Response;
 use rollcall_domain::World;
-use rollcall_domain::query::{LENGTH, Query, Scope, Unanswerable, complete, field};
+use rollcall_domain::query::{LENGTH, Query, Scope, Unanswerable, complete};
 use rollcall_shared::Timestamp;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -41,11 +41,10 @@ pub async fn check_query(State(api): State<Api>, Parameters(asked): Parameters<C
     let text = asked.query.unwrap_or_default();
     let query = parse(&text)?;
     let now = api.engine.now();
-    let (count, unknown) = api.engine.read(|world| {
+    let (count, warnings) = api.engine.read(|world| {
         let found = scope(world, now).find(&query).map_err(|error| unanswerable(&text, &error))?;
-        Ok::<_, ApiError>((found.len(), query.unknown_attributes(&world.cmdb.index)))
+        Ok::<_, ApiError>((found.len(), query.doubts(world)))
     })?;
-    let warnings = unknown.iter().map(|name| warning(name)).collect();
     Ok(answer::json(&QueryCheck { query: query.to_string(), explanation: query.explain(), count, warnings }))
 }
 
@@ -81,9 +80,4 @@ pub fn unanswerable(text: &str, error: &Unanswerable) -> ApiError {
     let refused = ApiError::invalid("query", error.to_string());
     let Some(bytes) = text.find(error.group()) else { return refused };
     refused.at(text.get(..bytes).unwrap_or_default().chars().count(), error.group().chars().count())
-}
-
-fn warning(name: &str) -> String {
-    let similar = field::similar(name).map(|similar| format!("; did you mean {similar}?"));
-    format!("no configuration item has an attribute {name}{}", similar.unwrap_or_default())
 }

@@ -4,11 +4,13 @@
 //! as a metric, an attribute or a package that nobody has reported, is worth a word: a rule may be written before the first host says it,
 //! but most of the time the name is misspelt.
 
+use super::query::Written;
 use super::{Comparison, Condition, Predicate, Rule, Selector, metric, select};
 use crate::attribute::{BUILT_IN, BuiltIn, Kind, fit};
 use crate::ci::AttributeValue;
 use crate::contact::responsible::Naming;
-use crate::query::field::distance;
+use crate::query::doubt::unknown_item;
+use crate::query::field::{distance, nearest};
 use crate::{Rejection, World};
 
 /// Judges a rule by what is known.
@@ -65,16 +67,35 @@ pub fn warnings(world: &World, rule: &Rule) -> Vec<String> {
             Predicate::Drift { .. } | Predicate::Removed { .. } | Predicate::Software { .. } | Predicate::Licences {} => {}
         }
     }
-    if let Condition::CollectorSilent { feed: Some(feed), .. } = &rule.condition
-        && !world.trust.feeds.values().any(|known| known.name.as_str() == feed && !known.revoked)
-    {
-        warnings.push(format!("there is no feed {feed}"));
+    if let Condition::CollectorSilent { feed: Some(feed), .. } = &rule.condition {
+        warnings.extend(unknown_feed(world, feed));
     }
-    warnings.extend(unknown_in(world, &rule.selector, "the selector"));
+    warnings.extend(unknown_in(world, &rule.selector, "selector"));
     for (position, one) in rule.overrides.iter().enumerate() {
-        warnings.extend(unknown_in(world, &one.selector, &format!("override {}", position + 1)));
+        warnings.extend(unknown_in(world, &one.selector, &format!("overrides[{position}].selector")));
     }
     warnings
+}
+
+/// What a selector names and nothing has, each with the field that it stands in, of which `path` is the begin.
+#[must_use]
+pub fn unknown_in(world: &World, selector: &Selector, path: &str) -> Vec<String> {
+    let items = selector.cis.iter().filter_map(|id| unknown_item(world, *id)).map(|said| format!("{path}.cis: {said}"));
+    let attributes = selector.attributes.keys().filter_map(|name| unknown_attribute(world, name));
+    let attributes = attributes.map(|said| format!("{path}.attributes: {said}"));
+    let asked = selector.query.iter().filter_map(Written::query).flat_map(|query| query.doubts(world));
+    items.chain(attributes).chain(asked.map(|said| format!("{path}.query: {said}"))).collect()
+}
+
+/// What is said of a feed that is not there, or not any more.
+#[must_use]
+pub fn unknown_feed(world: &World, name: &str) -> Option<String> {
+    let feeds = || world.trust.feeds.values().filter(|feed| !feed.revoked).map(|feed| feed.name.as_str());
+    if feeds().any(|feed| feed == name) {
+        return None;
+    }
+    let hint = nearest(name, feeds()).map(|near| format!("; did you mean {near}?"));
+    Some(format!("there is no feed {name}{}", hint.unwrap_or_default()))
 }
 
 /// What values an attribute takes; `None` for one that nobody defined.
@@ -113,13 +134,6 @@ fn unknown_attribute(world: &World, name: &str) -> Option<String> {
 
 fn is_package(world: &World, package: &str) -> bool {
     world.cmdb.software.products().filter_map(|id| world.cmdb.cis.get(&id)).any(|product| product.name == package)
-}
-
-fn unknown_in(world: &World, selector: &Selector, place: &str) -> Vec<String> {
-    let items = selector.cis.iter().filter(|id| !world.cmdb.cis.contains_key(id));
-    let items = items.map(|id| format!("{place} names {id}, which is no configuration item"));
-    let attributes = selector.attributes.keys().filter_map(|name| unknown_attribute(world, name));
-    items.chain(attributes.map(|said| format!("in {place}: {said}"))).collect()
 }
 
 #[cfg(test)]

@@ -228,6 +228,43 @@ async fn maintenance_windows_and_silences_are_made_shown_and_ended() {
 }
 
 #[tokio::test]
+async fn a_misspelt_selector_is_taken_with_the_warning_that_a_check_of_its_query_gives() {
+    let host = Host::reported().await;
+    let fixture = &host.fixture;
+    let check = fixture.get("/api/v1/queries/check?query=tagg:web").await.ok().json();
+    let said = check["warnings"][0].as_str().unwrap();
+    assert_eq!(said, "no configuration item has an attribute tagg; did you mean tag?");
+    let begin = r#"{"reason": "Patches", "selector": {"query": "tagg:web"}, "#;
+    let once = r#""schedule": {"repeats": "once", "from": "2098-12-20T00:00:00Z", "to": "2099-01-03T00:00:00Z"}}"#;
+    let until = r#""expires_at": "2026-12-24T00:00:00Z"}"#;
+    for (path, rest) in [("maintenance_windows", once), ("freezes", once), ("silences", until)] {
+        let path = format!("/api/v1/{path}");
+        let made = fixture.post(&path, &format!("{begin}{rest}")).await.ok();
+        let named = format!("selector.query: {said}");
+        let expected = serde_json::json!([named, "selector: means no configuration item now"]);
+        assert_eq!(made.json()["warnings"], expected, "{path}");
+        assert_eq!(fixture.get(made.header("location")).await.ok().json()["warnings"], expected);
+        assert_eq!(fixture.get(&path).await.ok().items()[0]["warnings"], serde_json::json!([named]));
+        let right = fixture.post(&path, &format!("{begin}{rest}").replace("tagg:web", "class:host")).await.ok().json();
+        assert_eq!(right["warnings"], serde_json::json!([]), "{path}");
+        let all = fixture.post(&path, &format!("{begin}{rest}").replace("tagg:web", "*")).await;
+        all.refused("invalid_parameter");
+        assert_eq!(all.json()["field"], "selector");
+    }
+    let mut rule = fixture.get("/api/v1/rules/memory_utilization").await.ok().json();
+    for field in ["stock", "updated_at", "revision", "warnings"] {
+        rule.as_object_mut().unwrap().remove(field);
+    }
+    rule["id"] = "memory_of_web".into();
+    rule["selector"] = serde_json::json!({"query": "tagg:web"});
+    rule["overrides"] = serde_json::json!([{"selector": {"query": "tagg:web"}, "reason": "slow", "for_ms": 1000}]);
+    let made = fixture.post("/api/v1/rules", &rule.to_string()).await.ok().json();
+    let warnings: Vec<&str> = made["warnings"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    let named = [format!("selector.query: {said}"), format!("overrides[0].selector.query: {said}")];
+    assert!(warnings.ends_with(&[&named[0], &named[1]]), "{warnings:?}");
+}
+
+#[tokio::test]
 async fn a_freeze_is_made_shown_and_ended_and_is_no_maintenance_window() {
     let fixture = Fixture::new().await;
     let freeze = r#"{"reason": "Year's end", "selector": {"query": "class:server tag:prod"},

@@ -182,6 +182,9 @@ pub struct MaintenanceWindow {
     pub created_at: Time,
     /// Revision of the last change; also its entity tag.
     pub revision: u64,
+    /// What people should know about it, such as that it names what is not there, each with its field. Whether it means any configuration item
+    /// at all takes a look at them: that is said where one is shown, not in lists.
+    pub warnings: Vec<String>,
 }
 
 /// A silence.
@@ -212,6 +215,9 @@ pub struct Silence {
     pub created_at: Time,
     /// Revision of the last change; also its entity tag.
     pub revision: u64,
+    /// What people should know about it, such as that it names what is not there, each with its field. Whether it means any configuration item
+    /// at all takes a look at them: that is said where one is shown, not in lists.
+    pub warnings: Vec<String>,
 }
 
 impl MaintenanceWindowInput {
@@ -239,8 +245,8 @@ impl SilenceInput {
 }
 
 impl MaintenanceWindow {
-    /// As it is now.
-    pub fn new(mute: &domain::Mute, now: Timestamp) -> Self {
+    /// As it is now, with what people should know about it.
+    pub fn new(mute: &domain::Mute, now: Timestamp, warnings: Vec<String>) -> Self {
         Self {
             id: mute.id.to_string(),
             reason: mute.reason.clone(),
@@ -253,13 +259,14 @@ impl MaintenanceWindow {
             created_by: mute.created_by.clone(),
             created_at: Time(mute.created_at),
             revision: mute.revision,
+            warnings,
         }
     }
 }
 
 impl Silence {
-    /// As it is now.
-    pub fn new(mute: &domain::Mute, now: Timestamp) -> Self {
+    /// As it is now, with what people should know about it.
+    pub fn new(mute: &domain::Mute, now: Timestamp, warnings: Vec<String>) -> Self {
         Self {
             id: mute.id.to_string(),
             reason: mute.reason.clone(),
@@ -272,6 +279,7 @@ impl Silence {
             created_by: mute.created_by.clone(),
             created_at: Time(mute.created_at),
             revision: mute.revision,
+            warnings,
         }
     }
 }

@@ -57,5 +57,31 @@ fn what_nobody_has_reported_is_worth_a_word() {
     let nobody = scenario::host(77);
     let selector = Selector { cis: [nobody].into(), ..Selector::default() };
     let rule = Rule { selector, condition: Condition::AgentSilent { after_ms: 60_000 }, ..scenario::rule("load") };
-    assert_eq!(said(&rule), [format!("the selector names {nobody}, which is no configuration item")]);
+    assert_eq!(said(&rule), [format!("selector.cis: there is no configuration item {nobody}")]);
+}
+
+#[test]
+fn what_a_selector_asks_for_and_nothing_has_is_said_with_its_field() {
+    let asking = |query: &str| Selector { query: Some(Written::from(query)), ..Selector::default() };
+    let one = |query: &str| crate::rule::Override {
+        selector: asking(query),
+        reason: "louder".into(),
+        levels: None,
+        for_ms: Some(1_000),
+        tier: None,
+        disabled: false,
+        set_by: None,
+        set_at: None,
+    };
+    let condition = Condition::AgentSilent { after_ms: 60_000 };
+    let rule =
+        Rule { selector: asking("tagg:web"), overrides: vec![one("os.id:debian"), one("has:os.idd")], condition, ..scenario::rule("load") };
+    let scenario = Scenario::new(Vec::new());
+    assert_eq!(
+        warnings(&scenario.world, &rule),
+        [
+            "selector.query: no configuration item has an attribute tagg; did you mean tag?",
+            "overrides[1].selector.query: no configuration item has an attribute os_idd; did you mean os_id?",
+        ]
+    );
 }
