@@ -223,6 +223,11 @@ pub enum AlertEvent {
         /// As it is now.
         mute: Box<mute::Mute>,
     },
+    /// A maintenance window, freeze or silence is another one from now on: when, for what, or why.
+    MuteChanged {
+        /// As it is now.
+        mute: Box<mute::Mute>,
+    },
     /// A maintenance window or silence is over.
     MuteEnded {
         /// Which.

@@ -12,7 +12,7 @@ use axum::extract::State;
 use axum::response::Response;
 use rollcall_domain::alert::AlertEvent;
 use rollcall_domain::alert::decide::AlertCommand;
-use rollcall_domain::alert::mute::{Mute, MuteKind, NewMute, known};
+use rollcall_domain::alert::mute::{Change, Mute, MuteKind, NewMute, known};
 use rollcall_domain::id::MuteId;
 use rollcall_domain::{Command, Event, World};
 
@@ -54,11 +54,22 @@ pub async fn create_maintenance_window(
 #[utoipa::path(get, path = "/api/v1/maintenance_windows/{id}", tag = "alerts",
     responses((status = 200, description = "The maintenance window.", body = MaintenanceWindow)))]
 pub async fn get_maintenance_window(State(api): State<Api>, Named(id): Named<MuteId>) -> Result<Response, ApiError> {
-    let now = api.engine.now();
-    api.engine.read(|world| {
-        let mute = find(world, id, MuteKind::Maintenance)?;
-        Ok(answer::resource(&MaintenanceWindow::new(mute, now, known::warnings(world, mute)), mute.revision))
-    })
+    show_window(&api, id, MuteKind::Maintenance)
+}
+
+/// Says anew what a maintenance window is: when, for what and why. One that has begun may be extended, or end at once with a `to` of now; what holds back
+/// alerts follows within a second. Who made it stays. One that is over is not changed any more.
+#[utoipa::path(put, path = "/api/v1/maintenance_windows/{id}", tag = "alerts", request_body = MaintenanceWindowInput,
+    responses((status = 200, description = "The maintenance window as it is now.", body = MaintenanceWindow)))]
+pub async fn put_maintenance_window(
+    State(api): State<Api>,
+    Named(id): Named<MuteId>,
+    caller: Caller,
+    Body(input): Body<MaintenanceWindowInput>,
+) -> Result<Response, ApiError> {
+    api.engine.read(|world| find(world, id, MuteKind::Maintenance).map(drop))?;
+    change(&api, &caller, id, input.into_domain(MuteKind::Maintenance)?).await?;
+    show_window(&api, id, MuteKind::Maintenance)
 }
 
 /// Ends a maintenance window: alerts that still fire open their incidents.
@@ -105,11 +116,22 @@ pub async fn create_freeze(
 #[utoipa::path(get, path = "/api/v1/freezes/{id}", tag = "alerts",
     responses((status = 200, description = "The freeze.", body = MaintenanceWindow)))]
 pub async fn get_freeze(State(api): State<Api>, Named(id): Named<MuteId>) -> Result<Response, ApiError> {
-    let now = api.engine.now();
-    api.engine.read(|world| {
-        let mute = find(world, id, MuteKind::Freeze)?;
-        Ok(answer::resource(&MaintenanceWindow::new(mute, now, known::warnings(world, mute)), mute.revision))
-    })
+    show_window(&api, id, MuteKind::Freeze)
+}
+
+/// Says anew what a freeze is: when, for what and why. One that has begun may be extended, or end at once with a `to` of now; what holds back
+/// alerts follows within a second. Who made it stays. One that is over is not changed any more.
+#[utoipa::path(put, path = "/api/v1/freezes/{id}", tag = "alerts", request_body = MaintenanceWindowInput,
+    responses((status = 200, description = "The freeze as it is now.", body = MaintenanceWindow)))]
+pub async fn put_freeze(
+    State(api): State<Api>,
+    Named(id): Named<MuteId>,
+    caller: Caller,
+    Body(input): Body<MaintenanceWindowInput>,
+) -> Result<Response, ApiError> {
+    api.engine.read(|world| find(world, id, MuteKind::Freeze).map(drop))?;
+    change(&api, &caller, id, input.into_domain(MuteKind::Freeze)?).await?;
+    show_window(&api, id, MuteKind::Freeze)
 }
 
 /// Ends a freeze: alerts that still fire open their incidents.
@@ -146,11 +168,23 @@ pub async fn create_silence(State(api): State<Api>, caller: Caller, Body(input):
 /// Shows one silence.
 #[utoipa::path(get, path = "/api/v1/silences/{id}", tag = "alerts", responses((status = 200, description = "The silence.", body = Silence)))]
 pub async fn get_silence(State(api): State<Api>, Named(id): Named<MuteId>) -> Result<Response, ApiError> {
-    let now = api.engine.now();
-    api.engine.read(|world| {
-        let mute = find(world, id, MuteKind::Silence)?;
-        Ok(answer::resource(&Silence::new(mute, now, known::warnings(world, mute)), mute.revision))
-    })
+    show_silence(&api, id)
+}
+
+/// Says anew what a silence is: until when, for what and why. One that has begun may be extended, or end at once with an `expires_at` of now;
+/// what holds back alerts follows within a second. Who made it stays. One that is over is not changed any more.
+#[utoipa::path(put, path = "/api/v1/silences/{id}", tag = "alerts", request_body = SilenceInput,
+    responses((status = 200, description = "The silence as it is now.", body = Silence)))]
+pub async fn put_silence(
+    State(api): State<Api>,
+    Named(id): Named<MuteId>,
+    caller: Caller,
+    Body(input): Body<SilenceInput>,
+) -> Result<Response, ApiError> {
+    let begin = api.engine.read(|world| find(world, id, MuteKind::Silence).map(|mute| mute.schedule.begins_at()))?;
+    let begin = begin.unwrap_or_else(|| api.engine.now());
+    change(&api, &caller, id, input.into_domain(begin)?).await?;
+    show_silence(&api, id)
 }
 
 /// Ends a silence before it expires.
@@ -166,6 +200,27 @@ async fn create(api: &Api, caller: &Caller, new: NewMute) -> Result<MuteId, ApiE
         _ => None,
     });
     made.ok_or_else(|| ApiError::internal("a mute was made and no record says so"))
+}
+
+async fn change(api: &Api, caller: &Caller, id: MuteId, new: NewMute) -> Result<(), ApiError> {
+    let change = Change { new: Box::new(new), expected: caller.expected };
+    caller.execute(&api.engine, Command::Alert(AlertCommand::ChangeMute { mute: id, change })).await.map(drop)
+}
+
+fn show_window(api: &Api, id: MuteId, kind: MuteKind) -> Result<Response, ApiError> {
+    let now = api.engine.now();
+    api.engine.read(|world| {
+        let mute = find(world, id, kind)?;
+        Ok(answer::resource(&MaintenanceWindow::new(mute, now, known::warnings(world, mute)), mute.revision))
+    })
+}
+
+fn show_silence(api: &Api, id: MuteId) -> Result<Response, ApiError> {
+    let now = api.engine.now();
+    api.engine.read(|world| {
+        let mute = find(world, id, MuteKind::Silence)?;
+        Ok(answer::resource(&Silence::new(mute, now, known::warnings(world, mute)), mute.revision))
+    })
 }
 
 async fn end(api: &Api, caller: &Caller, id: MuteId, kind: MuteKind) -> Result<Response, ApiError> {

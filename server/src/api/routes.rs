@@ -233,14 +233,17 @@ route_list! {
     GET    "/api/v1/maintenance_windows"           List   Read       mutes::list_maintenance_windows;
     POST   "/api/v1/maintenance_windows"           Create Operate    mutes::create_maintenance_window;
     GET    "/api/v1/maintenance_windows/{id}"      One    Read       mutes::get_maintenance_window;
+    PUT    "/api/v1/maintenance_windows/{id}"      Update Operate    mutes::put_maintenance_window;
     DELETE "/api/v1/maintenance_windows/{id}"      Delete Operate    mutes::delete_maintenance_window;
     GET    "/api/v1/freezes"                       List   Read       mutes::list_freezes;
     POST   "/api/v1/freezes"                       Create Operate    mutes::create_freeze;
     GET    "/api/v1/freezes/{id}"                  One    Read       mutes::get_freeze;
+    PUT    "/api/v1/freezes/{id}"                  Update Operate    mutes::put_freeze;
     DELETE "/api/v1/freezes/{id}"                  Delete Operate    mutes::delete_freeze;
     GET    "/api/v1/silences"                      List   Read       mutes::list_silences;
     POST   "/api/v1/silences"                      Create Operate    mutes::create_silence;
     GET    "/api/v1/silences/{id}"                 One    Read       mutes::get_silence;
+    PUT    "/api/v1/silences/{id}"                 Update Operate    mutes::put_silence;
     DELETE "/api/v1/silences/{id}"                 Delete Operate    mutes::delete_silence;
     GET    "/api/v1/incidents"                     List   Read       incidents::list::list_incidents;
     POST   "/api/v1/incidents"                     Create Operate    incidents::edit::create_incident;

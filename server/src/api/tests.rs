@@ -17,6 +17,7 @@ mod imports;
 mod incidents;
 mod inventory;
 mod lifecycle;
+mod mutes;
 mod notifications;
 mod past;
 mod people;

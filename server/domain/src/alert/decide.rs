@@ -24,6 +24,13 @@ pub enum AlertCommand {
     },
     /// Make a maintenance window or a silence.
     Mute(Box<NewMute>),
+    /// Say anew what one is.
+    ChangeMute {
+        /// Which.
+        mute: MuteId,
+        /// What it is to be.
+        change: mute::Change,
+    },
     /// End one now.
     Unmute {
         /// Which.
@@ -53,13 +60,8 @@ pub fn command(world: &World, command: &AlertCommand, context: &mut Context<'_>)
             Ok(acknowledged.map(|_| Event::Alert(event)).into_iter().collect())
         }
         AlertCommand::Mute(new) => mute::create(world, new, context),
-        AlertCommand::Unmute { mute, expected } => {
-            let known = world.alerts.mutes.get(mute).ok_or_else(|| Rejection::not_found("maintenance window or silence", mute))?;
-            if let Some(expected) = expected.filter(|expected| *expected != known.revision) {
-                return Err(Rejection::Stale { subject: mute.to_string(), current: known.revision, expected });
-            }
-            Ok(vec![Event::Alert(AlertEvent::MuteEnded { mute: *mute })])
-        }
+        AlertCommand::ChangeMute { mute, change } => mute::change(world, *mute, change, context),
+        AlertCommand::Unmute { mute, expected } => mute::end(world, *mute, *expected),
         AlertCommand::Receive { source, reports } => external::receive(world, source, reports, context),
     }
 }

@@ -278,7 +278,7 @@ pub fn apply(alerts: &mut Alerts, record: &Record, event: &AlertEvent) {
         | AlertEvent::OutageGrew { .. }
         | AlertEvent::OutageShrank { .. }
         | AlertEvent::OutageEnded { .. } => outage::apply(&mut alerts.outages, event),
-        AlertEvent::MuteSet { mute } => {
+        AlertEvent::MuteSet { mute } | AlertEvent::MuteChanged { mute } => {
             alerts.mutes.insert(mute.id, super::mute::Mute { revision: record.revision, ..(**mute).clone() });
         }
         AlertEvent::MuteEnded { mute } => {

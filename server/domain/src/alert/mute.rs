@@ -8,6 +8,7 @@
 pub mod known;
 mod schedule;
 
+use schedule::Standing;
 pub(crate) use schedule::clock;
 pub use schedule::{Day, NthDay, Schedule};
 
@@ -16,6 +17,7 @@ use super::external::suppress::ExternalSelector;
 use super::{Alert, AlertEvent, Suppression};
 use crate::id::{MuteId, RuleId};
 use crate::incident::react::tier;
+use crate::rule::decide::who;
 use crate::rule::select::effective;
 use crate::rule::{Rule, Selector, Severity, Tier, validate};
 use crate::{Context, Event, Rejection, World};
@@ -58,6 +60,12 @@ pub struct Mute {
     pub created_by: String,
     /// When it was made.
     pub created_at: Timestamp,
+    /// Who changed it last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed_by: Option<String>,
+    /// When it was changed last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed_at: Option<Timestamp>,
     /// Log revision of the last change; its `ETag`.
     #[serde(default)]
     pub revision: u64,
@@ -90,6 +98,15 @@ pub struct NewMute {
     pub external: Option<ExternalSelector>,
     /// When.
     pub schedule: Schedule,
+}
+
+/// What a mute is to be from now on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// As people write it; its kind stays.
+    pub new: Box<NewMute>,
+    /// Revision that the person saw.
+    pub expected: Option<u64>,
 }
 
 impl Mute {
@@ -126,6 +143,64 @@ impl Mute {
 /// # Errors
 /// [`Rejection::Invalid`] with the path of the field; [`Rejection::Conflict`] when there are too many.
 pub fn create(world: &World, new: &NewMute, context: &mut Context<'_>) -> Result<Vec<Event>, Rejection> {
+    check(world, new, &[])?;
+    new.schedule.validate(new.kind, Standing::Ahead, context.now)?;
+    if world.alerts.mutes.len() >= MUTES {
+        return Err(Rejection::Conflict(format!("there are {MUTES} maintenance windows and silences already, which is the limit")));
+    }
+    let NewMute { kind, reason, selector, rules, external, schedule } = new.clone();
+    let (id, created_by, created_at) = (MuteId(context.ids.next_bits()), who(&context.actor), context.now);
+    let (changed_by, changed_at, revision) = (None, None, 0);
+    let mute = Mute { id, kind, reason, selector, rules, external, schedule, created_by, created_at, changed_by, changed_at, revision };
+    Ok(vec![Event::Alert(AlertEvent::MuteSet { mute: Box::new(mute) })])
+}
+
+/// Says anew what a mute is. One that has begun may end at once; who made it stays.
+///
+/// # Errors
+/// [`Rejection::NotFound`] also for one of another kind, [`Rejection::Stale`], [`Rejection::WrongState`] for one that is over,
+/// [`Rejection::Invalid`] with the path of the field.
+pub fn change(world: &World, mute: MuteId, change: &Change, context: &Context<'_>) -> Result<Vec<Event>, Rejection> {
+    let Change { new, expected } = change;
+    let known = find(world, mute, *expected)?;
+    if known.kind != new.kind {
+        return Err(Rejection::not_found("maintenance window, freeze or silence", mute));
+    }
+    if known.schedule.ends_at().is_some_and(|end| end <= context.now) {
+        return Err(Rejection::WrongState { subject: mute.to_string(), state: "over".into(), action: "changed; make a new one" });
+    }
+    check(world, new, &known.rules)?;
+    let has_begun = known.schedule.begins_at().is_none_or(|begin| begin <= context.now);
+    new.schedule.validate(new.kind, if has_begun { Standing::Begun } else { Standing::Ahead }, context.now)?;
+    let NewMute { kind, reason, selector, rules, external, schedule } = (**new).clone();
+    let same = Mute { kind, reason, selector, rules, external, schedule, ..known.clone() };
+    if same == *known {
+        return Ok(Vec::new());
+    }
+    let mute = Mute { changed_by: Some(who(&context.actor)), changed_at: Some(context.now), ..same };
+    Ok(vec![Event::Alert(AlertEvent::MuteChanged { mute: Box::new(mute) })])
+}
+
+/// Ends a mute now.
+///
+/// # Errors
+/// [`Rejection::NotFound`], [`Rejection::Stale`].
+pub fn end(world: &World, mute: MuteId, expected: Option<u64>) -> Result<Vec<Event>, Rejection> {
+    find(world, mute, expected)?;
+    Ok(vec![Event::Alert(AlertEvent::MuteEnded { mute })])
+}
+
+fn find(world: &World, mute: MuteId, expected: Option<u64>) -> Result<&Mute, Rejection> {
+    let known = world.alerts.mutes.get(&mute);
+    let known = known.ok_or_else(|| Rejection::not_found("maintenance window, freeze or silence", mute))?;
+    match expected.filter(|expected| *expected != known.revision) {
+        Some(expected) => Err(Rejection::Stale { subject: mute.to_string(), current: known.revision, expected }),
+        None => Ok(known),
+    }
+}
+
+/// Judges what a mute is about. Rules that it named before may be gone.
+fn check(world: &World, new: &NewMute, before: &[RuleId]) -> Result<(), Rejection> {
     let length = new.reason.trim().chars().count();
     if !(1..=500).contains(&length) {
         return Err(Rejection::invalid("reason", "must have 1 to 500 characters"));
@@ -141,17 +216,11 @@ pub fn create(world: &World, new: &NewMute, context: &mut Context<'_>) -> Result
     if new.rules.len() > RULES {
         return Err(Rejection::invalid("rules", format!("must be at most {RULES}")));
     }
-    if let Some(position) = new.rules.iter().position(|id| !world.rules.rules.contains_key(id)) {
-        return Err(Rejection::invalid(format!("rules[{position}]"), "is no rule"));
+    let is_known = |id: &RuleId| world.rules.rules.contains_key(id) || before.contains(id);
+    match new.rules.iter().position(|id| !is_known(id)) {
+        Some(position) => Err(Rejection::invalid(format!("rules[{position}]"), "is no rule")),
+        None => Ok(()),
     }
-    new.schedule.validate(new.kind, context.now)?;
-    if world.alerts.mutes.len() >= MUTES {
-        return Err(Rejection::Conflict(format!("there are {MUTES} maintenance windows and silences already, which is the limit")));
-    }
-    let NewMute { kind, reason, selector, rules, external, schedule } = new.clone();
-    let (id, created_by) = (MuteId(context.ids.next_bits()), crate::rule::decide::who(&context.actor));
-    let mute = Mute { id, kind, reason, selector, rules, external, schedule, created_by, created_at: context.now, revision: 0 };
-    Ok(vec![Event::Alert(AlertEvent::MuteSet { mute: Box::new(mute) })])
 }
 
 fn check_external(external: &ExternalSelector, rules: &[RuleId]) -> Result<(), Rejection> {

@@ -335,6 +335,7 @@ impl Scenario {
                 format!("{at} alert {}", if acknowledgement.is_some() { "acknowledged" } else { "no longer acknowledged" })
             }
             Event::Alert(AlertEvent::MuteSet { mute }) => format!("{at} {:?} set", mute.kind),
+            Event::Alert(AlertEvent::MuteChanged { mute }) => format!("{at} {:?} changed", mute.kind),
             Event::Alert(AlertEvent::MuteEnded { .. }) => format!("{at} mute ended"),
             Event::Alert(AlertEvent::ExternalAlertChanged { change, .. }) => format!("{at} external alert: {change:?}"),
             Event::Incident(event) => format!("{at} {}", self.incident_line(event)),

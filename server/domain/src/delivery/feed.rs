@@ -107,7 +107,7 @@ fn items(world: &World, event: &Event) -> impl Iterator<Item = CiId> {
                 E::OutageGrew { alerts, .. } => (None, alerts.values().copied().collect()),
                 E::OutageShrank { returned, .. } => (None, returned.iter().copied().collect()),
                 E::ExternalAlertChanged { alert, .. } => (alert.ci, Vec::new()),
-                E::MuteSet { .. } | E::MuteEnded { .. } | E::OutageEnded { .. } => (None, Vec::new()),
+                E::MuteSet { .. } | E::MuteChanged { .. } | E::MuteEnded { .. } | E::OutageEnded { .. } => (None, Vec::new()),
             }
         }
         Event::Incident(event) => {

@@ -40,8 +40,8 @@ pub struct Standing {
     pub applied: Option<u64>,
 }
 
-/// What a table is a function of, beside the rules: class, what applies beyond it, and what is muted.
-type Key = (Option<Class>, u64, Vec<MuteId>);
+/// What a table is a function of, beside the rules: class, what applies beyond it, and what is muted, by mutes as they were at a revision.
+type Key = (Option<Class>, u64, Vec<(MuteId, u64)>);
 
 /// Tables of one revision of the rules. A cache.
 #[derive(Clone, Debug, Default)]
@@ -68,7 +68,7 @@ impl Tables {
         self.look_up_mutes(world, now);
         let holding = self.holding.iter().flat_map(|(_, _, mutes)| mutes).filter_map(|id| world.alerts.mutes.get(id));
         let muted: Vec<&Mute> = holding.filter(|mute| mute.selector.means(world, host)).collect();
-        let key = (host.map(|host| host.class), scope, muted.iter().map(|mute| mute.id).collect());
+        let key = (host.map(|host| host.class), scope, muted.iter().map(|mute| (mute.id, mute.revision)).collect());
         if let Some(known) = self.known.get(&key) {
             return Arc::clone(known);
         }
@@ -80,7 +80,7 @@ impl Tables {
         table
     }
 
-    /// Which mutes hold is looked up once a second, and when one was made or ended.
+    /// Which mutes hold is looked up once a second, and when one was made, changed or ended.
     fn look_up_mutes(&mut self, world: &World, now: Timestamp) {
         let newest = world.alerts.mutes.values().map(|mute| mute.revision).max().unwrap_or(0).wrapping_add(world.alerts.mutes.len() as u64);
         let current = |(at, of, _): &(Timestamp, u64, Vec<MuteId>)| *of == newest && *at <= now && now.0 - at.0 < 1_000;

@@ -144,7 +144,7 @@ pub struct SilenceInput {
     #[serde(default)]
     #[schema(value_type = Option<ExternalSelector>)]
     external: Option<external::ExternalSelector>,
-    /// Begin; now unless given.
+    /// Begin; unless given now, or in a change when it began before.
     #[serde(default)]
     #[schema(value_type = Option<Time>)]
     starts_at: Option<Timestamp>,
@@ -180,6 +180,10 @@ pub struct MaintenanceWindow {
     pub created_by: String,
     /// When it was made.
     pub created_at: Time,
+    /// Who changed it last; null when nobody did.
+    pub changed_by: Option<String>,
+    /// When it was changed last.
+    pub changed_at: Option<Time>,
     /// Revision of the last change; also its entity tag.
     pub revision: u64,
     /// What people should know about it, such as that it names what is not there, each with its field. Whether it means any configuration item
@@ -213,6 +217,10 @@ pub struct Silence {
     pub created_by: String,
     /// When it was made.
     pub created_at: Time,
+    /// Who changed it last; null when nobody did.
+    pub changed_by: Option<String>,
+    /// When it was changed last.
+    pub changed_at: Option<Time>,
     /// Revision of the last change; also its entity tag.
     pub revision: u64,
     /// What people should know about it, such as that it names what is not there, each with its field. Whether it means any configuration item
@@ -229,10 +237,10 @@ impl MaintenanceWindowInput {
 }
 
 impl SilenceInput {
-    /// The domain's form.
-    pub fn into_domain(self, now: Timestamp) -> Result<domain::NewMute, ApiError> {
+    /// The domain's form, with the begin that counts when none is given.
+    pub fn into_domain(self, begin: Timestamp) -> Result<domain::NewMute, ApiError> {
         let rules = ids(&self.rules)?;
-        let schedule = domain::Schedule::Once { from: self.starts_at.unwrap_or(now), to: self.expires_at };
+        let schedule = domain::Schedule::Once { from: self.starts_at.unwrap_or(begin), to: self.expires_at };
         Ok(domain::NewMute {
             kind: domain::MuteKind::Silence,
             reason: self.reason,
@@ -258,6 +266,8 @@ impl MaintenanceWindow {
             next: mute.schedule.next(now).map(|(from, to)| Occurrence { from: Time(from), to: Time(to) }),
             created_by: mute.created_by.clone(),
             created_at: Time(mute.created_at),
+            changed_by: mute.changed_by.clone(),
+            changed_at: mute.changed_at.map(Time),
             revision: mute.revision,
             warnings,
         }
@@ -278,6 +288,8 @@ impl Silence {
             expires_at: mute.schedule.ends_at().map(Time),
             created_by: mute.created_by.clone(),
             created_at: Time(mute.created_at),
+            changed_by: mute.changed_by.clone(),
+            changed_at: mute.changed_at.map(Time),
             revision: mute.revision,
             warnings,
         }

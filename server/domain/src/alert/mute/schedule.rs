@@ -19,6 +19,9 @@ const RECURRING_MS: u64 = 7 * 86_400_000;
 
 const SHORTEST_MS: u64 = 60_000;
 
+/// How long ago the end may be of one that is to end at once: the clock of who says so may differ, and the request takes its time.
+const LATE_MS: i64 = 60_000;
+
 /// Days back in which a window that still holds can have begun: the longest, and a day for its first hours.
 const BACK: i32 = 8;
 
@@ -100,6 +103,15 @@ pub struct NthDay {
     pub weekday: Day,
 }
 
+/// Where what is to have a schedule stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It has not begun: it must still come.
+    Ahead,
+    /// It has begun: it may end at once, however short it was.
+    Begun,
+}
+
 /// What recurring schedules have in common.
 struct Wall<'a> {
     falls_on: Box<dyn Fn(Date) -> bool + 'a>,
@@ -150,15 +162,17 @@ impl Schedule {
     ///
     /// # Errors
     /// The field that is wrong.
-    pub(super) fn validate(&self, kind: MuteKind, now: Timestamp) -> Result<(), Rejection> {
+    pub(super) fn validate(&self, kind: MuteKind, standing: Standing, now: Timestamp) -> Result<(), Rejection> {
         match self {
             Self::Once { from, to } => {
                 let length = u64::try_from(to.since(*from).as_millis()).unwrap_or(u64::MAX);
                 // Silences are written with fields of their own.
                 let (begin, end) = if kind == MuteKind::Silence { ("starts_at", "expires_at") } else { ("from", "schedule.to") };
-                require(*to > now, end, "has passed already")?;
+                require(standing.may_end(*to, now), end, "has passed already")?;
                 require(from < to, end, &format!("must be after {begin}"))?;
-                return require((SHORTEST_MS..=LONGEST_MS).contains(&length), end, &format!("must be a minute to 366 days after {begin}"));
+                let is_long_enough = length >= SHORTEST_MS || standing == Standing::Begun;
+                let fits = is_long_enough && length <= LONGEST_MS;
+                return require(fits, end, &format!("must be a minute to 366 days after {begin}"));
             }
             Self::Weekly { weekdays, .. } => {
                 require((1..=7).contains(&weekdays.len()), "schedule.weekdays", "must be 1 to 7 days")?;
@@ -174,7 +188,10 @@ impl Schedule {
                 wrong.map_or(Ok(()), |field| require(false, &field, "must be 1 to 5, or -1 to -5 from the last one back"))?;
             }
         }
-        self.wall().map_or(Ok(()), |wall| wall.validate(kind, now))?;
+        self.wall().map_or(Ok(()), |wall| wall.validate(kind, standing, now))?;
+        if standing == Standing::Begun && self.ends_at().is_some_and(|end| end <= now) {
+            return Ok(());
+        }
         // Such as the last day of a month, between two days in the middle of one.
         require(self.next(now).is_some(), "schedule", "never comes: no such day lies between from and to")
     }
@@ -199,6 +216,15 @@ fn require(holds: bool, field: &str, reason: &str) -> Result<(), Rejection> {
     if holds { Ok(()) } else { Err(Rejection::invalid(field, reason)) }
 }
 
+impl Standing {
+    fn may_end(self, end: Timestamp, now: Timestamp) -> bool {
+        match self {
+            Self::Ahead => end > now,
+            Self::Begun => end.0 >= now.0.saturating_sub(LATE_MS),
+        }
+    }
+}
+
 impl Wall<'_> {
     /// The first occurrence that is not over, of those that begin some days before or after a moment.
     fn find(&self, now: Timestamp, days: std::ops::RangeInclusive<i32>) -> Option<(Timestamp, Timestamp)> {
@@ -216,7 +242,7 @@ impl Wall<'_> {
         .next()
     }
 
-    fn validate(&self, kind: MuteKind, now: Timestamp) -> Result<(), Rejection> {
+    fn validate(&self, kind: MuteKind, standing: Standing, now: Timestamp) -> Result<(), Rejection> {
         require(kind != MuteKind::Silence, "schedule.repeats", "a silence happens once")?;
         require(clock(self.start).is_some(), "schedule.start", "must be a time such as 02:30")?;
         let fits = (SHORTEST_MS..=RECURRING_MS).contains(&self.duration_ms);
@@ -224,7 +250,7 @@ impl Wall<'_> {
         require(TimeZone::get(self.time_zone).is_ok(), "schedule.time_zone", "must be an IANA name, such as Europe/Berlin")?;
         let (from, to) = self.within;
         let ordered = from.zip(to).is_none_or(|(from, to)| from < to);
-        require(ordered && to.is_none_or(|to| to > now), "schedule.to", "must be after from, and not have passed")
+        require(ordered && to.is_none_or(|to| standing.may_end(to, now)), "schedule.to", "must be after from, and not have passed")
     }
 }
 

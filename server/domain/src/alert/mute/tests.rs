@@ -69,6 +69,101 @@ fn mutes_that_make_no_sense_are_refused_by_field() {
     check(MuteKind::Maintenance, weekly(&[Day::Monday], "01:00", 3_600_000, "Europe/Atlantis"), "schedule.time_zone");
 }
 
+/// The one mute there is, said anew.
+fn change(scenario: &Scenario, edit: impl FnOnce(&mut NewMute)) -> Command {
+    let mute = scenario.world.alerts.mutes.values().next().expect("a mute").clone();
+    let Mute { kind, reason, selector, rules, external, schedule, .. } = mute;
+    let mut new = NewMute { kind, reason, selector, rules, external, schedule };
+    edit(&mut new);
+    let change = Change { new: Box::new(new), expected: Some(mute.revision) };
+    Command::Alert(AlertCommand::ChangeMute { mute: mute.id, change })
+}
+
+fn until(scenario: &Scenario, from: i64, to: i64) -> Command {
+    change(scenario, |new| new.schedule = Schedule::Once { from: seconds(from), to: seconds(to) })
+}
+
+#[test]
+fn a_window_that_holds_is_extended_and_ended_at_once_and_what_fires_then_opens_its_incident() {
+    let mut scenario = Scenario::new(vec![rule("load")]);
+    scenario.command(50, &create(MuteKind::Maintenance, Schedule::Once { from: seconds(100), to: seconds(200) })).unwrap();
+    scenario.value(110, 96.0);
+    scenario.command(150, &until(&scenario, 100, 900)).unwrap();
+    scenario.value(190, 97.0);
+    scenario.tick(200);
+    scenario.value(290, 97.0);
+    scenario.command(300, &until(&scenario, 100, 300)).unwrap();
+    scenario.tick(301);
+    assert_eq!(
+        scenario.story(),
+        [
+            "50 Maintenance set",
+            "110 load: Inactive → Firing Critical",
+            "110 Maintenance begins",
+            "150 Maintenance changed",
+            "300 Maintenance changed",
+            "301 Maintenance ends",
+            "301 INC1 opened P2: Load critical on web-1: 96",
+        ]
+    );
+    let mute = scenario.world.alerts.mutes.values().next().unwrap();
+    assert_eq!((mute.created_at, mute.changed_at, mute.changed_by.as_ref()), (seconds(50), Some(seconds(300)), Some(&mute.created_by)));
+    scenario.replay();
+}
+
+#[test]
+fn what_a_mute_is_about_and_why_changes_with_the_next_tick() {
+    let mut scenario = Scenario::new(vec![rule("load"), rule("other")]);
+    scenario.command(50, &create(MuteKind::Silence, Schedule::Once { from: seconds(0), to: seconds(900) })).unwrap();
+    scenario.command(60, &change(&scenario, |new| new.rules.push("other".parse().unwrap()))).unwrap();
+    scenario.value(110, 96.0);
+    scenario.tick(111);
+    assert!(scenario.world.incidents.incidents.is_empty());
+    scenario.command(120, &change(&scenario, |new| new.reason = "known since Monday".into())).unwrap();
+    scenario.tick(121);
+    let told = |scenario: &Scenario, rule: &str| {
+        let alert = scenario.world.alerts.alerts.values().find(|alert| alert.key.rule.as_str() == rule).expect("it fires");
+        alert.suppressed.get(&Suppression::Silence).cloned().unwrap_or_default()
+    };
+    assert!(told(&scenario, "load").starts_with("known since Monday"), "{}", told(&scenario, "load"));
+    scenario.command(130, &change(&scenario, |new| _ = new.rules.remove(0))).unwrap();
+    scenario.tick(131);
+    assert_eq!((told(&scenario, "load"), scenario.world.incidents.incidents.len()), (String::new(), 1));
+    assert!(told(&scenario, "other").starts_with("known"));
+    scenario.replay();
+}
+
+#[test]
+fn a_change_is_judged_as_what_is_made_and_what_is_over_stays_so() {
+    let mut scenario = Scenario::new(vec![rule("load")]);
+    scenario.command(50, &create(MuteKind::Silence, Schedule::Once { from: seconds(0), to: seconds(900) })).unwrap();
+    let all = change(&scenario, |new| new.rules.clear());
+    let nothing = change(&scenario, |new| new.reason = " ".into());
+    let other = change(&scenario, |new| new.kind = MuteKind::Freeze);
+    let unknown = change(&scenario, |new| new.rules.push("nobody".parse().unwrap()));
+    let stale = change(&scenario, |new| new.reason = "first".into());
+    for (command, expected) in [
+        (&all, "selector: must say which"),
+        (&nothing, "reason: must have"),
+        (&other, "does not exist"),
+        (&unknown, "rules[1]: is no rule"),
+        (&until(&scenario, 0, 500), "expires_at: has passed already"),
+        (&until(&scenario, 600, 600), "expires_at: must be after"),
+        (&until(&scenario, 0, 86_400 * 400), "expires_at: must be a minute to 366 days"),
+    ] {
+        let said = scenario.command(600, command).expect_err(expected).to_string();
+        assert!(said.contains(expected), "{said}, not {expected}");
+    }
+    let log = scenario.log.len();
+    scenario.command(600, &until(&scenario, 0, 900)).unwrap();
+    assert_eq!(scenario.log.len(), log, "it is so already");
+    scenario.command(600, &stale).unwrap();
+    assert!(matches!(scenario.command(601, &stale), Err(Rejection::Stale { .. })));
+    // Its end was a moment ago by the clock of whoever says so.
+    scenario.command(602, &until(&scenario, 0, 590)).unwrap();
+    assert!(matches!(scenario.command(603, &until(&scenario, 0, 900)), Err(Rejection::WrongState { .. })));
+}
+
 #[test]
 fn an_acknowledgement_ends_with_the_alert_or_with_its_time() {
     let mut scenario = Scenario::new(vec![rule("load")]);

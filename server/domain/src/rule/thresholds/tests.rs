@@ -1,7 +1,7 @@
 use super::*;
 use crate::alert::AlertEvent;
 use crate::alert::decide::AlertCommand;
-use crate::alert::mute::{NewMute, Schedule};
+use crate::alert::mute::{Change, NewMute, Schedule};
 use crate::alert::scenario::{Scenario, agent, host, rule as load, seconds};
 use crate::rule::case::Tested;
 use crate::rule::{Levels, Override, RuleCommand, Selector};
@@ -33,7 +33,8 @@ fn quiet_for(tag: &str) -> Override {
 
 #[test]
 fn a_table_changes_with_the_rules_the_host_and_its_mutes_and_reaches_the_agent_with_its_next_answer() {
-    let mut scenario = Scenario::new(vec![Rule { overrides: vec![quiet_for("busy")], ..load("load") }]);
+    let mut scenario =
+        Scenario::new(vec![Rule { overrides: vec![quiet_for("busy")], ..load("load") }, Rule { enabled: false, ..load("other") }]);
     let (first, lines) = answer(&mut scenario, 1, 0).expect("a first table");
     assert_eq!(lines, [95.0, 90.0, 85.0, 80.0]);
     assert_eq!(answer(&mut scenario, 2, first), None, "it has it");
@@ -59,6 +60,16 @@ fn a_table_changes_with_the_rules_the_host_and_its_mutes_and_reaches_the_agent_w
     assert_eq!(answer(&mut scenario, 7, third), None, "it has not begun");
     let (muted, lines) = answer(&mut scenario, 100, third).expect("it has begun");
     assert!(lines.is_empty());
+    let known = scenario.world.alerts.mutes.values().next().unwrap().clone();
+    let change = |rule: &str| {
+        let Mute { kind, reason, selector, external, schedule, .. } = known.clone();
+        let new = Box::new(NewMute { kind, reason, selector, rules: vec![rule.parse().unwrap()], external, schedule });
+        Command::Alert(AlertCommand::ChangeMute { mute: known.id, change: Change { new, expected: None } })
+    };
+    scenario.command(110, &change("other")).unwrap();
+    assert_eq!(answer(&mut scenario, 111, muted), Some((third, vec![99.0])), "it is about another rule");
+    scenario.command(120, &change("load")).unwrap();
+    assert_eq!(answer(&mut scenario, 121, third), Some((muted, vec![])), "it is as before");
     assert_eq!(answer(&mut scenario, 200, muted), Some((third, vec![99.0])), "it is over, and the table is as it was");
     assert!(scenario.log.iter().any(|record| matches!(record.event, Event::Alert(AlertEvent::MuteSet { .. }))));
 }

@@ -19,6 +19,8 @@ fn mute(selector: Selector) -> Mute {
         schedule: Schedule::Once { from: seconds(0), to: seconds(900) },
         created_by: "ann".into(),
         created_at: seconds(0),
+        changed_by: None,
+        changed_at: None,
         revision: 1,
     }
 }
@@ -43,7 +45,10 @@ fn what_a_mute_names_and_nothing_has_is_said_with_its_field() {
         &mute(asking("tagg:web")),
         &["selector.query: no configuration item has an attribute tagg; did you mean tag?", "selector: means no configuration item now"],
     );
-    check(&mute(asking(&format!("id:{nobody} or name:web-1"))), &[&format!("selector.query: there is no configuration item {nobody}"), "selector: means every configuration item there is"]);
+    check(
+        &mute(asking(&format!("id:{nobody} or name:web-1"))),
+        &[&format!("selector.query: there is no configuration item {nobody}"), "selector: means every configuration item there is"],
+    );
     check(
         &mute(Selector { cis: [nobody].into(), ..Selector::default() }),
         &[&format!("selector.cis: there is no configuration item {nobody}"), "selector: means no configuration item now"],

@@ -119,7 +119,7 @@ fn what_holds_now_or_comes_next_is_told() {
 #[track_caller]
 fn refused(schedule: &Schedule, field: &str) {
     let now = "2026-11-26T00:00:00Z".parse().unwrap();
-    let found = schedule.validate(MuteKind::Maintenance, now).expect_err("never holds");
+    let found = schedule.validate(MuteKind::Maintenance, Standing::Ahead, now).expect_err("never holds");
     assert!(matches!(&found, Rejection::Invalid { field: found, .. } if found == field), "{found:?}");
 }
 
@@ -127,8 +127,8 @@ fn refused(schedule: &Schedule, field: &str) {
 fn what_never_comes_is_refused_with_the_field() {
     let now = "2026-11-26T00:00:00Z".parse().unwrap();
     for fine in [monthly(&[31, -1], &[(-5, Day::Sunday)], "00:00", 168), weekly(&[Day::Sunday], "23:59", 60_000, "Asia/Tokyo")] {
-        assert_eq!(fine.validate(MuteKind::Maintenance, now), Ok(()));
-        assert!(fine.validate(MuteKind::Silence, now).is_err(), "a silence happens once");
+        assert_eq!(fine.validate(MuteKind::Maintenance, Standing::Ahead, now), Ok(()));
+        assert!(fine.validate(MuteKind::Silence, Standing::Ahead, now).is_err(), "a silence happens once");
     }
     refused(&monthly(&[], &[], "00:00", 1), "schedule.days");
     refused(&monthly(&[1, 0], &[], "00:00", 1), "schedule.days[1]");
@@ -142,4 +142,29 @@ fn what_never_comes_is_refused_with_the_field() {
     let Schedule::Monthly { weekdays, start, duration_ms, time_zone, .. } = monthly(&[], &[], "00:00", 1) else { panic!("monthly") };
     let (from, to) = ("2026-12-05T00:00:00Z".parse().ok(), "2026-12-20T00:00:00Z".parse().ok());
     refused(&Schedule::Monthly { days: vec![31], weekdays, start, duration_ms, time_zone, from, to }, "schedule");
+}
+
+#[test]
+fn one_that_has_begun_may_end_at_once_and_one_that_has_not_must_still_come() {
+    let now: Timestamp = "2026-11-26T12:00:00Z".parse().unwrap();
+    let check = |schedule: &Schedule, [ahead, begun]: [bool; 2]| {
+        let fits = |standing| schedule.validate(MuteKind::Maintenance, standing, now).is_ok();
+        assert_eq!([fits(Standing::Ahead), fits(Standing::Begun)], [ahead, begun], "{schedule:?}");
+    };
+    let after = |seconds: i64| Timestamp(now.0 + 1_000 * seconds);
+    let once = |from, to| Schedule::Once { from: after(from), to: after(to) };
+    check(&once(-10, 0), [false, true]);
+    check(&once(-100, -60), [false, true]);
+    check(&once(-100, -61), [false, false]);
+    check(&once(0, 0), [false, false]);
+    check(&once(-10, 30), [false, true]);
+    check(&once(-10, 60), [true, true]);
+    check(&once(0, 400 * 86_400), [false, false]);
+    for (end, expected) in [(0, [false, true]), (-61, [false, false]), (3_600, [false, false]), (7 * 86_400, [true, true])] {
+        let mut recurring = weekly(&[Day::Sunday], "02:00", 3_600_000, "UTC");
+        if let Schedule::Weekly { to, .. } = &mut recurring {
+            *to = Some(after(end));
+        }
+        check(&recurring, expected);
+    }
 }
