@@ -95,6 +95,34 @@ async fn a_mute_is_changed_by_whoever_saw_it_as_it_is_and_keeps_who_made_it() {
 }
 
 #[tokio::test]
+async fn what_is_wrong_within_a_schedule_is_named_by_its_path() {
+    let fixture = Fixture::new().await;
+    let wall = r#""start": "02:00", "duration_ms": 3600000, "time_zone": "UTC""#;
+    for (schedule, field) in [
+        (r#""repeats": "once", "from": "yesterday", "to": "2099-01-01T00:00:00Z""#.to_owned(), "schedule.from"),
+        (r#""repeats": "once", "from": "2098-01-01T00:00:00Z", "to": "2099-13-01T00:00:00Z""#.to_owned(), "schedule.to"),
+        (r#""repeats": "once", "from": "2098-01-01T00:00:00Z""#.to_owned(), "schedule.to"),
+        (r#""repeats": "daily""#.to_owned(), "schedule.repeats"),
+        (r#""from": "2098-01-01T00:00:00Z""#.to_owned(), "schedule.repeats"),
+        (format!(r#""repeats": "weekly", "weekdays": ["monday", "tewsday"], {wall}"#), "schedule.weekdays[1]"),
+        (format!(r#""repeats": "weekly", "weekdays": [{{"nth": 1, "weekday": "monday"}}], {wall}"#), "schedule.weekdays[0]"),
+        (format!(r#""repeats": "weekly", {wall}"#), "schedule.weekdays"),
+        (format!(r#""repeats": "weekly", "weekdays": ["monday"], "day": 1, {wall}"#), "schedule.day"),
+        (format!(r#""repeats": "weekly", "weekdays": ["monday"], "days": [1], {wall}"#), "schedule.days"),
+        (format!(r#""repeats": "monthly", "weekdays": [{{"nth": 1, "weekday": "mon"}}], {wall}"#), "schedule.weekdays[0].weekday"),
+        (format!(r#""repeats": "monthly", "days": [1, "last"], {wall}"#), "schedule.days[1]"),
+        (
+            wall.replace("\"start\"", "\"repeats\": \"monthly\", \"days\": [1], \"start\"").replace("3600000", "\"1h\""),
+            "schedule.duration_ms",
+        ),
+    ] {
+        let body = format!(r#"{{"reason": "Patches", "rules": ["oom_kill"], "schedule": {{{schedule}}}}}"#);
+        let refused = fixture.post("/api/v1/maintenance_windows", &body).await;
+        assert_eq!((refused.status, &refused.json()["field"]), (StatusCode::BAD_REQUEST, &field.into()), "{body}: {}", refused.text());
+    }
+}
+
+#[tokio::test]
 async fn a_freeze_is_made_shown_and_ended_and_is_no_maintenance_window() {
     let fixture = Fixture::new().await;
     let freeze = r#"{"reason": "Year's end", "selector": {"query": "class:server tag:prod"},

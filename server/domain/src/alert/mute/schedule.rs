@@ -4,6 +4,8 @@
 //! when the clock has jumped, and of the two passes of an hour that comes twice the first counts. A day that a month does not have is left
 //! out, as calendars do (RFC 5545, section 3.3.10).
 
+mod written;
+
 use super::MuteKind;
 use crate::Rejection;
 use jiff::civil::{Date, Weekday};
@@ -30,7 +32,7 @@ const AHEAD: i32 = 124;
 
 /// When something holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "repeats", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(tag = "repeats", rename_all = "snake_case", try_from = "written::Written")]
 pub enum Schedule {
     /// From one moment to another.
     Once {
@@ -50,19 +52,15 @@ pub enum Schedule {
         /// IANA name, such as `Europe/Berlin`.
         time_zone: String,
         /// Not before.
-        #[serde(default)]
         from: Option<Timestamp>,
         /// Not after.
-        #[serde(default)]
         to: Option<Timestamp>,
     },
     /// On days of the month.
     Monthly {
         /// By their number: 1 to 31, or -1 to -31 from the last one back.
-        #[serde(default)]
         days: Vec<i8>,
         /// By the weekday, such as the second Tuesday.
-        #[serde(default)]
         weekdays: Vec<NthDay>,
         /// By the wall clock, `HH:MM`.
         start: String,
@@ -71,10 +69,8 @@ pub enum Schedule {
         /// IANA name, such as `Europe/Berlin`.
         time_zone: String,
         /// Not before.
-        #[serde(default)]
         from: Option<Timestamp>,
         /// Not after.
-        #[serde(default)]
         to: Option<Timestamp>,
     },
 }

@@ -168,3 +168,39 @@ fn one_that_has_begun_may_end_at_once_and_one_that_has_not_must_still_come() {
         check(&recurring, expected);
     }
 }
+
+/// How a schedule is read: as what it is stored as, or with what is wrong.
+#[track_caller]
+fn check_read(written: &str, expected: Result<&str, &str>) {
+    let found = serde_json::from_str::<Schedule>(written);
+    let found = found.map(|schedule| serde_json::to_string(&schedule).unwrap()).map_err(|error| error.to_string());
+    match (&found, expected) {
+        (Ok(found), Ok(expected)) => assert_eq!(found, expected),
+        (Err(found), Err(expected)) => assert!(found.starts_with(expected), "{found}, not {expected}"),
+        _ => panic!("{found:?}, not {expected:?}"),
+    }
+}
+
+#[test]
+fn a_schedule_is_read_as_it_is_stored_and_what_does_not_belong_to_its_form_is_named() {
+    let once = r#"{"repeats":"once","from":"1970-01-01T00:00:01.000Z","to":"1970-01-01T00:00:02.000Z"}"#;
+    let wall = r#""start":"02:00","duration_ms":60000,"time_zone":"UTC""#;
+    let (weekly, monthly) =
+        (format!(r#"{{"repeats":"weekly","weekdays":["sunday"],{wall}"#), format!(r#"{{"repeats":"monthly","days":[-1],{wall}}}"#));
+    check_read(once, Ok(once));
+    let whole = format!(r#"{weekly},"from":null,"to":null}}"#);
+    check_read(&format!("{weekly}}}"), Ok(&whole));
+    check_read(&whole, Ok(&whole));
+    let whole = format!(r#"{{"repeats":"monthly","days":[-1],"weekdays":[],{wall},"from":null,"to":null}}"#);
+    check_read(&monthly, Ok(&whole));
+    check_read(&whole, Ok(&whole));
+    let nth = r#""weekdays":[{"nth":2,"weekday":"tuesday"}]"#;
+    check_read(&monthly.replace(r#""days":[-1]"#, nth), Ok(&whole.replace(r#""days":[-1],"weekdays":[]"#, &format!(r#""days":[],{nth}"#))));
+    check_read(&monthly.replace(r#""days":[-1]"#, r#""weekdays":["sunday"]"#), Err("within weekdays[0]: must be one of the month"));
+    check_read(&format!("{weekly}}}").replace(r#""weekdays":["sunday"]"#, nth), Err("within weekdays[0]: must be a weekday"));
+    check_read(&monthly.replace("monthly", "weekly"), Err("unknown field `days`"));
+    check_read(&format!("{weekly}}}").replace("weekly", "once"), Err("unknown field `weekdays`"));
+    check_read(r#"{"repeats":"once","from":"1970-01-01T00:00:01Z"}"#, Err("missing field `to`"));
+    check_read(r#"{"repeats":"weekly","weekdays":["sunday"]}"#, Err("missing field `start`"));
+    check_read(r#"{"from":"1970-01-01T00:00:01.000Z","to":"1970-01-01T00:00:02.000Z"}"#, Err("missing field `repeats`"));
+}
