@@ -10,8 +10,11 @@ fn sum_of(metric: &str) -> Rule {
     Rule { condition, ..rule("load") }
 }
 
-/// Values of metric `m` of one voice as they are known now: the newest with its moment, and all that are stored, in seconds.
-fn told(collected: &Collected, voice: AgentId) -> (Vec<(f64, i64)>, Vec<(f64, i64)>) {
+/// Values with their moments in seconds.
+type Dated = Vec<(f64, i64)>;
+
+/// Values of metric `m` of one voice as they are known now: the newest one, and all that are stored.
+fn told(collected: &Collected, voice: AgentId) -> (Dated, Dated) {
     let newest = collected.scenario.world.telemetry.newest(voice).expect("values");
     let newest = newest.values().map(|(_, value, at)| (value, at.0 / 1_000)).collect();
     let mut sets: Vec<SampleSet> = collected.journal.iter().flat_map(|entry| &entry.sets).cloned().collect();
