@@ -95,3 +95,17 @@ pub struct MessageIncident {
     /// What to do next, or where that is written.
     pub runbook: Option<String>,
 }
+
+/// How bad a priority says that something is, of which no rule says it.
+#[must_use]
+pub fn severity_of_priority(priority: u8) -> Severity {
+    if priority <= 2 { Severity::Critical } else { Severity::Warning }
+}
+
+impl MessageIncident {
+    /// How bad it is: as its rule says, or else its priority.
+    #[must_use]
+    pub fn how_bad(&self) -> Severity {
+        self.severity.unwrap_or_else(|| severity_of_priority(self.priority))
+    }
+}

@@ -5,7 +5,7 @@ use super::react::is_suppressed;
 use super::route::{self, Route, Subject};
 use super::template::{self, Template};
 use crate::World;
-use crate::delivery::message::NAMED;
+use crate::delivery::message::{NAMED, severity_of_priority};
 use crate::delivery::{Message, MessageIncident, MessageStatus};
 use crate::id::IncidentId;
 use crate::incident::compose::cut;
@@ -51,7 +51,7 @@ pub(super) fn compose(world: &World, telling: Telling<'_>) -> Message {
         labels: shared(world, &told),
         status,
         // What people open has no severity of a rule: its priority says how bad it is.
-        severity: severity.unwrap_or_else(|| by_priority(told.first().map_or(3, |incident| incident.priority))),
+        severity: severity.unwrap_or_else(|| severity_of_priority(told.first().map_or(3, |incident| incident.priority))),
         tier: group.tier,
         title: String::new(),
         text: String::new(),
@@ -62,7 +62,8 @@ pub(super) fn compose(world: &World, telling: Telling<'_>) -> Message {
         omitted: u32::try_from(omitted).unwrap_or(u32::MAX),
     };
     // The key is shared whatever the incidents are by now.
-    message.labels.extend(group.key.iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (name.clone(), value.clone())));
+    let key = group.key.iter().filter(|(name, value)| !value.is_empty() && *name != route::ALONE);
+    message.labels.extend(key.map(|(name, value)| (name.clone(), value.clone())));
     word(&mut message, route);
     message
 }
@@ -95,10 +96,6 @@ fn text_of(message: &Message) -> String {
         [only] if message.omitted == 0 && only.open => cut(&only.description, TEXT_CHARACTERS),
         _ => cut(&template::lines(message), TEXT_CHARACTERS),
     }
-}
-
-fn by_priority(priority: u8) -> Severity {
-    if priority <= 2 { Severity::Critical } else { Severity::Warning }
 }
 
 /// Labels that all incidents have with the same value.

@@ -53,6 +53,9 @@ const QUIET: usize = 20;
 /// Bytes of a label: as long as one of an alert may be.
 const LABEL_BYTES: usize = 1_024;
 
+/// What an incident that is told by itself has in its group's key, in place of what others share.
+pub(super) const ALONE: &str = "incident";
+
 const DAY_MS: u64 = 86_400_000;
 
 /// Which incidents a route is for: those that fulfil all that is given. A condition without words asks for nothing.
@@ -406,13 +409,14 @@ impl Route {
     pub fn key(&self, subject: &Subject<'_>, incident: &str) -> BTreeMap<String, String> {
         let labels = subject.labels();
         let label = |name: &str| labels.get(name).cloned().unwrap_or_default();
+        let alone = || (ALONE, incident.to_owned());
         let pair = |by: &GroupBy| match by {
             GroupBy::Rule => match &subject.rule {
                 Some(rule) => ("rule", rule.to_string()),
                 // What people open has nothing in common with what others open.
-                None => ("category", subject.category.clone().unwrap_or_else(|| incident.to_owned())),
+                None => subject.category.clone().map_or_else(alone, |category| ("category", category)),
             },
-            GroupBy::Ci => ("ci", subject.ci.map_or_else(|| incident.to_owned(), |ci| ci.id.to_string())),
+            GroupBy::Ci => subject.ci.map_or_else(alone, |ci| ("ci", ci.id.to_string())),
             GroupBy::Class => ("class", label("class")),
             GroupBy::Service => ("service", label("service")),
             GroupBy::Location => ("location", label("location")),

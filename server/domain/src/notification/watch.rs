@@ -7,11 +7,11 @@ use super::escalation::Address;
 use super::message;
 use super::route::{self, Subject};
 use super::{News, NotificationEvent, Standing, fold, react};
+use crate::delivery::message::severity_of_priority;
 use crate::delivery::{DeliveryState, Message, MessageStatus, WAITING, queue};
 use crate::id::{ChannelId, IncidentId};
 use crate::incident::compose::cut;
 use crate::incident::{Incident, IncidentEvent, IncidentState, Party, display_number};
-use crate::rule::Severity;
 use crate::{Context, Event, World};
 use rollcall_shared::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -106,12 +106,11 @@ fn compose(world: &World, incident: &Incident, news: News, recipients: Vec<Strin
     let comments = incident.notes.iter().filter(|note| note.public && note.at >= news.since).map(|note| note.text.as_str());
     let comments = comments.collect::<Vec<_>>().join("\n\n");
     let text = if comments.is_empty() { format!("It is {state} and has priority {}.", incident.priority) } else { comments };
-    let of_priority = if incident.priority <= 2 { Severity::Critical } else { Severity::Warning };
     Message {
         group: incident.id.to_string(),
         labels: Subject::of(world, incident).labels(),
         status,
-        severity: route::severity(world, incident).unwrap_or(of_priority),
+        severity: route::severity(world, incident).unwrap_or_else(|| severity_of_priority(incident.priority)),
         tier: route::tier(world, incident),
         title: cut(&title, CHARACTERS.0),
         text: cut(&text, CHARACTERS.1),

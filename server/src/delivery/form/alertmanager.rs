@@ -2,7 +2,7 @@
 //!
 //! <https://prometheus.io/docs/alerting/latest/configuration/#webhook_config>. Receivers know alerts again by fingerprint, so it
 //! follows from the incident alone, whatever becomes of its labels. An incident of which somebody took notice is still firing;
-//! that somebody did is an annotation.
+//! that somebody did is an annotation. As with Alertmanager, what a group is called by are labels that all its alerts have.
 
 use super::{Telling, line, paragraph, severity_word};
 use rollcall_domain::delivery::{MessageIncident, MessageStatus};
@@ -23,14 +23,17 @@ pub fn body(telling: &Telling<'_>) -> Value {
     let message = telling.message;
     let alerts: Vec<Alert> = message.incidents.iter().map(|incident| alert(telling, incident)).collect();
     let shown: Vec<Value> = alerts.iter().map(|alert| shown(telling, alert)).collect();
+    let common_labels = common(alerts.iter().map(|alert| &alert.labels));
+    let mut group_labels = labels(message.labels.iter());
+    group_labels.retain(|name, value| common_labels.get(name).and_then(Value::as_str) == Some(value));
     json!({
         "version": "4",
         "groupKey": line(&message.group, LABEL),
         "truncatedAlerts": message.omitted,
         "status": status(message.status != MessageStatus::Resolved),
         "receiver": line(&telling.channel.name, LABEL),
-        "groupLabels": labels(message.labels.iter()),
-        "commonLabels": common(alerts.iter().map(|alert| &alert.labels)),
+        "groupLabels": group_labels,
+        "commonLabels": common_labels,
         "commonAnnotations": common(alerts.iter().map(|alert| &alert.annotations)),
         "externalURL": telling.links.base().unwrap_or_default(),
         "alerts": shown,
@@ -53,9 +56,7 @@ fn alert<'a>(telling: &Telling<'_>, incident: &'a MessageIncident) -> Alert<'a> 
     if let Some(ci) = &incident.ci_name {
         labels.insert("instance".into(), line(ci, LABEL));
     }
-    if let Some(severity) = incident.severity {
-        labels.insert("severity".into(), severity_word(severity).into());
-    }
+    labels.insert("severity".into(), severity_word(incident.how_bad()).into());
     let mut annotations = Texts::new();
     let mut note =
         |name: &str, text: Option<String>| text.filter(|text| !text.is_empty()).map(|text| annotations.insert(name.into(), text));

@@ -162,6 +162,25 @@ fn an_event_that_is_too_large_is_cut_by_rule_and_says_so() {
 }
 
 #[test]
+fn what_people_opened_is_an_alert_with_a_severity_and_groups_have_labels_of_their_alerts() {
+    let by_people = |number, priority| MessageIncident {
+        severity: None,
+        priority,
+        labels: labels(&[("group", "DB team"), ("category", if number == 1 { "disk" } else { "network" })]),
+        ..incident(number)
+    };
+    let message = Message {
+        labels: labels(&[("group", "DB team"), ("category", "disk"), ("ci", "ci_1")]),
+        incidents: vec![by_people(1, 2), by_people(2, 3)],
+        ..told(MessageStatus::Firing)
+    };
+    let body = forms(&message, None).0;
+    let severities: Vec<&Value> = body["alerts"].as_array().unwrap().iter().map(|alert| &alert["labels"]["severity"]).collect();
+    assert_eq!(severities, ["critical", "warning"]);
+    assert_eq!(body["groupLabels"], serde_json::json!({"group": "DB team"}));
+}
+
+#[test]
 fn nothing_in_a_text_mentions_or_links_in_slack() {
     let message = Message { title: "<!channel> & <https://evil.example|here>".into(), ..told(MessageStatus::Firing) };
     let slack = forms(&message, None).1;

@@ -1,4 +1,4 @@
-//! What is said to come is what comes.
+//! What is said to come is what comes, and what is said of a group is true of it.
 
 use super::*;
 use crate::notification::explain::{Outcome, explain, told};
@@ -28,4 +28,25 @@ fn a_step_after_one_that_reaches_nobody_is_planned_for_when_it_comes() {
     assert_eq!(plan.steps.iter().map(|step| step.at.0 / 1_000).collect::<Vec<_>>(), [0, 0, 120]);
     desk.wait([60, 119, 120]);
     desk.check(&[&format!("0 firing to bob@example.org: {ALONE}"), &format!("120 firing to eve@example.org: {ALONE}")]);
+}
+
+#[test]
+fn an_incident_without_a_category_has_no_label_that_says_one() {
+    use crate::incident::{IncidentCommand, NewIncident};
+    use crate::rule::Grade;
+    let mut desk = Desk::new();
+    desk.set_route(Route { group_by: BTreeSet::from([GroupBy::Rule, GroupBy::Ci, GroupBy::Group]), ..route(desk.channel) });
+    let (impact, urgency) = (Some(Grade::High), Some(Grade::High));
+    let new =
+        |title: &str| NewIncident { title: title.into(), description: "All of it.".into(), impact, urgency, ..NewIncident::default() };
+    for title in ["The shop is down", "The mail is down"] {
+        desk.s.command(10, &Command::Incident(IncidentCommand::Open(Box::new(new(title))))).expect("opened");
+    }
+    desk.s.settle(10);
+    desk.wait([20]);
+    desk.check(&["10 firing: The shop is down", "10 firing: The mail is down"]);
+    for delivery in desk.s.world.delivery.deliveries.values() {
+        let Content::Notification { message } = &delivery.content else { panic!("{delivery:?}") };
+        assert_eq!((message.labels.len(), message.incidents[0].labels.len()), (0, 0), "{message:?}");
+    }
 }
