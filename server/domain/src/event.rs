@@ -1,5 +1,7 @@
 //! The log's vocabulary. Stored as JSON, so that a field can be added; a variant, once released, is kept for ever.
 
+pub mod kinds;
+
 use crate::actor::Actor;
 use crate::advisory::AdvisoryEvent;
 use crate::alert::AlertEvent;

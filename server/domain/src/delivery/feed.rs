@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 /// Types that one channel may name: there are fewer.
 const TYPES: usize = 100;
 
-/// The longest name of a type has half of that.
+/// Of what is no type so many are told: the longest name of one has half of that.
 const TYPE_CHARACTERS: usize = 64;
 
 /// What a webhook is told of. The other kinds are told of notifications alone.
@@ -67,14 +67,23 @@ impl Wanted {
             let known: Vec<&str> = SUBJECTS.into_iter().filter(|subject| *subject != "delivery").collect();
             return Err(Rejection::invalid("subjects", format!("must be of {}", known.join(", "))));
         }
-        let is_type = |kind: &String| {
-            (1..=TYPE_CHARACTERS).contains(&kind.len()) && kind.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
-        };
-        if self.types.len() > TYPES || !self.types.iter().all(is_type) {
-            let reason = format!("must be at most {TYPES} types of events such as incident_opened, as GET /api/v1/events shows them");
-            return Err(Rejection::invalid("types", reason));
+        if self.types.len() > TYPES {
+            return Err(Rejection::invalid("types", format!("must be at most {TYPES}")));
         }
-        Ok(())
+        let of_subjects = SUBJECTS.into_iter().filter(|subject| self.subjects.is_empty() || self.subjects.contains(*subject));
+        let known: BTreeSet<&str> = of_subjects.filter(|subject| *subject != "delivery").flat_map(Event::types_of).copied().collect();
+        match self.types.iter().find(|kind| !known.contains(kind.as_str())) {
+            Some(wrong) if self.subjects.is_empty() => {
+                let wrong = crate::incident::compose::cut(wrong, TYPE_CHARACTERS);
+                let reason = format!("{wrong} is no type of event; they are such as incident_opened, as GET /api/v1/events shows them");
+                Err(Rejection::invalid("types", reason))
+            }
+            Some(_) => {
+                let known = known.into_iter().collect::<Vec<&str>>().join(", ");
+                Err(Rejection::invalid("types", format!("must be of what happens to the subjects: {known}")))
+            }
+            None => Ok(()),
+        }
     }
 
     /// Whether a record is wanted; `kind` is the name of its event.

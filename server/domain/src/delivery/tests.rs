@@ -304,6 +304,12 @@ fn a_channel_that_makes_no_sense_is_refused_by_field() {
         check_new(|new| new.wanted.subjects = [subject.to_owned()].into(), Some("subjects"));
     }
     check_new(|new| new.wanted.types = ["Incident".to_owned()].into(), Some("types"));
+    check_new(|new| new.wanted.types = ["incident_opend".to_owned()].into(), Some("types"));
+    check_new(|new| new.wanted.types = ["incident_opened".to_owned(), "ci_created".to_owned()].into(), None);
+    let of_incidents =
+        |kind: &str| Wanted { subjects: ["incident".to_owned()].into(), types: [kind.to_owned()].into(), ..Wanted::default() };
+    check_new(|new| new.wanted = of_incidents("incident_opened"), None);
+    check_new(|new| new.wanted = of_incidents("ci_created"), Some("types"));
 }
 
 #[test]
