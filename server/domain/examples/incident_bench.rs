@@ -43,7 +43,7 @@ fn main() {
         let key = AlertKey { rule: id.clone(), ci: machine(n), attributes: BTreeMap::from([("mountpoint".into(), "/var".into())]) };
         let (severity, value) = (Some(Severity::Critical), Some(0.99));
         let (alert, at, reason) = (AlertId(n), Timestamp(at), "it is 99 %, above 90 %".into());
-        Event::Alert(AlertEvent::AlertTransitioned { alert, key, before, after, severity, value, at, reason })
+        Event::Alert(AlertEvent::AlertTransitioned { alert, key, before, after, severity, worse_since: None, value, at, reason })
     };
     let (fires, clears) = ((AlertState::Inactive, AlertState::Firing), (AlertState::Firing, AlertState::Resolved));
     // Seven seconds apart: a storm is more than ten within a minute.

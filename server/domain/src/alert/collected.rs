@@ -1,7 +1,7 @@
 //! Alerts on what collectors measure, when nothing more comes.
 //!
 //! A collector that falls silent is no silent host: its alerts become unknown one by one, as those of series that vanish do, at once where it
-//! said that they ended; and that it is silent is a matter of its own ([`silent`]). One that stays silent is forgotten: pods and services that call themselves otherwise
+//! said that they ended; and that it is silent is a matter of its own (`silent`). One that stays silent is forgotten: pods and services that call themselves otherwise
 //! after each start would fill the list.
 
 pub mod past;

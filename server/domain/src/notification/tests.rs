@@ -8,6 +8,7 @@ mod people;
 mod plan;
 mod standing;
 mod watch;
+mod written;
 
 use super::escalation::{Method, Policy, Step, Target};
 use super::route::{GROUP_INTERVAL_MS, GroupBy, QuietHours, REPEAT_INTERVAL_MS, When};
@@ -155,33 +156,6 @@ impl Desk {
 }
 
 const ALONE: &str = "Load critical on web-1: 99";
-
-#[test]
-fn whatever_became_of_a_notification_is_read_back_as_it_was_written() {
-    let reason = || "it was full".to_owned();
-    let fates = [Fate::Waiting, Fate::Delivered { at: Timestamp(9) }, Fate::Dead { reason: reason() }, Fate::NotSent { reason: reason() }];
-    for fate in fates {
-        let notification = Notification {
-            id: NotificationId(1),
-            at: Timestamp(5),
-            group: NotificationGroupId(2),
-            route: RouteId(3),
-            cause: Cause::Opened,
-            status: MessageStatus::Firing,
-            step: 0,
-            channel: ChannelId(4),
-            recipients: Vec::new(),
-            contacts: Vec::new(),
-            title: "Disk is full".into(),
-            incidents: Vec::new(),
-            omitted: 0,
-            delivery: None,
-            fate,
-        };
-        let written = serde_json::to_string(&notification).expect("is written");
-        assert_eq!(serde_json::from_str::<Notification>(&written).expect("is read"), notification, "{written}");
-    }
-}
 
 #[test]
 fn without_a_route_nothing_is_told() {
