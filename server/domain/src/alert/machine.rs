@@ -227,7 +227,12 @@ impl Alert {
         if *after == AlertState::Resolved {
             self.resolved_at = Some(*at);
         }
-        self.before_unknown = (*after == AlertState::Unknown).then_some(self.state);
+        // What is lost for two reasons at once comes back to where it was before the first.
+        self.before_unknown = match (*after, self.state) {
+            (AlertState::Unknown, AlertState::Unknown) => self.before_unknown,
+            (AlertState::Unknown, before) => Some(before),
+            _ => None,
+        };
         if *after != self.state {
             self.since = *at;
         }

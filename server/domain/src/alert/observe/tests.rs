@@ -378,3 +378,16 @@ proptest! {
         scenario.replay();
     }
 }
+
+#[test]
+fn what_is_lost_for_two_reasons_at_once_is_not_resolved_by_what_is_not_clear() {
+    let mut rules = silence_rules();
+    rules.push(rule("load"));
+    let mut scenario = Scenario::new(rules);
+    scenario.value(0, 96.0);
+    scenario.values(51, 1, &[("", None)]);
+    scenario.tick(231);
+    scenario.value(231, 81.0);
+    assert_eq!(scenario.state("load", 1), AlertState::Firing);
+    scenario.replay();
+}
