@@ -52,7 +52,6 @@ impl Task {
             let (now, records) = match item {
                 None => return found.0.unreached += 1,
                 Some((_, Past::Forgotten)) => return found.0.forgotten += 1,
-                Some((now, Past::Same)) => (now, Vec::new()),
                 Some((now, Past::Told(records))) => (now, records),
             };
             let licensed = Licensed::over(Life { now, records: &records }, self.question.span);
@@ -74,7 +73,6 @@ impl Task {
                     counted_as_now.fetch_add(1, Ordering::Relaxed);
                     (now, Vec::new())
                 }
-                Some((now, Past::Same)) => (now, Vec::new()),
                 Some((now, Past::Told(records))) => (now, records),
             };
             census.count(Life { now, records: &records }, self.question.span, &self.history.content);

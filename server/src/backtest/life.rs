@@ -29,9 +29,7 @@ const RECORDS: usize = 65_536;
 /// What became of an item in a span.
 #[derive(Debug)]
 pub(super) enum Past {
-    /// Nothing that matters: it was as it is.
-    Same,
-    /// These are all records of its history.
+    /// These are all records of its history; none when it was as it is.
     Told(Vec<Record>),
     /// Some of its records are not known any more.
     Forgotten,
@@ -61,7 +59,6 @@ impl Task {
             let (now, records) = match item {
                 None => return report().add(None),
                 Some((_, Past::Forgotten)) => return report().forgotten += 1,
-                Some((now, Past::Same)) => (now, Vec::new()),
                 Some((now, Past::Told(records))) => (now, records),
             };
             let rule = Rule { enabled: true, ..settled(&self.question.rule, host.variant) };
@@ -88,11 +85,8 @@ impl Task {
                 }
                 let records = read(&self.history, subjects.matters, &nows, self.question.span.0)?;
                 for ((one, now), records) in subjects_of.iter().zip(&nows).zip(records) {
-                    let past = match records.as_slice() {
-                        [] => Past::Same,
-                        all if !past::is_whole(now.id, all) => Past::Forgotten,
-                        _ => Past::Told(records),
-                    };
+                    let is_known = records.is_empty() || past::is_whole(now.id, &records);
+                    let past = if is_known { Past::Told(records) } else { Past::Forgotten };
                     tell(one, Some((now, past)).filter(|_| !self.is_late()));
                 }
             }

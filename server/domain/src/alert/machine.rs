@@ -227,12 +227,7 @@ impl Alert {
         if *after == AlertState::Resolved {
             self.resolved_at = Some(*at);
         }
-        // What is lost for two reasons at once comes back to where it was before the first.
-        self.before_unknown = match (*after, self.state) {
-            (AlertState::Unknown, AlertState::Unknown) => self.before_unknown,
-            (AlertState::Unknown, before) => Some(before),
-            _ => None,
-        };
+        self.before_unknown = (*after == AlertState::Unknown).then_some(self.state);
         if *after != self.state {
             self.since = *at;
         }

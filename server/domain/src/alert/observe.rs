@@ -187,6 +187,11 @@ fn vanished(world: &World, now: Timestamp) -> Vec<Event> {
     lost.filter_map(|alert| {
         let rule = world.rules.rules.get(&alert.key.rule).map(|known| &known.rule)?;
         let (after, reason) = if effective(rule, world, world.cmdb.cis.get(&alert.key.ci)).is_some() {
+            let of_feed = alert.key.attributes.contains_key(collector::FEED);
+            if !of_feed && world.telemetry.speaker(alert.key.ci).is_some_and(|agent| world.telemetry.is_silent(agent)) {
+                // Its silence has said so, perhaps in this very tick.
+                return None;
+            }
             let reason = collected::lost(world, alert, now).unwrap_or_else(|| wording::unreported(&rule.condition));
             (machine::lose(alert.position(), now), reason)
         } else {

@@ -83,48 +83,34 @@ fn what_fired_long_before_keeps_its_own_incident_and_does_not_hold_the_other_ope
     check(&scenario, 1, IncidentState::Resolved, "");
 }
 
-#[test]
-fn an_incident_of_another_system_into_which_one_of_a_rule_was_merged_resolves_with_the_last_of_both() {
+/// The first incident, into which that of the other kind was merged, lasts until the last of both alerts is over.
+#[track_caller]
+fn check_last_of_both(begin: impl Fn(&mut Scenario)) {
     for rule_is_last in [true, false] {
         let mut scenario = scenario(vec![rule("load")]);
-        say(&mut scenario, 20, ("DiskFull", 1, 20), "firing");
-        scenario.value(25, 97.0);
+        begin(&mut scenario);
         merge(&mut scenario, 30, (2, 1));
-        if rule_is_last {
-            say(&mut scenario, 40, ("DiskFull", 1, 20), "resolved");
-        } else {
-            scenario.value(40, 10.0);
-        }
+        let end = |scenario: &mut Scenario, at: i64, of_rule: bool| match of_rule {
+            true => scenario.value(at, 10.0),
+            false => say(scenario, at, ("DiskFull", 1, 20), "resolved"),
+        };
+        end(&mut scenario, 40, !rule_is_last);
         check(&scenario, 1, IncidentState::New, "Another alert of this incident is not over.");
-        if rule_is_last {
-            scenario.value(50, 10.0);
-        } else {
-            say(&mut scenario, 50, ("DiskFull", 1, 20), "resolved");
-        }
+        end(&mut scenario, 50, rule_is_last);
         check(&scenario, 1, IncidentState::Resolved, "");
     }
 }
 
 #[test]
-fn an_incident_of_a_rule_into_which_another_systems_was_merged_resolves_with_the_last_of_both() {
-    for rule_is_last in [true, false] {
-        let mut scenario = scenario(vec![rule("load")]);
+fn an_incident_of_a_rule_and_one_of_another_system_that_were_merged_resolve_with_the_last_of_both() {
+    check_last_of_both(|scenario| {
+        say(scenario, 20, ("DiskFull", 1, 20), "firing");
+        scenario.value(25, 97.0);
+    });
+    check_last_of_both(|scenario| {
         scenario.value(15, 97.0);
-        say(&mut scenario, 20, ("DiskFull", 1, 20), "firing");
-        merge(&mut scenario, 30, (2, 1));
-        if rule_is_last {
-            say(&mut scenario, 40, ("DiskFull", 1, 20), "resolved");
-        } else {
-            scenario.value(40, 10.0);
-        }
-        check(&scenario, 1, IncidentState::New, "Another alert of this incident is not over.");
-        if rule_is_last {
-            scenario.value(50, 10.0);
-        } else {
-            say(&mut scenario, 50, ("DiskFull", 1, 20), "resolved");
-        }
-        check(&scenario, 1, IncidentState::Resolved, "");
-    }
+        say(scenario, 20, ("DiskFull", 1, 20), "firing");
+    });
 }
 
 #[test]
