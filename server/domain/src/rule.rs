@@ -269,7 +269,7 @@ pub struct KnownRule {
     pub revision: u64,
     /// When it was last changed.
     pub updated_at: Timestamp,
-    /// Earlier revisions, oldest first.
+    /// Revisions at which it was set, oldest first, the last among them; also those from before it was taken away and made again.
     pub history: Vec<u64>,
 }
 
@@ -280,4 +280,15 @@ pub struct Rules {
     pub rules: BTreeMap<RuleId, KnownRule>,
     /// Of the last change.
     pub revision: u64,
+    /// Histories of rules that were taken away: incidents still name them.
+    pub removed: BTreeMap<RuleId, Vec<u64>>,
+}
+
+impl Rules {
+    /// The revisions at which a rule was set, oldest first, also of one that was taken away; `None` when there never was one.
+    #[must_use]
+    pub fn history(&self, id: &RuleId) -> Option<&[u64]> {
+        let known = self.rules.get(id).map(|known| &known.history);
+        known.or_else(|| self.removed.get(id)).map(Vec::as_slice)
+    }
 }

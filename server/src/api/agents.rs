@@ -5,7 +5,7 @@ use super::caller::Caller;
 use super::extract::{Body, Named, Parameters};
 use super::format::Format;
 use super::page::{Page, Paging};
-use super::view::agent::Agent;
+use super::view::agent::{Agent, ThresholdTable};
 use super::view::word::AgentStatus;
 use crate::answer::{self, ApiError};
 use axum::extract::State;
@@ -60,6 +60,14 @@ pub async fn list_agents(State(api): State<Api>, Parameters(query): Parameters<A
 #[utoipa::path(get, path = "/api/v1/agents/{id}", tag = "agents", responses((status = 200, description = "The agent.", body = Agent)))]
 pub async fn get_agent(State(api): State<Api>, Named(id): Named<AgentId>) -> Result<Response, ApiError> {
     show(&api, id)
+}
+
+/// Shows the lines at which an agent pushes at once, with the rules that drew them: overrides are in them, muted rules are not.
+#[utoipa::path(get, path = "/api/v1/agents/{id}/thresholds", tag = "agents", responses((status = 200, description = "The table.", body = ThresholdTable)))]
+pub async fn get_agent_thresholds(State(api): State<Api>, Named(id): Named<AgentId>) -> Result<Response, ApiError> {
+    let now = api.engine.now();
+    let table = api.engine.read(|world| find(world, id).map(|agent| ThresholdTable::new(world, agent.id, now)))?;
+    Ok(answer::json(&table))
 }
 
 /// Lets a pending or suspended agent's data count.

@@ -207,6 +207,7 @@ route_list! {
     GET    "/api/v1/advisories/{id}/affected"      List   Read       advisories::list_affected;
     GET    "/api/v1/agents"                        List   Read       agents::list_agents;
     GET    "/api/v1/agents/{id}"                   One    Read       agents::get_agent;
+    GET    "/api/v1/agents/{id}/thresholds"        One    Read       agents::get_agent_thresholds;
     POST   "/api/v1/agents/{id}/approve"           Act    Administer agents::approve_agent;
     POST   "/api/v1/agents/{id}/revoke"            Act    Administer agents::revoke_agent;
     GET    "/api/v1/rules"                         List   Read       rules::list_rules;

@@ -135,7 +135,8 @@ pub async fn disable_rule(State(api): State<Api>, Named(id): Named<RuleId>, call
     show(&api, &id)
 }
 
-/// Lists the versions of a rule, oldest first: what it was, since when, and who set it so.
+/// Lists the versions of a rule, oldest first: what it was, since when, and who set it so. A rule that was deleted keeps them, and one that
+/// is made again under its name goes on counting.
 #[utoipa::path(get, path = "/api/v1/rules/{id}/versions", tag = "rules", params(PageQuery),
     responses((status = 200, description = "A page.", body = Page<RuleVersion>)))]
 pub async fn list_rule_versions(
@@ -146,9 +147,9 @@ pub async fn list_rule_versions(
 ) -> Result<Response, ApiError> {
     let paging = Paging::<u64>::new("rule_versions", query.limit, query.cursor.as_deref())?;
     let (revisions, first) = api.engine.read(|world| {
-        let known = find(world, &id)?;
-        let later = known.history.iter().copied().filter(|revision| paging.after.is_none_or(|after| *revision > after));
-        let before = known.history.iter().filter(|revision| paging.after.is_some_and(|after| **revision <= after)).count();
+        let history = world.rules.history(&id).ok_or_else(|| ApiError::not_found("rule", id.as_str()))?;
+        let later = history.iter().copied().filter(|revision| paging.after.is_none_or(|after| *revision > after));
+        let before = history.iter().filter(|revision| paging.after.is_some_and(|after| **revision <= after)).count();
         Ok::<_, ApiError>((later.take(paging.limit + 1).collect::<Vec<u64>>(), before))
     })?;
     let records = api.engine.records_at(revisions).await?;

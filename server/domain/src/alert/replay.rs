@@ -72,7 +72,7 @@ impl<'a> Replay<'a> {
     pub fn new(rule: &Rule, host: Option<&'a Ci>) -> Self {
         let rule = Rule { enabled: true, ..rule.clone() };
         let known = KnownRule { rule: rule.clone(), revision: 1, updated_at: Timestamp(0), history: Vec::new() };
-        let rules = Rules { rules: [(rule.id.clone(), known)].into(), revision: 1 };
+        let rules = Rules { rules: [(rule.id.clone(), known)].into(), revision: 1, ..Rules::default() };
         let (plans, state) = (Plans::default(), AgentState::default());
         let world = World::default();
         let own = |reduce| matches!(reduce, Reduce::Last | Reduce::Min | Reduce::Max | Reduce::Avg);

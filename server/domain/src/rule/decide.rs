@@ -186,11 +186,14 @@ impl Rules {
         let rule = match event {
             RuleEvent::RuleSet { rule } => rule,
             RuleEvent::RuleRemoved { rule } => {
-                self.rules.remove(rule);
+                if let Some((id, known)) = self.rules.remove_entry(rule) {
+                    self.removed.insert(id, known.history);
+                }
                 return;
             }
         };
-        let mut history = self.rules.remove(&rule.id).map(|known| known.history).unwrap_or_default();
+        let before = self.rules.remove(&rule.id).map(|known| known.history);
+        let mut history = before.or_else(|| self.removed.remove(&rule.id)).unwrap_or_default();
         history.push(record.revision);
         let known = KnownRule { rule: (**rule).clone(), revision: record.revision, updated_at: record.at, history };
         self.rules.insert(rule.id.clone(), known);

@@ -12,7 +12,7 @@ use super::{Condition, Level, Reduce, Rule};
 use crate::World;
 use crate::alert::mute::{Mute, MuteKind};
 use crate::ci::{Ci, Class};
-use crate::id::MuteId;
+use crate::id::{MuteId, RuleId};
 use crate::incident::react::tier;
 use crate::rule::{Severity, Tier};
 use rollcall_shared::message::{Settings, Side, Threshold};
@@ -75,7 +75,7 @@ impl Tables {
         if self.known.len() >= TABLES {
             self.known.clear();
         }
-        let table = Arc::new(compile(world, host, &muted));
+        let table = Arc::new(table(lines(world, host, &muted)));
         self.known.insert(key, Arc::clone(&table));
         table
     }
@@ -94,22 +94,44 @@ impl Tables {
 /// The table of an agent at a moment, made from nothing: the default intervals, and the lines of all rules that apply to its host.
 #[must_use]
 pub fn settings(world: &World, agent: AgentId, now: Timestamp) -> Settings {
+    table(all_lines(world, agent, now))
+}
+
+/// The table of an agent at a moment, and for each of its lines the rules that drew it.
+#[must_use]
+pub fn explained(world: &World, agent: AgentId, now: Timestamp) -> (Settings, Vec<Vec<RuleId>>) {
+    let lines = all_lines(world, agent, now);
+    let rules = lines.iter().take(limits::THRESHOLDS).map(|line| line.rules.clone()).collect();
+    (table(lines), rules)
+}
+
+/// A line with the rules that drew it.
+struct Line {
+    threshold: Threshold,
+    rules: Vec<RuleId>,
+}
+
+fn all_lines(world: &World, agent: AgentId, now: Timestamp) -> Vec<Line> {
     let ci = world.trust.agents.get(&agent).and_then(|agent| agent.ci);
     let host = ci.and_then(|ci| world.cmdb.cis.get(&ci));
     let holding = world.alerts.mutes.values().filter(|mute| mute.schedule.covers(now));
     let muted: Vec<&Mute> = holding.filter(|mute| mute.selector.means(world, host)).collect();
-    compile(world, host, &muted)
+    lines(world, host, &muted)
 }
 
-fn compile(world: &World, host: Option<&Ci>, muted: &[&Mute]) -> Settings {
-    let mut thresholds = Vec::new();
+fn lines(world: &World, host: Option<&Ci>, muted: &[&Mute]) -> Vec<Line> {
+    let mut lines = Vec::new();
     for rule in world.rules.rules.values().filter_map(|known| effective(&known.rule, world, host)) {
         if !muted.iter().any(|mute| mutes(mute, &rule)) {
-            add_lines(&mut thresholds, &rule);
+            add_lines(&mut lines, &rule);
         }
     }
-    thresholds.truncate(limits::THRESHOLDS);
-    let settings = Settings { thresholds, ..Settings::default() };
+    lines
+}
+
+fn table(mut lines: Vec<Line>) -> Settings {
+    lines.truncate(limits::THRESHOLDS);
+    let settings = Settings { thresholds: lines.into_iter().map(|line| line.threshold).collect(), ..Settings::default() };
     Settings { version: version(&settings), ..settings }
 }
 
@@ -144,13 +166,15 @@ fn feed(hasher: &mut blake3::Hasher, text: &str) {
 }
 
 /// The clear lines of longer windows are left out: crossing one by a single sample changes nothing soon.
-fn add_lines(thresholds: &mut Vec<Threshold>, rule: &Rule) {
+fn add_lines(lines: &mut Vec<Line>, rule: &Rule) {
     let Condition::Threshold { metric, attributes, reduce, window_ms, side } = &rule.condition else { return };
     let clears = *reduce == Reduce::Last || *window_ms <= SHORT_MS;
     let mut add = |value: f64| {
-        let line = line(metric, attributes, *side, value);
-        if !thresholds.contains(&line) {
-            thresholds.push(line);
+        let threshold = threshold(metric, attributes, *side, value);
+        match lines.iter_mut().find(|line| line.threshold == threshold) {
+            Some(line) if line.rules.contains(&rule.id) => {}
+            Some(line) => line.rules.push(rule.id.clone()),
+            None => lines.push(Line { threshold, rules: vec![rule.id.clone()] }),
         }
     };
     for Level { raise, clear, .. } in [&rule.levels.critical, &rule.levels.warning].into_iter().flatten() {
@@ -161,7 +185,7 @@ fn add_lines(thresholds: &mut Vec<Threshold>, rule: &Rule) {
     }
 }
 
-fn line(metric: &str, attributes: &BTreeMap<String, String>, side: Side, value: f64) -> Threshold {
+fn threshold(metric: &str, attributes: &BTreeMap<String, String>, side: Side, value: f64) -> Threshold {
     // Agents know no attribute that must not be there: they hurry once too often then.
     let attributes = attributes.iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (name.clone(), value.clone())).collect();
     Threshold { metric: metric.to_owned(), attributes, side, value }

@@ -90,6 +90,22 @@ async fn every_version_of_a_rule_is_shown_with_who_made_it() {
 }
 
 #[tokio::test]
+async fn a_deleted_rule_keeps_its_versions_and_goes_on_counting_when_it_is_made_again() {
+    let fixture = Fixture::new().await;
+    let versions = "/api/v1/rules/queue_length/versions";
+    fixture.get(versions).await.refused("not_found");
+    for _ in 0..2 {
+        send(&fixture, "/api/v1/rules/import", FILE).await.ok();
+        fixture.put("DELETE", "/api/v1/rules/queue_length", &[], "").await.ok();
+        fixture.get("/api/v1/rules/queue_length").await.refused("not_found");
+    }
+    let versions = fixture.get(versions).await.ok().items();
+    let told: Vec<_> = versions.iter().map(|one| (one["version"].as_u64().unwrap(), one["rule"]["enabled"].as_bool().unwrap())).collect();
+    // It is switched off before it goes, so that its alerts end.
+    assert_eq!(told, [(1, true), (2, false), (3, true), (4, false)]);
+}
+
+#[tokio::test]
 async fn a_back_test_says_what_cannot_be_replayed_and_what_has_no_samples() {
     let fixture = Fixture::new().await;
     let empty = fixture.post("/api/v1/rules/backtest", r#"{"id": "cpu_utilization", "from": "-14d"}"#).await.ok().json();
@@ -236,6 +252,13 @@ async fn an_agent_shows_which_lines_it_should_have_and_has() {
     let thresholds = &agents[0]["thresholds"];
     assert_eq!(thresholds["applied"], 0, "it said that it has none: {thresholds}");
     assert!(thresholds["version"].as_u64().unwrap() > 0 && thresholds["lines"].as_u64().unwrap() > 0, "{thresholds}");
+    let here = format!("/api/v1/agents/{}/thresholds", agents[0]["id"].as_str().unwrap());
+    let table = host.fixture.get(&here).await.ok().json();
+    assert_eq!((&table["version"], &table["applied"]), (&thresholds["version"], &thresholds["applied"]));
+    let lines = table["lines"].as_array().unwrap();
+    assert_eq!(lines.len(), thresholds["lines"].as_u64().unwrap() as usize);
+    let inodes = lines.iter().find(|line| line["rules"] == serde_json::json!(["filesystem_inodes"])).unwrap();
+    assert_eq!((&inodes["metric"], &inodes["side"]), (&"system.filesystem.inodes.utilization".into(), &"above".into()), "{inodes}");
     host.fixture.put("POST", "/api/v1/rules/filesystem_inodes/disable", &[], "").await.ok();
     let after = host.fixture.get("/api/v1/agents").await.ok().items();
     assert_ne!(after[0]["thresholds"]["version"], thresholds["version"], "the rule has lines no more");

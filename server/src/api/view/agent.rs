@@ -1,11 +1,13 @@
 //! Agents, without their keys.
 
 use super::Time;
-use super::word::AgentStatus;
+use super::word::{AgentStatus, Side};
 use rollcall_domain::World;
+use rollcall_domain::rule::thresholds::explained;
 use rollcall_domain::trust as domain;
 use rollcall_shared::{AgentId, Timestamp};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 /// An enrolled agent.
@@ -61,6 +63,61 @@ impl Thresholds {
     fn new(world: &World, agent: AgentId, now: Timestamp) -> Self {
         let standing = world.thresholds(agent, now);
         Self { version: standing.version, applied: standing.applied, lines: standing.lines }
+    }
+}
+
+/// What an agent is told of the rules: it pushes at once when a value crosses one of these lines, in either direction. The server judges.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ThresholdTable {
+    /// Names the content.
+    pub version: u64,
+    /// Version that the agent worked with at its last push; 0 for none, null before it pushed since the server's start.
+    pub applied: Option<u64>,
+    /// Time between two samples, ms.
+    pub sample_interval_ms: u64,
+    /// Time between two pushes when nothing is urgent, ms.
+    pub push_interval_ms: u64,
+    /// Time between two inventories, ms.
+    pub inventory_interval_ms: u64,
+    /// The lines.
+    pub lines: Vec<ThresholdLine>,
+}
+
+/// A line, and the rules that drew it.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ThresholdLine {
+    /// Metric it applies to, all instances.
+    #[schema(example = "system.filesystem.utilization")]
+    pub metric: String,
+    /// Only series that have all of these attributes; empty for all.
+    pub attributes: BTreeMap<String, String>,
+    /// Which side is bad.
+    pub side: Side,
+    /// The line, in the metric's unit.
+    pub value: f64,
+    /// Ids of the rules.
+    pub rules: Vec<String>,
+}
+
+impl ThresholdTable {
+    /// The table of an agent at a moment.
+    pub fn new(world: &World, agent: AgentId, now: Timestamp) -> Self {
+        let (settings, rules) = explained(world, agent, now);
+        let lines = settings.thresholds.into_iter().zip(rules).map(|(line, rules)| ThresholdLine {
+            metric: line.metric,
+            attributes: line.attributes.into_iter().collect(),
+            side: Side(line.side),
+            value: line.value,
+            rules: rules.iter().map(ToString::to_string).collect(),
+        });
+        Self {
+            version: settings.version,
+            applied: world.telemetry.applied(agent),
+            sample_interval_ms: settings.sample_interval_ms,
+            push_interval_ms: settings.push_interval_ms,
+            inventory_interval_ms: settings.inventory_interval_ms,
+            lines: lines.collect(),
+        }
     }
 }
 

@@ -117,3 +117,13 @@ fn a_table_is_bounded_and_holds_nothing_that_an_agent_cannot_see() {
     let alone = Scenario::new(vec![Rule { condition: Condition::HostSilent { after_ms: 60_000 }, ..load("silent") }]);
     assert!(settings(&alone.world, agent(1), seconds(1)).thresholds.is_empty());
 }
+
+#[test]
+fn each_line_names_the_rules_that_drew_it() {
+    let scenario = Scenario::new(vec![load("load"), Rule { levels: level(95.0), ..load("other") }]);
+    let (settings, rules) = explained(&scenario.world, agent(1), seconds(1));
+    assert_eq!(settings, super::settings(&scenario.world, agent(1), seconds(1)));
+    let lines: Vec<_> = settings.thresholds.iter().map(|line| line.value).zip(rules).collect();
+    let of = |names: &[&str]| names.iter().map(|name| load(name).id).collect::<Vec<_>>();
+    assert_eq!(lines, [(95.0, of(&["load", "other"])), (90.0, of(&["load"])), (85.0, of(&["load"])), (80.0, of(&["load"]))]);
+}
