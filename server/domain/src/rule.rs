@@ -281,6 +281,7 @@ pub struct Rules {
     /// Of the last change.
     pub revision: u64,
     /// Histories of rules that were taken away: incidents still name them.
+    #[serde(default)]
     pub removed: BTreeMap<RuleId, Vec<u64>>,
 }
 
