@@ -54,6 +54,7 @@ mod policy;
 mod probes;
 mod problems;
 mod queries;
+mod record_history;
 mod relate;
 mod relations;
 mod retirement;

@@ -15,6 +15,7 @@ pub mod fold;
 pub mod history;
 mod model;
 mod outage;
+pub mod past;
 pub mod react;
 pub mod similar;
 pub mod storm;

@@ -5,8 +5,8 @@
 //! Each subject has one module with its data, its events, its decisions and their tests: [`trust`] (agents, tokens, feeds and what they
 //! measure; [`collect`] makes sample sets of that),
 //! [`ci`] (configuration items), [`attribute`] (their types), [`catalogue`] and [`advisory`] (software), [`contact`], [`group`],
-//! [`import`], [`delivery`], [`rule`], [`alert`], [`incident`], [`problem`] with their [`attachment`]s,
-//! [`notification`].
+//! [`import`], [`delivery`], [`rule`], [`alert`], [`incident`], [`problem`] with their [`attachment`]s and what changed of them
+//! ([`field_change`]), [`notification`].
 //!
 //! Nothing here does IO, reads a clock, draws randomness or iterates in hash order: time, ids and content are arguments, so
 //! that a recorded log folds to the same state on every machine and a simulated week runs in seconds.
@@ -25,6 +25,7 @@ pub mod context;
 pub mod copy_on_write;
 pub mod delivery;
 pub mod event;
+pub mod field_change;
 pub mod group;
 pub mod id;
 pub mod import;

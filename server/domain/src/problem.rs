@@ -6,6 +6,7 @@ pub mod exposure;
 pub mod fisher;
 pub mod fold;
 pub mod membership;
+pub mod past;
 pub mod precision;
 pub mod recurrence;
 pub mod suspect;

@@ -6,8 +6,8 @@ use super::{
     Api, advisories, agents, alerts, assignment_rules, attachments, attributes, audit, bills, changes, channels, cis, classes, cmdb_health,
     collectors, contacts, dead_letters, deliveries, erasure, escalation, events, export, external_alerts, feeds, gate, groups, history,
     identity, imports, incidents, inventory, locks, manual, metric_catalogue, metrics, mutes, notification_routes, notifications, on_call,
-    parked, policy, probes, problems, queries, relate, relations, retirement, reviews, rules, samples, sections, services, software,
-    software_rules, sources, tokens,
+    parked, policy, probes, problems, queries, record_history, relate, relations, retirement, reviews, rules, samples, sections, services,
+    software, software_rules, sources, tokens,
 };
 use rollcall_domain::actor::Role;
 use utoipa_axum::router::OpenApiRouter;
@@ -252,6 +252,7 @@ route_list! {
     GET    "/api/v1/incidents/{id}"                One    Read       incidents::get_incident;
     PATCH  "/api/v1/incidents/{id}"                Update Operate    incidents::edit::patch_incident;
     GET    "/api/v1/incidents/{id}/notifications"  List   Read       notifications::list_incident_notifications;
+    GET    "/api/v1/incidents/{id}/history"        List   Read       record_history::list_incident_history;
     POST   "/api/v1/incidents/{id}/acknowledge"    Act    Operate    incidents::acknowledge_incident;
     POST   "/api/v1/incidents/{id}/assign"         Act    Operate    incidents::assign_incident;
     POST   "/api/v1/incidents/{id}/notes"          Act    Operate    incidents::note_incident;
@@ -282,6 +283,7 @@ route_list! {
     PATCH  "/api/v1/problems/{id}"                 Update Operate    problems::patch_problem;
     GET    "/api/v1/problems/{id}/incidents"       List   Read       problems::list_problem_incidents;
     GET    "/api/v1/problems/{id}/evidence"        List   Read       problems::list_problem_evidence;
+    GET    "/api/v1/problems/{id}/history"         List   Read       record_history::list_problem_history;
     POST   "/api/v1/problems/{id}/acknowledge"     Act    Operate    problems::acknowledge_problem;
     POST   "/api/v1/problems/{id}/assign"          Act    Operate    problems::assign_problem;
     POST   "/api/v1/problems/{id}/notes"           Act    Operate    problems::note_problem;

@@ -24,6 +24,7 @@ mod people;
 mod problems;
 mod provenance;
 mod queries;
+mod record_history;
 mod remote_write;
 mod resources;
 mod rules;

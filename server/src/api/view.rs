@@ -32,6 +32,7 @@ pub mod policy;
 pub mod problem;
 pub mod query;
 pub mod record;
+pub mod record_history;
 pub mod relation;
 pub mod review;
 pub mod route_test;

@@ -297,6 +297,7 @@ impl Scenario {
         assert_eq!(again.problems, self.world.problems);
         assert_eq!(again.delivery, self.world.delivery);
         assert_eq!(again.notifications, self.world.notifications);
+        crate::incident::past::tests::law(&self.world, &self.log);
         self.thaw();
     }
 

@@ -5,6 +5,7 @@ use super::{Fields, HoldReason, Incident, IncidentEvent, IncidentState, Incident
 use crate::actor::Actor;
 use crate::ci::Class;
 use crate::id::{AlertId, CiId, IncidentId};
+use crate::records::Records;
 use crate::{Record, World};
 use rollcall_shared::Timestamp;
 
@@ -159,24 +160,33 @@ fn open(world: &mut World, record: &Record, incident: &Incident) {
     }
 }
 
-/// Children become part of an incident; one that stands for a storm affects what they affect, and says so.
+/// What an incident that takes in another one must know of it.
+type Child = (IncidentId, bool, Option<CiId>);
+
+fn children_of(incidents: &Records<IncidentId, Incident>, children: &[IncidentId]) -> Vec<Child> {
+    let known = children.iter().filter_map(|id| incidents.get(id));
+    known.map(|one| (one.id, one.state.is_open(), one.primary_ci)).collect()
+}
+
 fn join(world: &mut World, record: &Record, parent: IncidentId, children: &[IncidentId]) {
-    let known = children.iter().filter_map(|id| world.incidents.incidents.get(id));
-    let joined: Vec<(IncidentId, bool, Option<CiId>)> = known.map(|one| (one.id, one.state.is_open(), one.primary_ci)).collect();
-    alter(world, record, parent, |incident| {
-        for (child, is_open, ci) in joined {
-            incident.children.push(child);
-            incident.open_children = incident.open_children.saturating_add(u32::from(is_open));
-            if let Some(ci) = ci.filter(|ci| incident.storm.is_some() && !incident.affected_cis.contains(ci)) {
-                incident.affected_cis.push(ci);
-            }
+    let joined = children_of(&world.incidents.incidents, children);
+    alter(world, record, parent, |incident| take_in(incident, record, joined));
+}
+
+/// Children become part of an incident; one that stands for a storm affects what they affect, and says so.
+fn take_in(incident: &mut Incident, record: &Record, joined: Vec<Child>) {
+    for (child, is_open, ci) in joined {
+        incident.children.push(child);
+        incident.open_children = incident.open_children.saturating_add(u32::from(is_open));
+        if let Some(ci) = ci.filter(|ci| incident.storm.is_some() && !incident.affected_cis.contains(ci)) {
+            incident.affected_cis.push(ci);
         }
-        let (items, parts) = (incident.affected_cis.len(), incident.children.len());
-        if let Some(storm) = &mut incident.storm {
-            storm.latest_at = record.at;
-            incident.title = storm::title(storm, items, parts);
-        }
-    });
+    }
+    let (items, parts) = (incident.affected_cis.len(), incident.children.len());
+    if let Some(storm) = &mut incident.storm {
+        storm.latest_at = record.at;
+        incident.title = storm::title(storm, items, parts);
+    }
 }
 
 fn leave(world: &mut World, record: &Record, parent: IncidentId, child: IncidentId) {
@@ -193,25 +203,52 @@ fn merge(world: &mut World, record: &Record, duplicate: IncidentId, into: Incide
         return;
     }
     let Some(gone) = world.incidents.incidents.get(&duplicate).cloned() else { return };
-    alter(world, record, duplicate, |incident| {
-        incident.duplicate_of = Some(into);
-        incident.close_code = Some(super::decide::DUPLICATE.to_owned());
-        incident.closed = Some((record.at, record.actor.clone()));
-        step(incident, record.at, (IncidentState::Closed, None));
-    });
+    alter(world, record, duplicate, |incident| end_as_duplicate(incident, record, into));
     for id in &gone.alerts {
         if let Some(alert) = world.alerts.alerts.get_mut(id).filter(|alert| alert.incident == Some(duplicate)) {
             alert.incident = Some(into);
         }
         world.alerts.external.merged(*id, (duplicate, into));
     }
-    alter(world, record, into, |incident| {
-        incident.merged.push(duplicate);
-        incident.merged_keys.extend(gone.keys().cloned());
-        gone.alerts.iter().for_each(|alert| attach(incident, *alert, None));
-        gone.primary_ci.iter().chain(&gone.affected_cis).for_each(|ci| affect(incident, *ci));
-        gone.watchers.iter().chain(Some(&gone.caller).filter(|caller| can_watch(caller))).for_each(|who| watch(incident, who));
-    });
+    alter(world, record, into, |incident| take_over(incident, &gone));
+}
+
+fn end_as_duplicate(incident: &mut Incident, record: &Record, into: IncidentId) {
+    incident.duplicate_of = Some(into);
+    incident.close_code = Some(super::decide::DUPLICATE.to_owned());
+    incident.closed = Some((record.at, record.actor.clone()));
+    step(incident, record.at, (IncidentState::Closed, None));
+}
+
+fn take_over(incident: &mut Incident, gone: &Incident) {
+    incident.merged.push(gone.id);
+    incident.merged_keys.extend(gone.keys().cloned());
+    gone.alerts.iter().for_each(|alert| attach(incident, *alert, None));
+    gone.primary_ci.iter().chain(&gone.affected_cis).for_each(|ci| affect(incident, *ci));
+    gone.watchers.iter().chain(Some(&gone.caller).filter(|caller| can_watch(caller))).for_each(|who| watch(incident, who));
+}
+
+/// What a record of its history makes of an incident where only that one is folded: of others that the record names, `others` are as they
+/// are by now. How many children are open, and what is found by indexes, is not remembered.
+pub(super) fn alone(incident: &mut Incident, record: &Record, event: &IncidentEvent, others: &Records<IncidentId, Incident>) {
+    let own = incident.id;
+    match event {
+        IncidentEvent::IncidentOpened { incident: child } => take_in(incident, record, children_of(others, &[child.id])),
+        IncidentEvent::IncidentMerged { incident: duplicate, into } if *duplicate == own => end_as_duplicate(incident, record, *into),
+        IncidentEvent::IncidentMerged { incident: duplicate, .. } => {
+            others.get(duplicate).into_iter().for_each(|gone| take_over(incident, gone));
+        }
+        IncidentEvent::IncidentParentChanged { incident: child, after, .. } if *child == own => incident.parent = *after,
+        IncidentEvent::IncidentParentChanged { incident: child, before, .. } if *before == Some(own) => {
+            incident.children.retain(|other| other != child);
+        }
+        IncidentEvent::IncidentParentChanged { incident: child, .. } => take_in(incident, record, children_of(others, &[*child])),
+        IncidentEvent::IncidentsRolledUp { incident: parent, children } if *parent == own => {
+            take_in(incident, record, children_of(others, children));
+        }
+        IncidentEvent::IncidentsRolledUp { incident: parent, .. } => incident.parent = Some(*parent),
+        _ => change(incident, record, event),
+    }
 }
 
 /// Machines do not want to know, and who is but a name cannot be told.
@@ -393,7 +430,7 @@ fn note(incident: &mut Incident, record: &Record, text: &str, public: bool) {
 }
 
 /// Who speaks: what follows from a push or a tick is the rule's doing, not that of the agent that brought the sample.
-fn voice(incident: &Incident, record: &Record) -> Actor {
+pub(super) fn voice(incident: &Incident, record: &Record) -> Actor {
     match (&record.actor, incident.rule()) {
         (Actor::Agent { .. } | Actor::System, Some(rule)) => Actor::Rule { id: rule.clone() },
         (actor, _) => actor.clone(),

@@ -58,7 +58,7 @@ fn id(event: &ProblemEvent) -> ProblemId {
     }
 }
 
-fn change(problem: &mut Problem, record: &Record, event: &ProblemEvent) {
+pub(super) fn change(problem: &mut Problem, record: &Record, event: &ProblemEvent) {
     match event {
         ProblemEvent::ProblemOpened { .. } => {}
         ProblemEvent::ProblemStateChanged { after, notes, .. } => change_state(problem, record, *after, notes.as_deref()),
