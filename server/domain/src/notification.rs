@@ -48,7 +48,7 @@ pub const HISTORY: usize = 5_000;
 pub enum Cause {
     /// A group began, or began again after somebody had taken notice.
     Opened,
-    /// More incidents, or worse ones.
+    /// More incidents, or worse ones; to watchers, that something happened to what they watch.
     Changed,
     /// Nobody has taken notice.
     Repeated,
@@ -58,6 +58,18 @@ pub enum Cause {
     Acknowledged,
     /// All are over.
     Resolved,
+}
+
+/// As what somebody is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ToldAs {
+    /// What a route's own channels reach.
+    Route,
+    /// Whom a step of escalation reaches.
+    Escalation,
+    /// Who watches the incident.
+    Watcher,
 }
 
 /// What happened to an incident that its watchers have not been told of yet.
@@ -100,13 +112,18 @@ pub struct Notification {
     pub id: NotificationId,
     /// When it was decided.
     pub at: Timestamp,
-    /// Of which group.
-    pub group: NotificationGroupId,
-    /// Through which route.
-    pub route: RouteId,
+    /// Of which group; `None` to watchers, who are told of one incident.
+    #[serde(default)]
+    pub group: Option<NotificationGroupId>,
+    /// Through which route; `None` to watchers.
+    #[serde(default)]
+    pub route: Option<RouteId>,
+    /// As what; `None` where that was not written down yet, see [`Notification::told_as`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told_as: Option<ToldAs>,
     /// Why.
     pub cause: Cause,
-    /// How the group stood.
+    /// How the group stood, or the incident.
     pub status: MessageStatus,
     /// Step of escalation, from 1; 0 for the route's own channels.
     pub step: u32,
@@ -233,6 +250,9 @@ pub enum NotificationEvent {
     WatchersTold {
         /// Of which incident.
         incident: IncidentId,
+        /// What was told to whom of them; nothing where a route had told it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        notifications: Vec<Notification>,
     },
 }
 
@@ -353,6 +373,15 @@ pub struct Notifications {
     pub news: BTreeMap<IncidentId, News>,
 }
 
+impl Notification {
+    /// As what whoever it went to was told.
+    #[must_use]
+    pub fn told_as(&self) -> ToldAs {
+        let by_step = if self.step == 0 { ToldAs::Route } else { ToldAs::Escalation };
+        self.told_as.unwrap_or(if self.group.is_none() { ToldAs::Watcher } else { by_step })
+    }
+}
+
 impl Notifications {
     /// Routes in the order in which they are looked at.
     pub fn in_order(&self) -> impl Iterator<Item = &Route> {
@@ -365,7 +394,8 @@ impl Notifications {
     pub fn of_incident(&self, incident: IncidentId) -> impl Iterator<Item = &Notification> {
         let groups = self.by_incident.get(&incident);
         self.history.values().filter(move |told| {
-            let among_others = told.omitted > 0 && groups.is_some_and(|groups| groups.contains(&told.group));
+            let is_of_its_group = |group: NotificationGroupId| groups.is_some_and(|groups| groups.contains(&group));
+            let among_others = told.omitted > 0 && told.group.is_some_and(is_of_its_group);
             told.incidents.contains(&incident) || among_others
         })
     }

@@ -47,7 +47,9 @@ pub async fn list_notifications(
     let channel: Option<ChannelId> = read("channel", query.channel.as_deref())?;
     let group: Option<NotificationGroupId> = read("group", query.group.as_deref())?;
     let keeps = |told: &notification::Notification| {
-        route.is_none_or(|id| told.route == id) && channel.is_none_or(|id| told.channel == id) && group.is_none_or(|id| told.group == id)
+        route.is_none_or(|id| told.route == Some(id))
+            && channel.is_none_or(|id| told.channel == id)
+            && group.is_none_or(|id| told.group == Some(id))
     };
     let page = api.engine.read(|world| {
         let told = world.notifications.history.range(paging.descending()).rev().filter(|(_, told)| keeps(told));
@@ -66,7 +68,7 @@ pub async fn get_notification(State(api): State<Api>, Named(id): Named<Notificat
     })
 }
 
-/// Lists who was told of an incident, newest first.
+/// Lists who was told of an incident, newest first: by routes, by escalation, and as its watchers (`told_as`).
 #[utoipa::path(get, path = "/api/v1/incidents/{id}/notifications", tag = "incidents", params(PageQuery),
     responses((status = 200, description = "A page.", body = Page<Notification>)))]
 pub async fn list_incident_notifications(

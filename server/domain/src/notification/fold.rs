@@ -7,7 +7,7 @@ use super::schedule::KnownSchedule;
 use super::{Fate, HISTORY, Notification, NotificationEvent, Notifications};
 use crate::Record;
 use crate::delivery::{DeliveryEvent, MessageStatus};
-use crate::id::{ChannelId, IncidentId, NotificationGroupId};
+use crate::id::{ChannelId, DeliveryId, IncidentId, NotificationGroupId};
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Notifications {
@@ -45,7 +45,10 @@ impl Notifications {
             E::GroupTold { .. } => self.tell(record, event),
             E::GroupEnded { group } => self.end(*group),
             E::WatchersToTell { incident, news } => drop(self.news.insert(*incident, *news)),
-            E::WatchersTold { incident } => drop(self.news.remove(incident)),
+            E::WatchersTold { incident, notifications } => {
+                self.news.remove(incident);
+                self.remember(notifications);
+            }
         }
     }
 
@@ -53,6 +56,7 @@ impl Notifications {
     pub fn follow(&mut self, record: &Record, event: &DeliveryEvent) {
         let (delivery, fate) = match event {
             DeliveryEvent::ChannelDeleted { channel } => return self.forget(*channel),
+            DeliveryEvent::DeliveriesSuperseded { deliveries, .. } => return deliveries.iter().for_each(|one| self.supersede(*one)),
             DeliveryEvent::DeliveryConfirmed { delivery, .. } => (*delivery, Fate::Delivered { at: record.at }),
             DeliveryEvent::DeliveryDied { delivery, .. } => {
                 (delivery.id, Fate::Dead { reason: delivery.last_error.clone().unwrap_or_default() })
@@ -65,6 +69,14 @@ impl Notifications {
         notification.fate = fate;
         if ends {
             self.sent.remove(&delivery);
+        }
+    }
+
+    /// What need not be sent any more, as something newer is.
+    fn supersede(&mut self, delivery: DeliveryId) {
+        let told = self.sent.get(&delivery).and_then(|id| self.history.get_mut(id)).filter(|told| told.fate == Fate::Waiting);
+        if let Some(told) = told {
+            told.fate = Fate::NotSent { reason: "something newer was to be told by then".into() };
         }
     }
 
@@ -125,6 +137,11 @@ impl Notifications {
             group.told_to.extend(notifications.iter().filter(|told| told.delivery.is_some()).flat_map(addresses));
         }
         self.set_timers(*id, *timers);
+        self.remember(notifications);
+    }
+
+    /// Keeps the latest.
+    fn remember(&mut self, notifications: &[Notification]) {
         for notification in notifications {
             self.sent.extend(notification.delivery.map(|delivery| (delivery, notification.id)));
             self.history.insert(notification.id, notification.clone());

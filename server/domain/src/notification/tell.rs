@@ -7,7 +7,7 @@ use super::group::{NotificationGroup, Progress, Timers};
 use super::message::{self, Telling};
 use super::react::is_suppressed;
 use super::route::{Route, STORM_WAIT};
-use super::{Cause, Fate, Notification, NotificationEvent, watch};
+use super::{Cause, Fate, Notification, NotificationEvent, ToldAs, watch};
 use crate::delivery::{Content, DeliveryEvent, DeliveryState, Message, MessageStatus, WAITING, decide};
 use crate::id::{ChannelId, ContactId, DeliveryId, IncidentId, NotificationId};
 use crate::incident::IncidentEvent;
@@ -22,6 +22,9 @@ const AT_ONCE: usize = 100;
 
 /// How long a group waits for room in an outbox.
 const FULL_WAIT: Duration = Duration::from_secs(30);
+
+/// Why an outbox takes nothing for now.
+pub(super) const FULL: &str = "as many deliveries as may wait are waiting already";
 
 /// How long escalation and repetition wait while all of a group is not to be told about.
 const SUPPRESSED_WAIT: Duration = Duration::from_secs(600);
@@ -288,8 +291,9 @@ impl<'a> Turn<'a> {
         Notification {
             id: NotificationId(context.ids.next_bits()),
             at: context.now,
-            group: self.group.id,
-            route: self.route.id,
+            group: Some(self.group.id),
+            route: Some(self.route.id),
+            told_as: Some(self.told_as(addresses)),
             cause: plan.cause,
             status: plan.status,
             step,
@@ -302,6 +306,12 @@ impl<'a> Turn<'a> {
             delivery: None,
             fate: Fate::Waiting,
         }
+    }
+
+    /// Steps are counted by rounds and say nothing of what is told again: whom the route does not reach by itself was told by a step.
+    fn told_as(&self, addresses: &[&Address]) -> ToldAs {
+        let is_own = |address: &&Address| **address == Address::channel(address.channel) && self.route.channels.contains(&address.channel);
+        if self.route.escalation.is_none() || addresses.iter().all(is_own) { ToldAs::Route } else { ToldAs::Escalation }
     }
 
     /// Of its storms, how many parts each has now.
@@ -323,7 +333,7 @@ impl<'a> Turn<'a> {
         let count = || WAITING.saturating_sub(self.world.delivery.of(channel, DeliveryState::Waiting).count());
         let room = self.room.entry(channel).or_insert_with(count);
         if *room == 0 {
-            return refuse("as many deliveries as may wait are waiting already", true);
+            return refuse(FULL, true);
         }
         *room -= 1;
         Ok(())
@@ -344,7 +354,7 @@ struct Refused {
 }
 
 /// Addresses that one message goes to: those on one channel with a recipient each, and the channel as a whole.
-fn by_channel(addresses: &BTreeSet<Address>) -> BTreeMap<(ChannelId, bool), Vec<&Address>> {
+pub(super) fn by_channel(addresses: &BTreeSet<Address>) -> BTreeMap<(ChannelId, bool), Vec<&Address>> {
     let mut sorted: BTreeMap<(ChannelId, bool), Vec<&Address>> = BTreeMap::new();
     for address in addresses {
         let same = sorted.entry((address.channel, address.recipient.is_some())).or_default();

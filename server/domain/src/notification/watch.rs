@@ -1,20 +1,21 @@
 //! Watchers: who asked to know what becomes of an incident is told so, through methods of their own.
 //!
 //! What happens to an incident within [`GATHERED`] is one message. Invariants: nobody is told at an address at which a route has told of
-//! the incident meanwhile, unless there is a comment, which routes do not tell; an outbox that is full is left to what routes tell.
+//! the incident meanwhile, unless there is a comment, which routes do not tell; an outbox that is full is left to what routes tell; what was
+//! told to watchers, and what could not be, is in the history with the rest.
 
 use super::escalation::Address;
 use super::message;
 use super::route::{self, Subject};
-use super::{News, NotificationEvent, Standing, fold, react};
+use super::{Cause, Fate, News, Notification, NotificationEvent, Standing, ToldAs, fold, react, tell};
 use crate::delivery::message::severity_of_priority;
-use crate::delivery::{DeliveryState, Message, MessageStatus, WAITING, queue};
-use crate::id::{ChannelId, IncidentId};
+use crate::delivery::{DeliveryEvent, DeliveryState, Message, MessageStatus, WAITING, queue};
+use crate::id::{ChannelId, ContactId, DeliveryId, IncidentId, NotificationId};
 use crate::incident::compose::cut;
 use crate::incident::{Incident, IncidentEvent, IncidentState, Party, display_number};
 use crate::{Context, Event, World};
 use rollcall_shared::Timestamp;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// How long what happens to an incident is gathered before its watchers are told: somebody who takes an incident sets its state, its
@@ -56,45 +57,117 @@ pub(super) fn settle(world: &World, context: &mut Context<'_>) -> Vec<Event> {
 }
 
 fn tell(world: &World, id: IncidentId, news: News, context: &mut Context<'_>) -> Vec<Event> {
-    let mut events = vec![Event::Notification(NotificationEvent::WatchersTold { incident: id })];
-    let Some(incident) = world.incidents.incidents.get(&id) else { return events };
-    let known = if news.comment { BTreeSet::new() } else { told_by_routes(world, id, news.since) };
-    let mut to: BTreeMap<ChannelId, BTreeSet<Option<String>>> = BTreeMap::new();
-    for Address { channel, recipient, .. } in addresses(world, incident) {
-        if !known.contains(&(channel, recipient.clone())) {
-            to.entry(channel).or_default().insert(recipient);
+    let (mut notifications, mut queued) = (Vec::new(), Vec::new());
+    if let Some(incident) = world.incidents.incidents.get(&id) {
+        let known = if news.comment { BTreeSet::new() } else { told_by_routes(world, id, news.since) };
+        let Watched { mut reached, missed } = watched(world, incident);
+        reached.retain(|address| !known.contains(&(address.channel, address.recipient.clone())));
+        let message = compose(world, incident, news);
+        for ((channel, _), addresses) in tell::by_channel(&reached) {
+            let recipients = addresses.iter().filter_map(|address| address.recipient.clone()).collect();
+            let message = Message { recipients, ..message.clone() };
+            // Two contacts may have one address.
+            let is_told = |other: &&Address| other.channel == channel && addresses.iter().any(|one| one.recipient == other.recipient);
+            let contacts = reached.iter().filter(is_told).filter_map(|address| address.contact).collect();
+            let mut told = notification(&message, (channel, contacts), news, context);
+            let sent = send(world, channel, message, context);
+            told.delivery = sent.iter().find_map(delivery);
+            if told.delivery.is_none() {
+                told.fate = Fate::NotSent { reason: tell::FULL.into() };
+            }
+            notifications.push(told);
+            queued.extend(sent);
+        }
+        for (Address { channel, recipient, contact }, reason) in missed {
+            let message = Message { recipients: recipient.into_iter().collect(), ..message.clone() };
+            let told = notification(&message, (channel, contact.into_iter().collect()), news, context);
+            notifications.push(Notification { fate: Fate::NotSent { reason }, ..told });
         }
     }
-    for (channel, recipients) in to {
-        if world.delivery.of(channel, DeliveryState::Waiting).count() >= WAITING {
-            continue;
-        }
-        let (people, whole): (Vec<_>, Vec<_>) = recipients.into_iter().partition(Option::is_some);
-        for recipients in [people, whole].into_iter().filter(|recipients| !recipients.is_empty()) {
-            let message = compose(world, incident, news, recipients.into_iter().flatten().collect());
-            events.extend(queue::notify(world, channel, message, context));
-        }
-    }
-    events
+    let told = Event::Notification(NotificationEvent::WatchersTold { incident: id, notifications });
+    std::iter::once(told).chain(queued).collect()
 }
 
-/// Where watchers are reached by what they say of themselves. Who only uses the API has no address.
-fn addresses(world: &World, incident: &Incident) -> Vec<Address> {
+/// What puts a message into an outbox; nothing where that is full.
+fn send(world: &World, channel: ChannelId, message: Message, context: &mut Context<'_>) -> Vec<Event> {
+    if world.delivery.of(channel, DeliveryState::Waiting).count() >= WAITING {
+        return Vec::new();
+    }
+    queue::notify(world, channel, message, context)
+}
+
+fn delivery(event: &Event) -> Option<DeliveryId> {
+    match event {
+        Event::Delivery(DeliveryEvent::DeliveryQueued { delivery }) => Some(delivery.id),
+        _ => None,
+    }
+}
+
+/// What is remembered of a message to watchers.
+fn notification(
+    message: &Message,
+    (channel, contacts): (ChannelId, BTreeSet<ContactId>),
+    news: News,
+    context: &mut Context<'_>,
+) -> Notification {
+    let is_over = message.status == MessageStatus::Resolved && !news.comment;
+    Notification {
+        id: NotificationId(context.ids.next_bits()),
+        at: context.now,
+        group: None,
+        route: None,
+        told_as: Some(ToldAs::Watcher),
+        cause: if is_over { Cause::Resolved } else { Cause::Changed },
+        status: message.status,
+        step: 0,
+        channel,
+        recipients: message.recipients.clone(),
+        contacts: contacts.into_iter().collect(),
+        title: message.title.clone(),
+        incidents: message.incidents.iter().map(|incident| incident.id).collect(),
+        omitted: 0,
+        delivery: None,
+        fate: Fate::Waiting,
+    }
+}
+
+/// Where watchers are reached by what they say of themselves.
+#[derive(Default)]
+struct Watched {
+    reached: BTreeSet<Address>,
+    /// Where they would be, and why they are not.
+    missed: Vec<(Address, String)>,
+}
+
+/// Who only uses the API has no address.
+fn watched(world: &World, incident: &Incident) -> Watched {
     let contacts = incident.watchers.iter().filter_map(|watcher| match watcher {
         Party::Contact { contact, .. } => Some(*contact),
         _ => None,
     });
     let known = contacts.filter_map(|id| Some((&world.contacts.contacts.get(&id)?.contact, world.notifications.methods.get(&id)?)));
-    known.flat_map(|(contact, known)| known.methods.iter().filter_map(|method| method.reach(world, contact).ok())).collect()
+    let mut watched = Watched::default();
+    for (contact, method) in known.flat_map(|(contact, known)| known.methods.iter().map(move |method| (contact, method))) {
+        match method.reach(world, contact) {
+            Ok(address) => drop(watched.reached.insert(address)),
+            Err(reason) => {
+                let address = Address { channel: method.channel, recipient: method.address.clone(), contact: Some(contact.id) };
+                watched.missed.push((address, reason));
+            }
+        }
+    }
+    watched
 }
 
 /// Addresses at which routes have told of an incident since a moment.
 fn told_by_routes(world: &World, incident: IncidentId, since: Timestamp) -> BTreeSet<(ChannelId, Option<String>)> {
-    let told = world.notifications.of_incident(incident).filter(|told| told.at >= since && told.delivery.is_some());
+    let by_routes = world.notifications.of_incident(incident).filter(|told| told.route.is_some());
+    let told = by_routes.filter(|told| told.at >= since && told.delivery.is_some());
     told.flat_map(fold::addresses).map(|address| (address.channel, address.recipient)).collect()
 }
 
-fn compose(world: &World, incident: &Incident, news: News, recipients: Vec<String>) -> Message {
+/// Composes a message for nobody in particular yet.
+fn compose(world: &World, incident: &Incident, news: News) -> Message {
     let status = match react::wanted(incident) {
         Standing::Waiting | Standing::Told => MessageStatus::Firing,
         Standing::Attended if incident.acknowledged.is_some() => MessageStatus::Acknowledged,
@@ -116,7 +189,7 @@ fn compose(world: &World, incident: &Incident, news: News, recipients: Vec<Strin
         text: cut(&text, CHARACTERS.1),
         route: "Watchers".into(),
         step: 1,
-        recipients,
+        recipients: Vec::new(),
         incidents: vec![message::entry(world, incident)],
         omitted: 0,
     }

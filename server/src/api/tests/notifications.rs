@@ -161,6 +161,41 @@ async fn a_contact_says_how_it_is_reached() {
 }
 
 #[tokio::test]
+async fn who_was_told_of_an_incident_names_its_watchers_too() {
+    let fixture = Fixture::new().await;
+    let (ops, chat) = (fixture.channel("ops").await, fixture.channel("chat").await);
+    fixture.set("/api/v1/notification_routes", &json!({"name": "Pages", "channels": [ops]})).await;
+    let ada = fixture.set("/api/v1/contacts", &json!({"name": "ada", "kind": "person"})).await;
+    let methods = json!({"methods": [{"channel": chat, "address": "@ada"}]});
+    fixture.put("PUT", &format!("/api/v1/contacts/{ada}/methods"), &[], &methods.to_string()).await.ok();
+    let incident = fixture.set("/api/v1/incidents", &serde_json::from_str(PAGE).unwrap()).await;
+    let path = format!("/api/v1/incidents/{incident}");
+    fixture.post(&format!("{path}/watch"), r#"{"contact": "ada"}"#).await.ok();
+    fixture.post(&format!("{path}/hold"), r#"{"reason": "vendor"}"#).await.ok();
+    fixture.clock.advance(Duration::from_secs(61));
+    fixture.post(&format!("{path}/notes"), r#"{"text": "for us"}"#).await.ok();
+    let told = fixture.get(&format!("{path}/notifications")).await.ok().items();
+    let roles: Vec<&Value> = told.iter().map(|told| &told["told_as"]).collect();
+    assert_eq!(roles, ["watcher", "route"], "{told:#?}");
+    for (field, expected) in [
+        ("channel", json!(chat)),
+        ("recipients", json!(["@ada"])),
+        ("contacts", json!([ada])),
+        ("incidents", json!([incident])),
+        ("cause", json!("changed")),
+        ("state", json!("waiting")),
+        ("group", Value::Null),
+        ("route", Value::Null),
+    ] {
+        assert_eq!(told[0][field], expected, "{field}");
+    }
+    let delivery = format!("/api/v1/deliveries/{}", told[0]["delivery"].as_str().unwrap());
+    assert_eq!(fixture.get(&delivery).await.ok().json()["channel"], json!(chat));
+    assert_eq!(fixture.get(&format!("/api/v1/notifications?channel={chat}")).await.ok().items(), told[..1]);
+    assert_eq!(fixture.get(&format!("/api/v1/notifications/{}", told[0]["id"].as_str().unwrap())).await.ok().json(), told[0]);
+}
+
+#[tokio::test]
 async fn templates_are_looked_at_before_they_are_used() {
     let fixture = Fixture::new().await;
     let ask = async |body: Value| fixture.post("/api/v1/notification_routes/preview", &body.to_string()).await;

@@ -5,7 +5,7 @@
 use super::Time;
 use super::on_call::WeeklyHours;
 use super::rule::Selector;
-use super::word::{Channel, GroupBy, MessageStatus, NotificationCause, Severity, Tier};
+use super::word::{Channel, GroupBy, MessageStatus, NotificationCause, Severity, Tier, ToldAs};
 use rollcall_domain::World;
 use rollcall_domain::id::PolicyId;
 use rollcall_domain::notification::group::NotificationGroup as DomainGroup;
@@ -197,15 +197,17 @@ pub struct Notification {
     pub id: String,
     /// When it was decided.
     pub at: Time,
-    /// Of which group of incidents.
-    pub group: String,
-    /// Through which route.
-    pub route: String,
+    /// As what they were told: by the channels of a route, by a step of escalation, or as watchers of the incident.
+    pub told_as: ToldAs,
+    /// Of which group of incidents; null to watchers, who are told of one incident.
+    pub group: Option<String>,
+    /// Through which route; null to watchers.
+    pub route: Option<String>,
     /// Why.
     pub cause: NotificationCause,
-    /// How the group stood.
+    /// How the group stood, or the incident that is watched.
     pub status: MessageStatus,
-    /// Step of escalation, from 1; 0 for the route's own channels.
+    /// Step of escalation, from 1; 0 for the route's own channels, and to watchers.
     pub step: u32,
     /// Through which channel.
     pub channel: String,
@@ -245,8 +247,9 @@ impl Notification {
         Self {
             id: told.id.to_string(),
             at: Time(told.at),
-            group: told.group.to_string(),
-            route: told.route.to_string(),
+            told_as: told.told_as().into(),
+            group: told.group.map(|id| id.to_string()),
+            route: told.route.map(|id| id.to_string()),
             cause: told.cause.into(),
             status: told.status.into(),
             step: told.step,

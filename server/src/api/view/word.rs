@@ -150,6 +150,8 @@ words! {
         = ["rule" "ci" "class" "service" "location" "group"];
     NotificationCause(notification::Cause) "Why something was told."
         = ["opened" "changed" "repeated" "escalated" "acknowledged" "resolved"];
+    ToldAs(notification::ToldAs) "As what somebody is told: what a route's own channels reach, whom a step of escalation reaches, who watches the incident."
+        = ["route" "escalation" "watcher"];
     OnCallUnit(notification::schedule::Unit) "What a turn is counted in."
         = ["hour" "day" "week"];
     Role(rollcall_domain::actor::Role) "What a principal may do."

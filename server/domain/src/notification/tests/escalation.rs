@@ -47,6 +47,8 @@ fn steps_follow_each_other_until_the_rounds_are_over() {
     assert_eq!(notes(incident)[..2], ["Escalation Ops, step 1 of 3: told ann.", "Escalation Ops, step 2 of 3: told bob."]);
     let told: Vec<(Cause, u32)> = desk.s.world.notifications.of_incident(incident.id).map(|told| (told.cause, told.step)).collect();
     assert_eq!(told[..3], [(Cause::Opened, 1), (Cause::Escalated, 2), (Cause::Escalated, 3)]);
+    let mut told = desk.s.world.notifications.of_incident(incident.id);
+    assert!(told.all(|told| told.told_as() == ToldAs::Escalation));
 }
 
 #[test]

@@ -75,3 +75,90 @@ fn a_watcher_whom_a_route_tells_the_same_is_told_once() {
     desk.wait([160, 200]);
     desk.check(&["100 resolved to @ann: Load critical on web-2: 99"]);
 }
+
+/// What the history has of the first incident: as what whom, why, and what became of it.
+fn remembered(desk: &Desk) -> Vec<String> {
+    let told = desk.s.world.notifications.of_incident(desk.s.incident(1));
+    let line = |told: &Notification| {
+        let fate = match &told.fate {
+            Fate::Waiting => "waiting".to_owned(),
+            Fate::Delivered { at } => format!("delivered at {}", at.0 / 1_000),
+            Fate::Dead { reason } | Fate::NotSent { reason } => reason.clone(),
+        };
+        let (to, contacts) = (told.recipients.join("+"), told.contacts.len());
+        format!("{} {:?} {:?} {to} of {contacts}: {fate}", told.at.0 / 1_000, told.told_as(), told.cause)
+    };
+    told.map(line).collect()
+}
+
+fn confirm(desk: &mut Desk, at: i64) {
+    let delivery = desk.s.world.notifications.history.values().next_back().and_then(|told| told.delivery).expect("sent");
+    let confirmed = DeliveryEvent::DeliveryConfirmed { delivery, expires_at: rollcall_shared::Timestamp(1_000_000), problem: None };
+    desk.s.commit(at, &Actor::System, vec![Event::Delivery(confirmed)]);
+}
+
+#[test]
+fn what_watchers_were_told_is_remembered_with_what_became_of_it() {
+    let mut desk = Desk::new();
+    watched(&mut desk);
+    desk.act(30, 1, IncidentAction::Acknowledge);
+    desk.wait([90]);
+    assert_eq!(remembered(&desk), ["90 Watcher Changed @ann of 1: waiting"]);
+    confirm(&mut desk, 92);
+    desk.act(100, 1, note("We look into it.", true));
+    desk.wait([160]);
+    desk.act(161, 1, resolve());
+    desk.wait([221]);
+    let expected = [
+        "90 Watcher Changed @ann of 1: delivered at 92",
+        "160 Watcher Changed @ann of 1: something newer was to be told by then",
+        "221 Watcher Resolved @ann of 1: waiting",
+    ];
+    assert_eq!(remembered(&desk), expected);
+    desk.told();
+}
+
+#[test]
+fn a_watcher_who_cannot_be_reached_is_remembered_as_not_told() {
+    let mut desk = Desk::new();
+    let own = watched(&mut desk);
+    let known = desk.s.world.delivery.channels[&own].channel.clone();
+    let disabled = NewChannel { name: known.name, kind: known.kind, enabled: false, wanted: Wanted::default() };
+    desk.s.command(25, &Command::Delivery(DeliveryCommand::Update { id: own, channel: disabled, expected: None })).expect("disabled");
+    desk.act(30, 1, IncidentAction::Acknowledge);
+    desk.wait([90]);
+    desk.check(&[]);
+    assert_eq!(remembered(&desk), ["90 Watcher Changed @ann of 1: channel ann's is disabled"]);
+}
+
+#[test]
+fn whoever_watches_at_one_address_is_told_once_and_each_is_named() {
+    let mut desk = Desk::new();
+    let own = watched(&mut desk);
+    let contact = desk.make_contact("bo");
+    let methods = vec![Method { channel: own, address: Some("@ann".into()) }];
+    desk.ask(21, NotificationCommand::SetMethods { contact, methods, expected: None }).expect("methods");
+    desk.act(22, 1, IncidentAction::Watch { watcher: Some(Who::Contact("bo".into())) });
+    desk.act(30, 1, IncidentAction::Acknowledge);
+    desk.wait([90]);
+    assert_eq!(desk.told().len(), 1);
+    assert_eq!(remembered(&desk), ["90 Watcher Changed @ann of 2: waiting"]);
+}
+
+#[test]
+fn what_was_told_before_watchers_were_remembered_reads_as_it_did() {
+    let old = r#"{"type": "watchers_told", "incident": "inc_00000000000000000000000001"}"#;
+    let event: NotificationEvent = serde_json::from_str(old).expect("an old event");
+    assert!(matches!(&event, NotificationEvent::WatchersTold { notifications, .. } if notifications.is_empty()));
+    assert_eq!(serde_json::to_value(&event).expect("written"), serde_json::from_str::<serde_json::Value>(old).expect("JSON"));
+    let told = |step: u32| {
+        let old = serde_json::json!({"id": "ntf_00000000000000000000000001", "at": "2026-01-01T00:00:00.000Z",
+            "group": "ngrp_00000000000000000000000001", "route": "route_00000000000000000000000001", "cause": "opened", "status": "firing",
+            "step": step, "channel": "chan_00000000000000000000000001", "recipients": [], "contacts": [], "title": "t", "incidents": [],
+            "omitted": 0, "delivery": null, "state": "waiting"});
+        let read: Notification = serde_json::from_value(old.clone()).expect("an old notification");
+        assert_eq!(serde_json::to_value(&read).expect("written"), old);
+        read.told_as()
+    };
+    assert_eq!((told(0), told(2)), (ToldAs::Route, ToldAs::Escalation));
+}

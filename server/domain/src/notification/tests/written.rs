@@ -8,8 +8,9 @@ fn whatever_became_of_a_notification_is_read_back_as_it_was_written() {
         let notification = Notification {
             id: NotificationId(1),
             at: Timestamp(5),
-            group: NotificationGroupId(2),
-            route: RouteId(3),
+            group: Some(NotificationGroupId(2)),
+            route: Some(RouteId(3)),
+            told_as: None,
             cause: Cause::Opened,
             status: MessageStatus::Firing,
             step: 0,
