@@ -15,6 +15,7 @@ use super::format::Format;
 use super::incidents::list::is_called;
 use super::incidents::{self, Assignment, Closing, Reason};
 use super::page::{Page, Paging};
+use super::view::Time;
 use super::view::incident::Incident;
 use super::view::problem::{Evidence, Precision, Problem};
 use super::view::word::ProblemState;
@@ -25,6 +26,7 @@ use body::{Advance, Belonging, Description, Fix, Judgement, NewProblem, Original
 use rollcall_domain::id::IncidentId;
 use rollcall_domain::problem::{self, ProblemAction, ProblemCommand, ProblemEvent};
 use rollcall_domain::{Command, Event, World};
+use rollcall_shared::Timestamp;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -41,14 +43,63 @@ pub struct ProblemQuery {
     known_error: Option<bool>,
     /// Which kind of suspicion opened it: recurrence, common_cause, topology or person.
     origin: Option<String>,
+    /// Of this priority, 1 (highest) to 5.
+    priority: Option<u8>,
     /// This group has it: the name or id of a team.
     group: Option<String>,
-    /// With this text in their title, whatever the case.
+    /// This person has it: the name or id of a contact.
+    assignee: Option<String>,
+    /// Opened at this moment (RFC 3339) or later.
+    #[param(value_type = Option<Time>)]
+    opened_from: Option<Timestamp>,
+    /// Opened before this moment.
+    #[param(value_type = Option<Time>)]
+    opened_to: Option<Timestamp>,
+    /// With this text in their title, description or number, whatever the case.
     q: Option<String>,
     /// Items of one page: 1 to 1000, 100 unless given.
     limit: Option<u32>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
+}
+
+struct Filter {
+    query: ProblemQuery,
+    /// As it is recorded, when it was given by its id.
+    group: Option<String>,
+    assignee: Option<String>,
+    text: Option<String>,
+}
+
+impl Filter {
+    fn new(world: &World, query: ProblemQuery) -> Result<Self, ApiError> {
+        if query.origin.as_deref().is_some_and(|origin| !ORIGINS.contains(&origin)) {
+            return Err(ApiError::invalid("origin", format!("must be one of {}", ORIGINS.join(", "))));
+        }
+        let called = |text: &Option<String>| text.as_ref().map(|text| world.contacts.called(text));
+        let (group, assignee) = (called(&query.group), called(&query.assignee));
+        let text = query.q.as_ref().map(|text| text.to_lowercase());
+        Ok(Self { query, group, assignee, text })
+    }
+
+    fn keeps(&self, problem: &problem::Problem) -> bool {
+        let query = &self.query;
+        query.state.is_none_or(|state| problem.state == state.0)
+            && query.open.is_none_or(|open| problem.state.is_open() == open)
+            && query.known_error.is_none_or(|known| problem.known_error == known)
+            && query.origin.as_deref().is_none_or(|origin| origin_of(problem) == origin)
+            && query.priority.is_none_or(|priority| problem.priority == priority)
+            && query.opened_from.is_none_or(|from| problem.opened_at >= from)
+            && query.opened_to.is_none_or(|to| problem.opened_at < to)
+            && self.group.as_ref().is_none_or(|group| is_called(problem.group.as_ref(), group))
+            && self.assignee.as_ref().is_none_or(|assignee| is_called(problem.assignee.as_ref(), assignee))
+            && self.text.as_ref().is_none_or(|text| says(problem, text))
+    }
+}
+
+fn says(problem: &problem::Problem, text: &str) -> bool {
+    let number = text.parse::<ProblemName>().is_ok_and(|name| name == ProblemName::Number(problem.number));
+    number || problem.title.to_lowercase().contains(text) || problem.description.to_lowercase().contains(text)
 }
 
 /// Lists problems, newest first.
@@ -60,24 +111,11 @@ pub async fn list_problems(
     format: Format,
 ) -> Result<Response, ApiError> {
     let paging = Paging::<u64>::new("problems", query.limit, query.cursor.as_deref())?;
-    let text = query.q.map(|text| text.to_lowercase());
-    if query.origin.as_deref().is_some_and(|origin| !ORIGINS.contains(&origin)) {
-        return Err(ApiError::invalid("origin", format!("must be one of {}", ORIGINS.join(", "))));
-    }
     let page = api.engine.read(|world| {
-        let group = query.group.as_ref().map(|text| world.contacts.called(text));
-        let problems = world
-            .problems
-            .problems
-            .values()
-            .filter(|problem| query.state.is_none_or(|state| problem.state == state.0))
-            .filter(|problem| query.open.is_none_or(|open| problem.state.is_open() == open))
-            .filter(|problem| query.known_error.is_none_or(|known| problem.known_error == known))
-            .filter(|problem| query.origin.as_deref().is_none_or(|origin| origin_of(problem) == origin))
-            .filter(|problem| group.as_ref().is_none_or(|group| is_called(problem.group.as_ref(), group)))
-            .filter(|problem| text.as_ref().is_none_or(|text| problem.title.to_lowercase().contains(text)));
-        paging.newest_first(problems, |problem| problem.number, Problem::from)
-    });
+        let filter = Filter::new(world, query)?;
+        let problems = world.problems.problems.values().filter(|problem| filter.keeps(problem));
+        Ok::<_, ApiError>(paging.newest_first(problems, |problem| problem.number, Problem::from))
+    })?;
     Ok(format.list(&page))
 }
 
@@ -132,6 +170,7 @@ pub async fn patch_problem(
     Body(body): Body<ProblemChange>,
 ) -> Result<Response, ApiError> {
     let ProblemChange { title, description, priority } = body;
+    let description = description.map(Option::unwrap_or_default);
     act(&api, id, &caller, ProblemAction::Edit { title, description, priority }).await
 }
 

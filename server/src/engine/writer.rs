@@ -1,5 +1,6 @@
 //! The writer: takes jobs one by one, decides, applies, and hands what must become durable to the committer.
 
+mod behind;
 mod calendar;
 mod freezing;
 mod gathering;
@@ -14,7 +15,7 @@ use gathering::Gathering;
 use rollcall_domain::alert::telemetry::Correction;
 use rollcall_domain::journal::{JournalEntry, Sign};
 use rollcall_domain::trust::session::Turned;
-use rollcall_domain::{Actor, Context, Event, IdSource, Record, Rejection, World, alert, attachment, import, trust};
+use rollcall_domain::{Actor, Context, Event, IdSource, Record, Rejection, World, attachment, import, trust};
 use rollcall_shared::message::{Message, Payload, Push, PushReply, UploadReply};
 use rollcall_shared::{AgentId, ContentHash, Timestamp};
 use std::collections::VecDeque;
@@ -402,7 +403,7 @@ impl Writer {
     /// a second breach in one push must find the incident that the first one opened.
     pub(super) fn record(&mut self, world: &mut World, events: Vec<Event>, cause: &Cause, now: Timestamp) {
         let mut queue: VecDeque<(u32, Actor, Event)> =
-            events.into_iter().map(|event| (0, stands_behind(&event, &cause.actor), event)).collect();
+            events.into_iter().map(|event| (0, behind::event(&event, &cause.actor), event)).collect();
         while let Some((depth, actor, event)) = queue.pop_front() {
             let record = Record {
                 revision: world.revision + 1,
@@ -416,7 +417,7 @@ impl Writer {
             if depth < REACTION_DEPTH {
                 let follow = self.with_context(actor.clone(), now, |context| world.react(&record.event, context));
                 for event in follow.into_iter().rev() {
-                    queue.push_front((depth + 1, stands_behind(&event, &actor), event));
+                    queue.push_front((depth + 1, behind::what_follows(&event, &actor), event));
                 }
             } else {
                 tracing::error!(revision = record.revision, "a bug: consequences follow each other without end; cut off");
@@ -456,16 +457,6 @@ impl Writer {
 
 pub(super) fn lock(shared: &Shared) -> RwLockWriteGuard<'_, World> {
     shared.world.write().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Rules stand behind what they judged; the rest keeps the actor of its cause.
-fn stands_behind(event: &Event, cause: &Actor) -> Actor {
-    match event {
-        Event::Alert(alert::AlertEvent::AlertTransitioned { key, .. } | alert::AlertEvent::AlertWorsening { key, .. }) => {
-            Actor::Rule { id: key.rule.clone() }
-        }
-        _ => cause.clone(),
-    }
 }
 
 fn begin_entry(agent: AgentId, push: &Push, through: u64, now: Timestamp) -> JournalEntry {

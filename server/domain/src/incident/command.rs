@@ -115,7 +115,7 @@ pub enum Who {
 pub struct Edit {
     /// A line.
     pub title: Option<String>,
-    /// More.
+    /// More; may be empty.
     pub description: Option<String>,
     /// The CI.
     pub primary_ci: Option<Option<CiId>>,
@@ -136,7 +136,7 @@ pub struct Edit {
     /// Articles that help.
     pub knowledge: Option<Vec<String>>,
     /// Its problem.
-    pub problem: Option<ProblemId>,
+    pub problem: Option<Option<ProblemId>>,
     /// How far it reaches.
     pub impact: Option<Grade>,
     /// How fast it must be dealt with.

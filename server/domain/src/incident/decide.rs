@@ -48,12 +48,8 @@ pub fn command(world: &World, command: &IncidentCommand, context: &mut Context<'
             vec![IncidentEvent::AssignmentRuleDeleted { rule: *rule }]
         }
     };
-    let linked = events.iter().filter_map(|event| match event {
-        IncidentEvent::IncidentLinked { incident, problem } => Some((world.incidents.incidents.get(incident)?, *problem)),
-        _ => None,
-    });
-    let linked: Vec<Event> = linked.flat_map(|(incident, problem)| edit::taken_in(world, incident, problem)).map(Event::Problem).collect();
-    Ok(linked.into_iter().chain(events.into_iter().map(Event::Incident)).collect())
+    let moved: Vec<Event> = events.iter().flat_map(|event| edit::moved(world, event)).map(Event::Problem).collect();
+    Ok(moved.into_iter().chain(events.into_iter().map(Event::Incident)).collect())
 }
 
 fn act(

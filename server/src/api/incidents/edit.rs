@@ -12,6 +12,7 @@ use axum::response::Response;
 use rollcall_domain::id::CiId;
 use rollcall_domain::incident::{self, Edit, IncidentAction, IncidentCommand, Who};
 use rollcall_domain::{Command, World};
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 
@@ -67,21 +68,27 @@ pub struct NewIncident {
     knowledge: Vec<String>,
 }
 
-/// What is to be different: fields that are left out stay, null empties.
+/// What is to be different: fields that are left out stay, null empties. What an incident always has is not taken away by null.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"urgency": "low", "reason": "The shop is closed today"}))]
 pub struct IncidentChange {
     /// A line.
+    #[serde(default, deserialize_with = "never_null")]
+    #[schema(value_type = String)]
     title: Option<String>,
     /// More.
-    description: Option<String>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    description: Option<Option<String>>,
     /// The configuration item; only of what people opened.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>)]
     primary_ci: Option<Option<String>>,
     /// Others affected.
-    affected_cis: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<Vec<String>>)]
+    affected_cis: Option<Option<Vec<String>>>,
     /// The business service that suffers.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>)]
@@ -91,8 +98,12 @@ pub struct IncidentChange {
     #[schema(value_type = Option<String>)]
     category: Option<Option<String>>,
     /// How it came; only of what people opened.
+    #[serde(default, deserialize_with = "never_null")]
+    #[schema(value_type = Channel)]
     channel: Option<Channel>,
     /// Who reported it; only of what people opened.
+    #[serde(default, deserialize_with = "never_null")]
+    #[schema(value_type = CallerInput)]
     caller: Option<CallerInput>,
     /// The change that resolves it.
     #[serde(default, deserialize_with = "given")]
@@ -103,20 +114,36 @@ pub struct IncidentChange {
     #[schema(value_type = Option<String>)]
     caused_by_change: Option<Option<String>>,
     /// Articles that help.
-    knowledge: Option<Vec<String>>,
-    /// Its problem.
-    problem: Option<String>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<Vec<String>>)]
+    knowledge: Option<Option<Vec<String>>>,
+    /// Its problem, by id or number.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    problem: Option<Option<String>>,
     /// How far it reaches; needs a reason.
+    #[serde(default, deserialize_with = "never_null")]
+    #[schema(value_type = Grade)]
     impact: Option<Grade>,
     /// How fast it must be dealt with; needs a reason.
+    #[serde(default, deserialize_with = "never_null")]
+    #[schema(value_type = Grade)]
     urgency: Option<Grade>,
-    /// Why impact or urgency are to be different.
+    /// Why impact or urgency are to be different, with which it comes.
+    #[serde(default, deserialize_with = "never_null")]
+    #[schema(value_type = String)]
     reason: Option<String>,
 }
 
 /// Tells null, which takes away, from a field that is left out.
-pub(in crate::api) fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+pub(in crate::api) fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
+}
+
+/// Refuses null where there is always a value: it would look as if it had taken that away.
+pub(in crate::api) fn never_null<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    let value: Option<T> = Option::deserialize(deserializer)?;
+    value.map(Some).ok_or_else(|| D::Error::custom("must not be null: it cannot be taken away; leave it out and it stays as it is"))
 }
 
 /// Opens an incident by hand.
@@ -185,20 +212,20 @@ impl IncidentChange {
             let read = |text: Option<String>| text.map(|text| item(field, &text)).transpose();
             given.map(read).transpose()
         };
-        let problem = self.problem.as_deref().map(|text| problems::named(world, "problem", text));
+        let problem = |text: Option<String>| text.map(|text| problems::named(world, "problem", &text)).transpose();
         Ok(Edit {
             title: self.title,
-            description: self.description,
+            description: self.description.map(Option::unwrap_or_default),
             primary_ci: nullable("primary_ci", self.primary_ci)?,
-            affected_cis: self.affected_cis.as_deref().map(items).transpose()?,
+            affected_cis: self.affected_cis.map(|given| items(&given.unwrap_or_default())).transpose()?,
             service: nullable("service", self.service)?,
             category: self.category,
             channel: self.channel.map(|channel| channel.0),
             caller: self.caller.map(CallerInput::into_domain).transpose()?,
             change: self.change,
             caused_by_change: self.caused_by_change,
-            knowledge: self.knowledge,
-            problem: problem.transpose()?,
+            knowledge: self.knowledge.map(Option::unwrap_or_default),
+            problem: self.problem.map(problem).transpose()?,
             impact: self.impact.map(|grade| grade.0),
             urgency: self.urgency.map(|grade| grade.0),
             reason: self.reason,

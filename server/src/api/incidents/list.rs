@@ -12,7 +12,7 @@ use crate::api::view::word::{Channel, IncidentState};
 use crate::api::{Api, problems};
 use axum::extract::State;
 use axum::response::Response;
-use rollcall_domain::id::{CiId, IncidentId, ProblemId, RuleId};
+use rollcall_domain::id::{CiId, ContactId, IncidentId, ProblemId, RuleId};
 use rollcall_domain::incident::{self, Incidents, Party};
 use rollcall_domain::{Actor, World};
 use rollcall_shared::Timestamp;
@@ -46,6 +46,8 @@ pub struct IncidentQuery {
     service: Option<String>,
     /// That came in this way.
     channel: Option<Channel>,
+    /// Reported by this contact, by id or name, or by somebody of this name; `me` for whoever asks.
+    caller: Option<String>,
     /// Part of this incident, by id or number; `none` for those that are part of nothing.
     parent: Option<String>,
     /// Watched by this contact, by id or name; `me` for whoever asks.
@@ -173,6 +175,7 @@ struct Filter<'a> {
     problem: Option<ProblemId>,
     parent: Option<Option<IncidentId>>,
     watcher: Option<Party>,
+    caller: Option<Reporter>,
     /// As it is recorded, when it was given by its id.
     group: Option<String>,
     assignee: Option<String>,
@@ -197,6 +200,7 @@ impl<'a> Filter<'a> {
             problem: problem.transpose()?,
             parent: parent.transpose()?,
             watcher: query.watcher.as_deref().map(|text| watcher(world, text, actor)).transpose()?,
+            caller: query.caller.as_deref().map(|text| Reporter::new(world, text, actor)),
             group: query.group.as_ref().map(|text| world.contacts.called(text)),
             assignee: query.assignee.as_ref().map(|text| world.contacts.called(text)),
             text: query.q.as_ref().map(|text| text.to_lowercase()),
@@ -229,7 +233,36 @@ impl<'a> Filter<'a> {
             && self.parent.is_none_or(|parent| incident.parent == parent)
             && self.problem.is_none_or(|problem| incident.problem == Some(problem))
             && self.watcher.as_ref().is_none_or(|watcher| incident.watchers.contains(watcher))
+            && self.caller.as_ref().is_none_or(|caller| caller.is(&incident.caller))
             && self.text.as_ref().is_none_or(|text| says(incident, text))
+    }
+}
+
+/// Who reported what is wanted.
+enum Reporter {
+    /// Whoever asks.
+    Me(Actor),
+    /// A contact, or somebody who was but a name.
+    Called(Option<ContactId>, String),
+}
+
+impl Reporter {
+    fn new(world: &World, text: &str, actor: &Actor) -> Self {
+        match text {
+            "me" => Self::Me(actor.clone()),
+            text => Self::Called(world.contacts.find(text).map(|known| known.contact.id), world.contacts.called(text)),
+        }
+    }
+
+    fn is(&self, caller: &Party) -> bool {
+        match (self, caller) {
+            (Self::Me(own), Party::Actor { actor }) => own == actor,
+            (Self::Called(Some(wanted), _), Party::Contact { contact, .. }) => wanted == contact,
+            (Self::Called(_, wanted), Party::Named { name } | Party::Actor { actor: Actor::Token { name, .. } }) => {
+                name.eq_ignore_ascii_case(wanted)
+            }
+            _ => false,
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What people send about problems.
 
-use crate::api::incidents::edit::given;
+use crate::api::incidents::edit::{given, never_null};
 use crate::api::view::word::{ProblemState, Verdict};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -23,12 +23,14 @@ pub struct Advance {
     pub(super) state: ProblemState,
 }
 
-/// What is known; what is left out stays as it is, and null takes away.
+/// What is known; what is left out stays as it is, and null takes a text away.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"known_error": true, "workaround": "Restart the service"}))]
 pub struct Description {
     /// Whether the cause is known though not fixed.
+    #[serde(default, deserialize_with = "never_null")]
+    #[schema(value_type = bool)]
     pub(super) known_error: Option<bool>,
     /// What helps until it is fixed.
     #[serde(default, deserialize_with = "given")]
@@ -123,15 +125,21 @@ pub struct RiskAcceptance {
     pub(super) reason: Option<String>,
 }
 
-/// What is to be different; what is left out stays as it is.
+/// What is to be different; what is left out stays as it is, and null empties the description.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"title": "Mail is slow every Monday", "priority": 2}))]
 pub struct ProblemChange {
     /// A line.
+    #[serde(default, deserialize_with = "never_null")]
+    #[schema(value_type = String)]
     pub(super) title: Option<String>,
     /// More.
-    pub(super) description: Option<String>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    pub(super) description: Option<Option<String>>,
     /// 1 (highest) to 5.
+    #[serde(default, deserialize_with = "never_null")]
+    #[schema(value_type = u8)]
     pub(super) priority: Option<u8>,
 }

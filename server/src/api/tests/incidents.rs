@@ -96,6 +96,65 @@ async fn fields_are_changed_one_by_one_and_null_empties() {
 }
 
 #[tokio::test]
+async fn null_takes_off_what_can_be_without_and_is_refused_for_the_rest() {
+    let fixture = Fixture::new().await;
+    let body = json!({"title": "Wiki is slow", "description": "Since noon", "category": "network", "caused_by_change": "CHG0000042",
+        "knowledge": ["KB0000007"], "channel": "portal"});
+    let path = fixture.post("/api/v1/incidents", &body.to_string()).await.ok().header("location").to_owned();
+    fixture.post("/api/v1/problems", r#"{"title": "Wiki", "incidents": ["INC0000001"]}"#).await.ok();
+    let patch = async |body: Value| fixture.put("PATCH", &path, &[], &body.to_string()).await;
+    patch(json!({"change": "CHG0000001"})).await.ok();
+    for (field, empty) in [
+        ("description", json!("")),
+        ("primary_ci", Value::Null),
+        ("affected_cis", json!([])),
+        ("service", Value::Null),
+        ("category", Value::Null),
+        ("change", Value::Null),
+        ("caused_by_change", Value::Null),
+        ("knowledge", json!([])),
+        ("problem", Value::Null),
+    ] {
+        assert_eq!(patch(json!({field: null})).await.ok().json()[field], empty, "{field}");
+    }
+    assert!(fixture.get("/api/v1/problems/PRB0000001/incidents").await.ok().items().is_empty());
+    let before = fixture.get(&path).await.ok().json();
+    for field in ["title", "channel", "caller", "impact", "urgency", "reason"] {
+        let refused = patch(json!({field: null})).await;
+        assert_eq!(refused.json()["field"], field);
+        assert!(refused.json()["detail"].as_str().unwrap().contains("must not be null"), "{}", refused.text());
+        refused.refused("invalid_parameter");
+    }
+    for field in ["parent", "group", "state"] {
+        patch(json!({field: null})).await.refused("unknown_parameter");
+    }
+    let refused = patch(json!({"reason": "Because"})).await;
+    assert_eq!(refused.json()["field"], "reason", "a reason for nothing");
+    assert_eq!(fixture.get(&path).await.ok().json(), before);
+}
+
+#[tokio::test]
+async fn incidents_are_found_by_who_reported_them() {
+    let fixture = Fixture::new().await;
+    let ada = fixture.post("/api/v1/contacts", r#"{"name": "Ada", "kind": "person"}"#).await.ok().json()["id"].clone();
+    for (title, caller) in [("one", json!({"contact": "ada"})), ("two", json!({"name": "Grace of accounting"})), ("three", Value::Null)] {
+        fixture.post("/api/v1/incidents", &json!({"title": title, "caller": caller}).to_string()).await.ok();
+    }
+    let ada = ada.as_str().unwrap();
+    for (caller, expected) in [
+        (ada, vec!["one"]),
+        ("ADA", vec!["one"]),
+        ("grace%20of%20accounting", vec!["two"]),
+        ("me", vec!["three"]),
+        ("The%20admin", vec!["three"]),
+        ("nobody", vec![]),
+    ] {
+        let found = fixture.get(&format!("/api/v1/incidents?caller={caller}")).await.ok().items();
+        assert_eq!(found.iter().map(|item| item["title"].as_str().unwrap()).collect::<Vec<_>>(), expected, "{caller}");
+    }
+}
+
+#[tokio::test]
 async fn incidents_are_joined_merged_and_watched() {
     let fixture = Fixture::new().await;
     let paths = [open(&fixture, "one").await, open(&fixture, "two").await, open(&fixture, "three").await];

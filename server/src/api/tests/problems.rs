@@ -44,3 +44,45 @@ async fn what_is_written_down_of_a_problem_can_be_put_another_way() {
     fixture.post("/api/v1/problems/PRB0000001/cancel", r#"{"reason": "It was the plug"}"#).await.ok();
     patch(json!({"priority": 2})).await.refused("wrong_state");
 }
+
+#[tokio::test]
+async fn null_empties_a_description_and_is_refused_for_what_a_problem_always_has() {
+    let fixture = Fixture::new().await;
+    fixture.post("/api/v1/problems", r#"{"title": "Mail", "description": "Slow."}"#).await.ok();
+    let path = "/api/v1/problems/PRB0000001";
+    let patch = async |body: Value| fixture.put("PATCH", path, &[], &body.to_string()).await;
+    assert_eq!(patch(json!({"description": null})).await.ok().json()["description"], "");
+    for field in ["title", "priority"] {
+        let refused = patch(json!({field: null, "description": "Slow again."})).await;
+        assert_eq!(refused.json()["field"], field);
+        refused.refused("invalid_parameter");
+    }
+    let refused = fixture.post(&format!("{path}/describe"), r#"{"known_error": null, "workaround": "Wait."}"#).await;
+    assert_eq!(refused.json()["field"], "known_error");
+    refused.refused("invalid_parameter");
+    let problem = fixture.get(path).await.ok().json();
+    assert_eq!((&problem["description"], &problem["workaround"]), (&"".into(), &Value::Null));
+}
+
+#[tokio::test]
+async fn problems_are_found_by_what_incidents_are_found_by() {
+    let fixture = Fixture::new().await;
+    for (title, priority) in [("one", 1), ("two", 2)] {
+        fixture.post("/api/v1/problems", &json!({"title": title, "description": "Disks", "priority": priority}).to_string()).await.ok();
+    }
+    fixture.post("/api/v1/problems/PRB0000002/assign", r#"{"assignee": "ada"}"#).await.ok();
+    for (query, expected) in [
+        ("priority=1", vec!["one"]),
+        ("assignee=ADA", vec!["two"]),
+        ("q=disks", vec!["two", "one"]),
+        ("q=prb0000002", vec!["two"]),
+        ("opened_from=2020-01-01T00:00:00Z&q=ONE", vec!["one"]),
+        ("opened_to=2020-01-01T00:00:00Z", vec![]),
+    ] {
+        let found = fixture.get(&format!("/api/v1/problems?{query}")).await.ok().items();
+        assert_eq!(found.iter().map(|item| item["title"].as_str().unwrap()).collect::<Vec<_>>(), expected, "{query}");
+    }
+    for query in ["opened_from=noon", "priority=high", "origin=luck"] {
+        fixture.get(&format!("/api/v1/problems?{query}")).await.refused("invalid_parameter");
+    }
+}

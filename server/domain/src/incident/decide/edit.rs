@@ -21,6 +21,9 @@ const DIGITS: usize = 10;
 
 /// The events of a change; none when nothing is different.
 pub(super) fn events(world: &World, incident: &Incident, edit: &Edit) -> Result<Vec<IncidentEvent>, Rejection> {
+    if edit.reason.is_some() && edit.impact.is_none() && edit.urgency.is_none() {
+        return Err(Rejection::invalid("reason", "says why impact or urgency are to be different: give one of them with it"));
+    }
     let mut events = Vec::new();
     let fields = fields(world, incident, edit)?;
     if fields.primary_ci != incident.primary_ci {
@@ -31,9 +34,13 @@ pub(super) fn events(world: &World, incident: &Incident, edit: &Edit) -> Result<
         }
         events.extend(graded(incident, edit)?);
     }
-    if let Some(problem) = edit.problem.filter(|problem| incident.problem != Some(*problem)) {
-        membership::accepts(world, problem)?;
-        events.push(IncidentEvent::IncidentLinked { incident: incident.id, problem });
+    match (edit.problem, incident.problem) {
+        (Some(Some(problem)), before) if before != Some(problem) => {
+            membership::accepts(world, problem)?;
+            events.push(IncidentEvent::IncidentLinked { incident: incident.id, problem });
+        }
+        (Some(None), Some(problem)) => events.push(IncidentEvent::IncidentUnlinked { incident: incident.id, problem }),
+        _ => {}
     }
     Ok(events)
 }
@@ -45,7 +52,8 @@ fn fields(world: &World, incident: &Incident, edit: &Edit) -> Result<Fields, Rej
         title.trim().clone_into(&mut fields.title);
     }
     if let Some(description) = &edit.description {
-        text("description", description, TEXT_BYTES)?;
+        // A line may be all that there is to say.
+        optional("description", Some(description.as_str()).filter(|text| !text.is_empty()), TEXT_BYTES)?;
         fields.description.clone_from(description);
     }
     if let Some(primary_ci) = edit.primary_ci {
@@ -122,8 +130,20 @@ pub(super) fn graded(incident: &Incident, edit: &Edit) -> Result<Option<Incident
     }))
 }
 
-/// What happens to problems when people link an incident to one.
-pub(super) fn taken_in(world: &World, incident: &Incident, problem: ProblemId) -> Vec<ProblemEvent> {
+/// What happens to problems when people link an incident to one, or take it from the one that it has.
+pub(super) fn moved(world: &World, event: &IncidentEvent) -> Vec<ProblemEvent> {
+    match event {
+        IncidentEvent::IncidentLinked { incident, problem } => {
+            world.incidents.incidents.get(incident).map_or_else(Vec::new, |incident| taken_in(world, incident, *problem))
+        }
+        IncidentEvent::IncidentUnlinked { incident, problem } => {
+            vec![ProblemEvent::ProblemIncidentRemoved { problem: *problem, incident: *incident }]
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn taken_in(world: &World, incident: &Incident, problem: ProblemId) -> Vec<ProblemEvent> {
     membership::taken_in(world, problem, incident, format!("{} was linked by hand", display_number(incident.number)))
 }
 

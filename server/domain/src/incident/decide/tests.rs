@@ -404,3 +404,41 @@ fn a_similar_one_is_found_by_its_words_with_what_helped() {
     assert_eq!(similar, [(scenario.incident(1), Some("Restarted it."))]);
     scenario.story();
 }
+
+#[test]
+fn a_problem_is_taken_off_and_the_problem_forgets_it_too() {
+    let mut scenario = opened();
+    let open = |incidents| crate::problem::ProblemCommand::Open {
+        title: "Leak".into(),
+        description: String::new(),
+        priority: 3,
+        group: None,
+        incidents,
+    };
+    let incident = scenario.incident(1);
+    scenario.command(20, &Command::Problem(open(vec![incident]))).expect("a problem");
+    let problem = scenario.problem(1);
+    let edit = |problem| IncidentAction::Edit(Box::new(Edit { problem: Some(problem), ..Edit::default() }));
+    scenario.act(30, 1, edit(None)).expect("taken off");
+    assert_eq!(scenario.world.incidents.incidents[&incident].problem, None);
+    assert!(scenario.world.problems.problems[&problem].incidents.is_empty());
+    let before = scenario.world.revision;
+    scenario.act(40, 1, edit(None)).expect("nothing to do");
+    assert_eq!(scenario.world.revision, before);
+    scenario.act(50, 1, edit(Some(problem))).expect("given back");
+    assert_eq!(scenario.world.problems.problems[&problem].incidents, [incident]);
+    scenario.story();
+}
+
+#[test]
+fn what_an_edit_gives_does_something_or_is_refused() {
+    let mut scenario = opened();
+    let edit = |edit| IncidentAction::Edit(Box::new(edit));
+    let alone = edit(Edit { reason: Some("Because.".into()), ..Edit::default() });
+    assert!(matches!(scenario.act(20, 1, alone), Err(Rejection::Invalid { field, .. }) if field == "reason"));
+    scenario.act(21, 1, edit(Edit { description: Some(String::new()), ..Edit::default() })).expect("emptied");
+    assert_eq!(scenario.world.incidents.incidents[&scenario.incident(1)].description, "");
+    let blank = edit(Edit { description: Some(" ".into()), ..Edit::default() });
+    assert!(matches!(scenario.act(22, 1, blank), Err(Rejection::Invalid { field, .. }) if field == "description"));
+    scenario.story();
+}

@@ -153,7 +153,7 @@ fn link(scenario: &Scenario, incident: u64) -> ProblemAction {
 }
 
 fn moved_to(scenario: &Scenario, problem: u64) -> IncidentAction {
-    IncidentAction::Edit(Box::new(Edit { problem: Some(scenario.problem(problem)), ..Edit::default() }))
+    IncidentAction::Edit(Box::new(Edit { problem: Some(Some(scenario.problem(problem))), ..Edit::default() }))
 }
 
 /// The numbers of the incidents that each problem lists, and the number of the problem that the first incident has.
