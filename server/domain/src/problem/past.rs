@@ -4,7 +4,7 @@ use super::fold::change;
 use super::{Hypothesis, Problem, ProblemEvent};
 use crate::field_change::{FieldChange, FieldValue as V, Fields, Step, differences};
 use crate::id::ProblemId;
-use crate::{Event, Record};
+use crate::{Actor, Event, Record};
 
 /// What each of these records did to a problem, from a revision on. They are its history from the first to any later one, oldest first.
 #[must_use]
@@ -27,11 +27,19 @@ pub fn steps(id: ProblemId, records: &[Record], since: u64) -> Vec<Step> {
             let after = fields(problem);
             let mut changes = differences(shown.take(), &after);
             changes.extend(noted(event));
-            steps.push(Step { revision: record.revision, by: record.actor.clone(), reason: reason(event), changes });
+            steps.push(Step { revision: record.revision, by: by(record), reason: reason(event), changes });
             shown = Some(after);
         }
     }
     steps
+}
+
+/// Who brought a sample or an alert suspects nothing: the machine does.
+fn by(record: &Record) -> Actor {
+    match &record.actor {
+        Actor::Agent { .. } | Actor::Feed { .. } => Actor::System,
+        actor => actor.clone(),
+    }
 }
 
 fn noted(event: &ProblemEvent) -> Option<FieldChange> {

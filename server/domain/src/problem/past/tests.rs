@@ -1,5 +1,5 @@
 use super::*;
-use crate::alert::scenario::Scenario;
+use crate::alert::scenario::{Scenario, rule};
 use crate::problem::{ProblemAction, ProblemCommand, ProblemState};
 use crate::{Actor, Command};
 
@@ -40,6 +40,22 @@ fn what_people_made_of_a_problem_is_told_with_what_was_before() {
     ];
     assert_eq!(told, expected);
     assert_eq!((&all[6].reason, &all[6].by), (&Some("It is back.".to_owned()), &crate::alert::scenario::person()));
-    assert!(!matches!(all[0].by, Actor::System));
     assert_eq!(steps(id, &scenario.log, all[3].revision), all[3..], "what is told does not depend on where one begins");
+}
+
+#[test]
+fn what_the_machine_suspects_is_not_said_by_the_agent_that_brought_the_sample() {
+    let mut scenario = Scenario::new(vec![rule("load")]);
+    for at in [10, 1_000, 2_000, 3_000] {
+        scenario.value(at, 97.0);
+        scenario.value(at + 500, 10.0);
+    }
+    scenario.story();
+    let id = scenario.problem(1);
+    let history = &scenario.world.problems.problems[&id].history;
+    let records: Vec<Record> = scenario.log.iter().filter(|record| history.contains(&record.revision)).cloned().collect();
+    let all = steps(id, &records, 0);
+    assert!(all.len() > 1 && all.iter().all(|step| step.by == Actor::System), "{all:#?}");
+    let evidence = all.last().expect("the last incident");
+    assert!(evidence.reason.is_some() && evidence.changes.iter().any(|change| change.field == "incidents"), "{evidence:#?}");
 }
