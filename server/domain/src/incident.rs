@@ -16,6 +16,7 @@ pub mod history;
 mod model;
 mod outage;
 pub mod past;
+mod party;
 pub mod react;
 pub mod similar;
 pub mod storm;
@@ -25,9 +26,10 @@ pub use alarm::Alarm;
 pub use command::{Children, Edit, IncidentAction, IncidentCommand, NewIncident, Who};
 pub use event::{Fields, IncidentEvent, Surroundings};
 pub use model::{
-    Breach, Channel, Chart, HoldReason, Incident, IncidentState, Incidents, KnownError, Note, Party, Reach, RecentChange, Related, Similar,
-    Step, Storm, Suggestion,
+    Breach, Channel, Chart, HoldReason, Incident, IncidentState, Incidents, KnownError, Note, Reach, RecentChange, Related, Similar, Step,
+    Storm, Suggestion,
 };
+pub use party::Party;
 
 use crate::rule::Grade;
 

@@ -11,6 +11,7 @@ use super::{Alert, AlertKey, AlertState, wording};
 use crate::ci::licence::Installations;
 use crate::ci::software::version::Scheme;
 use crate::ci::{AttributeValue, Ci, Class, Lifecycle};
+use crate::contact::Contacts;
 use crate::id::{AlertId, CiId, RuleId};
 use crate::rule::plan::judge_number;
 use crate::rule::select::effective;
@@ -121,7 +122,7 @@ impl Walk {
         };
         let before = known.map_or(machine::Position::INACTIVE, Alert::position);
         let beyond = licences::beyond(&rule, installations, ci);
-        let number = match beyond.map_or_else(|| self.answer(&rule, ci, context), Answer::Number) {
+        let number = match beyond.map_or_else(|| self.answer((&world.contacts, &rule), ci, context), Answer::Number) {
             Answer::Number(number) => number,
             Answer::Later => return None,
             Answer::Unsaid => {
@@ -144,32 +145,33 @@ impl Walk {
         Some(transitioned(id, key, (before, after), (Some(number), now), reason))
     }
 
-    fn answer(&mut self, rule: &Rule, ci: &Ci, context: &Context<'_>) -> Answer {
+    fn answer(&mut self, (contacts, rule): (&Contacts, &Rule), ci: &Ci, context: &Context<'_>) -> Answer {
         let Condition::Inventory { predicate } = &rule.condition else { return Answer::Unsaid };
         if let Predicate::Removed { names, within_ms } = predicate {
             return self.removed.count(ci, (names, *within_ms), (context.now, context.content));
         }
-        self.number((&rule.id, predicate), ci, context.now).map_or(Answer::Unsaid, Answer::Number)
+        self.number(contacts, (&rule.id, predicate), ci, context.now).map_or(Answer::Unsaid, Answer::Number)
     }
 
     /// What a predicate on the state alone comes to; `None` when the inventory does not say.
-    fn number(&self, (rule, predicate): (&RuleId, &Predicate), ci: &Ci, now: Timestamp) -> Option<f64> {
+    fn number(&self, contacts: &Contacts, (rule, predicate): (&RuleId, &Predicate), ci: &Ci, now: Timestamp) -> Option<f64> {
         match predicate {
             Predicate::PackageBelow { .. } | Predicate::Software { .. } => {
                 ci.section(SectionName::Packages)?;
                 Some(yes(self.packages.get(rule).is_some_and(|minded| minded.hosts.contains(&ci.id))))
             }
-            predicate => said_of(predicate, ci, now),
+            predicate => said_of(contacts, predicate, ci, now),
         }
     }
 }
 
 /// What an item itself says to a predicate; `None` when it does not.
-fn said_of(predicate: &Predicate, ci: &Ci, now: Timestamp) -> Option<f64> {
+fn said_of(contacts: &Contacts, predicate: &Predicate, ci: &Ci, now: Timestamp) -> Option<f64> {
     match predicate {
         Predicate::Attribute { name, operator, value } => {
-            let known = ci.attributes.get(name).map(crate::ci::attribute::Attribute::value);
-            compared(known, *operator, value.as_ref()).map(yes)
+            let known = ci.attributes.get(name).map(|known| contacts.shown(name, known.value()));
+            let wanted = value.as_ref().map(|wanted| contacts.shown(name, wanted));
+            compared(known.as_deref(), *operator, wanted.as_deref()).map(yes)
         }
         Predicate::DaysLeft { attribute } => Some(days_between(now, moment(ci, attribute)?)),
         Predicate::DaysSince { attribute } => Some(days_between(moment(ci, attribute)?, now)),

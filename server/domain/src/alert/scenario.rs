@@ -291,6 +291,7 @@ impl Scenario {
     pub(crate) fn replay(&self) {
         let mut again = self.seed.clone();
         self.log.iter().for_each(|record| again.apply(record, &self.tables));
+        assert_eq!(again.contacts, self.world.contacts);
         assert_eq!(again.rules, self.world.rules);
         assert_eq!(again.alerts, self.world.alerts);
         assert_eq!(again.incidents, self.world.incidents);
@@ -307,6 +308,7 @@ impl Scenario {
         let bytes = serde_json::to_vec(&self.world).expect("a state can be written");
         let mut thawed: World = serde_json::from_slice(&bytes).expect("what was written can be read");
         thawed.rebuild_projections(&self.tables);
+        assert_eq!(thawed.contacts, self.world.contacts);
         assert_eq!(thawed.rules, self.world.rules);
         assert_eq!(thawed.alerts, self.world.alerts);
         assert_eq!(thawed.incidents, self.world.incidents);

@@ -189,7 +189,11 @@ pub fn typed_change(
             return Err(Rejection::invalid(format!("attributes.{name}"), "is required; it can be changed, not withdrawn"));
         }
     }
-    typed(world, ci.class, asserted)
+    let mut typed = typed(world, ci.class, asserted)?;
+    for (name, value) in &mut typed {
+        *value = value.take().map(|value| world.contacts.kept(name, ci.attributes.get(name), value));
+    }
+    Ok(typed)
 }
 
 fn is_required(known: &KnownDefinition, class: Class) -> bool {

@@ -4,6 +4,7 @@
 //! sections are not in its history, see [`fold::is_volatile`]; they come from what each section remembers.
 
 use super::{Attribute, Ci, CiEvent, Cmdb, PackageChange, Relation, SectionState, fold, impact, relation, software};
+use crate::contact::Contacts;
 use crate::context::NoContent;
 use crate::id::{CiId, Family};
 use crate::{Event, Record, World};
@@ -182,6 +183,13 @@ impl Past {
         Self { moment, records: BTreeMap::new(), known: BTreeSet::new(), world: World::default() }
     }
 
+    /// With contacts as they are now: what a text means that names one.
+    #[must_use]
+    pub fn with_contacts(mut self, contacts: Contacts) -> Self {
+        self.world.contacts = contacts;
+        self
+    }
+
     /// Takes in all records of the histories of some items, in any order.
     pub fn add(&mut self, items: impl IntoIterator<Item = CiId>, records: impl IntoIterator<Item = Record>) {
         self.known.extend(items);
@@ -219,7 +227,7 @@ impl Past {
         self.known.contains(&id)
     }
 
-    /// The state, of which the configuration items alone are filled.
+    /// The state, of which the configuration items and contacts alone are filled.
     #[must_use]
     pub fn world(&self) -> &World {
         &self.world

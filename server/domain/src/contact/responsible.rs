@@ -7,10 +7,10 @@
 //! Only decisions ask here. What is stored is never judged again: logs of before replay as they are, and a name that a subject has
 //! already may stay when something else of it changes.
 //!
-//! Invariant: once there are teams and persons, one of them is kept in one form, its recorded name, however it was written.
+//! Invariant: once there are teams and persons, one of them is kept in one form, its recorded name, however it was written; a subject that
+//! names one by a former name keeps that as long as it is to name the same (see [`super::names`]).
 
 use super::{Contact, ContactKind, Contacts};
-use crate::ci::normalise::folded;
 use crate::id::GroupId;
 use crate::query::field::nearest;
 use crate::{Rejection, World};
@@ -41,8 +41,8 @@ impl<'a> Naming<'a> {
     /// [`Rejection::Invalid`] with the field: no team, and what was probably meant.
     pub fn team(self, world: &World, text: &str) -> Result<String, Rejection> {
         let text = self.name(text)?;
-        if self.before == Some(text) {
-            return Ok(text.to_owned());
+        if let Some(before) = self.kept(world, text) {
+            return Ok(before.to_owned());
         }
         if let Ok(id) = text.parse() {
             return self.supporter(world, id);
@@ -61,8 +61,8 @@ impl<'a> Naming<'a> {
     /// [`Rejection::Invalid`] with the field: no person, and who was probably meant.
     pub fn person(self, world: &World, text: &str) -> Result<String, Rejection> {
         let text = self.name(text)?;
-        if self.before == Some(text) {
-            return Ok(text.to_owned());
+        if let Some(before) = self.kept(world, text) {
+            return Ok(before.to_owned());
         }
         match world.contacts.find(text).map(|known| &known.contact) {
             Some(Contact { name, kind: ContactKind::Person, .. }) => Ok(name.clone()),
@@ -71,6 +71,12 @@ impl<'a> Naming<'a> {
             Some(Contact { name, .. }) => self.refused(format!("{name} is a team and no person: name it as group")),
             None => self.unknown(world, ContactKind::Person, text),
         }
+    }
+
+    /// What the field says already, when that is the same: to the letter, or a former name of who is meant.
+    fn kept(self, world: &World, text: &str) -> Option<&'a str> {
+        let means = |before: &str| world.contacts.find(text).is_some_and(|known| known.contact.was_called(before));
+        self.before.filter(|before| *before == text || means(before))
     }
 
     fn name(self, text: &str) -> Result<&str, Rejection> {
@@ -96,10 +102,7 @@ impl<'a> Naming<'a> {
     }
 
     fn unknown<T>(self, world: &World, kind: ContactKind, text: &str) -> Result<T, Rejection> {
-        let word = match kind {
-            ContactKind::Person => "person",
-            ContactKind::Team => "team",
-        };
+        let word = kind.as_str();
         let names = world.contacts.contacts.values().filter(|known| known.contact.kind == kind).map(|known| known.contact.name.as_str());
         let hint = nearest(text, names).map(|near| format!("; did you mean {near}?")).unwrap_or_default();
         self.refused(format!("there is no {word} {text}{hint} (POST /api/v1/contacts with kind {word} makes one)"))
@@ -119,18 +122,6 @@ impl Contacts {
     /// Whether there is one of this kind.
     fn has(&self, kind: ContactKind) -> bool {
         self.contacts.values().any(|known| known.contact.kind == kind)
-    }
-
-    /// The form in which a contact is kept that is named by id or name; any other text as it is.
-    #[must_use]
-    pub fn called(&self, text: &str) -> String {
-        self.find(text).map_or_else(|| text.to_owned(), |known| known.contact.name.clone())
-    }
-
-    /// Whether two texts name the same: a contact, or what was written before it was one.
-    #[must_use]
-    pub fn is_same(&self, one: &str, other: &str) -> bool {
-        one == other || folded(&self.called(one)) == folded(&self.called(other))
     }
 }
 

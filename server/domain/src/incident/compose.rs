@@ -10,7 +10,7 @@ use super::{
 };
 use crate::actor::Actor;
 use crate::alert::{Alert, target, wording};
-use crate::ci::{AttributeValue, Ci, impact};
+use crate::ci::{Ci, impact};
 use crate::id::{CiId, IncidentId};
 use crate::problem::{Origin, Problem, exposure};
 use crate::rule::select::effective;
@@ -130,7 +130,7 @@ pub(super) fn surround(world: &World, incident: &mut Incident, before: Timestamp
 /// Suggests a group, and gives the incident to it when somebody said so beforehand; that others resolved similar ones is but a hint.
 pub(super) fn assign(world: &World, incident: &mut Incident, of_rule: Option<&str>) {
     let chosen = world.incidents.assignment.choose(&Case::of(world, incident));
-    let support = incident.primary_ci.and_then(|ci| fact(world.cmdb.cis.get(&ci)?, "support_group"));
+    let support = incident.primary_ci.and_then(|ci| fact(world, world.cmdb.cis.get(&ci)?, "support_group"));
     // A rule or an item may have been written before the team was recorded. What nobody recorded stays as it is: an incident is
     // opened, whatever it says.
     let suggested = |group: String, because: &str| Some(Suggestion { group: world.contacts.called(&group), because: because.to_owned() });
@@ -142,7 +142,7 @@ pub(super) fn assign(world: &World, incident: &mut Incident, of_rule: Option<&st
     };
     if incident.group.is_none() && incident.assignee.is_none() {
         incident.group = said.as_ref().map(|said| said.group.clone());
-        incident.assignee = chosen.and_then(|rule| rule.assignee.clone());
+        incident.assignee = chosen.and_then(|rule| rule.assignee.as_ref()).map(|assignee| world.contacts.called(assignee));
     }
     let resolved = |similar: &Similar| suggested(similar.group.clone()?, "it resolved a similar one");
     incident.suggested_group = said.or_else(|| incident.similar.iter().find_map(resolved));
@@ -348,7 +348,7 @@ fn tells_by_itself(name: &str, value: &str) -> bool {
 fn description(world: &World, incident: &Incident, alert: &Alert, rule: &Rule, ci: Option<&Ci>) -> String {
     let mut lines = vec![format!("{}.", alert.reason), format!("Measured at {}.", alert.since)];
     if let Some(ci) = ci {
-        lines.push(host_line(ci));
+        lines.push(host_line(world, ci));
     }
     lines.push(format!("\nWhat to do: {}", rule.description));
     if let Some(runbook) = &rule.runbook {
@@ -418,17 +418,15 @@ fn line(incident: &Incident) -> String {
     format!("- {} {}", display_number(incident.number), incident.title)
 }
 
-fn host_line(ci: &Ci) -> String {
+fn host_line(world: &World, ci: &Ci) -> String {
     let mut facts = vec![format!("class {}", ci.class.as_str())];
-    facts.extend(FACTS.into_iter().filter_map(|name| Some(format!("{} {}", name.replace('_', " "), fact(ci, name)?))));
+    facts.extend(FACTS.into_iter().filter_map(|name| Some(format!("{} {}", name.replace('_', " "), fact(world, ci, name)?))));
     format!("{}: {}.", ci.name, facts.join(", "))
 }
 
-fn fact(ci: &Ci, name: &str) -> Option<String> {
-    match ci.attributes.get(name)?.value() {
-        AttributeValue::Text(text) if !text.trim().is_empty() => Some(cut(text, TITLE_CHARS)),
-        _ => None,
-    }
+fn fact(world: &World, ci: &Ci, name: &str) -> Option<String> {
+    let text = world.contacts.text_of(ci, name)?;
+    (!text.trim().is_empty()).then(|| cut(&text, TITLE_CHARS))
 }
 
 /// The incident that an alert had before, when it ended so recently that a person would have reopened it.

@@ -1,7 +1,8 @@
 //! What happens to incidents, as the log tells it.
 
+use super::Party;
 use super::assignment::AssignmentRule;
-use super::model::{Channel, HoldReason, Incident, IncidentState, KnownError, Party, Reach, RecentChange, Related, Similar, Suggestion};
+use super::model::{Channel, HoldReason, Incident, IncidentState, KnownError, Reach, RecentChange, Related, Similar, Suggestion};
 use crate::attachment::Attachment;
 use crate::id::{AlertId, AssignmentRuleId, AttachmentId, CiId, IncidentId, ProblemId};
 use crate::rule::{Grade, Severity};

@@ -257,7 +257,7 @@ fn can_watch(party: &Party) -> bool {
 }
 
 fn watch(incident: &mut Incident, watcher: &Party) {
-    if !incident.watchers.contains(watcher) {
+    if !incident.watchers.iter().any(|other| other.is_same(watcher)) {
         incident.watchers.push(watcher.clone());
     }
 }
@@ -340,7 +340,7 @@ fn change(incident: &mut Incident, record: &Record, event: &IncidentEvent) {
             surroundings.iter().for_each(|surroundings| surround(incident, surroundings));
         }
         IncidentEvent::WatcherAdded { watcher, .. } => watch(incident, watcher),
-        IncidentEvent::WatcherRemoved { watcher, .. } => incident.watchers.retain(|other| other != watcher),
+        IncidentEvent::WatcherRemoved { watcher, .. } => incident.watchers.retain(|other| !other.is_same(watcher)),
         IncidentEvent::AttachmentAdded { attachment, .. } => incident.attachments.push(attachment.clone()),
         IncidentEvent::AttachmentRemoved { attachment, .. } => incident.attachments.retain(|other| other.id != *attachment),
         // These change more than one incident: see `apply`.

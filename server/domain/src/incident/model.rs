@@ -3,14 +3,14 @@
 //! Invariants: one open incident of each dedup key; a parent has no parent of its own; the number of open children is that of the
 //! children that are open.
 
-use super::Alarm;
 use super::assignment::AssignmentRules;
 use super::similar::Solved;
+use super::{Alarm, Party};
 use crate::actor::Actor;
 use crate::alert::AlertKey;
 use crate::attachment::Attachment;
 use crate::ci::impact;
-use crate::id::{AlertId, CiId, ContactId, IncidentId, ProblemId, RuleId};
+use crate::id::{AlertId, CiId, IncidentId, ProblemId, RuleId};
 use crate::records::Records;
 use crate::rule::{Grade, Severity};
 use rollcall_shared::Timestamp;
@@ -87,29 +87,6 @@ pub struct Note {
     pub text: String,
     /// Whether the caller may read it.
     pub public: bool,
-}
-
-/// Somebody who has to do with an incident.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(tag = "is", rename_all = "snake_case")]
-pub enum Party {
-    /// Who used the API, or the machine.
-    Actor {
-        /// Which.
-        actor: Actor,
-    },
-    /// A person or team that is recorded.
-    Contact {
-        /// Which.
-        contact: ContactId,
-        /// How it is called.
-        name: String,
-    },
-    /// Somebody who is not recorded.
-    Named {
-        /// As people wrote.
-        name: String,
-    },
 }
 
 /// What a chart must show so that the breach is seen.

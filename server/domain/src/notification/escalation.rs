@@ -169,6 +169,12 @@ pub(super) fn has_list(world: &World, channel: ChannelId) -> bool {
     world.delivery.channels.get(&channel).is_some_and(|known| matches!(known.channel.kind, ChannelKind::Mail { .. }))
 }
 
+/// Whether a contact is reached by a method that counts on its mail.
+pub(crate) fn needs_mail(world: &World, contact: ContactId) -> bool {
+    let methods = world.notifications.methods.get(&contact).map(|known| known.methods.as_slice()).unwrap_or_default();
+    methods.iter().any(|method| method.address.is_none() && has_list(world, method.channel))
+}
+
 impl Policy {
     /// Whom a step reaches at a moment. Steps are counted from 0.
     #[must_use]

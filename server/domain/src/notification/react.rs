@@ -2,7 +2,7 @@
 
 use super::group::{NotificationGroup, Progress, Standing, Timers};
 use super::route::{self, Route, STORM_WAIT, Subject, TICKET_WAIT};
-use super::{NotificationEvent, fold, watch};
+use super::{NotificationEvent, Notifications, fold, watch};
 use crate::alert::{AlertEvent, AlertState, Suppression};
 use crate::id::{AlertId, IncidentId, NotificationGroupId, RuleId};
 use crate::incident::{self, Incident, IncidentEvent, IncidentState};
@@ -136,13 +136,24 @@ fn is_of(world: &World, group: NotificationGroupId, route: &Route) -> bool {
     world.notifications.groups.get(&group).is_some_and(|group| group.route == route.id)
 }
 
+/// The group of what shares these, whatever the team that works on it was called when the group began.
+fn known<'a>(world: &'a World, route: &Route, labels: &BTreeMap<String, String>, digest: bool) -> Option<&'a NotificationGroup> {
+    let Notifications { groups, by_key, .. } = &world.notifications;
+    let of = |labels: &BTreeMap<String, String>| groups.get(by_key.get(&fold::key(route.id, labels, digest))?);
+    let team = || world.contacts.find(labels.get("group")?).map(|known| &known.contact);
+    let called = |name: &str| {
+        let mut labels = labels.clone();
+        labels.insert("group".into(), name.to_owned());
+        labels
+    };
+    of(labels).or_else(|| team()?.names().find_map(|name| of(&called(name))))
+}
+
 fn join(world: &World, route: &Route, subject: &Subject<'_>, incident: &Incident, context: &mut Context<'_>) -> Vec<NotificationEvent> {
     let (now, tier) = (context.now, subject.tier);
     let quiet = route.quiet_until(tier, now);
     let labels = if quiet.is_some() { BTreeMap::new() } else { route.key(subject, &incident.id.to_string()) };
-    let key = fold::key(route.id, &labels, quiet.is_some());
-    let known = world.notifications.by_key.get(&key).and_then(|id| world.notifications.groups.get(id));
-    if let Some(group) = known {
+    if let Some(group) = known(world, route, &labels, quiet.is_some()) {
         let begins = group.is_told_over();
         let (wait, held) = if begins { first_wait(world, route, subject) } else { (Duration::ZERO, group.held) };
         let due = quiet.unwrap_or_else(|| if begins { now.plus(wait) } else { next_telling(world, group, now) });

@@ -241,7 +241,7 @@ impl<'a> Subject<'a> {
             severity: severity(world, incident),
             priority: incident.priority,
             category: incident.category.clone(),
-            group: incident.group.clone(),
+            group: incident.group.as_ref().map(|group| world.contacts.called(group)),
             service: incident.service.and_then(|id| world.cmdb.cis.get(&id)).map(|ci| ci.name.as_str()),
             origin: incident.channel,
             source: external.map(|alert| alert.source.clone()).or_else(|| source_of(incident)),

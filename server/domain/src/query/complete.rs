@@ -13,7 +13,9 @@ use super::scanner::{Operator, Scanner};
 use super::term::{AgentState, IncidentTest, Listing, Relationship, TextField};
 use crate::ci::Class;
 use crate::ci::normalise::folded;
+use crate::contact::names::ATTRIBUTES;
 use roaring::RoaringBitmap;
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// Completions of one kind shown at once: a list that a person can look through.
@@ -235,6 +237,7 @@ fn values(scope: &Scope<'_>, name: &str, operator: Operator, written: &str) -> V
             listed(index.listings[place(listing)].beginning_with(&folded(written), LIMIT))
         }
         Some(Field::Address) => texts(index.field("ip_addresses"), written, None),
+        Some(Field::Attribute(name, _)) if ATTRIBUTES.contains(&&*name) => contacts(scope, index.field(&name), written),
         Some(Field::Attribute(name, _)) => {
             field::sources(&name).into_iter().flat_map(|name| texts(index.field(name), written, None)).collect()
         }
@@ -260,6 +263,18 @@ fn listed(names: Vec<String>) -> Vec<Completion> {
 fn texts(values: Option<&Values>, written: &str, of: Option<&RoaringBitmap>) -> Vec<Completion> {
     let found = values.map(|values| Texts::beginning_with(&values.texts, written, of, LIMIT)).unwrap_or_default();
     found.into_iter().map(|(text, count)| value(&text, count)).collect()
+}
+
+/// What whoever is named is called now.
+fn contacts(scope: &Scope<'_>, values: Option<&Values>, written: &str) -> Vec<Completion> {
+    let contacts = &scope.world.contacts;
+    let found = values.map(|values| values.texts.beginning_with(written, None, LIMIT)).unwrap_or_default();
+    let found = found.into_iter().map(|(text, count)| (contacts.called(&text), count));
+    let beginning = folded(written);
+    let renamed = contacts.renamed().filter(|contact| folded(&contact.name).starts_with(&beginning));
+    let mut seen = BTreeSet::new();
+    let all = found.chain(renamed.map(|contact| (contact.name.clone(), None))).filter(|(name, _)| seen.insert(name.clone()));
+    all.take(LIMIT).map(|(name, count)| value(&name, count)).collect()
 }
 
 fn value(text: &str, count: Option<u64>) -> Completion {

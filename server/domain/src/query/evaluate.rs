@@ -13,6 +13,7 @@ use crate::ci::licence::{INSTALLATIONS, Installations};
 use crate::ci::normalise::folded;
 use crate::ci::software;
 use crate::ci::{AttributeValue, Ci, Class, Lifecycle};
+use crate::contact::names::ATTRIBUTES;
 use crate::id::CiId;
 use rollcall_shared::Timestamp;
 use std::collections::BTreeSet;
@@ -172,7 +173,7 @@ impl Scope<'_> {
 
     fn has_value(&self, name: &str, value: &AttributeValue, test: &AttributeTest) -> bool {
         match test {
-            AttributeTest::Text(test) => texts_of(value).iter().any(|text| test.matches(text)),
+            AttributeTest::Text(test) => texts_of(value).iter().any(|text| test.matches(text) || self.means(name, text, test)),
             AttributeTest::Boolean(wanted) => texts_of(value).iter().any(|text| folded(text) == wanted.to_string()),
             AttributeTest::Number(comparison, wanted) => {
                 index::number_of(value).is_some_and(|number| comparison.allows(number.total_cmp(wanted)))
@@ -191,6 +192,12 @@ impl Scope<'_> {
                 _ => texts_of(value).iter().any(|text| ordered(*comparison, &folded(text), wanted)),
             },
         }
+    }
+
+    /// Whether a text names a contact that another of its names would be found by.
+    fn means(&self, attribute: &str, text: &str, test: &TextTest) -> bool {
+        let contact = || Some(&self.world.contacts.find(text)?.contact).filter(|contact| !contact.former_names.is_empty());
+        ATTRIBUTES.contains(&attribute) && contact().is_some_and(|contact| contact.names().any(|name| test.matches(name)))
     }
 
     /// Looks at every package of the host.

@@ -14,6 +14,7 @@ use super::term::{
 use crate::ci::licence::{INSTALLATIONS, Installations};
 use crate::ci::normalise::folded;
 use crate::ci::{Class, Lifecycle};
+use crate::contact::names::{ATTRIBUTES, Names};
 use crate::id::CiId;
 use roaring::RoaringBitmap;
 use rollcall_shared::Timestamp;
@@ -209,9 +210,21 @@ impl<'a> Scope<'a> {
         self.index().numbers_of(&put) | queried.unwrap_or_default()
     }
 
+    /// Records that name a contact by one of its names, where a test holds for another of them.
+    fn renamed(&self, values: &Values, test: &TextTest) -> RoaringBitmap {
+        let meant = self.world.contacts.renamed().filter(|contact| contact.names().any(|name| test.matches(name))).map(Names::of);
+        let meant: BTreeSet<String> = meant.flat_map(|names| names.texts().map(str::to_owned).collect::<Vec<_>>()).collect();
+        if meant.is_empty() {
+            return RoaringBitmap::new();
+        }
+        let literals: Vec<String> = meant.iter().cloned().collect();
+        texts(Some(values), &literals, Some(true), &|text| meant.contains(text))
+    }
+
     fn attribute(&self, name: &str, test: &AttributeTest, term: &Term) -> RoaringBitmap {
         let Some(values) = self.index().field(name) else { return RoaringBitmap::new() };
         match test {
+            AttributeTest::Text(test) if ATTRIBUTES.contains(&name) => self.text(Some(values), test, term) | self.renamed(values, test),
             AttributeTest::Text(test) => self.text(Some(values), test, term),
             AttributeTest::Boolean(value) => texts(Some(values), &[value.to_string()], Some(true), &|text| text == value.to_string()),
             AttributeTest::Number(comparison, number) => numbers(values, *comparison, *number),

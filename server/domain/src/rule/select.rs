@@ -5,7 +5,7 @@
 use super::query::Written;
 use super::{Levels, Rule, Tier};
 use crate::World;
-use crate::ci::{AttributeValue, Ci, Class};
+use crate::ci::{Attribute, AttributeValue, Ci, Class};
 use crate::id::CiId;
 use crate::query::everything::all_classes;
 use rollcall_shared::Timestamp;
@@ -77,10 +77,16 @@ impl Selector {
         let Some(ci) = ci else { return self.is_empty() };
         (self.classes.is_empty() || self.classes.iter().any(|&class| ci.class.is_a(class)))
             && self.tags.iter().all(|tag| ci.tags.contains(tag))
-            && self.attributes.iter().all(|(name, value)| ci.attributes.get(name).is_some_and(|known| known.value() == value))
+            && self.attributes.iter().all(|(name, value)| says(world, ci, name, value))
             && (self.cis.is_empty() || self.cis.contains(&ci.id))
             && self.query.as_ref().is_none_or(|query| query.means(world, ci))
     }
+}
+
+/// Whether an item has a value, or names the same contact by another of its names.
+fn says(world: &World, ci: &Ci, name: &str, wanted: &AttributeValue) -> bool {
+    let Some(known) = ci.attributes.get(name).map(Attribute::value) else { return false };
+    known == wanted || world.contacts.shown(name, known) == world.contacts.shown(name, wanted)
 }
 
 impl Override {

@@ -16,6 +16,8 @@ use crate::alert::replay::episodes::Track;
 use crate::catalogue::Category;
 use crate::ci::software::{self, Scheme};
 use crate::ci::{Ci, CiEvent, Cmdb, fold, past};
+use crate::contact::Contacts;
+use crate::contact::names::ATTRIBUTES;
 use crate::id::CiId;
 use crate::rule::plan::judge_number;
 use crate::rule::{Condition, Predicate, Rule};
@@ -31,6 +33,8 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct Inquiry {
     predicate: Predicate,
+    /// Who the people and teams are that the attribute names, when it is one that does.
+    contacts: Contacts,
     /// Keys of the products that are of the category.
     products: BTreeSet<String>,
     /// Whether package lists have what is asked for. The answer for a content never changes.
@@ -68,8 +72,10 @@ impl Inquiry {
             Predicate::Software { category } => keys_of(world, *category),
             _ => BTreeSet::new(),
         };
+        let names_contacts = matches!(predicate, Predicate::Attribute { name, .. } if ATTRIBUTES.contains(&name.as_str()));
+        let contacts = if names_contacts { world.contacts.clone() } else { Contacts::default() };
         let (lists, removed) = (Mutex::default(), Mutex::new(Removed::unhurried()));
-        Some(Self { predicate: predicate.clone(), products, lists, removed })
+        Some(Self { predicate: predicate.clone(), contacts, products, lists, removed })
     }
 
     /// Whether a record of an item's history may change the answer.
@@ -124,7 +130,7 @@ impl Inquiry {
                 return removed.count(ci, (names, *within_ms), (at, content));
             }
             Predicate::PackageBelow { .. } | Predicate::Software { .. } => self.has_software(ci, content).map(yes),
-            predicate => said_of(predicate, ci, at),
+            predicate => said_of(&self.contacts, predicate, ci, at),
         };
         number.map_or(Answer::Unsaid, Answer::Number)
     }

@@ -132,7 +132,7 @@ impl<'a> Taking<'a> {
             let weighing = Weighing::new(&self.world.cmdb.policy.reconciliation, self.after.class, name);
             let after = match value {
                 Some(value) => {
-                    let (value, source) = (value.clone(), self.source.clone());
+                    let (value, source) = (self.world.contacts.kept(name, known, value.clone()), self.source.clone());
                     weighing.propose(known, Proposal::new(value, source, self.now, Method::Import))
                 }
                 None => known.and_then(|known| weighing.withdraw(known, |source| *source == self.source)),

@@ -86,7 +86,7 @@ fn open(incident: &Incident, what: &str) -> Result<(), Rejection> {
 /// Adds a watcher; one who watches already stays one.
 pub(super) fn watch(world: &World, incident: &Incident, who: Option<&Who>, context: &Context<'_>) -> Result<Vec<IncidentEvent>, Rejection> {
     let watcher = watcher(world, who, context)?;
-    if incident.watchers.contains(&watcher) {
+    if incident.watchers.iter().any(|other| other.is_same(&watcher)) {
         return Ok(Vec::new());
     }
     if incident.watchers.len() >= WATCHERS {
@@ -103,7 +103,7 @@ pub(super) fn unwatch(
     context: &Context<'_>,
 ) -> Result<Vec<IncidentEvent>, Rejection> {
     let watcher = watcher(world, who, context)?;
-    if !incident.watchers.contains(&watcher) {
+    if !incident.watchers.iter().any(|other| other.is_same(&watcher)) {
         return Err(Rejection::not_found("watcher", name(&watcher)));
     }
     Ok(vec![IncidentEvent::WatcherRemoved { incident: incident.id, watcher }])

@@ -24,7 +24,8 @@ impl When {
     /// [`Rejection::Invalid`]: a group or service that is not there, and what was probably meant.
     pub(in crate::notification) fn settled(&self, world: &World, before: Option<&Self>) -> Result<Self, Rejection> {
         let team = |text: &String| {
-            let before = before.and_then(|before| before.groups.get(text)).map(String::as_str);
+            let mut words = before.into_iter().flat_map(|before| &before.groups);
+            let before = words.find(|word| *word == text || world.contacts.is_same(word, text)).map(String::as_str);
             Naming { field: "when.groups", before }.team(world, text)
         };
         let groups = self.groups.iter().map(team).collect::<Result<_, _>>()?;

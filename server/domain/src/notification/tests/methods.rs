@@ -1,6 +1,7 @@
 //! Where contacts are reached by what they say of themselves.
 
 use super::*;
+use crate::contact::ContactChange;
 use crate::delivery::Security;
 use crate::incident::Who;
 
@@ -91,4 +92,19 @@ fn what_is_meant_for_a_person_never_goes_to_the_list_of_a_channel() {
         "Escalation Ops, step 1 of 1: nobody was told; not told: Carol cannot be reached: their method on a mail channel has no address, \
          and they have no mail. It was the last step."
     );
+}
+
+#[test]
+fn an_address_that_a_method_counts_on_is_not_taken_away() {
+    let mut desk = Desk::new();
+    let list = mail(&mut desk);
+    let ann = desk.make_contact("ann");
+    let forget = |desk: &mut Desk| {
+        let change = ContactChange { mail: Some(None), ..ContactChange::default() };
+        desk.s.command(0, &Command::Contact(ContactCommand::Change { id: ann, change, expected: None }))
+    };
+    set(&mut desk, ann, list, None).expect("methods");
+    assert!(matches!(forget(&mut desk), Err(Rejection::Invalid { field, .. }) if field == "mail"));
+    set(&mut desk, ann, list, Some("ann@example.net")).expect("methods");
+    forget(&mut desk).expect("nothing counts on it");
 }
