@@ -27,7 +27,7 @@ pub async fn list_assignment_rules(
     let page = api.engine.read(|world| {
         let rules = world.incidents.assignment.in_order().map(|known| (Place(known.rule.position, known.rule.id), known));
         let later = rules.filter(|(place, _)| paging.after.as_ref().is_none_or(|after| place > after));
-        paging.page(later.map(|(place, known)| (place, AssignmentRule::from(known))))
+        paging.page(later.map(|(place, known)| (place, AssignmentRule::new(world, known))))
     });
     Ok(format.list(&page))
 }
@@ -49,7 +49,7 @@ pub async fn create_assignment_rule(
     let id = made.ok_or_else(|| ApiError::internal("an assignment rule was made and no record says so"))?;
     api.engine.read(|world| {
         let known = find(world, id)?;
-        Ok(answer::created(&format!("/api/v1/assignment_rules/{id}"), &AssignmentRule::from(known), Some(known.revision)))
+        Ok(answer::created(&format!("/api/v1/assignment_rules/{id}"), &AssignmentRule::new(world, known), Some(known.revision)))
     })
 }
 
@@ -118,5 +118,5 @@ fn find(world: &World, id: AssignmentRuleId) -> Result<&KnownAssignmentRule, Api
 }
 
 fn show(api: &Api, id: AssignmentRuleId) -> Result<Response, ApiError> {
-    api.engine.read(|world| find(world, id).map(|known| answer::resource(&AssignmentRule::from(known), known.revision)))
+    api.engine.read(|world| find(world, id).map(|known| answer::resource(&AssignmentRule::new(world, known), known.revision)))
 }

@@ -195,7 +195,16 @@ async fn compared(api: &Api, left: &ci::Ci, right: &ci::Ci, only: Option<Section
             }
         }
     }
-    Ok(compare::compare(left, right, &contents))
+    let mut found = compare::compare(left, right, &contents);
+    // Two names of one contact are no difference.
+    api.engine.read(|world| {
+        let shown =
+            |name: &str, value: &Option<ci::AttributeValue>| value.as_ref().map(|value| world.contacts.shown(name, value).into_owned());
+        let before = found.attributes.len();
+        found.attributes.retain(|(name, left, right)| shown(name, left) != shown(name, right));
+        found.equal_attributes += before - found.attributes.len();
+    });
+    Ok(found)
 }
 
 async fn side(api: &Api, field: &str, id: &str, moment: Option<Timestamp>) -> Result<ci::Ci, ApiError> {

@@ -15,6 +15,7 @@ use axum::extract::State;
 use axum::response::Response;
 use rollcall_domain::ci::licence::Installations;
 use rollcall_domain::ci::{self, CiCommand};
+use rollcall_domain::contact::names::{ATTRIBUTES, Names};
 use rollcall_domain::group::Groups;
 use rollcall_domain::id::CiId;
 use rollcall_domain::query::past::{Then, Unknowable};
@@ -113,7 +114,7 @@ fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Str
 /// Lists configuration items, by id unless another order is asked for.
 #[utoipa::path(get, path = "/api/v1/cis", tag = "cis", params(CiQuery), responses((status = 200, description = "A page.", body = Page<CiSummary>)))]
 pub async fn list_cis(State(api): State<Api>, Parameters(query): Parameters<CiQuery>, format: Format) -> Result<Response, ApiError> {
-    let filter = Filter::new(&query)?;
+    let filter = Filter::new(&api, &query)?;
     if let Some(moment) = query.as_of {
         if query.sort.is_some() {
             return Err(ApiError::invalid("sort", "cannot go together with as_of: each item as it was is looked at one by one, by id"));
@@ -127,7 +128,7 @@ pub async fn list_cis(State(api): State<Api>, Parameters(query): Parameters<CiQu
         let paging = Paging::<Place>::new(order.list(), query.limit, query.cursor.as_deref())?;
         let page = api.engine.read(|world| {
             let cis = selection.all(world)?.filter(|ci| filter.keeps(ci));
-            Ok::<_, ApiError>(order.page(&paging, &Installations::new(&world.cmdb), cis))
+            Ok::<_, ApiError>(order.page(&paging, (world, &Installations::new(&world.cmdb)), cis))
         })?;
         return Ok(format.list::<CiSummary>(&page));
     }
@@ -135,7 +136,7 @@ pub async fn list_cis(State(api): State<Api>, Parameters(query): Parameters<CiQu
     let page = api.engine.read(|world| {
         let cis = selection.after(world, paging.after, paging.limit)?;
         let installations = Installations::new(&world.cmdb);
-        Ok::<_, ApiError>(paging.page(cis.filter(|ci| filter.keeps(ci)).map(|ci| (ci.id, CiSummary::current(&installations, ci)))))
+        Ok::<_, ApiError>(paging.page(cis.filter(|ci| filter.keeps(ci)).map(|ci| (ci.id, CiSummary::current((world, &installations), ci)))))
     })?;
     Ok(format.list::<CiSummary>(&page))
 }
@@ -328,15 +329,19 @@ struct Filter<'a> {
     text: Option<String>,
     parent: Option<CiId>,
     attribute: Option<(&'a str, &'a str)>,
+    /// All names of the contact that the attribute is to name.
+    names: Option<Names>,
 }
 
 impl<'a> Filter<'a> {
-    fn new(query: &'a CiQuery) -> Result<Self, ApiError> {
+    fn new(api: &Api, query: &'a CiQuery) -> Result<Self, ApiError> {
         let parent = query.parent.as_deref().map(str::parse).transpose();
         let parent = parent.map_err(|_| ApiError::invalid("parent", "must be the id of a configuration item"))?;
         let attribute = query.attribute.as_deref().map(|pair| pair.split_once(':').ok_or(pair)).transpose();
         let attribute = attribute.map_err(|_| ApiError::invalid("attribute", "must have the form name:value"))?;
-        Ok(Self { query, text: query.q.as_ref().map(|text| text.to_lowercase()), parent, attribute })
+        let named = attribute.filter(|(name, _)| ATTRIBUTES.contains(name));
+        let names = named.and_then(|(_, text)| api.engine.read(|world| Some(Names::of(&world.contacts.find(text)?.contact))));
+        Ok(Self { query, text: query.q.as_ref().map(|text| text.to_lowercase()), parent, attribute, names })
     }
 
     fn keeps(&self, ci: &ci::Ci) -> bool {
@@ -345,7 +350,14 @@ impl<'a> Filter<'a> {
             && self.query.name.as_ref().is_none_or(|name| ci.name == *name)
             && self.text.as_ref().is_none_or(|text| ci.name.to_lowercase().contains(text))
             && self.parent.is_none_or(|parent| ci.parent == Some(parent))
-            && self.attribute.is_none_or(|(name, value)| ci.attributes.get(name).is_some_and(|known| has_value(known.value(), value)))
+            && self.attribute.is_none_or(|(name, value)| ci.attributes.get(name).is_some_and(|known| self.says(known, value)))
+    }
+}
+
+impl Filter<'_> {
+    fn says(&self, attribute: &ci::Attribute, wanted: &str) -> bool {
+        let means = |names: &Names| attribute.text().is_some_and(|text| names.has(text));
+        has_value(attribute.value(), wanted) || self.names.as_ref().is_some_and(means)
     }
 }
 

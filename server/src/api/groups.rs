@@ -125,7 +125,7 @@ pub async fn list_group_members(
         let members = find(world, id)?.select(world, now, paging.after, paging.limit + 1)?;
         let members = members.iter().filter_map(|id| world.cmdb.cis.get(id));
         let installations = Installations::new(&world.cmdb);
-        Ok::<_, ApiError>(paging.page(members.map(|ci| (ci.id, CiSummary::current(&installations, ci)))))
+        Ok::<_, ApiError>(paging.page(members.map(|ci| (ci.id, CiSummary::current((world, &installations), ci)))))
     })?;
     Ok(format.list(&page))
 }

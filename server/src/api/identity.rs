@@ -3,7 +3,7 @@
 use super::caller::Caller;
 use super::cis::MomentQuery;
 use super::extract::{Body, Named, Parameters};
-use super::view::ci::{Ci, DryRun, counted};
+use super::view::ci::{Ci, DryRun, call_by_names_of_now, counted};
 use super::view::review::Explained;
 use super::{Api, cis, past};
 use crate::answer::{self, ApiError};
@@ -114,6 +114,7 @@ pub async fn explain_ci(
         let identified = world.cmdb.identifications.get(&id).map(|identified| (identified.operation, attempts.as_slice()));
         let found = explain::explain(world, ci, api.engine.now());
         let mut explained = Explained::new((world, ci), &found, identified);
+        call_by_names_of_now(world, &mut explained.attributes);
         explained.attributes.extend(counted(world, ci));
         Ok(answer::resource(&explained, ci.revision))
     })

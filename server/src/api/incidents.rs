@@ -258,14 +258,14 @@ async fn acted(api: &Api, name: IncidentName, caller: &Caller, action: IncidentA
 
 fn show(api: &Api, name: IncidentName) -> Result<Response, ApiError> {
     let now = api.engine.now();
-    api.engine.read(|world| name.find(world).map(|incident| answer::resource(&Incident::new(incident, now), incident.revision)))
+    api.engine.read(|world| name.find(world).map(|incident| answer::resource(&Incident::new(world, incident, now), incident.revision)))
 }
 
 fn created(api: &Api, id: IncidentId) -> Result<Response, ApiError> {
     let now = api.engine.now();
     api.engine.read(|world| {
         let incident = IncidentName::Id(id).find(world)?;
-        Ok(answer::created(&format!("/api/v1/incidents/{id}"), &Incident::new(incident, now), Some(incident.revision)))
+        Ok(answer::created(&format!("/api/v1/incidents/{id}"), &Incident::new(world, incident, now), Some(incident.revision)))
     })
 }
 

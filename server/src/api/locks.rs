@@ -88,7 +88,7 @@ pub async fn list_drift(State(api): State<Api>, Parameters(query): Parameters<Dr
         let wanted = drifting.filter(|(_, name)| query.attribute.as_ref().is_none_or(|attribute| **attribute == **name));
         let rows = wanted.filter_map(|(id, name)| {
             let ci = find(world, *id).ok().filter(|ci| query.class.is_none_or(|class| ci.class.is_a(class.0)))?;
-            Some((DriftKey(*id, name.clone()), Drift::new(ci, name)?))
+            Some((DriftKey(*id, name.clone()), Drift::new(world, ci, name)?))
         });
         paging.page(rows)
     });

@@ -34,7 +34,7 @@ pub async fn list_routes(State(api): State<Api>, Parameters(query): Parameters<P
     let paging = Paging::<RouteId>::new("notification_routes", query.limit, query.cursor.as_deref())?;
     let page = api.engine.read(|world| {
         let routes = world.notifications.routes.range(paging.ascending());
-        paging.page(routes.map(|(id, known)| (*id, NotificationRoute::from(known))))
+        paging.page(routes.map(|(id, known)| (*id, NotificationRoute::plain(known, world))))
     });
     Ok(format.list(&page))
 }
@@ -158,7 +158,7 @@ fn imagined<'a>(world: &'a World, input: &'a RouteTestInput) -> Result<Subject<'
         tier: input.tier.map_or(Tier::Page, |tier| tier.0),
         severity: input.severity.map(|severity| severity.0),
         priority,
-        group: input.group.clone(),
+        group: input.group.as_ref().map(|group| world.contacts.called(group)),
         service: None,
         origin,
         source: input.source.clone(),

@@ -132,7 +132,8 @@ pub struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// Nothing is read yet.
     pub fn new(api: &'a Api, moment: Timestamp) -> Self {
-        Self { api, past: Past::new(moment), long_histories: 0 }
+        let contacts = api.engine.read(|world| world.contacts.clone());
+        Self { api, past: Past::new(moment).with_contacts(contacts), long_histories: 0 }
     }
 
     /// Reads the histories of these items. Those that do not exist any more, or did not yet, are known to be nothing.

@@ -12,7 +12,7 @@ use super::caller::Caller;
 use super::cis::PageQuery;
 use super::extract::{Body, Named, Parameters};
 use super::format::Format;
-use super::incidents::list::is_called;
+use super::incidents::list::means;
 use super::incidents::{self, Assignment, Closing, Reason};
 use super::page::{Page, Paging};
 use super::view::Time;
@@ -23,6 +23,7 @@ use crate::answer::{self, ApiError};
 use axum::extract::State;
 use axum::response::Response;
 use body::{Advance, Belonging, Description, Fix, Judgement, NewProblem, Original, ProblemChange, ProblemNote, RiskAcceptance, Stranger};
+use rollcall_domain::contact::names::Names;
 use rollcall_domain::id::IncidentId;
 use rollcall_domain::problem::{self, ProblemAction, ProblemCommand, ProblemEvent};
 use rollcall_domain::{Command, Event, World};
@@ -65,9 +66,8 @@ pub struct ProblemQuery {
 
 struct Filter {
     query: ProblemQuery,
-    /// As it is recorded, when it was given by its id.
-    group: Option<String>,
-    assignee: Option<String>,
+    group: Option<Names>,
+    assignee: Option<Names>,
     text: Option<String>,
 }
 
@@ -76,8 +76,8 @@ impl Filter {
         if query.origin.as_deref().is_some_and(|origin| !ORIGINS.contains(&origin)) {
             return Err(ApiError::invalid("origin", format!("must be one of {}", ORIGINS.join(", "))));
         }
-        let called = |text: &Option<String>| text.as_ref().map(|text| world.contacts.called(text));
-        let (group, assignee) = (called(&query.group), called(&query.assignee));
+        let meant = |text: &Option<String>| text.as_ref().map(|text| world.contacts.meant(text));
+        let (group, assignee) = (meant(&query.group), meant(&query.assignee));
         let text = query.q.as_ref().map(|text| text.to_lowercase());
         Ok(Self { query, group, assignee, text })
     }
@@ -91,8 +91,8 @@ impl Filter {
             && query.priority.is_none_or(|priority| problem.priority == priority)
             && query.opened_from.is_none_or(|from| problem.opened_at >= from)
             && query.opened_to.is_none_or(|to| problem.opened_at < to)
-            && self.group.as_ref().is_none_or(|group| is_called(problem.group.as_ref(), group))
-            && self.assignee.as_ref().is_none_or(|assignee| is_called(problem.assignee.as_ref(), assignee))
+            && self.group.as_ref().is_none_or(|group| means(problem.group.as_ref(), group))
+            && self.assignee.as_ref().is_none_or(|assignee| means(problem.assignee.as_ref(), assignee))
             && self.text.as_ref().is_none_or(|text| says(problem, text))
     }
 }
@@ -114,7 +114,7 @@ pub async fn list_problems(
     let page = api.engine.read(|world| {
         let filter = Filter::new(world, query)?;
         let problems = world.problems.problems.values().filter(|problem| filter.keeps(problem));
-        Ok::<_, ApiError>(paging.newest_first(problems, |problem| problem.number, Problem::from))
+        Ok::<_, ApiError>(paging.newest_first(problems, |problem| problem.number, |problem| Problem::new(world, problem)))
     })?;
     Ok(format.list(&page))
 }
@@ -134,7 +134,7 @@ pub async fn create_problem(State(api): State<Api>, caller: Caller, Body(body): 
     let id = opened.ok_or_else(|| ApiError::internal("a problem was opened and no record says so"))?;
     api.engine.read(|world| {
         let problem = ProblemName::Id(id).find(world)?;
-        Ok(answer::created(&format!("/api/v1/problems/{id}"), &Problem::from(problem), Some(problem.revision)))
+        Ok(answer::created(&format!("/api/v1/problems/{id}"), &Problem::new(world, problem), Some(problem.revision)))
     })
 }
 
@@ -187,7 +187,7 @@ pub async fn list_problem_incidents(
     let now = api.engine.now();
     let page = api.engine.read(|world| {
         let incidents = id.find(world)?.incidents.iter().filter_map(|id| world.incidents.incidents.get(id));
-        Ok::<_, ApiError>(paging.newest_first(incidents, |incident| incident.number, |incident| Incident::new(incident, now)))
+        Ok::<_, ApiError>(paging.newest_first(incidents, |incident| incident.number, |incident| Incident::new(world, incident, now)))
     })?;
     Ok(format.list(&page))
 }
@@ -386,7 +386,7 @@ async fn act(api: &Api, name: ProblemName, caller: &Caller, action: ProblemActio
 }
 
 fn show(api: &Api, name: ProblemName) -> Result<Response, ApiError> {
-    api.engine.read(|world| name.find(world).map(|problem| answer::resource(&Problem::from(problem), problem.revision)))
+    api.engine.read(|world| name.find(world).map(|problem| answer::resource(&Problem::new(world, problem), problem.revision)))
 }
 
 /// Kinds of suspicion, as `origin` names them.

@@ -152,6 +152,8 @@ route_list! {
     GET    "/api/v1/contacts"                      List   Read       contacts::list_contacts;
     POST   "/api/v1/contacts"                      Create Edit       contacts::create_contact;
     GET    "/api/v1/contacts/{id}"                 One    Read       contacts::get_contact;
+    PATCH  "/api/v1/contacts/{id}"                 Update Edit       contacts::patch_contact;
+    DELETE "/api/v1/contacts/{id}"                 Delete Edit       contacts::delete_contact;
     GET    "/api/v1/contacts/{id}/methods"         One    Read       escalation::get_methods;
     PUT    "/api/v1/contacts/{id}/methods"         Update Administer escalation::put_methods;
     GET    "/api/v1/groups"                        List   Read       groups::list_groups;

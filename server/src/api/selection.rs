@@ -128,8 +128,13 @@ impl Order {
     }
 
     /// A page of items that come in no order. Only as many as fit are kept while they come.
-    pub fn page<'w>(self, paging: &Paging<Place>, installations: &Installations<'_>, cis: impl Iterator<Item = &'w Ci>) -> Page<CiSummary> {
-        let shown = |ci| CiSummary::current(installations, ci);
+    pub fn page<'w>(
+        self,
+        paging: &Paging<Place>,
+        known: (&World, &Installations<'_>),
+        cis: impl Iterator<Item = &'w Ci>,
+    ) -> Page<CiSummary> {
+        let shown = |ci| CiSummary::current(known, ci);
         if self.descending {
             let kept = self.kept(paging, cis, Reverse);
             paging.page(kept.into_iter().map(|(place, ci)| (place.0, shown(ci))))

@@ -10,6 +10,7 @@ use axum::extract::State;
 use axum::response::Response;
 use rollcall_domain::World;
 use rollcall_domain::ci::{Ci, Class};
+use rollcall_domain::contact::names::Names;
 use rollcall_domain::id::CiId;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -22,7 +23,7 @@ pub struct ServiceQuery {
     /// Of this criticality.
     #[param(example = "mission_critical")]
     criticality: Option<String>,
-    /// With this owner.
+    /// With this owner: the id or a name of a contact.
     owner: Option<String>,
     /// Items of one page: 1 to 1000, 100 unless given.
     limit: Option<u32>,
@@ -56,9 +57,11 @@ pub async fn list_services(
     let paging = Paging::<CiId>::new("services", query.limit, query.cursor.as_deref())?;
     let page = api.engine.read(|world| {
         let wanted = of_class(world, Class::BusinessService, paging.after);
+        let owner = query.owner.as_ref().map(|owner| world.contacts.meant(owner));
         let services = wanted.into_iter().filter(|ci| {
-            let says = |name: &str, wanted: Option<&String>| wanted.is_none_or(|wanted| text(ci, name) == Some(wanted));
-            says("criticality", query.criticality.as_ref()) && says("owner", query.owner.as_ref())
+            let says = |wanted: &String| text(ci, "criticality") == Some(wanted);
+            let is_owner = |names: &Names| text(ci, "owner").is_some_and(|owner| names.has(owner));
+            query.criticality.as_ref().is_none_or(says) && owner.as_ref().is_none_or(is_owner)
         });
         paging.page(services.map(|ci| (ci.id, BusinessService::new(world, ci))))
     });

@@ -5,6 +5,7 @@ mod attachments;
 mod channels;
 mod cmdb_health;
 mod collectors;
+mod contacts;
 mod conventions;
 mod description;
 mod erasure;

@@ -111,7 +111,7 @@ pub async fn export_cis(State(api): State<Api>, Parameters(query): Parameters<Ta
         let columns = columns(world, query.class.map(|class| class.0));
         let cis = selection.from(world, paging.ascending().0)?;
         let installations = Installations::new(&world.cmdb);
-        let page = paging.page(cis.map(|ci| (ci.id, row(ci, &columns, &installations))));
+        let page = paging.page(cis.map(|ci| (ci.id, row((world, &installations), ci, &columns))));
         Ok::<_, ApiError>((columns, page))
     })?;
     let all = FIXED.into_iter().chain(columns.iter().map(String::as_str)).chain([OTHER]).map(str::to_owned).collect();
@@ -133,8 +133,8 @@ fn columns(world: &World, class: Option<ci::Class>) -> BTreeSet<String> {
     names.filter(|name| !FIXED.contains(&name.as_str()) && name != OTHER).collect()
 }
 
-fn row(ci: &ci::Ci, columns: &BTreeSet<String>, installations: &Installations<'_>) -> TableRow {
-    let kept = |column: &str| ci.attributes.get(column).map(|attribute| flat(attribute.value()));
+fn row((world, installations): (&World, &Installations<'_>), ci: &ci::Ci, columns: &BTreeSet<String>) -> TableRow {
+    let kept = |column: &str| ci.attributes.get(column).map(|attribute| flat(&world.contacts.shown(column, attribute.value())));
     let counted = |column: &str| installations.value(ci).filter(|_| column == INSTALLATIONS).map(|count| flat(&count));
     let value = |column: &String| counted(column).or_else(|| kept(column)).unwrap_or(Value::Null);
     let others = ci.attributes.iter().filter(|(name, _)| !columns.contains(*name));

@@ -134,13 +134,13 @@ fn write<'a>(world: &World, cis: impl Iterator<Item = (&'a Ci, usize)>, limit: u
         if count == limit || draft.payload.items.len() >= ITEMS {
             return (draft.payload, Some(Place { ci: ci.id, relations: told }));
         }
-        let own = draft.place(ci);
+        let own = draft.place(world, ci);
         let mut relations: Vec<Relation> = relation::beginning_at(&world.cmdb, ci.id, None).collect();
         relations.sort_by_key(|relation| (relation.kind, relation.to));
         relations.dedup_by(|a, b| (a.kind, a.to) == (b.kind, b.to));
         for (number, relation) in relations.iter().enumerate().skip(told) {
             let Some(other) = world.cmdb.record(relation.to).filter(|other| other.id != ci.id) else { continue };
-            let Some(other) = draft.place_within(other) else {
+            let Some(other) = draft.place_within(world, other) else {
                 return (draft.payload, Some(Place { ci: ci.id, relations: number }));
             };
             draft.payload.relations.push(translated(relation.kind, own, other));
@@ -157,17 +157,17 @@ struct Draft {
 }
 
 impl Draft {
-    fn place(&mut self, ci: &Ci) -> usize {
+    fn place(&mut self, world: &World, ci: &Ci) -> usize {
         *self.places.entry(ci.id).or_insert_with(|| {
-            self.payload.items.push(item(ci));
+            self.payload.items.push(item(world, ci));
             self.payload.items.len() - 1
         })
     }
 
     /// As [`Draft::place`], unless there is no room.
-    fn place_within(&mut self, ci: &Ci) -> Option<usize> {
+    fn place_within(&mut self, world: &World, ci: &Ci) -> Option<usize> {
         let has_room = self.payload.items.len() < ITEMS || self.places.contains_key(&ci.id);
-        has_room.then(|| self.place(ci))
+        has_room.then(|| self.place(world, ci))
     }
 }
 
@@ -187,12 +187,12 @@ fn translated(kind: RelationKind, from: usize, to: usize) -> ServiceNowRelation 
     ServiceNowRelation { parent, child, r#type }
 }
 
-fn item(ci: &Ci) -> ServiceNowItem {
+fn item(world: &World, ci: &Ci) -> ServiceNowItem {
     let stamp = ci.updated_at.to_string();
     let source_recency_timestamp = stamp.get(..19).unwrap_or_default().replace('T', " ");
     let sys_object_source_info =
         ServiceNowSource { source_name: "Rollcall", source_native_key: ci.id.to_string(), source_recency_timestamp };
-    ServiceNowItem { class_name: class_name(ci), values: values(ci), lookup: lookup(ci), sys_object_source_info }
+    ServiceNowItem { class_name: class_name(ci), values: values(world, ci), lookup: lookup(ci), sys_object_source_info }
 }
 
 /// A machine with a known operating system is of that system's table there, virtual or not.
@@ -229,9 +229,9 @@ const TEXTS: [(&str, &str); 20] = [
     ("subject_common_name", "subject"),
 ];
 
-fn values(ci: &Ci) -> BTreeMap<&'static str, String> {
+fn values(world: &World, ci: &Ci) -> BTreeMap<&'static str, String> {
     let mut values: BTreeMap<&'static str, String> =
-        TEXTS.iter().filter_map(|(column, attribute)| Some((*column, text(ci, attribute)?.to_owned()))).collect();
+        TEXTS.iter().filter_map(|(column, attribute)| Some((*column, world.contacts.text_of(ci, attribute)?))).collect();
     values.insert("name", ci.name.clone());
     values.insert("install_status", install_status(ci.status).to_owned());
     let mut set = |column: &'static str, value: Option<String>| value.map(|value| values.insert(column, value));
@@ -330,6 +330,6 @@ mod tests {
         assert_eq!(class_name(&ci), "cmdb_ci_server");
         ci.class = Class::Disk;
         assert_eq!(class_name(&ci), "cmdb_ci_disk");
-        assert_eq!(item(&ci).sys_object_source_info.source_recency_timestamp, "2026-11-21 04:31:00");
+        assert_eq!(item(&World::default(), &ci).sys_object_source_info.source_recency_timestamp, "2026-11-21 04:31:00");
     }
 }

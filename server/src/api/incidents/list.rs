@@ -12,6 +12,7 @@ use crate::api::view::word::{Channel, IncidentState};
 use crate::api::{Api, problems};
 use axum::extract::State;
 use axum::response::Response;
+use rollcall_domain::contact::names::Names;
 use rollcall_domain::id::{CiId, ContactId, IncidentId, ProblemId, RuleId};
 use rollcall_domain::incident::{self, Incidents, Party};
 use rollcall_domain::{Actor, World};
@@ -87,13 +88,13 @@ pub async fn list_incidents(
         let filter = Filter::new(world, &query, &caller.principal.actor)?;
         if order.key == Key::Number && filter.parent.flatten().is_none() {
             let incidents = order.numbered(world, paging.after).filter(|incident| filter.keeps(incident));
-            return Ok(paging.page(incidents.map(|incident| (order.place(incident), Incident::new(incident, now)))));
+            return Ok(paging.page(incidents.map(|incident| (order.place(incident), Incident::new(world, incident, now)))));
         }
         let incidents = filter.candidates(world).filter(|incident| filter.keeps(incident));
         let mut rows: Vec<(u128, &incident::Incident)> = incidents.map(|incident| (order.place(incident), incident)).collect();
         rows.retain(|(place, _)| paging.after.is_none_or(|after| *place < after));
         rows.sort_unstable_by_key(|(place, _)| Reverse(*place));
-        Ok::<_, ApiError>(paging.page(rows.into_iter().map(|(place, incident)| (place, Incident::new(incident, now)))))
+        Ok::<_, ApiError>(paging.page(rows.into_iter().map(|(place, incident)| (place, Incident::new(world, incident, now)))))
     })?;
     Ok(format.list(&page))
 }
@@ -177,8 +178,8 @@ struct Filter<'a> {
     watcher: Option<Party>,
     caller: Option<Reporter>,
     /// As it is recorded, when it was given by its id.
-    group: Option<String>,
-    assignee: Option<String>,
+    group: Option<Names>,
+    assignee: Option<Names>,
     text: Option<String>,
 }
 
@@ -201,8 +202,8 @@ impl<'a> Filter<'a> {
             parent: parent.transpose()?,
             watcher: query.watcher.as_deref().map(|text| watcher(world, text, actor)).transpose()?,
             caller: query.caller.as_deref().map(|text| Reporter::new(world, text, actor)),
-            group: query.group.as_ref().map(|text| world.contacts.called(text)),
-            assignee: query.assignee.as_ref().map(|text| world.contacts.called(text)),
+            group: query.group.as_ref().map(|text| world.contacts.meant(text)),
+            assignee: query.assignee.as_ref().map(|text| world.contacts.meant(text)),
             text: query.q.as_ref().map(|text| text.to_lowercase()),
         })
     }
@@ -226,13 +227,13 @@ impl<'a> Filter<'a> {
             && query.opened_to.is_none_or(|to| incident.opened_at < to)
             && self.cis.as_ref().is_none_or(|cis| concerns(incident, cis))
             && self.service.is_none_or(|service| incident.service == Some(service))
-            && self.group.as_ref().is_none_or(|group| is_called(incident.group.as_ref(), group))
-            && self.assignee.as_ref().is_none_or(|assignee| is_called(incident.assignee.as_ref(), assignee))
+            && self.group.as_ref().is_none_or(|group| means(incident.group.as_ref(), group))
+            && self.assignee.as_ref().is_none_or(|assignee| means(incident.assignee.as_ref(), assignee))
             && query.category.as_ref().is_none_or(|category| incident.category.as_ref() == Some(category))
             && query.rule.as_ref().is_none_or(|rule| rule_of(incident) == Some(rule.as_str()))
             && self.parent.is_none_or(|parent| incident.parent == parent)
             && self.problem.is_none_or(|problem| incident.problem == Some(problem))
-            && self.watcher.as_ref().is_none_or(|watcher| incident.watchers.contains(watcher))
+            && self.watcher.as_ref().is_none_or(|watcher| incident.watchers.iter().any(|other| other.is_same(watcher)))
             && self.caller.as_ref().is_none_or(|caller| caller.is(&incident.caller))
             && self.text.as_ref().is_none_or(|text| says(incident, text))
     }
@@ -243,14 +244,14 @@ enum Reporter {
     /// Whoever asks.
     Me(Actor),
     /// A contact, or somebody who was but a name.
-    Called(Option<ContactId>, String),
+    Called(Option<ContactId>, Names),
 }
 
 impl Reporter {
     fn new(world: &World, text: &str, actor: &Actor) -> Self {
         match text {
             "me" => Self::Me(actor.clone()),
-            text => Self::Called(world.contacts.find(text).map(|known| known.contact.id), world.contacts.called(text)),
+            text => Self::Called(world.contacts.find(text).map(|known| known.contact.id), world.contacts.meant(text)),
         }
     }
 
@@ -258,17 +259,15 @@ impl Reporter {
         match (self, caller) {
             (Self::Me(own), Party::Actor { actor }) => own == actor,
             (Self::Called(Some(wanted), _), Party::Contact { contact, .. }) => wanted == contact,
-            (Self::Called(_, wanted), Party::Named { name } | Party::Actor { actor: Actor::Token { name, .. } }) => {
-                name.eq_ignore_ascii_case(wanted)
-            }
+            (Self::Called(_, wanted), Party::Named { name } | Party::Actor { actor: Actor::Token { name, .. } }) => wanted.has(name),
             _ => false,
         }
     }
 }
 
-/// Whether it is this one, also where the name was written before it was recorded.
-pub(in crate::api) fn is_called(own: Option<&String>, name: &str) -> bool {
-    own.is_some_and(|own| own.eq_ignore_ascii_case(name))
+/// Whether it is this one, also where the name was written before it was recorded, or before it was another.
+pub(in crate::api) fn means(own: Option<&String>, names: &Names) -> bool {
+    own.is_some_and(|own| names.has(own))
 }
 
 fn concerns(incident: &incident::Incident, cis: &[CiId]) -> bool {

@@ -92,7 +92,8 @@ impl FromRequest<Api> for Toml {
 #[utoipa::path(get, path = "/api/v1/rules/export", tag = "rules",
     responses((status = 200, description = "`[[rule]]` for each.", body = String, content_type = "text/plain")))]
 pub async fn export_rules(State(api): State<Api>, _format: Format) -> Result<Response, ApiError> {
-    let (rule, revision) = api.engine.read(|world| (world.rules.rules.values().map(RuleInput::from).collect(), world.rules.revision));
+    let (rule, revision) =
+        api.engine.read(|world| (world.rules.rules.values().map(|known| RuleInput::new(world, known)).collect(), world.rules.revision));
     let text = toml::to_string(&RuleFile { rule }).map_err(|error| ApiError::internal(format!("rules as TOML: {error}")))?;
     Ok(answer::tagged(answer::body("text/plain; charset=utf-8", text), revision))
 }

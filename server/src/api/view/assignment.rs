@@ -148,9 +148,11 @@ fn rule((place, text): (usize, &String)) -> Result<RuleId, ApiError> {
     text.parse().map_err(|_| ApiError::invalid(format!("conditions.rules[{place}]"), "is no rule"))
 }
 
-impl From<&domain::KnownAssignmentRule> for AssignmentRule {
-    fn from(known: &domain::KnownAssignmentRule) -> Self {
+impl AssignmentRule {
+    /// As it is, with who gets incidents as they are called now.
+    pub fn new(world: &World, known: &domain::KnownAssignmentRule) -> Self {
         let domain::AssignmentRule { id, name, position, enabled, conditions, group, assignee } = known.rule.clone();
+        let [group, assignee] = [group, assignee].map(|text| text.map(|text| world.contacts.called(&text)));
         let conditions = AssignmentConditions {
             rules: super::texts(&conditions.rules),
             categories: conditions.categories.into_iter().collect(),
@@ -183,6 +185,7 @@ impl AssignmentCase {
         };
         let known = &world.incidents.assignment;
         let decides = known.choose(&case);
+        let called = |text: &String| world.contacts.called(text);
         let name = |id| known.rules.get(&id).map_or_else(String::new, |known| known.rule.name.clone());
         let verdict = |answer: domain::Answer| AssignmentVerdict {
             rule: answer.rule.to_string(),
@@ -192,8 +195,8 @@ impl AssignmentCase {
         };
         Ok(AssignmentAnswer {
             decides: decides.map(|rule| rule.id.to_string()),
-            group: decides.and_then(|rule| rule.group.clone()),
-            assignee: decides.and_then(|rule| rule.assignee.clone()),
+            group: decides.and_then(|rule| rule.group.as_ref()).map(called),
+            assignee: decides.and_then(|rule| rule.assignee.as_ref()).map(called),
             rules: known.explain(&case).into_iter().map(verdict).collect(),
         })
     }

@@ -7,6 +7,7 @@ use rollcall_domain::World;
 use rollcall_domain::ci as domain;
 use rollcall_domain::ci::decide::reconcile;
 use rollcall_domain::ci::licence::{INSTALLATIONS, Installations};
+use rollcall_domain::contact::names::ATTRIBUTES;
 use rollcall_shared::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -160,6 +161,16 @@ impl Attribute {
     }
 }
 
+/// Names contacts as they are called now, for whoever asks for what is and not for what was.
+pub fn call_by_names_of_now(world: &World, attributes: &mut BTreeMap<String, Attribute>) {
+    for name in ATTRIBUTES {
+        let Some(Attribute { value, lock, proposals, .. }) = attributes.get_mut(name) else { continue };
+        let locked = lock.as_mut().map(|lock| &mut lock.value);
+        let values = proposals.iter_mut().map(|proposal| &mut proposal.value).chain(locked).chain([value]);
+        values.for_each(|value| value.0 = world.contacts.shown(name, &value.0).into_owned());
+    }
+}
+
 /// The attribute of a software product that is counted and not kept, as it is now.
 pub fn counted(world: &World, ci: &domain::Ci) -> Option<(String, Attribute)> {
     let value = Value(Installations::new(&world.cmdb).value(ci)?);
@@ -206,6 +217,7 @@ impl Ci {
     /// The view of a configuration item as it is now, with what is counted.
     pub fn current(world: &World, ci: &domain::Ci, now: Timestamp) -> Self {
         let mut view = Self::new(world, ci, now);
+        call_by_names_of_now(world, &mut view.attributes);
         view.attributes.extend(counted(world, ci));
         view
     }
@@ -260,8 +272,13 @@ pub struct CiSummary {
 
 impl CiSummary {
     /// The view of a configuration item as it is now, with what is counted.
-    pub fn current(installations: &Installations<'_>, ci: &domain::Ci) -> Self {
+    pub fn current((world, installations): (&World, &Installations<'_>), ci: &domain::Ci) -> Self {
         let mut view = Self::from(ci);
+        for name in ATTRIBUTES {
+            if let Some(value) = view.attributes.get_mut(name) {
+                value.0 = world.contacts.shown(name, &value.0).into_owned();
+            }
+        }
         view.attributes.extend(installations.value(ci).map(|value| (INSTALLATIONS.to_owned(), Value(value))));
         view
     }

@@ -3,6 +3,7 @@
 use super::Time;
 use super::ci::{Source, Value};
 use super::word::Class;
+use rollcall_domain::World;
 use rollcall_domain::ci as domain;
 use rollcall_domain::id::CiId;
 use serde::Serialize;
@@ -45,11 +46,11 @@ pub struct Said {
 
 impl Drift {
     /// The view of an attribute; `None` when it does not drift.
-    pub fn new(ci: &domain::Ci, name: &str) -> Option<Self> {
+    pub fn new(world: &World, ci: &domain::Ci, name: &str) -> Option<Self> {
         let attribute = ci.attributes.get(name).filter(|attribute| attribute.drifts())?;
         let (asserted, observed) = (attribute.asserted()?, attribute.observed()?);
         let said = |value: &domain::AttributeValue, source: &domain::Source, at| Said {
-            value: Value(value.clone()),
+            value: Value(world.contacts.shown(name, value).into_owned()),
             source: source.into(),
             at: Time(at),
         };

@@ -3,6 +3,7 @@
 use super::attachment::Attachment;
 use super::word::{Channel, Grade, HoldReason, IncidentState, RelationKind, Severity, Side, SlaMeasure, SlaState, SlaTick};
 use super::{Actor, Stamp, Time, texts};
+use rollcall_domain::World;
 use rollcall_domain::ci::impact;
 use rollcall_domain::incident as domain;
 use rollcall_domain::incident::clock::{self, ClockPolicy};
@@ -344,12 +345,17 @@ impl From<&domain::Chart> for Chart {
     }
 }
 
-impl From<&domain::Party> for Party {
-    fn from(party: &domain::Party) -> Self {
+impl Party {
+    /// Somebody; a contact as it is called now, or was when it was still there.
+    pub fn new(world: &World, party: &domain::Party) -> Self {
         let nobody = Self { actor: None, contact: None, name: None };
         match party {
             domain::Party::Actor { actor } => Self { actor: Some(actor.into()), ..nobody },
-            domain::Party::Contact { contact, name } => Self { contact: Some(contact.to_string()), name: Some(name.clone()), ..nobody },
+            domain::Party::Contact { contact, name } => {
+                let known = world.contacts.contacts.get(contact);
+                let name = known.map_or(name, |known| &known.contact.name).clone();
+                Self { contact: Some(contact.to_string()), name: Some(name), ..nobody }
+            }
             domain::Party::Named { name } => Self { name: Some(name.clone()), ..nobody },
         }
     }
@@ -371,9 +377,10 @@ impl From<&domain::Related> for RelatedIncident {
     }
 }
 
-impl From<&domain::Similar> for SimilarIncident {
-    fn from(similar: &domain::Similar) -> Self {
+impl SimilarIncident {
+    fn new(world: &World, similar: &domain::Similar) -> Self {
         let domain::Similar { incident, percent, close_code, close_notes, group } = similar.clone();
+        let group = group.map(|group| world.contacts.called(&group));
         Self { incident: incident.to_string(), percent, close_code, close_notes, group }
     }
 }
@@ -406,8 +413,9 @@ impl From<&domain::RecentChange> for RecentChange {
 const CHILDREN: usize = 1_000;
 
 impl Incident {
-    /// As it is at a moment.
-    pub fn new(incident: &domain::Incident, now: Timestamp) -> Self {
+    /// As it is at a moment, with who has to do with it as they are called now.
+    pub fn new(world: &World, incident: &domain::Incident, now: Timestamp) -> Self {
+        let called = |text: &String| world.contacts.called(text);
         let group = incident.suggested_group.as_ref();
         Self {
             id: incident.id.to_string(),
@@ -428,10 +436,10 @@ impl Incident {
             reaches_further: incident.reaches_further,
             category: incident.category.clone(),
             channel: incident.channel.into(),
-            caller: (&incident.caller).into(),
-            group: incident.group.clone(),
-            suggested_group: group.map(|one| SuggestedGroup { group: one.group.clone(), because: one.because.clone() }),
-            assignee: incident.assignee.clone(),
+            caller: Party::new(world, &incident.caller),
+            group: incident.group.as_ref().map(called),
+            suggested_group: group.map(|one| SuggestedGroup { group: called(&one.group), because: one.because.clone() }),
+            assignee: incident.assignee.as_ref().map(called),
             opened_at: Time(incident.opened_at),
             opened_by: (&incident.opened_by).into(),
             acknowledged: incident.acknowledged.as_ref().map(Into::into),
@@ -447,7 +455,7 @@ impl Incident {
             breach: incident.breach.as_ref().map(Into::into),
             recent_changes: incident.recent_changes.iter().map(Into::into).collect(),
             related: incident.related.iter().map(Into::into).collect(),
-            similar: incident.similar.iter().map(Into::into).collect(),
+            similar: incident.similar.iter().map(|similar| SimilarIncident::new(world, similar)).collect(),
             known_errors: incident.known_errors.iter().map(Into::into).collect(),
             alerts: texts(&incident.alerts),
             change: incident.change.clone(),
@@ -460,7 +468,7 @@ impl Incident {
             storm: incident.storm.is_some(),
             duplicate_of: incident.duplicate_of.map(|id| id.to_string()),
             merged: texts(&incident.merged),
-            watchers: incident.watchers.iter().map(Into::into).collect(),
+            watchers: incident.watchers.iter().map(|party| Party::new(world, party)).collect(),
             sla: clock::clocks(incident, &ClockPolicy::default(), now).into_iter().map(Into::into).collect(),
             problem: incident.problem.map(|id| id.to_string()),
             follows: incident.follows.map(|id| id.to_string()),

@@ -158,13 +158,13 @@ pub struct NotificationRoute {
 impl NotificationRoute {
     /// As it stands in the world, with what people should know about it.
     pub fn new(known: &domain::KnownRoute, world: &World) -> Self {
-        Self { warnings: known.route.when.warnings(world), ..Self::from(known) }
+        Self { warnings: known.route.when.warnings(world), ..Self::plain(known, world) }
     }
-}
 
-impl From<&domain::KnownRoute> for NotificationRoute {
-    fn from(known: &domain::KnownRoute) -> Self {
-        let route = known.route.clone();
+    /// As it stands in the world; teams as they are called now.
+    pub fn plain(known: &domain::KnownRoute, world: &World) -> Self {
+        let mut route = known.route.clone();
+        route.when.groups = route.when.groups.iter().map(|group| world.contacts.called(group)).collect();
         Self {
             id: route.id.to_string(),
             name: route.name,

@@ -7,7 +7,7 @@ use rollcall_domain::attribute::{BuiltIn, Kind, KnownDefinition};
 use rollcall_domain::ci::decide::manual::lineage;
 use rollcall_domain::ci::relation::beneath;
 use rollcall_domain::ci::{self, AttributeValue, RelationKind};
-use rollcall_domain::contact::KnownContact;
+use rollcall_domain::contact::{self, KnownContact};
 use rollcall_domain::group::{KnownGroup, Selection};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -136,6 +136,8 @@ pub struct Contact {
     pub kind: ContactKind,
     /// Where mail reaches it.
     pub mail: Option<String>,
+    /// What people called it before, oldest first; whatever was named so means it.
+    pub former_names: Vec<String>,
     /// Revision of the last change; also its entity tag.
     pub revision: u64,
 }
@@ -143,8 +145,8 @@ pub struct Contact {
 impl From<&KnownContact> for Contact {
     fn from(known: &KnownContact) -> Self {
         let contact = &known.contact;
-        let (name, mail) = (contact.name.clone(), contact.mail.clone());
-        Self { id: contact.id.to_string(), name, kind: contact.kind.into(), mail, revision: known.revision }
+        let contact::Contact { id, name, kind, mail, former_names } = contact.clone();
+        Self { id: id.to_string(), name, kind: kind.into(), mail, former_names, revision: known.revision }
     }
 }
 
@@ -254,8 +256,8 @@ impl BusinessService {
             name: ci.name.clone(),
             status: ci.status.into(),
             criticality: text(ci, "criticality"),
-            owner: text(ci, "owner"),
-            support_group: text(ci, "support_group"),
+            owner: world.contacts.text_of(ci, "owner"),
+            support_group: world.contacts.text_of(ci, "support_group"),
             depends_on: depends_on.len() as u64,
             beneath: beneath(&world.cmdb, ci.id) as u64,
             revision: ci.revision,

@@ -4,6 +4,7 @@ use super::attachment::Attachment;
 use super::incident::Note;
 use super::word::{ProblemState, Verdict};
 use super::{Actor, Stamp, Time, texts};
+use rollcall_domain::World;
 use rollcall_domain::problem as domain;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -178,8 +179,10 @@ pub struct Problem {
     pub revision: u64,
 }
 
-impl From<&domain::Problem> for Problem {
-    fn from(problem: &domain::Problem) -> Self {
+impl Problem {
+    /// As it is, with who has it as they are called now.
+    pub fn new(world: &World, problem: &domain::Problem) -> Self {
+        let called = |text: &String| world.contacts.called(text);
         Self {
             id: problem.id.to_string(),
             number: domain::display_number(problem.number),
@@ -188,8 +191,8 @@ impl From<&domain::Problem> for Problem {
             state: problem.state.into(),
             origin: (&problem.origin).into(),
             priority: problem.priority,
-            group: problem.group.clone(),
-            assignee: problem.assignee.clone(),
+            group: problem.group.as_ref().map(called),
+            assignee: problem.assignee.as_ref().map(called),
             opened_at: Time(problem.opened_at),
             opened_by: (&problem.opened_by).into(),
             acknowledged: problem.acknowledged.as_ref().map(Into::into),

@@ -157,7 +157,8 @@ pub struct Rule {
 impl Rule {
     /// As it stands in the world, with what people should know about it.
     pub fn new(known: &domain::KnownRule, world: &World) -> Self {
-        Self { warnings: domain::known::warnings(world, &known.rule), ..Self::from(known) }
+        let group = known.rule.group.as_ref().map(|group| world.contacts.called(group));
+        Self { warnings: domain::known::warnings(world, &known.rule), group, ..Self::from(known) }
     }
 }
 
@@ -233,8 +234,9 @@ impl From<&domain::KnownRule> for Rule {
     }
 }
 
-impl From<&domain::KnownRule> for RuleInput {
-    fn from(known: &domain::KnownRule) -> Self {
+impl RuleInput {
+    /// A rule as people would write it now.
+    pub fn new(world: &World, known: &domain::KnownRule) -> Self {
         let rule = &known.rule;
         Self {
             id: Some(rule.id.to_string()),
@@ -251,7 +253,7 @@ impl From<&domain::KnownRule> for RuleInput {
             keep_firing_for_ms: rule.keep_firing_for_ms,
             no_data: Some(rule.no_data.into()),
             impact: rule.impact.into(),
-            group: rule.group.clone(),
+            group: rule.group.as_ref().map(|group| world.contacts.called(group)),
             runbook: rule.runbook.clone(),
             auto_resolve: rule.auto_resolve,
             threshold_source: rule.threshold_source.clone(),
