@@ -6,8 +6,9 @@
 use super::Contact;
 use super::names::{ATTRIBUTES, Names};
 use crate::alert::mute::Mute;
-use crate::ci::AttributeValue;
+use crate::ci::{AttributeValue, Lifecycle};
 use crate::group::Selection;
+use crate::id::CiId;
 use crate::incident::{self, Incident, IncidentState, Party};
 use crate::notification::escalation::{Policy, Target};
 use crate::notification::route::Route;
@@ -19,6 +20,7 @@ use crate::query::{Query, Scope, Term};
 use crate::rule::{Condition, Predicate, Rule, Selector};
 use crate::{Rejection, World};
 use rollcall_shared::Timestamp;
+use std::collections::BTreeSet;
 
 /// Who names a contact, as many as a refusal names: more is a list that nobody reads.
 const NAMED: usize = 100;
@@ -64,16 +66,19 @@ impl Uses<'_> {
 
     /// How many items say it, and how they are found.
     fn items(&self) -> Option<String> {
-        let name = Pattern::Exact(self.contact.name.clone());
-        let of = |attribute: &str| {
-            let test = AttributeTest::Text(TextTest::Is(vec![name.clone()]));
-            Query::from(Term::Attribute(attribute.to_owned(), test)).to_string()
+        let scope = Scope { world: self.world, groups: &self.world.groups, now: self.now };
+        let test = || AttributeTest::Text(TextTest::Is(vec![Pattern::Exact(self.contact.name.clone())]));
+        let asked = ATTRIBUTES.map(|attribute| Query::from(Term::Attribute(attribute.to_owned(), test())));
+        let is_there = |id: &CiId| {
+            let status = self.world.cmdb.cis.get(id).map(|ci| ci.status);
+            !matches!(status, None | Some(Lifecycle::Retired | Lifecycle::Disposed))
         };
-        let text = format!("({}) not status:(retired,disposed)", ATTRIBUTES.map(of).join(" or "));
-        let query = Query::parse(&text).ok()?;
-        let found = Scope { world: self.world, groups: &self.world.groups, now: self.now }.find(&query).ok()?.len();
-        let items = if found == 1 { "configuration item" } else { "configuration items" };
-        (found > 0).then(|| format!("{found} {items} (the query {query})"))
+        let found = asked.iter().filter_map(|query| scope.find(query).ok());
+        let found: BTreeSet<CiId> = found.flat_map(|matches| matches.ids().filter(is_there).collect::<Vec<_>>()).collect();
+        let items = if found.len() == 1 { "configuration item" } else { "configuration items" };
+        let [owner, support_group] = asked;
+        let query = format!("({owner} or {support_group}) not status:(retired,disposed)");
+        (!found.is_empty()).then(|| format!("{} {items} (the query {query})", found.len()))
     }
 
     fn rules(&self) -> impl Iterator<Item = String> {

@@ -228,13 +228,20 @@ fn routes_name_teams_in_their_conditions() {
 
 #[test]
 fn items_are_counted_and_the_query_finds_them() {
+    for name in ["Web team", "Web", "\"Web\" (shop), 1\\2", "and"] {
+        check_items(name);
+    }
+}
+
+#[track_caller]
+fn check_items(name: &str) {
     let mut fleet = Fleet::with_agents([]);
-    let web = ContactCommand::Add { name: "Web team".into(), kind: ContactKind::Team, mail: None };
+    let web = ContactCommand::Add { name: name.into(), kind: ContactKind::Team, mail: None };
     fleet.decide("ada", &Command::Contact(web)).expect("a contact");
-    let id = fleet.world.contacts.find("web team").expect("made").contact.id;
+    let id = fleet.world.contacts.find(name).expect("made").contact.id;
     let cis = ["one", "two", "three"].map(|name| fleet.register(Class::Cluster, name));
     for (ci, attribute) in cis.into_iter().zip(["owner", "support_group", "owner"]) {
-        let attributes = BTreeMap::from([(attribute.to_owned(), Some(AttributeValue::Text("Web team".into())))]);
+        let attributes = BTreeMap::from([(attribute.to_owned(), Some(AttributeValue::Text(name.into())))]);
         fleet.command("ada", CiCommand::AssertAttributes { ci, attributes, expected: None }).expect("asserted");
     }
     let retire = CiCommand::SetStatus { ci: cis[2], status: Lifecycle::Retired, reason: "gone".into(), expected: None };
