@@ -348,14 +348,24 @@ impl From<&domain::Chart> for Chart {
 impl Party {
     /// Somebody; a contact as it is called now, or was when it was still there.
     pub fn new(world: &World, party: &domain::Party) -> Self {
+        let written = Self::from(party);
+        match party {
+            domain::Party::Contact { contact, .. } => match world.contacts.contacts.get(contact) {
+                Some(known) => Self { name: Some(known.contact.name.clone()), ..written },
+                None => written,
+            },
+            _ => written,
+        }
+    }
+}
+
+/// As it was written.
+impl From<&domain::Party> for Party {
+    fn from(party: &domain::Party) -> Self {
         let nobody = Self { actor: None, contact: None, name: None };
         match party {
             domain::Party::Actor { actor } => Self { actor: Some(actor.into()), ..nobody },
-            domain::Party::Contact { contact, name } => {
-                let known = world.contacts.contacts.get(contact);
-                let name = known.map_or(name, |known| &known.contact.name).clone();
-                Self { contact: Some(contact.to_string()), name: Some(name), ..nobody }
-            }
+            domain::Party::Contact { contact, name } => Self { contact: Some(contact.to_string()), name: Some(name.clone()), ..nobody },
             domain::Party::Named { name } => Self { name: Some(name.clone()), ..nobody },
         }
     }
