@@ -42,16 +42,18 @@ pub fn profile_directory() -> Result<PathBuf> {
     Ok(directory.to_owned())
 }
 
-/// Builds the workspace's programs with a profile into the target directory that this program came from.
+/// Builds programs with a profile into the target directory that this program came from. Which packages are named decides which features
+/// their dependencies have.
 ///
 /// # Errors
 /// When cargo fails; its output goes to standard error.
-pub fn cargo_build(profile: &str, packages: &[&str]) -> Result<PathBuf> {
+pub fn cargo_build(profile: &str, packages: &[&str], programs: &[&str]) -> Result<PathBuf> {
     let own = profile_directory()?;
     let target = own.parent().context("the target directory")?;
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| env!("CARGO").into()));
-    cargo.current_dir(workspace()).args(["build", "--quiet", "--bins", "--profile", profile, "--target-dir"]).arg(target);
+    cargo.current_dir(workspace()).args(["build", "--quiet", "--profile", profile, "--target-dir"]).arg(target);
     cargo.args(packages.iter().flat_map(|package| ["--package", package]));
+    cargo.args(programs.iter().flat_map(|program| ["--bin", program]));
     let status = cargo.stdin(std::process::Stdio::null()).status().context("cargo cannot be started")?;
     ensure!(status.success(), "cargo build --profile {profile} failed: {status}");
     Ok(target.join(if profile == "dev" { "debug" } else { profile }))
@@ -61,7 +63,7 @@ fn build() -> Result<Binaries> {
     let name = profile_directory()?.file_name().and_then(|name| name.to_str()).map(str::to_owned).context("the profile's name")?;
     let profile = if name == "debug" { "dev" } else { &name };
     // This package too, so that cargo chooses the same features of dependencies as for the test itself and builds none twice.
-    let directory = cargo_build(profile, &["rollcall-server", "rollcall-agent", "rollcall-tests"])?;
+    let directory = cargo_build(profile, &["rollcall-server", "rollcall-agent", "rollcall-tests"], &["rollcall-server", "rollcall-agent"])?;
     let found = Binaries { server: directory.join("rollcall-server"), agent: directory.join("rollcall-agent") };
     for program in [&found.server, &found.agent] {
         if !program.is_file() {

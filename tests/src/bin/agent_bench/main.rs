@@ -44,7 +44,7 @@ struct Line {
 fn main() -> Result<()> {
     let line = Line::parse();
     eprintln!("agent_bench: building the agent with --profile {}, when it is not fresh", line.profile);
-    let agent = binaries::cargo_build(&line.profile, &["rollcall-agent"])?.join("rollcall-agent");
+    let agent = binaries::cargo_build(&line.profile, &["rollcall-agent"], &["rollcall-agent"])?.join("rollcall-agent");
     let inventory = inventories(&mut Command::new(&agent))?;
     let many = match packages::command(&agent, line.packages)? {
         Some((_directory, mut command)) => inventories(&mut command)?,

@@ -42,7 +42,7 @@ struct Line {
 #[tokio::main]
 async fn main() -> Result<()> {
     let line = Line::parse();
-    let agent = binaries::cargo_build(&line.profile, &["rollcall-agent"])?.join("rollcall-agent");
+    let agent = binaries::cargo_build(&line.profile, &["rollcall-agent"], &["rollcall-agent"])?.join("rollcall-agent");
     let directory = tempfile::tempdir()?;
     let server = Server::start(directory.path())?;
     let mut bench = Bench::enrol(directory.path(), &server, agent)?;
