@@ -148,7 +148,7 @@ pub fn decode(revision: u64, bytes: &[u8]) -> Result<(Head, Record), LogError> {
 }
 
 /// Grows with each change of the state's types.
-const LAYOUT: u32 = 3;
+const LAYOUT: u32 = 4;
 
 /// Freezes the state.
 ///
@@ -207,17 +207,20 @@ pub struct Report {
 }
 
 /// Replays the whole log: every record readable, in order and chained, every content and every attached file that the state refers to
-/// present and intact, the snapshot equal to the fold up to its revision.
+/// present and intact, the snapshot, with what is made of it at a start, equal to the fold up to its revision.
 ///
 /// # Errors
 /// The first thing that is wrong.
 pub fn verify(store: &dyn Store) -> Result<Report, LogError> {
     let content = crate::engine::StoredContent::new(store);
-    let frozen = match store.load_snapshot()?.map(|snapshot| (snapshot.revision, thaw(&snapshot))) {
+    let mut frozen = match store.load_snapshot()?.map(|snapshot| (snapshot.revision, thaw(&snapshot))) {
         Some((revision, Err(Unthawed::Unreadable(cause)))) => return Err(LogError::Snapshot { revision, cause }),
         Some((_, thawed)) => thawed.ok(),
         None => None,
     };
+    if let Some((_, snapshot)) = &mut frozen {
+        snapshot.rebuild_projections(&content);
+    }
     let mut world = World::default();
     let mut head = Head::default();
     let mut redactions = Redactions::default();

@@ -4,8 +4,9 @@ use super::*;
 use crate::store::memory::MemoryStore;
 use crate::store::{Commit, Store};
 use rollcall_domain::trust::TrustEvent;
+use rollcall_domain::trust::collector::Collector;
 use rollcall_domain::{Actor, Event};
-use rollcall_shared::Timestamp;
+use rollcall_shared::{AgentId, Timestamp};
 
 fn record(revision: u64) -> Record {
     Record {
@@ -80,6 +81,22 @@ fn a_tail_that_was_cut_off_behind_a_snapshot_is_noticed() {
     let bytes = freeze(Head::default(), &world).expect("freezes");
     store.save_snapshot(&Snapshot { revision: 2, journal_position: 0, bytes }).expect("saves");
     assert!(matches!(verify(&store), Err(LogError::CutShort { found: 1, known: 2 })));
+}
+
+#[test]
+fn a_snapshot_of_items_that_collectors_measure_is_what_the_log_says() {
+    let ci = "host_00000000000000000000000001".parse().expect("an id");
+    let feed = "otel".parse().expect("a name");
+    let collector = Collector { feed, key: "host.name=web-1".into(), ci, placed: "label host.name".into(), placed_at: Timestamp(1_000) };
+    let placed = Record { event: Event::Trust(TrustEvent::CollectorPlaced { voice: AgentId(7), collector }), ..record(1) };
+    let store = MemoryStore::new();
+    store.commit(&Commit { events: chained(&[placed.clone(), record(2)]), ..Commit::default() }).expect("commits");
+    let mut world = World::default();
+    world.apply(&placed, &rollcall_domain::context::NoContent);
+    let (head, _) = decode(1, &chained(&[placed])[0]).expect("decodes");
+    let bytes = freeze(head, &world).expect("freezes");
+    store.save_snapshot(&Snapshot { revision: 1, journal_position: 0, bytes }).expect("saves");
+    assert_eq!(verify(&store).expect("verifies").records, 2);
 }
 
 #[test]
