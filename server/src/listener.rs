@@ -226,9 +226,9 @@ impl Visit {
     }
 
     fn introduce(&self, request: hyper::Request<Incoming>, peer: Option<AgentId>) -> Request {
-        // HTTP/1.1 closes the connection behind the answer instead.
-        let is_shared = request.version() == Version::HTTP_2;
-        let mut request = request.map(|body| match is_shared {
+        // Who asks whether to send a body does not send it after a refusal, and there is no rest to wait for.
+        let sends_anyway = request.version() == Version::HTTP_2 || !request.headers().contains_key(header::EXPECT);
+        let mut request = request.map(|body| match sends_anyway {
             true => Body::new(TimeoutBody::new(BODY_PIECE, Discarding::new(body))),
             false => Body::new(TimeoutBody::new(BODY_PIECE, body)),
         });

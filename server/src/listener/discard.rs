@@ -1,8 +1,9 @@
 //! What a client still sends once it has its answer.
 //!
 //! A refusal is written before a large body has come in. On HTTP/2 a server that then drops the body resets the stream (RFC 9113,
-//! section 8.1), and widespread clients report the reset instead of the answer that came before it. So what remains of the body is
-//! read and thrown away, within bounds; whoever sends more than that is reset after all, with `NO_ERROR`.
+//! section 8.1), and widespread clients report the reset instead of the answer that came before it; on HTTP/1.1 it closes the connection on
+//! bytes that nobody read, which resets it as well. So what remains of the body is read and thrown away, within bounds; whoever sends more
+//! than that is reset after all, on HTTP/2 with `NO_ERROR`.
 
 use axum::body::Bytes;
 use http_body_util::BodyExt;

@@ -318,3 +318,13 @@ async fn a_body_over_the_limit_gets_its_answer_over_http_2_and_is_read_to_its_en
         assert_eq!(found, (413, "payload_too_large".to_owned(), megabytes), "{path}");
     }
 }
+
+#[tokio::test]
+async fn a_body_that_was_refused_unread_costs_no_answer_over_http_1_and_the_connection_lives() {
+    let test = TestServer::start().await;
+    let mut stream = test.connect(test.server.api, None).await.unwrap();
+    let body = vec![b' '; 3 << 20];
+    for (path, status) in [("/api/v1/groups", 401), ("/api/v1/incidents/x", 405), ("/api/v1/nothing", 404), ("/api/v1/groups", 401)] {
+        assert_eq!(post(&mut stream, path, &JSON[..1], &body).await.unwrap().status, status, "{path}");
+    }
+}
