@@ -6,6 +6,7 @@
 //! here is waited for by ingest, nor by another channel; nothing leaves but through the [`Guard`]; the secrets that sign exist in
 //! memory and on the wire of the answer that shows them once, those that receivers gave in memory and on the wire to the receiver.
 
+mod account;
 mod batch;
 mod form;
 mod guard;

@@ -427,6 +427,8 @@ async fn a_test_tells_that_the_channel_works() {
     office.until(|world| world.delivery.of(channel, DeliveryState::Delivered).count() == 1).await;
     let (request, _) = receiver.requests().pop().unwrap();
     assert_eq!((request.body["type"].as_str(), request.header("webhook-id").starts_with("dlv_")), (Some("rollcall.test"), true));
+    let data = &request.body["data"];
+    assert!(data["title"].is_string() && data["incidents"].is_array() && data["acknowledge_url"].is_null(), "as a notification: {data}");
     assert!(is_signed(&Signer::new([7; 32]).secret(channel, 1), &request));
     office.close().await;
 }

@@ -3,6 +3,7 @@
 //! A channel's task holds one batch and no queue. What it knows is in the state and the log: ended at any moment and begun again
 //! it sends at most a few seconds' records twice, and none never.
 
+use super::account::Turn;
 use super::parcel::{self, Load, Parcel};
 use super::secret::Message;
 use super::sender::{Outgoing, Sender, seconds};
@@ -11,7 +12,7 @@ use super::{Dispatch, batch};
 use crate::clock::Clock;
 use crate::engine::{Engine, EngineError, Request};
 use batch::Batch;
-use rollcall_domain::delivery::{BATCH, ChannelKind, Content, Delivery, DeliveryCommand, KnownChannel, Outcome, Told};
+use rollcall_domain::delivery::{BATCH, ChannelKind, Content, Delivery, DeliveryCommand, Health, KnownChannel, Outcome, Told};
 use rollcall_domain::id::ChannelId;
 use rollcall_domain::{Actor, Command, Record};
 use rollcall_shared::Timestamp;
@@ -110,11 +111,13 @@ struct Run {
     limit: usize,
     /// Revision of the channel that the batch was made for.
     made_for: u64,
+    /// How the channel did when it was last looked at.
+    health: Option<Health>,
 }
 
 impl Run {
     fn new(courier: Courier, channel: ChannelId, stop: CancellationToken) -> Self {
-        Self { courier, channel, stop, position: 0, unsaved: 0, saved_at: None, batch: None, limit: BATCH, made_for: 0 }
+        Self { courier, channel, stop, position: 0, unsaved: 0, saved_at: None, batch: None, limit: BATCH, made_for: 0, health: None }
     }
 
     async fn run(mut self) {
@@ -126,6 +129,7 @@ impl Run {
                 Some((known.clone(), world.delivery.next_message(self.channel).map(|(next, due)| (next.clone(), due))))
             });
             let Some((known, message)) = found else { break };
+            self.account(&known);
             let step = match self.step(&known, message, durable).await {
                 Ok(step) => step,
                 Err(error) => {
@@ -271,6 +275,14 @@ impl Run {
         let told = Told::Message(delivery.id);
         self.courier.tell(DeliveryCommand::Conclude { channel: self.channel, told, outcome }).await?;
         Ok(Step::Again)
+    }
+
+    /// Tells whoever reads the server's log what became of the channel since it was last looked at.
+    fn account(&mut self, known: &KnownChannel) {
+        let before = self.health.replace(known.health.clone());
+        if let Some(turn) = before.and_then(|before| Turn::between(&before, &known.health, self.courier.clock.now())) {
+            turn.tell(known);
+        }
     }
 
     /// Sends what was packed. `None` when the server stops meanwhile.
