@@ -170,12 +170,14 @@ pub async fn backtest_rule(State(api): State<Api>, Body(input): Body<BacktestInp
     let began = api.engine.monotonic();
     let is_of_samples = !matches!(evidence, Evidence::Log(_) | Evidence::Licences(_));
     let is_of_targets = matches!(evidence, Evidence::Targets(_));
-    let question = Question { rule, span: (from, to), resolution: input.resolution.into(), evidence, hosts };
+    warnings.extend(warnings::begun(&rule, to.since(from)));
+    let question = Question { rule: rule.clone(), span: (from, to), resolution: input.resolution.into(), evidence, hosts };
     let report = backtest::run(&api.engine, question).await.map_err(|error| ApiError::internal(error.to_string()))?;
     // Who looks is no matter: it applies to what is looked at.
     let count = if is_of_targets { report.judged } else { count };
     warnings.extend(warnings::forgotten(report.forgotten));
     warnings.extend(warnings::counted(&report));
+    warnings.extend(warnings::flapped(&rule, &report));
     let judged_by = judged_by(is_of_samples, (report.since, report.raw_since, to));
     let took = api.engine.monotonic().saturating_sub(began);
     Ok(answer::json(&told(report, (count, judged_by, warnings), (from, to), took)))

@@ -110,6 +110,9 @@ async fn a_back_test_says_what_cannot_be_replayed_and_what_has_no_samples() {
     let fixture = Fixture::new().await;
     let empty = fixture.post("/api/v1/rules/backtest", r#"{"id": "cpu_utilization", "from": "-14d"}"#).await.ok().json();
     assert_eq!((&empty["incidents"], &empty["hosts_judged"]), (&0.into(), &0.into()), "{empty}");
+    let short = fixture.post("/api/v1/rules/backtest", r#"{"id": "cpu_utilization", "from": "-15m"}"#).await.ok().json();
+    assert!(short["warnings"].to_string().contains("looks back over 10 min"), "{short}");
+    assert!(!empty["warnings"].to_string().contains("looks back"), "{empty}");
     for body in [
         r#"{"from": "-1d"}"#,
         r#"{"id": "cpu_utilization", "from": "-93d"}"#,

@@ -5,8 +5,12 @@
 use super::super::super::Api;
 use crate::backtest::{Host, Report};
 use rollcall_domain::World;
+use rollcall_domain::alert::wording;
 use rollcall_domain::rule::{Condition, Predicate, Rule, expression, known};
 use rollcall_domain::trust::collector;
+use rollcall_shared::Timestamp;
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// What can be said of a rule and whom it applies to.
 pub(super) fn of(api: &Api, rule: &Rule, hosts: &[Host]) -> Vec<String> {
@@ -27,6 +31,38 @@ pub(super) fn of(api: &Api, rule: &Rule, hosts: &[Host]) -> Vec<String> {
         warnings
     })
 }
+
+/// What is told here of a rule whose windows are long for the span.
+pub(super) fn begun(rule: &Rule, span: Duration) -> Option<String> {
+    let expression = expression::of(&rule.condition)?;
+    let window = expression.reads().iter().map(|read| read.window_ms).max()?;
+    let is_long = u128::from(window) * 2 > span.as_millis();
+    is_long.then(|| {
+        let window = wording::span(window);
+        format!("the rule looks back over {window}, and what was before the span is not looked at: ask for one that begins earlier")
+    })
+}
+
+/// Series that came and went so often that live they would have flapped.
+pub(super) fn flapped(rule: &Rule, report: &Report) -> Option<String> {
+    let mut opened: BTreeMap<_, Vec<Timestamp>> = BTreeMap::new();
+    for episode in &report.episodes {
+        opened.entry((episode.ci, &episode.attributes)).or_default().push(episode.opened_at);
+    }
+    // Each opening and its end are two changes of the states that live judgement looks at.
+    let often = |times: &&Vec<Timestamp>| times.windows(OPENINGS).any(|few| few[OPENINGS - 1].since(few[0]) <= FLAPPING);
+    let series = opened.values().filter(often).count();
+    (series > 0 && rule.flapping.start_percent < 100.0).then(|| {
+        format!(
+            "{series} series came and went {OPENINGS} times and more within {} minutes: live they are held as flapping, in fewer incidents",
+            FLAPPING.as_secs() / 60
+        )
+    })
+}
+
+/// Openings that make somebody think of flapping, and the time that its states are from.
+const OPENINGS: usize = 4;
+const FLAPPING: Duration = Duration::from_mins(21);
 
 /// Items that were not judged.
 pub(super) fn forgotten(items: usize) -> Option<String> {
@@ -75,4 +111,33 @@ fn reads_collectors(world: &World, rule: &Rule, hosts: &[Host]) -> bool {
     };
     let is_collector = |host: &Host| host.agents.iter().any(|agent| world.trust.collectors.contains(*agent));
     judges && hosts.iter().any(is_collector)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rollcall_domain::alert::replay::Episode;
+    use rollcall_domain::rule::{Severity, stock};
+
+    #[test]
+    fn series_that_come_and_go_too_often_are_named() {
+        let check = |every_minutes: i64, openings: i64, named: bool| {
+            let episode = |number: i64| Episode {
+                ci: None,
+                attributes: BTreeMap::new(),
+                opened_at: Timestamp(number * every_minutes * 60_000),
+                resolved_at: None,
+                severity: Severity::Warning,
+                value: 1.0,
+                peak: 1.0,
+            };
+            let report = Report { episodes: (0..openings).map(episode).collect(), ..Report::default() };
+            let rule = stock::stock().into_iter().next().expect("a stock rule");
+            assert_eq!(flapped(&rule, &report).is_some(), named, "{openings} every {every_minutes} min");
+        };
+        check(7, 4, true);
+        check(8, 4, false);
+        check(1, 3, false);
+        check(1, 40, true);
+    }
 }
