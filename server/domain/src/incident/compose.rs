@@ -363,7 +363,7 @@ fn description(world: &World, incident: &Incident, alert: &Alert, rule: &Rule, c
 }
 
 /// What is affected, what changed, and what helped before.
-fn known(incident: &Incident) -> Vec<String> {
+pub(super) fn known(incident: &Incident) -> Vec<String> {
     let mut lines = Vec::new();
     if !incident.known_errors.is_empty() {
         lines.push("\nKnown errors:".to_owned());
@@ -386,7 +386,7 @@ fn known(incident: &Incident) -> Vec<String> {
 }
 
 /// What else is wrong, and what suffers.
-fn nearby(world: &World, incident: &Incident) -> Vec<String> {
+pub(super) fn nearby(world: &World, incident: &Incident) -> Vec<String> {
     let mut lines = Vec::new();
     let (own, around): (Vec<_>, Vec<_>) = incident.related.iter().partition(|related| related.path.is_empty());
     let told = |related: &&Related| Some(line(world.incidents.incidents.get(&related.incident)?));
@@ -418,7 +418,7 @@ fn line(incident: &Incident) -> String {
     format!("- {} {}", display_number(incident.number), incident.title)
 }
 
-fn host_line(world: &World, ci: &Ci) -> String {
+pub(super) fn host_line(world: &World, ci: &Ci) -> String {
     let mut facts = vec![format!("class {}", ci.class.as_str())];
     facts.extend(FACTS.into_iter().filter_map(|name| Some(format!("{} {}", name.replace('_', " "), fact(world, ci, name)?))));
     format!("{}: {}.", ci.name, facts.join(", "))

@@ -126,7 +126,6 @@ fn opened(world: &World, alert: &ExternalAlert, severity: Severity, context: &mu
     let actor = Actor::Feed { name: alert.source.clone() };
     let mut incident = Incident {
         title: cut(&format!("{}{name}", alert.title), compose::TITLE_CHARS),
-        description: description(world, alert),
         primary_ci: ci.map(|ci| ci.id),
         category: Some(cut(alert.labels.get("alertname").map_or("external", String::as_str), compose::TITLE_CHARS)),
         channel: Channel::Monitoring,
@@ -138,15 +137,17 @@ fn opened(world: &World, alert: &ExternalAlert, severity: Severity, context: &mu
     };
     compose::surround(world, &mut incident, context.now);
     compose::assign(world, &mut incident, None);
+    incident.description = description(world, &incident, alert);
     incident
 }
 
-fn description(world: &World, alert: &ExternalAlert) -> String {
-    let earlier = compose::follows(world, alert.incident, alert.changed_at).and_then(|id| world.incidents.incidents.get(&id));
+/// As of a rule's incident, with what the other system says in the place of the rule's words. What would not fit is cut from the labels.
+fn description(world: &World, incident: &Incident, alert: &ExternalAlert) -> String {
+    let earlier = incident.follows.and_then(|id| world.incidents.incidents.get(&id));
     let follows = earlier.map(|earlier| format!("It follows {}.", super::display_number(earlier.number)));
     let labels: Vec<String> = alert.labels.iter().map(|(name, value)| format!("- {name}: {value}")).collect();
-    let item = match alert.ci {
-        Some(ci) => format!("Item: {ci}, by {}.", alert.placed),
+    let item = match alert.ci.and_then(|ci| world.cmdb.record(ci)) {
+        Some(ci) => format!("Item, by {}: {}", alert.placed, compose::host_line(world, ci)),
         None => format!("No item: {}.", alert.placed),
     };
     let link = alert.link.iter().map(|link| format!("Source: {link}"));
@@ -159,7 +160,9 @@ fn description(world: &World, alert: &ExternalAlert) -> String {
         .chain(follows)
         .chain(link)
         .chain(runbook);
-    let text = parts.chain([format!("Labels:\n{}", labels.join("\n"))]).collect::<Vec<_>>().join("\n\n");
+    let around = compose::known(incident).into_iter().chain(compose::nearby(world, incident)).collect::<Vec<_>>().join("\n");
+    let around = Some(around.trim().to_owned()).filter(|text| !text.is_empty());
+    let text = parts.chain(around).chain([format!("Labels:\n{}", labels.join("\n"))]).collect::<Vec<_>>().join("\n\n");
     cut_bytes(text, TEXT_BYTES)
 }
 

@@ -84,6 +84,19 @@ fn an_alert_opens_one_incident_and_its_end_resolves_it_however_often_both_are_to
 }
 
 #[test]
+fn an_incident_of_another_systems_alert_tells_of_its_item_and_what_is_near_it() {
+    let mut scenario = scenario();
+    for (at, fingerprint) in [(20, "f1"), (30, "f2")] {
+        let alert = Raw { fingerprint: Some(fingerprint.into()), ..raw("firing", "critical", "web-1.example.com") };
+        receive(&mut scenario, at, vec![alert]).expect("a proper message");
+    }
+    let text = &scenario.world.incidents.incidents[&scenario.incident(2)].description;
+    for part in ["Item, by label instance: web-1: class server", "INC0000001 Disk is full on web-1", "Labels:\n- alertname: DiskFull"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
+#[test]
 fn a_source_that_says_nothing_more_resolves_nothing() {
     let mut scenario = check(
         &[(20, raw("firing", "warning", "web-1.example.com"))],
