@@ -183,8 +183,11 @@ fn resend(world: &World, id: DeliveryId, context: &Context<'_>) -> Result<Vec<De
     if world.delivery.of(delivery.channel, DeliveryState::Waiting).count() >= WAITING {
         return Err(Rejection::Conflict(format!("{WAITING} deliveries of {} wait already", delivery.channel)));
     }
+    if let Some(newer) = queue::told_after(world, delivery) {
+        return Err(Rejection::Conflict(format!("{id} is out of date: {newer} tells the same people something newer of the same group")));
+    }
     let again = Delivery { created_at: delivery.created_at, ..waiting(id, delivery.channel, delivery.content.clone(), context) };
-    Ok(vec![DeliveryEvent::DeliveryQueued { delivery: Box::new(again) }])
+    Ok(queue::put(world, &[again], context))
 }
 
 fn inactive(known: &KnownChannel, action: &'static str) -> Rejection {
@@ -292,6 +295,9 @@ fn message_failed(world: &World, id: DeliveryId, problem: &Problem, context: &mu
     let Some(delivery) = world.delivery.deliveries.get(&id).filter(|delivery| delivery.state == DeliveryState::Waiting) else {
         return Vec::new();
     };
+    if let Some(newer) = queue::newer_than(world, delivery) {
+        return queue::superseded(vec![(id, newer)], context);
+    }
     let is_notification = matches!(delivery.content, Content::Notification { .. });
     let longest = if is_notification { LONGEST_NOTIFICATION_WAIT } else { LONGEST_WAIT };
     let failure = problem.after((delivery.attempts, delivery.failing_since), longest, context.now);

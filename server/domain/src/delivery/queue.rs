@@ -7,11 +7,13 @@
 use super::decide::{buried, make_room, waiting};
 use super::{Content, Deliveries, Delivery, DeliveryEvent, DeliveryState, KEEP_DELIVERED, Message, WAITING};
 use crate::id::{ChannelId, DeliveryId};
+use crate::notification::{Fate, Notification};
 use crate::{Context, Event, World};
 use rollcall_shared::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
-/// What a notification is one of: the same group, told to the same people.
+/// What a notification is one of: a group, told to some people.
 type Thread<'a> = (&'a str, &'a [String]);
 
 impl Delivery {
@@ -23,21 +25,107 @@ impl Delivery {
     }
 }
 
+/// Whether whoever is told a newer message need not be told an older one: it goes to all whom the older one was for.
+fn covers(newer: &[String], older: &[String]) -> bool {
+    newer == older || (!older.is_empty() && older.iter().all(|one| newer.contains(one)))
+}
+
+/// What waits for one channel, by whether it still says how its group stands.
+#[derive(Default)]
+struct Sorted<'a> {
+    /// Oldest first.
+    current: Vec<&'a Delivery>,
+    /// Oldest first, with what is newer and waits, or was delivered.
+    needless: Vec<(DeliveryId, DeliveryId)>,
+}
+
+/// Sorts what waits for one channel; of deliveries, oldest first, that wait for it or were delivered through it.
+fn sort<'a>(deliveries: impl DoubleEndedIterator<Item = &'a Delivery>) -> Sorted<'a> {
+    let (mut sorted, mut newer) = (Sorted::default(), BTreeMap::<&str, Vec<(&[String], DeliveryId)>>::new());
+    for delivery in deliveries.rev() {
+        let waits = delivery.state == DeliveryState::Waiting;
+        if let Some((group, recipients)) = delivery.thread() {
+            let known = newer.entry(group).or_default();
+            if let Some((_, by)) = known.iter().find(|(newer, _)| covers(newer, recipients)) {
+                sorted.needless.extend(waits.then_some((delivery.id, *by)));
+                continue;
+            }
+            known.push((recipients, delivery.id));
+        }
+        sorted.current.extend(waits.then_some(delivery));
+    }
+    sorted.current.reverse();
+    sorted.needless.reverse();
+    sorted
+}
+
+fn waits_or_was_delivered(delivery: &Delivery) -> bool {
+    matches!(delivery.state, DeliveryState::Waiting | DeliveryState::Delivered)
+}
+
 impl Deliveries {
     /// The message that is sent through a channel next, and when it is due. Notifications heed that a receiver is away; a test is
-    /// to find out.
+    /// to find out. What is older than something delivered to the same people of the same group is never sent.
     #[must_use]
     pub fn next_message(&self, channel: ChannelId) -> Option<(&Delivery, Timestamp)> {
         let paused_until = self.channels.get(&channel).and_then(|known| known.health.paused_until);
-        let mut newer = BTreeSet::new();
-        let current = self.of(channel, DeliveryState::Waiting).rev().filter(|one| one.thread().is_none_or(|thread| newer.insert(thread)));
-        let due = current.filter_map(|delivery| {
+        let due = self.sorted(channel).current.into_iter().filter_map(|delivery| {
             let due = delivery.next_attempt_at?;
             let pause = paused_until.filter(|_| delivery.content != Content::Test);
             Some((delivery, pause.map_or(due, |pause| pause.max(due))))
         });
         due.min_by_key(|(delivery, due)| (*due, delivery.id))
     }
+
+    fn sorted(&self, channel: ChannelId) -> Sorted<'_> {
+        sort(self.deliveries.values().filter(|delivery| delivery.channel == channel && waits_or_was_delivered(delivery)))
+    }
+}
+
+/// What makes a message that waits needless, if something does.
+pub(super) fn newer_than(world: &World, delivery: &Delivery) -> Option<DeliveryId> {
+    let needless = world.delivery.sorted(delivery.channel).needless;
+    needless.into_iter().find(|(id, _)| *id == delivery.id).map(|(_, by)| by)
+}
+
+/// What the same people were told of the same group, or are to be told, after a message that was given up. Deliveries are soon
+/// forgotten; the history of notifications knows them longer.
+pub(super) fn told_after(world: &World, delivery: &Delivery) -> Option<DeliveryId> {
+    let (group, recipients) = delivery.thread()?;
+    let is_newer = |other: &&Delivery| {
+        let is_of_group = other.thread().is_some_and(|(of, to)| of == group && covers(to, recipients));
+        other.channel == delivery.channel && waits_or_was_delivered(other) && is_of_group
+    };
+    let mut later = world.delivery.deliveries.range((Bound::Excluded(delivery.id), Bound::Unbounded)).map(|(_, other)| other);
+    if let Some(other) = later.rfind(is_newer) {
+        return Some(other.id);
+    }
+    let notifications = &world.notifications;
+    let id = notifications.sent.get(&delivery.id)?;
+    let told = notifications.history.get(id)?;
+    // Of what watchers are told, the incident is the group.
+    let is_of_group = |other: &Notification| other.group == told.group && (told.group.is_some() || other.incidents == told.incidents);
+    let is_newer = |other: &&Notification| {
+        let is_delivered = matches!(other.fate, Fate::Delivered { .. });
+        other.channel == told.channel && is_delivered && is_of_group(other) && covers(&other.recipients, recipients)
+    };
+    let mut later = notifications.history.range((Bound::Excluded(*id), Bound::Unbounded)).map(|(_, other)| other);
+    later.rfind(is_newer)?.delivery
+}
+
+/// Messages begin to wait, and what they make needless does not wait any more: whatever becomes of single requests, what is older
+/// is not sent after what is newer.
+#[must_use]
+pub(crate) fn put(world: &World, new: &[Delivery], context: &Context<'_>) -> Vec<DeliveryEvent> {
+    let queued = new.iter().map(|delivery| DeliveryEvent::DeliveryQueued { delivery: Box::new(delivery.clone()) });
+    let channels: BTreeSet<ChannelId> = new.iter().map(|delivery| delivery.channel).collect();
+    let superseded = channels.into_iter().flat_map(|channel| {
+        let new = new.iter().filter(|delivery| delivery.channel == channel);
+        let mut all: Vec<&Delivery> = world.delivery.of(channel, DeliveryState::Waiting).chain(new).collect();
+        all.sort_by_key(|delivery| delivery.id);
+        superseded(sort(all.into_iter()).needless, context)
+    });
+    queued.chain(superseded).collect()
 }
 
 /// What follows when people are to be told something through a channel: it waits, and what it makes needless does not. Nothing if
@@ -48,47 +136,33 @@ pub fn notify(world: &World, channel: ChannelId, message: Message, context: &mut
     if !takes {
         return Vec::new();
     }
-    let thread: Thread<'_> = (&message.group, &message.recipients);
-    let older = world.delivery.of(channel, DeliveryState::Waiting).filter(|waiting| waiting.thread() == Some(thread));
-    let deliveries: Vec<DeliveryId> = older.map(|delivery| delivery.id).collect();
-    let by = DeliveryId(context.ids.next_bits());
-    let queued = waiting(by, channel, Content::Notification { message: Box::new(message) }, context);
-    let superseded = DeliveryEvent::DeliveriesSuperseded { deliveries, by, expires_at: context.now.plus(KEEP_DELIVERED) };
-    let is_needed = matches!(&superseded, DeliveryEvent::DeliveriesSuperseded { deliveries, .. } if !deliveries.is_empty());
-    let queued = DeliveryEvent::DeliveryQueued { delivery: Box::new(queued) };
-    [Some(queued), is_needed.then_some(superseded)].into_iter().flatten().map(Event::Delivery).collect()
+    let id = DeliveryId(context.ids.next_bits());
+    let new = waiting(id, channel, Content::Notification { message: Box::new(message) }, context);
+    put(world, &[new], context).into_iter().map(Event::Delivery).collect()
 }
 
 /// Sets aside what need not be sent, and gives up the oldest of what is too much.
 pub fn tidy(world: &World, context: &Context<'_>) -> Vec<DeliveryEvent> {
-    let mut waiting: BTreeMap<ChannelId, Vec<&Delivery>> = BTreeMap::new();
-    for delivery in world.delivery.deliveries.values().filter(|delivery| delivery.state == DeliveryState::Waiting) {
-        waiting.entry(delivery.channel).or_default().push(delivery);
+    let mut all: BTreeMap<ChannelId, Vec<&Delivery>> = BTreeMap::new();
+    for delivery in world.delivery.deliveries.values().filter(|delivery| waits_or_was_delivered(delivery)) {
+        all.entry(delivery.channel).or_default().push(delivery);
     }
-    let each = waiting.into_iter().flat_map(|(channel, waiting)| {
-        let (mut events, left) = superseded(&waiting, context);
-        events.extend(overflowing(world, channel, &left, context));
+    let each = all.into_iter().flat_map(|(channel, all)| {
+        let Sorted { current, needless } = sort(all.into_iter());
+        let mut events = superseded(needless, context);
+        events.extend(overflowing(world, channel, &current, context));
         events
     });
     each.collect()
 }
 
-/// What is superseded, and what is left; both oldest first.
-fn superseded<'a>(waiting: &[&'a Delivery], context: &Context<'_>) -> (Vec<DeliveryEvent>, Vec<&'a Delivery>) {
-    let (mut latest, mut older, mut left) = (BTreeMap::new(), BTreeMap::<DeliveryId, Vec<DeliveryId>>::new(), Vec::new());
-    for delivery in waiting.iter().rev() {
-        match delivery.thread().and_then(|thread| latest.get(&thread).copied()) {
-            Some(by) => older.entry(by).or_default().push(delivery.id),
-            None => {
-                left.push(*delivery);
-                delivery.thread().map(|thread| latest.insert(thread, delivery.id));
-            }
-        }
+pub(super) fn superseded(needless: Vec<(DeliveryId, DeliveryId)>, context: &Context<'_>) -> Vec<DeliveryEvent> {
+    let mut older = BTreeMap::<DeliveryId, Vec<DeliveryId>>::new();
+    for (delivery, by) in needless {
+        older.entry(by).or_default().push(delivery);
     }
-    left.reverse();
     let expires_at = context.now.plus(KEEP_DELIVERED);
-    let events = older.into_iter().map(|(by, deliveries)| DeliveryEvent::DeliveriesSuperseded { deliveries, by, expires_at });
-    (events.collect(), left)
+    older.into_iter().map(|(by, deliveries)| DeliveryEvent::DeliveriesSuperseded { deliveries, by, expires_at }).collect()
 }
 
 fn overflowing(world: &World, channel: ChannelId, left: &[&Delivery], context: &Context<'_>) -> Vec<DeliveryEvent> {

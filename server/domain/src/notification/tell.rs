@@ -8,7 +8,7 @@ use super::message::{self, Telling};
 use super::react::is_suppressed;
 use super::route::{Route, STORM_WAIT};
 use super::{Cause, Fate, Notification, NotificationEvent, ToldAs, watch};
-use crate::delivery::{Content, DeliveryEvent, DeliveryState, Message, MessageStatus, WAITING, decide};
+use crate::delivery::{Content, DeliveryState, Message, MessageStatus, WAITING, decide, queue};
 use crate::id::{ChannelId, ContactId, DeliveryId, IncidentId, NotificationId};
 use crate::incident::IncidentEvent;
 use crate::rule::Tier;
@@ -251,7 +251,7 @@ impl<'a> Turn<'a> {
                         let mut message = Message { step: (*step).max(1), ..message.clone() };
                         message.recipients.clone_from(&notification.recipients);
                         let content = Content::Notification { message: Box::new(message) };
-                        queued.push(DeliveryEvent::DeliveryQueued { delivery: Box::new(decide::waiting(id, channel, content, context)) });
+                        queued.push(decide::waiting(id, channel, content, context));
                         notification.delivery = Some(id);
                     }
                     Err(Refused { reason, is_full }) => {
@@ -276,6 +276,7 @@ impl<'a> Turn<'a> {
             timers,
         };
         let notes = self.notes(&plan.notes);
+        let queued = queue::put(self.world, &queued, context);
         [Event::Notification(told)].into_iter().chain(queued.into_iter().map(Event::Delivery)).chain(notes).collect()
     }
 

@@ -4,6 +4,7 @@ mod escalation;
 mod external;
 mod laws;
 mod methods;
+mod order;
 mod people;
 mod plan;
 mod standing;
@@ -423,22 +424,6 @@ fn what_continues_reaches_the_routes_behind_and_else_the_first_takes_it() {
     assert_eq!(desk.told().len(), 2);
     let channels: Vec<ChannelId> = desk.s.world.notifications.history.values().map(|told| told.channel).collect();
     assert_eq!(channels, [first, second]);
-}
-
-#[test]
-fn a_slow_receiver_holds_nothing_up_and_is_told_what_gathered_when_there_is_room() {
-    let mut desk = Desk::new();
-    desk.set_route(Route {
-        group_by: BTreeSet::from([GroupBy::Ci]),
-        group_interval_ms: 1_000,
-        repeat_interval_ms: Some(60_000),
-        ..route(desk.channel)
-    });
-    desk.breach(0, 1..=40);
-    desk.wait((1..=600).map(|minute| minute * 30));
-    let waiting = desk.s.world.delivery.of(desk.channel, crate::delivery::DeliveryState::Waiting).count();
-    assert_eq!(waiting, crate::delivery::WAITING);
-    desk.s.replay();
 }
 
 #[test]

@@ -110,6 +110,57 @@ fn what_was_queued_without_a_word_is_superseded_all_the_same() {
     desk.fleet.check();
 }
 
+/// Two messages of one group that wait, as an earlier release left them.
+fn two_that_wait(desk: &mut Desk) -> [DeliveryId; 2] {
+    let ids = [DeliveryId(1_000), DeliveryId(1_001)];
+    for (id, title) in ids.into_iter().zip(["old", "new"]) {
+        let channel = desk.channel;
+        desk.happen(|_, context| {
+            let content = Content::Notification { message: Box::new(told("g", title, &[])) };
+            let delivery = Box::new(waiting(id, channel, content, context));
+            vec![Event::Delivery(DeliveryEvent::DeliveryQueued { delivery })]
+        });
+    }
+    ids
+}
+
+#[test]
+fn what_waits_behind_something_newer_that_was_delivered_is_never_sent() {
+    let mut desk = Desk::new();
+    let [_, new] = two_that_wait(&mut desk);
+    assert_eq!(desk.conclude(Outcome::Confirmed), new);
+    assert_eq!(desk.next(), None);
+    assert_eq!(desk.happen(|world, context| super::super::decide::tick(world, context)), 1);
+    assert_eq!(desk.states(), [DeliveryState::Superseded, DeliveryState::Delivered]);
+    desk.fleet.check();
+}
+
+#[test]
+fn what_fails_under_way_after_something_newer_was_queued_or_delivered_is_not_tried_again() {
+    for is_delivered in [false, true] {
+        let mut desk = Desk::new();
+        let [old, _] = two_that_wait(&mut desk);
+        if is_delivered {
+            desk.conclude(Outcome::Confirmed);
+        }
+        let command = DeliveryCommand::Conclude { channel: desk.channel, told: Told::Message(old), outcome: away(None) };
+        desk.fleet.decide("ann", &Command::Delivery(command)).expect("never refused");
+        assert_eq!(desk.fleet.world.delivery.deliveries[&old].state, DeliveryState::Superseded);
+        desk.fleet.check();
+    }
+}
+
+#[test]
+fn what_goes_to_more_people_makes_needless_what_was_for_some_of_them() {
+    use DeliveryState::{Superseded, Waiting};
+    let mut desk = Desk::new();
+    desk.notify(told("g", "for ann", &["ann"]));
+    desk.notify(told("g", "for bob and carol", &["bob", "carol"]));
+    desk.notify(told("g", "for ann and bob", &["ann", "bob"]));
+    assert_eq!(desk.states(), [Superseded, Waiting, Waiting], "carol is not told by it");
+    desk.fleet.check();
+}
+
 #[test]
 fn a_receiver_that_is_away_is_left_alone_by_all_but_tests() {
     let mut desk = Desk::new();
