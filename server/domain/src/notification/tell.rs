@@ -168,7 +168,7 @@ impl<'a> Turn<'a> {
         if is_first && !self.group.held && !self.group.digest && self.group.tier == Tier::Page && visible.len() > 1 {
             return self.timed(Timers { tell_at: Some(now.plus(STORM_WAIT)), ..self.group.timers }, true);
         }
-        let repeat_at = self.route.repeat_interval_ms.map(|ms| now.plus(Duration::from_millis(ms)));
+        let repeat_at = self.repeat_at(now);
         let begins = self.group.told.is_empty();
         let mut plan = Plan {
             cause: if begins { Cause::Opened } else { Cause::Changed },
@@ -200,17 +200,27 @@ impl<'a> Turn<'a> {
             return self.timed(Timers { step_at: None, ..group.timers }, group.held);
         };
         let mut plan = self.again(Cause::Escalated);
+        // Who is told now is not told the same again with all the others at once; that a storm has grown is for all.
+        let interval = Duration::from_millis(self.route.group_interval_ms);
+        plan.timers.repeat_at = if self.has_grown() { Some(context.now.plus(interval)) } else { self.repeat_at(context.now) };
         climb(self.world, policy, &mut plan, context.now);
         self.carry_out(plan, context)
     }
 
     fn repeat(&mut self, context: &mut Context<'_>) -> Vec<Event> {
-        let incident = |id| self.world.incidents.incidents.get(&id);
-        let has_grown = self.group.unattended().filter_map(incident).any(|storm| self.group.has_outgrown(storm));
-        let mut plan = self.again(if has_grown { Cause::Changed } else { Cause::Repeated });
-        plan.timers.repeat_at = self.route.repeat_interval_ms.map(|ms| context.now.plus(Duration::from_millis(ms)));
+        let mut plan = self.again(if self.has_grown() { Cause::Changed } else { Cause::Repeated });
+        plan.timers.repeat_at = self.repeat_at(context.now);
         plan.steps = vec![(self.group.progress.step, self.known())];
         self.carry_out(plan, context)
+    }
+
+    fn has_grown(&self) -> bool {
+        let incident = |id| self.world.incidents.incidents.get(&id);
+        self.group.unattended().filter_map(incident).any(|storm| self.group.has_outgrown(storm))
+    }
+
+    fn repeat_at(&self, now: Timestamp) -> Option<Timestamp> {
+        self.route.repeat_interval_ms.map(|ms| now.plus(Duration::from_millis(ms)))
     }
 
     /// What is told again leaves those that wait waiting.

@@ -195,3 +195,16 @@ fn a_channel_stays_as_long_as_routes_policies_or_contacts_name_it() {
     desk.ask(0, NotificationCommand::SetMethods { contact: ann, methods: vec![], expected: None }).expect("methods");
     assert_eq!(delete(&mut desk), Ok(()));
 }
+
+#[test]
+fn who_is_told_by_escalation_is_not_told_the_same_by_repetition_at_once() {
+    let mut desk = Desk::new();
+    let steps = vec![Step { after_ms: 600_000, targets: vec![Target::Channel { channel: desk.channel }] }];
+    let policy = Policy { id: PolicyId(0), name: "Ops".into(), steps, repeat: 0, repeat_after_ms: 900_000, mail_channel: None };
+    desk.ask(0, NotificationCommand::SetPolicy { id: None, policy: Box::new(policy), expected: None }).expect("a policy");
+    let escalation = desk.s.world.notifications.policies.keys().next().copied();
+    desk.set_route(Route { escalation, repeat_interval_ms: Some(600_000), ..route(desk.channel) });
+    desk.breach(0, [1]);
+    desk.wait([600, 601, 602, 1_199, 1_200, 1_201]);
+    desk.check(&[&format!("0 firing: {ALONE}"), &format!("600 firing: {ALONE}"), &format!("1200 firing: {ALONE}")]);
+}
