@@ -345,8 +345,23 @@ fn tells_by_itself(name: &str, value: &str) -> bool {
     value.starts_with('/') || matches!(name, target::CHECK | target::TARGET)
 }
 
+/// What the line after that of the breach begins with.
+const MEASURED: &str = "Measured at ";
+
+fn breach_line(reason: &str) -> String {
+    format!("{reason}.")
+}
+
+/// A description that says what a breach is by now; none where it does not begin as the machine wrote it of what the breach was before.
+pub(super) fn measured_again(description: &str, before: &str, (now, at): (&str, Timestamp)) -> Option<String> {
+    let rest = description.strip_prefix(&breach_line(before))?.strip_prefix('\n')?;
+    let (measured, rest) = rest.find('\n').map_or((rest, ""), |end| rest.split_at(end));
+    measured.strip_prefix(MEASURED)?;
+    Some(format!("{}\n{MEASURED}{at}.{rest}", breach_line(now)))
+}
+
 fn description(world: &World, incident: &Incident, alert: &Alert, rule: &Rule, ci: Option<&Ci>) -> String {
-    let mut lines = vec![format!("{}.", alert.reason), format!("Measured at {}.", alert.since)];
+    let mut lines = vec![breach_line(&alert.reason), format!("{MEASURED}{}.", alert.since)];
     if let Some(ci) = ci {
         lines.push(host_line(world, ci));
     }

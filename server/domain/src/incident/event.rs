@@ -6,6 +6,7 @@ use super::model::{Channel, HoldReason, Incident, IncidentState, KnownError, Rea
 use crate::attachment::Attachment;
 use crate::id::{AlertId, AssignmentRuleId, AttachmentId, CiId, IncidentId, ProblemId};
 use crate::rule::{Grade, Severity};
+use rollcall_shared::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// What happened to an incident.
@@ -80,6 +81,9 @@ pub enum IncidentEvent {
         /// The title that says how it is now; none where people wrote it, or it says nothing of that.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         title: Option<String>,
+        /// When `measured` was; the description says it where it still begins as the machine wrote it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        measured_at: Option<Timestamp>,
     },
     /// A note.
     IncidentNoted {

@@ -167,8 +167,9 @@ fn description(world: &World, incident: &Incident, alert: &ExternalAlert) -> Str
 }
 
 fn graded(incident: &Incident, severity: Severity, reason: String, flapped: bool) -> Vec<IncidentEvent> {
-    let updated =
-        IncidentEvent::IncidentUpdated { incident: incident.id, severity, value: None, reason, flapped, measured: None, title: None };
+    let id = incident.id;
+    let (value, measured, title, measured_at) = (None, None, None, None);
+    let updated = IncidentEvent::IncidentUpdated { incident: id, severity, value, reason, flapped, measured, title, measured_at };
     let (impact, urgency) = (incident.impact, compose::urgency(severity));
     if urgency == incident.urgency || incident.graded_by_hand {
         return vec![updated];

@@ -1,7 +1,7 @@
 //! What incidents remember. Total: what refers to something unknown changes nothing.
 
 use super::react::{NOT_JUDGED, RECOVERED};
-use super::{Fields, HoldReason, Incident, IncidentEvent, IncidentState, Incidents, Note, Party, Step, Surroundings, storm};
+use super::{Fields, HoldReason, Incident, IncidentEvent, IncidentState, Incidents, Note, Party, Step, Surroundings, compose, storm};
 use crate::actor::Actor;
 use crate::ci::Class;
 use crate::id::{AlertId, CiId, IncidentId};
@@ -309,10 +309,13 @@ fn change(incident: &mut Incident, record: &Record, event: &IncidentEvent) {
                 note(incident, record, &format!("Priority {priority}: {reason}"), false);
             }
         }
-        IncidentEvent::IncidentUpdated { severity, value, reason, flapped, measured, title, .. } => {
+        IncidentEvent::IncidentUpdated { severity, value, reason, flapped, measured, title, measured_at, .. } => {
             let worse_or_better = incident.breach.as_ref().is_none_or(|breach| breach.severity != *severity);
             if let Some(breach) = &mut incident.breach {
                 (breach.severity, breach.value) = (*severity, *value);
+                let now = measured.as_deref().zip(*measured_at);
+                let described = now.and_then(|now| compose::measured_again(&incident.description, &breach.reason, now));
+                described.into_iter().for_each(|described| incident.description = described);
                 measured.iter().for_each(|measured| breach.reason.clone_from(measured));
             }
             title.iter().for_each(|title| incident.title.clone_from(title));

@@ -68,8 +68,9 @@ fn grew(world: &World, incident: &Incident, outage: &Outage, alerts: &BTreeMap<A
             let text = format!("Worse, now {}: {}.", word(severity), rule.title);
             let id = incident.id;
             let (value, measured) = (alert.value, Some(alert.reason.clone()));
-            let (reason, title) = (text, None);
-            events.push(IncidentEvent::IncidentUpdated { incident: id, severity, value, reason, flapped: false, measured, title });
+            let (reason, title, measured_at) = (text, None, None);
+            let flapped = false;
+            events.push(IncidentEvent::IncidentUpdated { incident: id, severity, value, reason, flapped, measured, title, measured_at });
             let (urgency, impact) = (compose::urgency(severity), incident.impact.max(rule.impact));
             if (impact, urgency) != (incident.impact, incident.urgency) {
                 let (priority, reason) = (priority(impact, urgency), format!("the alert is {}", word(severity)));

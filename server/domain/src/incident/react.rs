@@ -255,7 +255,7 @@ fn worse(world: &World, incident: &Incident, of: (&Alert, &Rule), event: &AlertE
 }
 
 fn fires_on(world: &World, incident: &Incident, (alert, rule): (&Alert, &Rule), event: &AlertEvent) -> Vec<IncidentEvent> {
-    let AlertEvent::AlertTransitioned { before, severity, value, reason, .. } = event else { return Vec::new() };
+    let AlertEvent::AlertTransitioned { before, severity, value, reason, at, .. } = event else { return Vec::new() };
     let Some(severity) = *severity else { return Vec::new() };
     let known = incident.breach.as_ref().map_or(severity, |breach| breach.severity);
     let flapped = !matches!(before, AlertState::Firing | AlertState::Unknown);
@@ -271,7 +271,8 @@ fn fires_on(world: &World, incident: &Incident, (alert, rule): (&Alert, &Rule), 
     let (value, measured) = (*value, Some(reason.clone()));
     let title = is_titled_by_alert(incident).then(|| compose::title(alert, rule, severity, world.cmdb.cis.get(&alert.key.ci)));
     let title = title.filter(|title| *title != incident.title);
-    let updated = IncidentEvent::IncidentUpdated { incident: incident.id, severity, value, reason: text, flapped, measured, title };
+    let (id, measured_at) = (incident.id, Some(*at));
+    let updated = IncidentEvent::IncidentUpdated { incident: id, severity, value, reason: text, flapped, measured, title, measured_at };
     let urgency = compose::urgency(severity);
     if urgency == incident.urgency || incident.graded_by_hand {
         return vec![updated];

@@ -123,6 +123,8 @@ fn who_gave_it_to_whom_and_whether_a_rule_or_a_person_moved_its_priority_is_told
             "ada: state: new → assigned",
             "ada: assignee: ada → bo",
             "rule load (Worse, now critical: m is 97, above 95.): title: Load warning on web-1: 87 → Load critical on web-1: 97; \
+             description: m is 87, above 85.\nMeasured at 1970-01-01T00:00:10.000Z.\nweb-1: class server.\n\nWhat to do: Look at it. → \
+             m is 97, above 95.\nMeasured at 1970-01-01T00:00:40.000Z.\nweb-1: class server.\n\nWhat to do: Look at it.; \
              severity: warning → critical; value: 87 → 97",
             "rule load (the alert is critical): priority: 3 → 2; urgency: medium → high",
             "ada: acknowledged: nothing → 50 by ada",

@@ -72,6 +72,30 @@ fn a_title_says_how_bad_it_is_by_now_unless_people_wrote_it() {
 }
 
 #[test]
+fn a_description_says_how_bad_it_is_by_now_and_keeps_what_people_wrote() {
+    let mut scenario = Scenario::new(vec![rule("load")]);
+    let description = |scenario: &Scenario| scenario.world.incidents.incidents[&scenario.incident(1)].description.clone();
+    let write = |scenario: &mut Scenario, at: i64, text: String| {
+        let edit = crate::incident::Edit { description: Some(text), ..crate::incident::Edit::default() };
+        scenario.act(at, 1, IncidentAction::Edit(Box::new(edit))).unwrap();
+    };
+    scenario.value(10, 86.0);
+    let before = description(&scenario);
+    let rest = before.strip_prefix("m is 86, above 85.\nMeasured at 1970-01-01T00:00:10.000Z.\n").unwrap().to_owned();
+    scenario.value(20, 97.0);
+    let worse = format!("m is 97, above 95.\nMeasured at 1970-01-01T00:00:20.000Z.\n{rest}");
+    assert_eq!(description(&scenario), worse);
+    write(&mut scenario, 21, format!("{worse}\nAnn looks at the backup."));
+    scenario.value(40, 86.0);
+    let better = format!("m is 86, above 85.\nMeasured at 1970-01-01T00:00:40.000Z.\n{rest}\nAnn looks at the backup.");
+    assert_eq!(description(&scenario), better);
+    write(&mut scenario, 41, "The backup runs wild.".into());
+    scenario.value(50, 97.0);
+    assert_eq!(description(&scenario), "The backup runs wild.");
+    scenario.replay();
+}
+
+#[test]
 fn a_grade_that_is_confirmed_with_a_reason_is_people_s_and_what_resumes_waits_for_nothing() {
     let mut scenario = Scenario::new(vec![rule("load")]);
     scenario.value(10, 86.0);
