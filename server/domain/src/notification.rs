@@ -268,7 +268,7 @@ pub enum NotificationCommand {
         /// Revision that the person saw.
         expected: Option<u64>,
     },
-    /// End a route. What it told is not told any more, resolved or not.
+    /// End a route. Who was told through it is told `resolved`, though the incidents stay as they are; then nothing more.
     DeleteRoute {
         /// Which.
         id: RouteId,

@@ -78,7 +78,7 @@ pub async fn put_route(
     show(&api, id)
 }
 
-/// Ends a notification route. What it told is not told any more, resolved or not.
+/// Ends a notification route. Who was told through it is told `resolved`, though the incidents stay as they are; then nothing more.
 #[utoipa::path(delete, path = "/api/v1/notification_routes/{id}", tag = "notifications", responses((status = 204, description = "Ended.")))]
 pub async fn delete_route(State(api): State<Api>, Named(id): Named<RouteId>, caller: Caller) -> Result<Response, ApiError> {
     let command = NotificationCommand::DeleteRoute { id, expected: caller.expected };

@@ -3,7 +3,7 @@
 use super::escalation::{METHODS, Method, POLICIES, Policy, Target, check_channel, has_list};
 use super::route::{ROUTES, Route};
 use super::schedule::{OVERRIDES, Override, Schedule};
-use super::{NotificationCommand, NotificationEvent};
+use super::{NotificationCommand, NotificationEvent, tell};
 use crate::ci::normalise::{self, folded};
 use crate::contact::Contact;
 use crate::delivery::endpoint::is_mail_address;
@@ -33,7 +33,7 @@ pub fn command(world: &World, command: &NotificationCommand, context: &mut Conte
     use NotificationCommand as C;
     let events = match command {
         C::SetRoute { id, route, expected } => set_route(world, *id, route, *expected, context)?,
-        C::DeleteRoute { id, expected } => delete_route(world, *id, *expected)?,
+        C::DeleteRoute { id, expected } => return delete_route(world, *id, *expected, context),
         C::SetSchedule { id, schedule, expected } => set_schedule(world, *id, schedule, *expected, context)?,
         C::DeleteSchedule { id, expected } => delete_schedule(world, *id, *expected)?,
         C::AddOverride { id, from, to, contact, expected } => add_override(world, *id, (*from, *to), contact, *expected, context)?,
@@ -108,12 +108,12 @@ fn set_route(
     Ok(vec![NotificationEvent::RouteSet { route: Box::new(route) }])
 }
 
-fn delete_route(world: &World, id: RouteId, expected: Option<u64>) -> Result<Vec<NotificationEvent>, Rejection> {
+fn delete_route(world: &World, id: RouteId, expected: Option<u64>, context: &mut Context<'_>) -> Result<Vec<Event>, Rejection> {
     let known = world.notifications.routes.get(&id).ok_or_else(|| Rejection::not_found("notification route", id))?;
     unchanged(id, known.revision, expected)?;
-    let groups = world.notifications.groups.values().filter(|group| group.route == id);
-    let ended = groups.map(|group| NotificationEvent::GroupEnded { group: group.id });
-    Ok(ended.chain([NotificationEvent::RouteDeleted { route: id }]).collect())
+    let mut events = tell::take_leave(world, id, context);
+    events.push(Event::Notification(NotificationEvent::RouteDeleted { route: id }));
+    Ok(events)
 }
 
 fn schedule_of(world: &World, id: ScheduleId, expected: Option<u64>) -> Result<&Schedule, Rejection> {

@@ -11,6 +11,7 @@ use crate::id::IncidentId;
 use crate::incident::compose::cut;
 use crate::incident::{Incident, display_number};
 use crate::rule::{Severity, Tier};
+use rollcall_shared::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Characters of a title.
@@ -31,11 +32,13 @@ pub(super) struct Telling<'a> {
     pub(super) route: &'a Route,
     /// How the group stands.
     pub(super) status: MessageStatus,
+    /// When it is told.
+    pub(super) now: Timestamp,
 }
 
 /// Composes a message for nobody in particular yet.
 pub(super) fn compose(world: &World, telling: Telling<'_>) -> Message {
-    let Telling { group, route, status } = telling;
+    let Telling { group, route, status, now } = telling;
     let of = |id: IncidentId| world.incidents.incidents.get(&id);
     let open: Vec<&Incident> = group.open().filter_map(of).filter(|incident| !is_suppressed(world, incident)).collect();
     let mut told = if open.is_empty() { group.ended.iter().copied().filter_map(of).collect() } else { open };
@@ -65,7 +68,20 @@ pub(super) fn compose(world: &World, telling: Telling<'_>) -> Message {
     let key = group.key.iter().filter(|(name, value)| !value.is_empty() && *name != route::ALONE);
     message.labels.extend(key.map(|(name, value)| (name.clone(), value.clone())));
     word(&mut message, route);
+    if status == MessageStatus::Resolved && group.is_open() {
+        leave(&mut message, now);
+    }
     message
+}
+
+/// Says that nothing more comes of what is still open: receivers are to close what they opened.
+fn leave(message: &mut Message, now: Timestamp) {
+    let open = template::lines(message);
+    let text = format!("The route {} was deleted: nothing more is told through it. Still open:\n{open}", message.route);
+    message.text = cut(&text, TEXT_CHARACTERS);
+    for incident in &mut message.incidents {
+        (incident.open, incident.resolved_at) = (false, incident.resolved_at.or(Some(now)));
+    }
 }
 
 /// Puts a message into words, by the route's templates or by the built-in ones.

@@ -9,7 +9,7 @@ use super::react::is_suppressed;
 use super::route::{Route, STORM_WAIT};
 use super::{Cause, Fate, Notification, NotificationEvent, ToldAs, watch};
 use crate::delivery::{Content, DeliveryState, Message, MessageStatus, WAITING, decide, queue};
-use crate::id::{ChannelId, ContactId, DeliveryId, IncidentId, NotificationId};
+use crate::id::{ChannelId, ContactId, DeliveryId, IncidentId, NotificationId, RouteId};
 use crate::incident::IncidentEvent;
 use crate::rule::Tier;
 use crate::{Context, Event, World};
@@ -43,6 +43,22 @@ pub fn settle(world: &World, context: &mut Context<'_>) -> Vec<Event> {
         .flat_map(|group| Turn::new(world, group, &mut room).map_or_else(|| vec![ended(group)], |turn| turn.take(context)))
         .collect();
     events.extend(watch::settle(world, context));
+    events
+}
+
+/// Ends the groups of a route that is to be no more. Who was told that something is wrong, and would be told that it is over, is told that
+/// nothing more comes: else what they opened would stay open for ever.
+pub(super) fn take_leave(world: &World, route: RouteId, context: &mut Context<'_>) -> Vec<Event> {
+    // It is said now or never, so it waits even where an outbox is full.
+    let mut room: Room = world.delivery.channels.keys().map(|id| (*id, usize::MAX)).collect();
+    let groups = world.notifications.groups.values().filter(|group| group.route == route);
+    let mut events = Vec::new();
+    for group in groups {
+        if let Some(mut turn) = Turn::new(world, group, &mut room).filter(Turn::owes_an_end) {
+            events.extend(turn.say(Cause::Resolved, MessageStatus::Resolved, Timers::default(), context));
+        }
+        events.push(ended(group));
+    }
     events
 }
 
@@ -124,8 +140,7 @@ impl<'a> Turn<'a> {
     fn conclude(&mut self, context: &mut Context<'_>) -> Vec<Event> {
         let Some(told_at) = self.group.told_at else { return vec![ended(self.group)] };
         let interval = Duration::from_millis(self.route.group_interval_ms);
-        let told = self.group.status == Some(MessageStatus::Resolved) || !self.route.tell_resolved || self.group.told_to.is_empty();
-        if !told {
+        if self.owes_an_end() {
             let timers = Timers { end_at: Some(context.now.plus(interval)), ..Timers::default() };
             return self.say(Cause::Resolved, MessageStatus::Resolved, timers, context);
         }
@@ -135,6 +150,12 @@ impl<'a> Turn<'a> {
             return vec![ended(self.group)];
         }
         self.timed(Timers { end_at: Some(end_at), ..Timers::default() }, self.group.held)
+    }
+
+    /// Whether somebody has been told of it who is still to be told that it is over.
+    fn owes_an_end(&self) -> bool {
+        let is_told = self.group.told_at.is_some() && !self.group.told_to.is_empty();
+        is_told && self.group.status != Some(MessageStatus::Resolved) && self.route.tell_resolved
     }
 
     fn take_notice(&mut self, context: &mut Context<'_>) -> Vec<Event> {
@@ -249,7 +270,7 @@ impl<'a> Turn<'a> {
     }
 
     fn carry_out(&mut self, plan: Plan, context: &mut Context<'_>) -> Vec<Event> {
-        let telling = Telling { group: self.group, route: self.route, status: plan.status };
+        let telling = Telling { group: self.group, route: self.route, status: plan.status, now: context.now };
         let message = message::compose(self.world, telling);
         let (mut told, mut queued, mut full) = (Vec::new(), Vec::new(), false);
         for (step, addresses) in &plan.steps {

@@ -3,6 +3,7 @@
 mod escalation;
 mod external;
 mod laws;
+mod leave;
 mod methods;
 mod order;
 mod people;

@@ -48,19 +48,6 @@ fn a_route_is_changed_at_the_revision_that_was_seen_and_its_name_is_its_own() {
 }
 
 #[test]
-fn a_route_that_is_deleted_tells_nothing_more() {
-    let mut desk = Desk::with_route();
-    desk.breach(0, [1]);
-    desk.told();
-    let id = *desk.s.world.notifications.routes.keys().next().expect("one");
-    desk.ask(1, NotificationCommand::DeleteRoute { id, expected: None }).expect("deleted");
-    desk.recover(100, [1]);
-    desk.wait([200]);
-    desk.check(&[]);
-    assert!(desk.s.world.notifications.groups.is_empty() && desk.s.world.notifications.by_incident.is_empty());
-}
-
-#[test]
 fn what_became_of_a_delivery_is_in_the_history() {
     use crate::delivery::{Outcome, Told};
     let mut desk = Desk::with_route();
