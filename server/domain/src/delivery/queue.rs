@@ -90,7 +90,7 @@ pub(super) fn newer_than(world: &World, delivery: &Delivery) -> Option<DeliveryI
 
 /// What the same people were told of the same group, or are to be told, after a message that was given up. Deliveries are soon
 /// forgotten; the history of notifications knows them longer.
-pub(super) fn told_after(world: &World, delivery: &Delivery) -> Option<DeliveryId> {
+pub(crate) fn told_after(world: &World, delivery: &Delivery) -> Option<DeliveryId> {
     let (group, recipients) = delivery.thread()?;
     let is_newer = |other: &&Delivery| {
         let is_of_group = other.thread().is_some_and(|(of, to)| of == group && covers(to, recipients));

@@ -3,7 +3,9 @@
 use super::route::Route;
 use crate::World;
 use crate::delivery::retry::LONGEST_NOTIFICATION_WAIT;
+use crate::delivery::{Content, Delivery, DeliveryState, MessageStatus, queue};
 use crate::id::ChannelId;
+use crate::rule::Tier;
 use rollcall_shared::Timestamp;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -18,9 +20,11 @@ const NAMED: usize = 100;
 /// How notification stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {
-    /// Whether a route that counts reaches somebody now: a channel of its own, or one of a step of escalation, that has not failed for
-    /// five minutes.
+    /// Whether a route that counts and takes pages reaches somebody now: a channel of its own, or one of a step of escalation, that has
+    /// not failed for five minutes.
     pub works: bool,
+    /// Whether one that takes tickets does.
+    pub tells_tickets: bool,
     /// What is not as it should be, in words, each once.
     pub problems: Vec<String>,
 }
@@ -29,14 +33,19 @@ pub struct Standing {
 #[must_use]
 pub fn standing(world: &World, now: Timestamp) -> Standing {
     let routes: Vec<&Route> = world.notifications.in_order().filter(|route| route.enabled).collect();
-    let mut standing = Standing { works: false, problems: Vec::new() };
+    let mut standing = Standing { works: false, tells_tickets: false, problems: Vec::new() };
     if routes.is_empty() {
         let problem = "no route counts: nobody is told of anything; POST /api/v1/notification_routes makes one";
         standing.problems.push(problem.into());
+    } else if !routes.iter().any(|route| route.when.tiers.contains(&Tier::Page)) {
+        let problem = "no route that counts takes pages: nobody is told of them; when.tiers of a route says what it takes";
+        standing.problems.push(problem.into());
     }
+    standing.problems.extend(lost_pages(world));
     for route in routes {
         let (works, problems) = of_route(world, route, now);
-        standing.works |= works;
+        standing.works |= works && route.when.tiers.contains(&Tier::Page);
+        standing.tells_tickets |= works && route.when.tiers.contains(&Tier::Ticket);
         standing.problems.extend(problems);
         if !works {
             standing.problems.push(format!("{}: nobody would be told", route.name));
@@ -46,6 +55,32 @@ pub fn standing(world: &World, now: Timestamp) -> Standing {
     standing.problems.retain(|problem| seen.insert(problem.clone()));
     standing.problems.truncate(NAMED);
     standing
+}
+
+/// Pages of open incidents that were given up, of which the same people have been told nothing newer; for each channel the latest.
+fn lost_pages(world: &World) -> impl Iterator<Item = String> {
+    let channels = world.delivery.channels.values();
+    channels.filter_map(|known| {
+        let dead = world.delivery.of(known.channel.id, DeliveryState::Dead).filter(|dead| is_lost_page(world, dead));
+        let dead: Vec<&Delivery> = dead.collect();
+        let (count, latest) = (dead.len(), dead.last()?);
+        let reason = latest.last_error.as_deref().unwrap_or("unknown");
+        let pages = if count == 1 { "a page was".to_owned() } else { format!("{count} pages were") };
+        let latest = latest.id;
+        Some(format!(
+            "channel {}: {pages} given up, {latest} last: {reason}; deliveries/{latest}/resend sends it again",
+            known.channel.name
+        ))
+    })
+}
+
+fn is_lost_page(world: &World, dead: &Delivery) -> bool {
+    let Content::Notification { message } = &dead.content else { return false };
+    let is_open = |id| world.incidents.incidents.get(&id).is_some_and(|incident| incident.state.is_open());
+    message.tier == Tier::Page
+        && message.status == MessageStatus::Firing
+        && message.incidents.iter().any(|incident| is_open(incident.id))
+        && queue::told_after(world, dead).is_none()
 }
 
 fn of_route(world: &World, route: &Route, now: Timestamp) -> (bool, Vec<String>) {

@@ -323,9 +323,11 @@ impl From<&DomainGroup> for NotificationGroup {
 /// Whether anybody would be told of anything.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct NotificationStatus {
-    /// Whether a page could reach somebody: a route counts and leads to a channel that works, its own or one of
-    /// whom escalation would tell now. One through which nothing has got for five minutes does not.
+    /// Whether a page could reach somebody: a route that takes pages counts and leads to a channel that works, its own or one
+    /// of whom escalation would tell now. One through which nothing has got for five minutes does not.
     pub works: bool,
+    /// Whether a ticket could reach somebody in the same way. Routes take only pages unless they say more.
+    pub tells_tickets: bool,
     /// Routes that count.
     pub routes: usize,
     /// Groups of incidents that are not over.
@@ -343,9 +345,10 @@ impl NotificationStatus {
     /// How notification stands.
     pub fn new(world: &World, now: Timestamp) -> Self {
         let notifications = &world.notifications;
-        let standing::Standing { works, problems } = standing::standing(world, now);
+        let standing::Standing { works, tells_tickets, problems } = standing::standing(world, now);
         Self {
             works,
+            tells_tickets,
             routes: notifications.in_order().filter(|route| route.enabled).count(),
             groups: notifications.groups.len(),
             waiting: notifications.groups.values().map(|group| group.waiting.len()).sum(),
