@@ -84,6 +84,8 @@ fn above(cmdb: &Cmdb, ci: CiId) -> Vec<Hit> {
 struct Found {
     ci: CiId,
     behind: BTreeSet<CiId>,
+    /// Hosts of the population among those.
+    exposed: BTreeSet<CiId>,
     table: Table,
     p_value: f64,
     q_value: f64,
@@ -134,16 +136,16 @@ fn found(cmdb: &Cmdb, recent: &BTreeMap<CiId, &Incident>, fresh: &BTreeSet<CiId>
     let affected = recent.keys().filter(|ci| hosts.contains(ci)).count() as u64;
     let behind = |ci: CiId| impact::upstream(cmdb, ci).hits.into_iter().map(|hit| hit.ci).collect::<BTreeSet<CiId>>();
     let tested: Vec<(CiId, BTreeSet<CiId>)> = candidates.into_iter().map(|(ci, _)| (ci, behind(ci))).collect();
-    let table = |behind: &BTreeSet<CiId>| {
-        let exposed: BTreeSet<&CiId> = behind.iter().filter(|ci| hosts.contains(ci)).collect();
-        let affected_exposed = exposed.iter().filter(|ci| recent.contains_key(**ci)).count() as u64;
+    let exposed: Vec<BTreeSet<CiId>> = tested.iter().map(|(_, behind)| behind.intersection(&hosts).copied().collect()).collect();
+    let table = |exposed: &BTreeSet<CiId>| {
+        let affected_exposed = exposed.iter().filter(|ci| recent.contains_key(*ci)).count() as u64;
         Table { affected_exposed, affected, exposed: exposed.len() as u64, population: hosts.len() as u64 }
     };
-    let tables: Vec<Table> = tested.iter().map(|(_, behind)| table(behind)).collect();
+    let tables: Vec<Table> = exposed.iter().map(table).collect();
     let p_values: Vec<f64> = tables.iter().map(Table::p_value).collect();
     let q_values = q_values(&p_values, tests);
-    let rows = tested.into_iter().zip(tables).zip(p_values.into_iter().zip(q_values));
-    let found = rows.map(|(((ci, behind), table), (p_value, q_value))| Found { ci, behind, table, p_value, q_value });
+    let rows = tested.into_iter().zip(exposed).zip(tables).zip(p_values.into_iter().zip(q_values));
+    let found = rows.map(|((((ci, behind), exposed), table), (p_value, q_value))| Found { ci, behind, exposed, table, p_value, q_value });
     // The nearest of those that are equally unlikely: nearer ones come first.
     found.filter(|found| found.q_value <= Q && found.table.exposed < found.table.population).min_by(|a, b| a.p_value.total_cmp(&b.p_value))
 }
@@ -182,7 +184,7 @@ fn problem(world: &World, found: &Found, members: &[&Incident], context: &mut Co
     problem.incidents = members.iter().map(|member| member.id).collect();
     problem.priority = members.iter().map(|member| member.priority).min().unwrap_or(problem.priority);
     let is_member = |ci: &&CiId| members.iter().any(|member| member.primary_ci == Some(**ci));
-    let healthy = found.behind.iter().filter(|ci| !is_member(ci)).take(COUNTER_EXAMPLES).copied();
+    let healthy = found.exposed.iter().filter(|ci| !is_member(ci)).take(COUNTER_EXAMPLES).copied();
     problem.hypotheses = vec![Hypothesis {
         factor: format!("{class} {name}"),
         bundle: vec![format!("{class} {name}")],
@@ -264,6 +266,25 @@ mod tests {
         if let Some(problem) = problem {
             assert!(problem.evidence[0].statement.contains("connects to switch-1"), "{:?}", problem.evidence[0]);
         }
+    }
+
+    #[test]
+    fn a_counter_example_is_a_host_of_the_population() {
+        let (mut scenario, switch) = fleet();
+        let shop = CiId { family: Family::Service, bits: 1 };
+        scenario.seed(move |world| {
+            world.cmdb.cis.insert(shop, Ci::new(shop, Class::BusinessService, "Shop", seconds(0), 0));
+            let (source, first_seen, last_seen) = (Source::Person { name: "ada".into() }, seconds(0), seconds(0));
+            let relation = Relation { from: shop, kind: RelationKind::DependsOn, to: host(9), source, first_seen, last_seen };
+            world.cmdb.links.apply(&crate::ci::relation::Change::Set { relation });
+        });
+        (1..=3).for_each(|n| scenario.values(100, n, &[("", Some(97.0))]));
+        scenario.tick(500);
+        let problem = &scenario.world.problems.problems[&scenario.world.problems.live[&Origin::Topology { ci: switch }]];
+        let hypothesis = &problem.hypotheses[0];
+        let healthy: Vec<CiId> = (4..=10).map(host).collect();
+        assert_eq!((hypothesis.exposed, hypothesis.affected_exposed), (10, 3));
+        assert_eq!(hypothesis.counter_examples, healthy);
     }
 
     fn switch_rule(id: &str, enabled: bool) -> RuleCommand {
