@@ -95,8 +95,8 @@ fn act(
         }
         IncidentAction::Resolve { children: Children::Resolve, .. } => {
             // Itself first: a storm that is resolved by hand is not resolved by its last child.
-            let itself = events(incident, action, after).into_iter().chain(react::still_fires(world, incident));
-            Ok(itself.chain(family::open_children(world, incident).flat_map(|one| events(one, action, after))).collect())
+            let all = std::iter::once(incident).chain(family::open_children(world, incident));
+            Ok(all.flat_map(|one| events(one, action, after).into_iter().chain(react::still_fires(world, one))).collect())
         }
         IncidentAction::Resolve { .. } | IncidentAction::Cancel { .. } => {
             Ok(events(incident, action, after).into_iter().chain(react::still_fires(world, incident)).collect())

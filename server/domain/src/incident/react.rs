@@ -283,7 +283,7 @@ fn fires_on(world: &World, incident: &Incident, (alert, rule): (&Alert, &Rule), 
 }
 
 /// What people should know who end an incident whose alerts are not over.
-pub(super) fn still_fires(world: &World, incident: &Incident) -> Option<IncidentEvent> {
+pub(crate) fn still_fires(world: &World, incident: &Incident) -> Option<IncidentEvent> {
     let own = incident.alerts.iter().filter_map(|id| world.alerts.alerts.get(id));
     let mut firing = own.filter(|alert| alert.state == AlertState::Firing);
     if let Some(alert) = firing.next() {

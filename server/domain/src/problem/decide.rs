@@ -4,6 +4,7 @@ use super::membership::{is_own, left, taken_in};
 use super::{Problem, ProblemAction, ProblemCommand, ProblemEvent, ProblemState, Verdict, recurrence};
 use crate::id::{IncidentId, ProblemId};
 use crate::incident::decide::{handed, named, optional, text};
+use crate::incident::react::still_fires;
 use crate::incident::{Incident, IncidentEvent, IncidentState};
 use crate::{Context, Event, Rejection, World, attachment};
 use std::collections::BTreeSet;
@@ -111,7 +112,8 @@ fn incidents(world: &World, problem: &Problem, action: &ProblemAction, context: 
     let linked = |incident: &Incident, problem| Event::Incident(IncidentEvent::IncidentLinked { incident: incident.id, problem });
     Ok(match action {
         ProblemAction::Resolve { notes, incidents: true } => {
-            own().filter(|incident| incident.state.is_open()).take(INCIDENTS).map(|incident| resolved(problem, incident, notes)).collect()
+            let open = own().filter(|incident| incident.state.is_open()).take(INCIDENTS);
+            open.flat_map(|incident| resolved(world, problem, incident, notes)).map(Event::Incident).collect()
         }
         ProblemAction::Duplicate { of } => {
             let moved = listed().flat_map(|incident| recurrence::joined(*of, incident, format!("from PRB{:07}", problem.number)));
@@ -140,15 +142,16 @@ fn incidents(world: &World, problem: &Problem, action: &ProblemAction, context: 
     })
 }
 
-fn resolved(problem: &Problem, incident: &Incident, notes: &str) -> Event {
-    Event::Incident(IncidentEvent::IncidentStateChanged {
+fn resolved(world: &World, problem: &Problem, incident: &Incident, notes: &str) -> impl Iterator<Item = IncidentEvent> {
+    let resolved = IncidentEvent::IncidentStateChanged {
         incident: incident.id,
         before: incident.state,
         after: IncidentState::Resolved,
         hold_reason: None,
         close_code: Some(FIXED.to_owned()),
         notes: Some(format!("Resolved with {}: {notes}", super::display_number(problem.number))),
-    })
+    };
+    std::iter::once(resolved).chain(still_fires(world, incident))
 }
 
 /// The state that an action leads to; `None` where it is not allowed. Work may skip states forward, and go back one at a time

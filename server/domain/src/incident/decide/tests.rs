@@ -371,7 +371,9 @@ fn children_are_resolved_with_their_parent_when_that_is_wanted() {
     scenario.story();
     let all = IncidentAction::Resolve { close_code: "fixed".into(), notes: "The disk.".into(), children: Children::Resolve };
     scenario.act(30, 1, all).unwrap();
-    assert_eq!(scenario.story(), ["30 INC1 new → resolved", "30 INC1 noted", "30 INC2 new → resolved"]);
+    assert_eq!(scenario.story(), ["30 INC1 new → resolved", "30 INC1 noted", "30 INC2 new → resolved", "30 INC2 noted"]);
+    let still = scenario.world.incidents.incidents[&scenario.incident(2)].notes.last().map(|note| note.text.clone());
+    assert!(still.as_ref().is_some_and(|text| text.starts_with("It still fires: m is 97, above 95.")), "{still:?}");
     assert_eq!(scenario.world.incidents.incidents[&scenario.incident(1)].open_children, 0);
 }
 

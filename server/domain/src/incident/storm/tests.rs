@@ -79,7 +79,7 @@ fn a_storm_that_a_person_resolves_with_its_children_is_resolved_once() {
     let resolve = IncidentAction::Resolve { close_code: "fixed".into(), notes: "The switch.".into(), children: Children::Resolve };
     scenario.act(20, 11, resolve).unwrap();
     let lines = scenario.story();
-    assert_eq!((lines.len(), lines.iter().filter(|line| line.starts_with("20 INC11 ")).count()), (12, 1));
+    assert_eq!((lines.len(), lines.iter().filter(|line| line.starts_with("20 INC11 ")).count()), (23, 1));
 }
 
 #[test]

@@ -218,3 +218,17 @@ fn a_problem_that_is_over_is_given_no_incident() {
         assert!(scenario.story().is_empty());
     }
 }
+
+#[test]
+fn an_incident_that_is_resolved_with_its_problem_says_that_its_alert_still_fires() {
+    let mut scenario = Scenario::new(vec![rule("load")]);
+    scenario.value(10, 97.0);
+    let (title, incidents) = ("Leak".to_owned(), vec![scenario.incident(1)]);
+    let open = ProblemCommand::Open { title, description: String::new(), priority: 3, group: None, incidents };
+    scenario.command(20, &Command::Problem(open)).unwrap();
+    scenario.story();
+    scenario.work(30, 1, ProblemAction::Resolve { notes: "Fixed.".into(), incidents: true }).unwrap();
+    assert_eq!(scenario.story(), ["30 PRB1 new → resolved", "30 INC1 new → resolved", "30 INC1 noted"]);
+    let still = scenario.world.incidents.incidents[&scenario.incident(1)].notes.last().map(|note| note.text.clone());
+    assert!(still.as_ref().is_some_and(|text| text.starts_with("It still fires: m is 97, above 95.")), "{still:?}");
+}
