@@ -70,6 +70,7 @@ fn told_of(
     match (live, reason) {
         (live, Some(reason)) => quieted(live, attached, reason),
         (Some(incident), None) if axis == Suppression::Flapping && !alert.fires() => ended(world, incident, alert),
+        (Some(incident), None) if axis != Suppression::Flapping && incident.opened_at == context.now => Vec::new(),
         (Some(incident), None) if alert.fires() => {
             let what = if axis == Suppression::Flapping { "It flaps no more" } else { "It is told about again" };
             vec![note(incident, format!("{what}; it fires."))]

@@ -119,10 +119,11 @@ fn told_of(
         (Some(incident), None) if axis == Suppression::Flapping && alert.state == AlertState::Resolved => {
             resolves(world, incident, rule, &format!("it flaps no more, and is clear: {}", alert.reason), context)
         }
+        // It opened as this ended: nothing was kept back from its readers.
+        (Some(incident), None) if axis != Suppression::Flapping && incident.opened_at == context.now => Vec::new(),
         (Some(incident), None) => {
-            let state = alert.severity.map_or("clear", word);
             let what = if axis == Suppression::Flapping { "It flaps no more" } else { "It is told about again" };
-            vec![note(incident, format!("{what}; it is {state} now: {}.", alert.reason))]
+            vec![note(incident, format!("{what}; {}.", standing(alert)))]
         }
         (None, None) if axis != Suppression::Flapping && alert.state == AlertState::Firing => {
             let severity = alert.severity.unwrap_or(Severity::Critical);
@@ -132,6 +133,18 @@ fn told_of(
             storm::opened(world, compose::opened(world, alert, rule, severity, context), &storm::Origin::of_rule(rule), context)
         }
         (None, _) => Vec::new(),
+    }
+}
+
+/// How an alert is by now. Its reason is of its last change: the value may be another one since.
+fn standing(alert: &Alert) -> String {
+    let (since, reason) = (alert.since, &alert.reason);
+    let severity = alert.severity.map_or("firing", word);
+    match alert.state {
+        AlertState::Firing => format!("it fires since {since}, and when it last changed it was {severity}: {reason}"),
+        AlertState::Unknown => format!("nothing is known of it since {since}, before that it was {severity}: {reason}"),
+        AlertState::Recovering => format!("it is clear since {since}, and over when it stays so: {reason}"),
+        AlertState::Inactive | AlertState::Pending | AlertState::Resolved => format!("it is clear since {since}: {reason}"),
     }
 }
 
@@ -285,11 +298,15 @@ fn fires_on(world: &World, incident: &Incident, (alert, rule): (&Alert, &Rule), 
 /// What people should know who end an incident whose alerts are not over.
 pub(crate) fn still_fires(world: &World, incident: &Incident) -> Option<IncidentEvent> {
     let own = incident.alerts.iter().filter_map(|id| world.alerts.alerts.get(id));
-    let mut firing = own.filter(|alert| alert.state == AlertState::Firing);
-    if let Some(alert) = firing.next() {
-        let until = match (alert.severity, firing.next()) {
-            (Some(Severity::Warning), None) => "until the alert is critical, or is over and begins again",
-            _ => "until an alert of it is over and begins again",
+    let firing: Vec<&Alert> = own.filter(|alert| alert.state == AlertState::Firing).collect();
+    if let Some(alert) = firing.first() {
+        // As bad as it was told of, none of them is told of anew.
+        let is_told = incident.breach.as_ref().is_some_and(|breach| breach.severity == Severity::Critical);
+        let may_worsen = !is_told && firing.iter().any(|alert| alert.severity == Some(Severity::Warning));
+        let until = match (may_worsen, firing.len()) {
+            (true, 1) => "until the alert is critical, or is over and begins again",
+            (true, _) => "until an alert of it that is a warning is critical, or one is over and begins again",
+            (false, _) => "until an alert of it is over and begins again",
         };
         return Some(note(incident, format!("It still fires: {}. Nothing more is told {until}.", alert.reason)));
     }

@@ -283,3 +283,42 @@ fn an_agent_and_its_host_that_say_nothing_share_an_incident() {
     assert!(scenario.world.incidents.live.is_empty());
     assert!(scenario.world.incidents.incidents.values().all(|one| !one.state.is_open()));
 }
+
+fn mute(kind: crate::alert::mute::MuteKind, from: i64, to: i64) -> crate::Command {
+    use crate::alert::decide::AlertCommand;
+    use crate::alert::mute::{NewMute, Schedule};
+    let schedule = Schedule::Once { from: seconds(from), to: seconds(to) };
+    let (selector, rules) = (crate::rule::Selector::default(), vec!["load".parse().unwrap()]);
+    let new = NewMute { kind, reason: "disks are swapped".into(), selector, rules, external: None, schedule };
+    crate::Command::Alert(AlertCommand::Mute(Box::new(new)))
+}
+
+fn last_note(scenario: &Scenario, number: u64) -> String {
+    scenario.world.incidents.incidents[&scenario.incident(number)].notes.last().map(|note| note.text.clone()).unwrap_or_default()
+}
+
+#[test]
+fn what_opens_when_it_may_be_told_about_is_not_told_about_again() {
+    use crate::alert::mute::MuteKind;
+    let mut scenario = Scenario::new(vec![rule("load")]);
+    for kind in [MuteKind::Maintenance, MuteKind::Silence] {
+        scenario.command(5, &mute(kind, 5, 100)).unwrap();
+    }
+    scenario.value(10, 97.0);
+    scenario.tick(11);
+    scenario.tick(100);
+    assert_eq!(last_note(&scenario, 1), "");
+}
+
+#[test]
+fn who_ends_an_incident_of_two_warnings_is_told_that_a_worse_one_is_told() {
+    let mut scenario = Scenario::new(vec![rule("load")]);
+    scenario.values(10, 1, &[("/", Some(86.0)), ("/var", Some(86.0))]);
+    scenario.act(20, 2, IncidentAction::Merge { into: scenario.incident(1) }).unwrap();
+    scenario.act(30, 1, resolve()).unwrap();
+    let expected = "It still fires: m is 86, above 85. Nothing more is told until an alert of it that is a warning is critical, or one is over \
+                    and begins again.";
+    assert_eq!(last_note(&scenario, 1), expected);
+    scenario.values(40, 1, &[("/", Some(86.0)), ("/var", Some(97.0))]);
+    assert_eq!(scenario.story().last().map(String::as_str), Some("40 INC3 opened P2: Load critical on web-1: /var 97"));
+}
