@@ -5,8 +5,8 @@
 use super::assignment::Case;
 use super::surroundings::{self, Affected};
 use super::{
-    Breach, Channel, Chart, Incident, IncidentState, KnownError, Party, Related, Similar, Suggestion, display_number, history, priority,
-    similar,
+    Breach, Channel, Chart, Incident, IncidentState, KnownError, Party, Related, Similar, Suggestion, display_number, ending, history,
+    priority, similar,
 };
 use crate::actor::Actor;
 use crate::alert::{Alert, target, wording};
@@ -392,7 +392,7 @@ pub(super) fn known(incident: &Incident) -> Vec<String> {
         lines.extend(incident.recent_changes.iter().rev().map(line));
     }
     let helped = incident.similar.iter().filter_map(|one| Some((one.close_code.as_ref()?, one.close_notes.as_ref()?)));
-    let mut helped = helped.filter(|(code, _)| !matches!(code.as_str(), super::react::RECOVERED | super::react::NOT_JUDGED)).peekable();
+    let mut helped = helped.filter(|(code, _)| !ending::is_of_machine(code)).peekable();
     if helped.peek().is_some() {
         lines.push("\nHow similar ones were resolved:".to_owned());
         lines.extend(helped.map(|(code, notes)| format!("- {code}: {notes}")));

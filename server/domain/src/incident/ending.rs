@@ -5,11 +5,12 @@
 //!
 //! Invariant: whatever holds an incident open calls [`ended`] again when it is over itself, in whichever order they end.
 
-use super::react::{NOT_JUDGED, RECOVERED, note};
+use super::react::{ITEM_RETIRED, NOT_JUDGED, RECOVERED, note};
 use super::{Incident, IncidentEvent, IncidentState};
 use crate::World;
 use crate::alert::external::{ExternalAlert, PREFIX};
 use crate::alert::{Alert, AlertState};
+use crate::ci::lifecycle::is_out_of_use;
 use crate::rule::Rule;
 
 /// What follows when an alert or an outage that an incident is about has ended, as a text says. `rule` is the one that judged; none for what
@@ -28,7 +29,11 @@ pub(super) fn ended(world: &World, incident: &Incident, rule: Option<&Rule>, tex
     if rule.is_some_and(|rule| !rule.auto_resolve) {
         return said("The rule leaves resolving to people.");
     }
-    let code = if rule.is_none_or(|rule| rule.enabled) { RECOVERED } else { NOT_JUDGED };
+    let code = match rule {
+        Some(rule) if !rule.enabled => NOT_JUDGED,
+        Some(_) if is_retired(world, incident) => ITEM_RETIRED,
+        _ => RECOVERED,
+    };
     vec![IncidentEvent::IncidentStateChanged {
         incident: incident.id,
         before: incident.state,
@@ -37,6 +42,17 @@ pub(super) fn ended(world: &World, incident: &Incident, rule: Option<&Rule>, tex
         close_code: Some(code.to_owned()),
         notes: Some(text),
     }]
+}
+
+/// Whether a close code says that nobody resolved it: the machine did.
+pub(super) fn is_of_machine(code: &str) -> bool {
+    matches!(code, RECOVERED | NOT_JUDGED | ITEM_RETIRED)
+}
+
+/// Whether what it was measured on is out of use: nothing has recovered there.
+fn is_retired(world: &World, incident: &Incident) -> bool {
+    let ci = incident.breach.as_ref().and_then(|breach| world.cmdb.cis.get(&breach.key.ci));
+    ci.is_some_and(|ci| is_out_of_use(ci.status))
 }
 
 /// Whether another system's alert opened it. The incident of a rule may have a key that begins alike.

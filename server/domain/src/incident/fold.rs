@@ -1,7 +1,6 @@
 //! What incidents remember. Total: what refers to something unknown changes nothing.
 
-use super::react::{NOT_JUDGED, RECOVERED};
-use super::{Fields, HoldReason, Incident, IncidentEvent, IncidentState, Incidents, Note, Party, Step, Surroundings, compose, storm};
+use super::{Fields, HoldReason, Incident, IncidentEvent, IncidentState, Incidents, Note, Party, Step, Surroundings, compose, ending, storm};
 use crate::actor::Actor;
 use crate::ci::Class;
 use crate::id::{AlertId, CiId, IncidentId};
@@ -410,7 +409,7 @@ fn change_state(incident: &mut Incident, record: &Record, event: &IncidentEvent)
     }
     match after {
         IncidentState::Resolved => {
-            let machine = matches!(close_code.as_deref(), Some(RECOVERED | NOT_JUDGED));
+            let machine = close_code.as_deref().is_some_and(ending::is_of_machine);
             let by = if machine { voice(incident, record) } else { record.actor.clone() };
             incident.resolved = Some((record.at, by));
             incident.close_code.clone_from(close_code);

@@ -23,6 +23,9 @@ pub const RECOVERED: &str = "recovered_by_itself";
 /// How an incident is closed whose rule no longer judges.
 pub const NOT_JUDGED: &str = "rule_disabled";
 
+/// How an incident is closed whose item is out of use.
+pub const ITEM_RETIRED: &str = "item_retired";
+
 /// Come-backs of one incident that are written down: a value that trembles for a month says no more than this.
 pub(super) const FLAPS: u32 = 1_000;
 

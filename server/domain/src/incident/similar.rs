@@ -4,8 +4,7 @@
 //! that few of the compared have weighs more than one that all have. Bounded: so many of each category, so many in all that people
 //! resolved. Those that recovered by themselves make room first: they teach least.
 
-use super::react::{NOT_JUDGED, RECOVERED};
-use super::{Incident, IncidentState, Similar, compose};
+use super::{Incident, IncidentState, Similar, compose, ending};
 use crate::World;
 use crate::ci::Class;
 use crate::id::IncidentId;
@@ -60,7 +59,7 @@ impl Solved {
     /// Takes in an incident that has just been resolved.
     pub(super) fn add(&mut self, incident: &Incident, class: Option<Class>) {
         let Some((at, _)) = incident.resolved else { return };
-        let by_people = !matches!(incident.close_code.as_deref(), Some(RECOVERED | NOT_JUDGED) | None);
+        let by_people = incident.close_code.as_deref().is_some_and(|code| !ending::is_of_machine(code));
         let row = Row { at, incident: incident.id, class, by_people, words: words(incident) };
         if by_people {
             keep(&mut self.by_people, row.clone(), BY_PEOPLE);

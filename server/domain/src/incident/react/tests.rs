@@ -322,3 +322,16 @@ fn who_ends_an_incident_of_two_warnings_is_told_that_a_worse_one_is_told() {
     scenario.values(40, 1, &[("/", Some(86.0)), ("/var", Some(97.0))]);
     assert_eq!(scenario.story().last().map(String::as_str), Some("40 INC3 opened P2: Load critical on web-1: /var 97"));
 }
+
+#[test]
+fn nothing_has_recovered_on_an_item_that_is_out_of_use() {
+    use crate::ci::Lifecycle;
+    let mut scenario = Scenario::new(vec![rule("load")]);
+    scenario.value(10, 97.0);
+    let (before, after) = (scenario.world.cmdb.cis[&host(1)].status, Lifecycle::Retired);
+    let retired = CiEvent::CiStatusChanged { ci: host(1), before, after, reason: "Sold.".into() };
+    scenario.commit(20, &Actor::Local, vec![Event::Ci(retired)]);
+    assert_eq!(scenario.story().last().map(String::as_str), Some("20 INC1 new → resolved"));
+    let incident = &scenario.world.incidents.incidents[&scenario.incident(1)];
+    assert_eq!(incident.close_code.as_deref(), Some("item_retired"));
+}
