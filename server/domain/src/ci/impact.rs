@@ -130,6 +130,13 @@ pub fn walk_to(cmdb: &Cmdb, start: CiId, (direction, depth): (Direction, usize),
     impact
 }
 
+/// Whether anything that is there depends on an item.
+#[must_use]
+pub fn is_needed(cmdb: &Cmdb, id: CiId) -> bool {
+    let mut relations = relation::kept_of(cmdb, id, |of| of == Dependence::Runs).take(FANOUT);
+    relations.any(|relation| leads_to(cmdb, id, &relation, Direction::Up).is_some())
+}
+
 fn path(visited: &BTreeMap<CiId, Option<(CiId, Step)>>, end: CiId) -> Vec<Step> {
     let before = |id: &CiId| visited.get(id).copied().flatten().map(|(from, _)| from);
     let line = std::iter::successors(Some(end), before);

@@ -108,23 +108,32 @@ pub(super) fn outage_began(
 
 /// Fills in what is known of the item and around it, and what changed on it before a moment. People's grade of impact stays.
 pub(super) fn surround(world: &World, incident: &mut Incident, before: Timestamp) {
+    let named = incident.affected_cis.iter().copied().chain(incident.service);
+    let mut weight = surroundings::weigh(world, named);
     let ci = incident.primary_ci.and_then(|ci| world.cmdb.cis.get(&ci));
     if let Some(ci) = ci {
-        let Affected { reach, further, service, criticality } = surroundings::affected(world, ci);
+        let Affected { reach, further, service, weight: own } = surroundings::affected(world, ci);
+        weight = own.and(weight);
         let others = reach.iter().map(|one| one.ci).filter(|id| !incident.affected_cis.contains(id)).collect::<Vec<_>>();
         incident.affected_cis.extend(others);
         (incident.reach, incident.reaches_further) = (reach, further);
         incident.service = incident.service.or(service);
-        if !incident.graded_by_hand {
-            let (grade, reason) = criticality.unwrap_or_else(|| (incident.impact, "no criticality is recorded".into()));
-            (incident.impact, incident.impact_reason) = (grade, cut(&reason, TITLE_CHARS));
-            incident.priority = priority(grade, incident.urgency);
-        }
         incident.recent_changes = history::recent(world, ci.id, before);
         incident.related = surroundings::related(world, ci.id);
     }
+    if let Some((grade, reason)) = weight.grade(incident.impact).filter(|_| !incident.graded_by_hand) {
+        (incident.impact, incident.impact_reason) = (grade, cut(&reason, TITLE_CHARS));
+        incident.priority = priority(grade, incident.urgency);
+    }
     incident.similar = similar::similar(world, incident);
     incident.known_errors = known_errors(world, incident);
+}
+
+/// The impact as what an incident affects by now says, with the reason.
+pub(super) fn weighed(world: &World, incident: &Incident) -> Option<(Grade, String)> {
+    let items = incident.primary_ci.into_iter().chain(incident.affected_cis.iter().copied()).chain(incident.service);
+    let of_rule = incident.rule().and_then(|rule| world.rules.rules.get(rule)).map_or(Grade::Medium, |known| known.rule.impact);
+    surroundings::weigh(world, items).grade(of_rule)
 }
 
 /// Suggests a group, and gives the incident to it when somebody said so beforehand; that others resolved similar ones is but a hint.

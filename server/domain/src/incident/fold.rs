@@ -301,6 +301,9 @@ fn change(incident: &mut Incident, record: &Record, event: &IncidentEvent) {
             incident.assignee.clone_from(assignee);
         }
         IncidentEvent::IncidentPrioritised { impact, urgency, priority, reason, by_hand, .. } => {
+            if incident.impact != *impact {
+                incident.impact_reason.clone_from(reason);
+            }
             (incident.impact, incident.urgency, incident.priority) = (*impact, *urgency, *priority);
             if *by_hand {
                 incident.graded_by_hand = true;

@@ -27,35 +27,91 @@ const LOOKED_AT: usize = 250;
 
 /// What the failure of an item affects.
 #[derive(Debug, Default)]
-pub(super) struct Affected {
+pub(super) struct Affected<'a> {
     /// Business services first, then the nearest.
     pub reach: Vec<Reach>,
     /// Whether there is more.
     pub further: bool,
     /// The most critical business service.
     pub service: Option<CiId>,
-    /// The highest criticality of the item and all that it reaches, with who has it, in words.
-    pub criticality: Option<(Grade, String)>,
+    /// How critical the item and all that it reaches are.
+    pub weight: Weight<'a>,
+}
+
+/// How critical items are together. One of which nothing is recorded is as critical as what depends on it; where nothing is known of that
+/// either, it counts as any other that nobody has graded, whatever is known of the rest.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Weight<'a> {
+    /// The highest criticality that is recorded, with who has it.
+    most: Option<(Grade, &'a Ci, &'a str)>,
+    /// The first of which nothing is known.
+    unknown: Option<&'a Ci>,
+    /// Whether there is any item.
+    is_any: bool,
+}
+
+impl<'a> Weight<'a> {
+    fn of(world: &World, items: impl Iterator<Item = &'a Ci>) -> Self {
+        let mut weight = Self::default();
+        for ci in items {
+            weight.is_any = true;
+            match criticality(ci) {
+                Some((grade, _)) if weight.most.is_some_and(|(most, ..)| most >= grade) => {}
+                Some((grade, word)) => weight.most = Some((grade, ci, word)),
+                None if weight.unknown.is_none() && !impact::is_needed(&world.cmdb, ci.id) => weight.unknown = Some(ci),
+                None => {}
+            }
+        }
+        weight
+    }
+
+    /// Of both together; of equals this one's word counts.
+    pub(super) fn and(self, other: Self) -> Self {
+        let is_worse = |more: &(Grade, &Ci, &str)| self.most.is_none_or(|most| more.0 > most.0);
+        Self {
+            most: other.most.filter(is_worse).or(self.most),
+            unknown: self.unknown.or(other.unknown),
+            is_any: self.is_any || other.is_any,
+        }
+    }
+
+    /// As impact, with the reason in words; `ungraded` is that of items of which nothing is recorded. None without an item.
+    pub(super) fn grade(self, ungraded: Grade) -> Option<(Grade, String)> {
+        let told = |(grade, ci, word): (Grade, &Ci, &str)| (grade, format!("{} is of {} criticality", ci.name, word.replace('_', " ")));
+        match (self.most, self.unknown) {
+            (Some(most), Some(unknown)) if most.0 < ungraded => Some((ungraded, format!("no criticality is recorded of {}", unknown.name))),
+            (Some(most), _) => Some(told(most)),
+            (None, _) => self.is_any.then(|| (ungraded, "no criticality is recorded".to_owned())),
+        }
+    }
+}
+
+/// How critical items are that are named as affected, with what depends on them.
+pub(super) fn weigh(world: &World, items: impl Iterator<Item = CiId>) -> Weight<'_> {
+    let mut left = WALKED;
+    let weight = |id: CiId| {
+        let ci = world.cmdb.record(id)?;
+        let hits = if left > 0 { impact::walk_to(&world.cmdb, ci.id, (Direction::Up, DEPTH), left).hits } else { Vec::new() };
+        left = left.saturating_sub(hits.len());
+        let above = hits.iter().filter_map(|hit| world.cmdb.cis.get(&hit.ci));
+        Some(Weight::of(world, std::iter::once(ci).chain(above)))
+    };
+    items.take(WALKED).filter_map(weight).fold(Weight::default(), Weight::and)
 }
 
 /// Walks up from an item.
-pub(super) fn affected(world: &World, ci: &Ci) -> Affected {
+pub(super) fn affected<'a>(world: &'a World, ci: &'a Ci) -> Affected<'a> {
     let found = impact::walk_to(&world.cmdb, ci.id, (Direction::Up, DEPTH), WALKED);
     let item = |id: CiId| world.cmdb.cis.get(&id);
     let is_service = |id: CiId| item(id).is_some_and(|ci| ci.class == Class::BusinessService);
-    let everything = || std::iter::once(ci).chain(found.hits.iter().filter_map(|hit| item(hit.ci)));
+    let everything = std::iter::once(ci).chain(found.hits.iter().filter_map(|hit| item(hit.ci)));
     let (services, others): (Vec<_>, Vec<_>) = found.hits.iter().partition(|hit| is_service(hit.ci));
     // Of equals the nearest, which comes first.
     let service = services.iter().rev().max_by_key(|hit| item(hit.ci).and_then(criticality).map(|(grade, _)| grade)).map(|hit| hit.ci);
-    let most =
-        everything().filter_map(|ci| Some((ci, criticality(ci)?))).fold(None, |most: Option<(&Ci, (Grade, &str))>, next| match most {
-            Some(most) if most.1.0 >= next.1.0 => Some(most),
-            _ => Some(next),
-        });
     Affected {
         further: found.truncated || found.hits.len() > NAMED,
         service,
-        criticality: most.map(|(ci, (grade, word))| (grade, format!("{} is of {} criticality", ci.name, word.replace('_', " ")))),
+        weight: Weight::of(world, everything),
         reach: services.into_iter().chain(others).take(NAMED).map(|hit| Reach { ci: hit.ci, path: hit.path.clone() }).collect(),
     }
 }

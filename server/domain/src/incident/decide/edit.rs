@@ -3,7 +3,7 @@
 use super::{NAME_BYTES, TEXT_BYTES, family, optional, surround, text};
 use crate::ci::Class;
 use crate::id::{CiId, ProblemId};
-use crate::incident::{Channel, Edit, Fields, Incident, IncidentEvent, display_number, priority};
+use crate::incident::{Channel, Edit, Fields, Incident, IncidentEvent, compose, display_number, fold, priority};
 use crate::problem::{ProblemEvent, membership};
 use crate::{Rejection, World};
 
@@ -29,10 +29,13 @@ pub(super) fn events(world: &World, incident: &Incident, edit: &Edit) -> Result<
     if fields.primary_ci != incident.primary_ci {
         events = surround::events(world, incident, (edit, &fields))?;
     } else {
+        let mut after = incident.clone();
         if fields != Fields::of(incident) {
+            fold::edit(&mut after, &fields);
             events.push(IncidentEvent::IncidentEdited { incident: incident.id, fields: Box::new(fields), surroundings: None });
         }
-        events.extend(graded(incident, edit)?);
+        let by_hand = graded(incident, edit)?;
+        events.extend(if by_hand.is_some() { by_hand } else { weighed(world, incident, &after) });
     }
     match (edit.problem, incident.problem) {
         (Some(Some(problem)), before) if before != Some(problem) => {
@@ -43,6 +46,22 @@ pub(super) fn events(world: &World, incident: &Incident, edit: &Edit) -> Result<
         _ => {}
     }
     Ok(events)
+}
+
+/// What else is affected changes the impact, unless people said what that is. What others brought, who were merged into it or are part of
+/// it, is not taken back.
+fn weighed(world: &World, incident: &Incident, after: &Incident) -> Option<IncidentEvent> {
+    let is_same = (after.service, &after.affected_cis) == (incident.service, &incident.affected_cis);
+    if is_same || incident.graded_by_hand || !incident.state.is_open() {
+        return None;
+    }
+    let is_of_others = incident.storm.is_some() || !incident.merged.is_empty() || incident.alerts.len() > 1;
+    let (impact, reason) = compose::weighed(world, after)?;
+    if impact == incident.impact || (is_of_others && impact < incident.impact) {
+        return None;
+    }
+    let (urgency, priority) = (incident.urgency, priority(impact, incident.urgency));
+    Some(IncidentEvent::IncidentPrioritised { incident: incident.id, impact, urgency, priority, reason, by_hand: false })
 }
 
 fn fields(world: &World, incident: &Incident, edit: &Edit) -> Result<Fields, Rejection> {

@@ -160,3 +160,50 @@ fn what_people_decided_stays_when_the_item_is_another_one() {
     assert_eq!(found.related.len(), 1, "the other one of the item, not itself");
     scenario.story();
 }
+
+#[test]
+fn one_unimportant_service_makes_no_outage_of_other_things_unimportant() {
+    let mut scenario = fleet("low");
+    scenario.values(10, 3, &[("", Some(97.0))]);
+    let found = incident(&scenario, 1);
+    assert_eq!((found.impact, found.impact_reason.as_str()), (Grade::Medium, "no criticality is recorded of web-2"));
+    scenario.story();
+}
+
+/// The impact of what people open, and why.
+#[track_caller]
+fn check_named(criticality: &'static str, new: NewIncident, expected: (Grade, &str)) {
+    let mut scenario = fleet(criticality);
+    by_hand(&mut scenario, new);
+    let found = incident(&scenario, 1);
+    assert_eq!((found.impact, found.impact_reason.as_str()), expected);
+    assert_eq!(found.priority, crate::incident::priority(found.impact, found.urgency));
+    scenario.story();
+}
+
+#[test]
+fn a_named_service_and_affected_items_count_for_the_impact() {
+    let new = NewIncident::default;
+    let high = (Grade::High, "Shop is of high criticality");
+    check_named("high", NewIncident { service: Some(shop()), ..new() }, high);
+    check_named("high", NewIncident { affected_cis: vec![host(1)], ..new() }, high);
+    check_named("high", NewIncident { primary_ci: Some(host(2)), affected_cis: vec![host(1)], ..new() }, high);
+    check_named("low", NewIncident { service: Some(shop()), ..new() }, (Grade::Low, "Shop is of low criticality"));
+    let both = NewIncident { service: Some(shop()), affected_cis: vec![host(2)], ..new() };
+    check_named("low", both, (Grade::Medium, "no criticality is recorded of web-2"));
+    check_named("high", NewIncident { service: Some(shop()), impact: Some(Grade::Low), ..new() }, (Grade::Low, "as it was reported"));
+    check_named("high", new(), (Grade::Medium, "nothing is known of what it affects"));
+}
+
+#[test]
+fn what_is_named_later_counts_for_the_impact_too() {
+    let mut scenario = fleet("high");
+    by_hand(&mut scenario, NewIncident::default());
+    scenario.act(101, 1, edit(Edit { service: Some(Some(shop())), ..Edit::default() })).unwrap();
+    let found = incident(&scenario, 1);
+    assert_eq!((found.priority, found.impact_reason.as_str()), (2, "Shop is of high criticality"));
+    scenario.act(102, 1, edit(Edit { impact: Some(Grade::Low), reason: Some("A toy.".into()), ..Edit::default() })).unwrap();
+    scenario.act(103, 1, edit(Edit { affected_cis: Some(vec![host(1)]), ..Edit::default() })).unwrap();
+    assert_eq!((incident(&scenario, 1).impact, incident(&scenario, 1).impact_reason.as_str()), (Grade::Low, "A toy."));
+    scenario.story();
+}
