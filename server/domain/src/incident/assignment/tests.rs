@@ -125,3 +125,29 @@ fn the_rules_are_asked_when_an_item_is_named_later_and_nobody_has_it() {
     assert_eq!((incident(2).group.as_deref(), incident(2).state), (Some("desk"), IncidentState::New));
     assert_eq!(incident(2).suggested_group.as_ref().map(|one| one.group.as_str()), Some("servers"), "who has it keeps it");
 }
+
+#[test]
+fn who_had_one_that_recovered_by_itself_is_not_said_to_have_resolved_it() {
+    let mut scenario = Scenario::new(vec![rule("load")]);
+    let resolve = || IncidentAction::Resolve {
+        close_code: "fixed".into(),
+        notes: "Restarted it.".into(),
+        children: crate::incident::Children::Leave,
+    };
+    for (number, group, by_hand) in [(1, "storage", false), (2, "web", true)] {
+        let at = i64::try_from(number).unwrap() * 100;
+        scenario.value(at, 97.0);
+        let incident = &scenario.world.incidents.incidents[&scenario.incident(number)];
+        assert_eq!(incident.suggested_group, None, "{number}");
+        let assign = IncidentAction::Assign { group: Some(Some(group.into())), assignee: None };
+        scenario.act(at + 1, number, assign).unwrap();
+        if by_hand {
+            scenario.act(at + 2, number, resolve()).unwrap();
+        }
+        scenario.value(at + 10, 1.0);
+    }
+    scenario.value(300, 97.0);
+    let suggested = scenario.world.incidents.incidents[&scenario.incident(3)].suggested_group.clone().unwrap();
+    assert_eq!((suggested.group.as_str(), suggested.because.as_str()), ("web", "it resolved a similar one"));
+    scenario.story();
+}
