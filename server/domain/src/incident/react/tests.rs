@@ -298,6 +298,33 @@ fn last_note(scenario: &Scenario, number: u64) -> String {
 }
 
 #[test]
+fn what_is_told_about_again_is_told_as_it_is_known() {
+    use crate::alert::mute::MuteKind;
+    let mut scenario = Scenario::new(vec![rule("load")]);
+    scenario.pair(10, Some(97.0), Some(1.0));
+    scenario.command(15, &mute(MuteKind::Silence, 15, 80)).unwrap();
+    scenario.tick(20);
+    for at in (30..80).step_by(10) {
+        scenario.pair(at, Some(91.0), Some(1.0));
+    }
+    scenario.tick(80);
+    let fires =
+        "It is told about again; it fires since 1970-01-01T00:00:10.000Z, and when it last changed it was critical: m is 97, above 95.";
+    assert_eq!(last_note(&scenario, 1), fires);
+    scenario.command(85, &mute(MuteKind::Silence, 85, 300)).unwrap();
+    for at in (90..300).step_by(10) {
+        scenario.pair(at, None, Some(1.0));
+        scenario.tick(at + 1);
+    }
+    scenario.tick(300);
+    let last = last_note(&scenario, 1);
+    assert!(
+        last.starts_with("It is told about again; nothing is known of it since ") && last.contains(", before that it was critical: "),
+        "{last}"
+    );
+}
+
+#[test]
 fn what_opens_when_it_may_be_told_about_is_not_told_about_again() {
     use crate::alert::mute::MuteKind;
     let mut scenario = Scenario::new(vec![rule("load")]);
