@@ -153,6 +153,9 @@ pub(super) fn assign(world: &World, incident: &mut Incident, of_rule: Option<&st
         incident.group = said.as_ref().map(|said| said.group.clone());
         incident.assignee = chosen.and_then(|rule| rule.assignee.as_ref()).map(|assignee| world.contacts.called(assignee));
     }
+    if incident.state == IncidentState::New && (incident.group.is_some() || incident.assignee.is_some()) {
+        incident.state = IncidentState::Assigned;
+    }
     let by_people = |similar: &&Similar| similar.close_code.as_deref().is_some_and(|code| !ending::is_of_machine(code));
     let resolved = |similar: &Similar| suggested(similar.group.clone()?, "it resolved a similar one");
     incident.suggested_group = said.or_else(|| incident.similar.iter().filter(by_people).find_map(resolved));

@@ -122,7 +122,7 @@ fn the_rules_are_asked_when_an_item_is_named_later_and_nobody_has_it() {
     assert_eq!(scenario.story(), ["10 INC1 edited", "10 INC1 assigned", "10 INC1 new → assigned", "10 INC2 edited"]);
     let incident = |number| &scenario.world.incidents.incidents[&scenario.incident(number)];
     assert_eq!((incident(1).group.as_deref(), incident(1).assignee.as_deref()), (Some("servers"), Some("ada")));
-    assert_eq!((incident(2).group.as_deref(), incident(2).state), (Some("desk"), IncidentState::New));
+    assert_eq!((incident(2).group.as_deref(), incident(2).state), (Some("desk"), IncidentState::Assigned));
     assert_eq!(incident(2).suggested_group.as_ref().map(|one| one.group.as_str()), Some("servers"), "who has it keeps it");
 }
 

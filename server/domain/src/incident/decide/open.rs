@@ -1,7 +1,7 @@
 //! Opening by hand, and opening anew what is over for ever.
 
 use super::{NAME_BYTES, TEXT_BYTES, edit, family, named, optional, text};
-use crate::incident::{Channel, Incident, IncidentEvent, IncidentState, NewIncident, Party, compose, priority};
+use crate::incident::{Channel, Incident, IncidentEvent, NewIncident, Party, compose, priority};
 use crate::rule::Grade;
 use crate::{Context, Rejection, World};
 
@@ -44,9 +44,6 @@ pub(super) fn by_hand(world: &World, new: &NewIncident, context: &mut Context<'_
     compose::surround(world, &mut incident, context.now);
     incident.priority = priority(incident.impact, incident.urgency);
     compose::assign(world, &mut incident, None);
-    if incident.assignee.is_some() {
-        incident.state = IncidentState::Assigned;
-    }
     Ok(IncidentEvent::IncidentOpened { incident: Box::new(incident) })
 }
 

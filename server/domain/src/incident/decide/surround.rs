@@ -5,7 +5,7 @@
 
 use super::{IncidentAction, edit};
 use crate::id::CiId;
-use crate::incident::{Edit, Fields, Incident, IncidentEvent, IncidentState, Surroundings, compose, fold, priority};
+use crate::incident::{Edit, Fields, Incident, IncidentEvent, Surroundings, compose, fold, priority};
 use crate::rule::Grade;
 use crate::{Rejection, World};
 use std::collections::BTreeSet;
@@ -69,7 +69,6 @@ fn assigned(world: &World, incident: &Incident, after: &mut Incident, graded: Op
     if (&after.group, &after.assignee) == (&incident.group, &incident.assignee) {
         return Vec::new();
     }
-    let is_taken = after.assignee.is_some() && incident.state == IncidentState::New;
-    let state = if is_taken { IncidentState::Assigned } else { incident.state };
-    super::events(incident, &IncidentAction::Assign { group: Some(after.group.clone()), assignee: Some(after.assignee.clone()) }, state)
+    let given = IncidentAction::Assign { group: Some(after.group.clone()), assignee: Some(after.assignee.clone()) };
+    super::events(incident, &given, after.state)
 }
