@@ -8,6 +8,7 @@ mod uses;
 
 pub use decide::command;
 
+use crate::ci::Ci;
 use crate::ci::normalise::folded;
 use crate::id::{CiId, ContactId, GroupId};
 use crate::query::{self, Query, Scope};
@@ -77,6 +78,17 @@ impl KnownGroup {
                 let later = self.members.iter().copied().filter(|id| after.is_none_or(|after| *id > after));
                 Ok(later.filter(|id| world.cmdb.cis.contains_key(id)).take(limit).collect())
             }
+        }
+    }
+}
+
+impl KnownGroup {
+    /// Whether an item is in it. Only this one is looked at.
+    #[must_use]
+    pub fn has(&self, world: &World, now: Timestamp, ci: &Ci) -> bool {
+        match &self.group.selection {
+            Selection::Query { query } => Scope { world, groups: &world.groups, now }.matches(query, ci),
+            Selection::Members => self.members.contains(&ci.id),
         }
     }
 }

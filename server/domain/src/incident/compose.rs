@@ -11,6 +11,7 @@ use super::{
 use crate::actor::Actor;
 use crate::alert::{Alert, target, wording};
 use crate::ci::{Ci, impact};
+use crate::contact::ContactKind;
 use crate::id::{CiId, IncidentId};
 use crate::problem::{Origin, Problem, exposure};
 use crate::rule::select::effective;
@@ -139,7 +140,6 @@ pub(super) fn weighed(world: &World, incident: &Incident) -> Option<(Grade, Stri
 /// Suggests a group, and gives the incident to it when somebody said so beforehand; that others resolved similar ones is but a hint.
 pub(super) fn assign(world: &World, incident: &mut Incident, of_rule: Option<&str>) {
     let chosen = world.incidents.assignment.choose(&Case::of(world, incident));
-    let support = incident.primary_ci.and_then(|ci| fact(world, world.cmdb.cis.get(&ci)?, "support_group"));
     // A rule or an item may have been written before the team was recorded. What nobody recorded stays as it is: an incident is
     // opened, whatever it says.
     let suggested = |group: String, because: &str| Some(Suggestion { group: world.contacts.called(&group), because: because.to_owned() });
@@ -147,7 +147,7 @@ pub(super) fn assign(world: &World, incident: &mut Incident, of_rule: Option<&st
         Some(rule) => rule.group.clone().and_then(|group| suggested(group, &format!("assignment rule {}", rule.name))),
         None => of_rule
             .and_then(|group| suggested(group.to_owned(), "the rule that opened it"))
-            .or_else(|| suggested(support?, "it supports the item")),
+            .or_else(|| supporter(world, incident).and_then(|(group, because)| suggested(group, &because))),
     };
     if incident.group.is_none() && incident.assignee.is_none() {
         incident.group = said.as_ref().map(|said| said.group.clone());
@@ -159,6 +159,19 @@ pub(super) fn assign(world: &World, incident: &mut Incident, of_rule: Option<&st
     let by_people = |similar: &&Similar| similar.close_code.as_deref().is_some_and(|code| !ending::is_of_machine(code));
     let resolved = |similar: &Similar| suggested(similar.group.clone()?, "it resolved a similar one");
     incident.suggested_group = said.or_else(|| incident.similar.iter().filter(by_people).find_map(resolved));
+}
+
+/// Who supports the item: as it says itself, or the team that looks after a group which it is in, of several the one that was made first.
+fn supporter(world: &World, incident: &Incident) -> Option<(String, String)> {
+    let ci = world.cmdb.cis.get(&incident.primary_ci?)?;
+    if let Some(group) = fact(world, ci, "support_group") {
+        return Some((group, "it supports the item".to_owned()));
+    }
+    world.groups.groups.values().filter(|known| known.group.support_group).find_map(|known| {
+        let owner = &world.contacts.contacts.get(&known.group.owner?)?.contact;
+        let supports = owner.kind == ContactKind::Team && known.has(world, incident.opened_at, ci);
+        supports.then(|| (owner.name.clone(), format!("it supports {}", cut(&known.group.name, TITLE_CHARS))))
+    })
 }
 
 /// Problems whose cause is known: of this very breach, of its rule with what the item has, or of incidents of this item.

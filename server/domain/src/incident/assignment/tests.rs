@@ -151,3 +151,37 @@ fn who_had_one_that_recovered_by_itself_is_not_said_to_have_resolved_it() {
     assert_eq!((suggested.group.as_str(), suggested.because.as_str()), ("web", "it resolved a similar one"));
     scenario.story();
 }
+
+#[test]
+fn the_team_that_supports_a_group_of_the_item_gets_it() {
+    use crate::group::{GroupCommand, NewGroup, Selection as Members};
+    let host = crate::alert::scenario::host(1);
+    let by_query = |query: &str| Members::Query { query: query.parse().unwrap() };
+    let cases = [
+        (Members::Members, true, Some(("Web", "it supports Shop"))),
+        (by_query("class:server"), true, Some(("Web", "it supports Shop"))),
+        (by_query("class:printer"), true, None),
+        (Members::Members, false, None),
+    ];
+    for (selection, support_group, expected) in cases {
+        let mut scenario = Scenario::new(vec![rule("load")]);
+        for (name, kind) in [("Web", ContactKind::Team), ("ada", ContactKind::Person)] {
+            scenario.command(1, &Command::Contact(ContactCommand::Add { name: name.into(), kind, mail: None })).unwrap();
+        }
+        let members = if selection == Members::Members { BTreeSet::from([host]) } else { BTreeSet::new() };
+        let group = |name: &str, owner: &str| {
+            let (name, owner, selection) = (name.to_owned(), Some(owner.to_owned()), selection.clone());
+            let group = NewGroup { name, description: None, owner, support_group, selection };
+            Command::Group(GroupCommand::Create { group, members: members.clone() })
+        };
+        scenario.command(2, &group("Of a person", "ada")).unwrap();
+        scenario.command(3, &group("Shop", "Web")).unwrap();
+        scenario.value(10, 97.0);
+        let incident = &scenario.world.incidents.incidents[&scenario.incident(1)];
+        let suggested = incident.suggested_group.as_ref().map(|one| (one.group.as_str(), one.because.as_str()));
+        assert_eq!((suggested, incident.group.as_deref()), (expected, expected.map(|(group, _)| group)), "{selection:?} {support_group}");
+        let state = if expected.is_some() { IncidentState::Assigned } else { IncidentState::New };
+        assert_eq!(incident.state, state);
+        scenario.replay();
+    }
+}
