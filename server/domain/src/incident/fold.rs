@@ -222,6 +222,7 @@ fn end_as_duplicate(incident: &mut Incident, record: &Record, into: IncidentId) 
 fn take_over(incident: &mut Incident, gone: &Incident) {
     incident.merged.push(gone.id);
     incident.merged_keys.extend(gone.keys().cloned());
+    incident.service = incident.service.or(gone.service);
     gone.alerts.iter().for_each(|alert| attach(incident, *alert, None));
     gone.primary_ci.iter().chain(&gone.affected_cis).for_each(|ci| affect(incident, *ci));
     gone.watchers.iter().chain(Some(&gone.caller).filter(|caller| can_watch(caller))).for_each(|who| watch(incident, who));

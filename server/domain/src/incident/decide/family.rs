@@ -3,7 +3,8 @@
 use super::NAME_BYTES;
 use crate::actor::Actor;
 use crate::id::IncidentId;
-use crate::incident::{Incident, IncidentEvent, IncidentState, Party, Who, display_number};
+use crate::incident::compose::word;
+use crate::incident::{Incident, IncidentEvent, IncidentState, Party, Who, display_number, priority};
 use crate::{Context, Rejection, World};
 
 /// Children that are resolved with their parent at once: as many as the largest storm that is planned for.
@@ -64,11 +65,39 @@ pub(super) fn merge(world: &World, duplicate: &Incident, into: IncidentId) -> Re
     }
     let note = |incident: IncidentId, text: String| IncidentEvent::IncidentNoted { incident, text, public: false };
     let (number, title) = (display_number(duplicate.number), &duplicate.title);
-    Ok(vec![
+    let merged = [
         note(duplicate.id, format!("The same as {} {}, which goes on.", display_number(survivor.number), survivor.title)),
         IncidentEvent::IncidentMerged { incident: duplicate.id, into },
         note(into, format!("{number} {title} was merged into this one; its notes are there.")),
-    ])
+    ];
+    Ok(merged.into_iter().chain(worse(duplicate, survivor)).collect())
+}
+
+/// The one that goes on is as bad as the worse of both; a priority that people gave it stays.
+fn worse(duplicate: &Incident, survivor: &Incident) -> Vec<IncidentEvent> {
+    let (id, number) = (survivor.id, display_number(duplicate.number));
+    let mut events = Vec::new();
+    if let (Some(gone), Some(own)) = (&duplicate.breach, &survivor.breach)
+        && gone.severity > own.severity
+    {
+        events.push(IncidentEvent::IncidentUpdated {
+            incident: id,
+            severity: gone.severity,
+            value: gone.value,
+            reason: format!("Worse, {} with {number}: {}.", word(gone.severity), gone.reason),
+            flapped: false,
+            measured: Some(gone.reason.clone()),
+            title: None,
+        });
+    }
+    let (impact, urgency) = (survivor.impact.max(duplicate.impact), survivor.urgency.max(duplicate.urgency));
+    if !survivor.graded_by_hand && (impact, urgency) != (survivor.impact, survivor.urgency) {
+        let why = Some(duplicate.impact_reason.as_str()).filter(|reason| impact > survivor.impact && !reason.is_empty());
+        let reason = why.map_or_else(|| format!("as that of {number}"), |reason| format!("as that of {number}: {reason}"));
+        let priority = priority(impact, urgency);
+        events.push(IncidentEvent::IncidentPrioritised { incident: id, impact, urgency, priority, reason, by_hand: false });
+    }
+    events
 }
 
 fn open(incident: &Incident, what: &str) -> Result<(), Rejection> {

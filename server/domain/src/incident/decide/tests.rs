@@ -444,3 +444,33 @@ fn what_an_edit_gives_does_something_or_is_refused() {
     assert!(matches!(scenario.act(22, 1, blank), Err(Rejection::Invalid { field, .. }) if field == "description"));
     scenario.story();
 }
+
+#[test]
+fn what_another_one_is_merged_into_is_as_bad_as_the_worse_of_both() {
+    for by_hand in [false, true] {
+        let mut scenario = Scenario::new(vec![rule("load")]);
+        let shop = crate::id::CiId { family: crate::id::Family::Service, bits: 1 };
+        scenario.seed(|world| {
+            let mut service = crate::ci::Ci::new(shop, crate::ci::Class::BusinessService, "Shop", Timestamp(0), 0);
+            service.attributes.insert("criticality".into(), crate::alert::scenario::text("high"));
+            world.cmdb.cis.insert(shop, service);
+        });
+        scenario.values(10, 1, &[("/", Some(86.0)), ("/var", Some(97.0))]);
+        scenario.command(11, &open(NewIncident { service: Some(shop), ..new() })).unwrap();
+        if by_hand {
+            let graded = Edit { impact: Some(Grade::Low), reason: Some("A toy.".into()), ..Edit::default() };
+            scenario.act(12, 1, IncidentAction::Edit(Box::new(graded))).unwrap();
+        }
+        scenario.act(20, 2, merge(&scenario, 1)).unwrap();
+        scenario.act(30, 3, merge(&scenario, 1)).unwrap();
+        let one = &scenario.world.incidents.incidents[&scenario.incident(1)];
+        let severity = one.breach.as_ref().map(|breach| breach.severity);
+        let expected = if by_hand { (Grade::Low, Grade::Medium, 4) } else { (Grade::High, Grade::High, 1) };
+        assert_eq!((one.impact, one.urgency, one.priority), expected);
+        assert_eq!((one.service, severity), (Some(shop), Some(crate::rule::Severity::Critical)));
+        if !by_hand {
+            assert_eq!(one.impact_reason, "as that of INC0000003: Shop is of high criticality");
+        }
+        scenario.story();
+    }
+}
