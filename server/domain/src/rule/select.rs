@@ -3,11 +3,12 @@
 //! [`selects`] is the one place that answers the first question: whatever language selectors are written in, it is compiled there.
 
 use super::query::Written;
-use super::{Levels, Rule, Tier};
+use super::{Condition, Levels, Rule, Tier, expression};
 use crate::World;
 use crate::ci::{Attribute, AttributeValue, Ci, Class};
 use crate::id::CiId;
 use crate::query::everything::all_classes;
+use crate::trust::collector;
 use rollcall_shared::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -102,6 +103,32 @@ impl Override {
 pub fn selects(rule: &Rule, world: &World, ci: Option<&Ci>) -> bool {
     let of_class = rule.classes.is_empty() || ci.is_some_and(|ci| rule.classes.iter().any(|&class| ci.class.is_a(class)));
     of_class && rule.selector.means(world, ci)
+}
+
+/// Whether a rule is judged for an item when something of it is measured. One that names no class is for hosts, save where it judges what
+/// others check or measure about an item of any class.
+#[must_use]
+pub fn judges(rule: &Rule, world: &World, ci: &Ci) -> bool {
+    let is_of_kind = match &rule.condition {
+        Condition::TargetCheck { .. } => true,
+        Condition::Inventory { .. } | Condition::AgentSilent { .. } | Condition::HostSilent { .. } => false,
+        Condition::CollectorSilent { feed, .. } => {
+            let mut heard = world.trust.collectors.of(ci.id).map(|(_, collector)| collector.feed.as_str());
+            heard.any(|heard| feed.as_ref().is_none_or(|feed| feed == heard))
+        }
+        condition => is_collected(condition) && world.trust.collectors.of(ci.id).next().is_some(),
+    };
+    let is_meant = is_of_kind || !rule.classes.is_empty() || ci.class.is_a(Class::Host);
+    rule.enabled && is_meant && selects(rule, world, Some(ci))
+}
+
+/// Whether what is judged may come from a collector.
+fn is_collected(condition: &Condition) -> bool {
+    if let Condition::Absent { metric, attributes, .. } = condition {
+        return collector::may_be_judged(metric, attributes);
+    }
+    let value = expression::of(condition);
+    value.is_some_and(|value| value.reads().iter().all(|read| collector::may_be_judged(&read.metric, &read.attributes)))
 }
 
 /// Which version of a rule counts for a configuration item.

@@ -9,10 +9,8 @@ use super::super::view::rule::CiRule;
 use crate::answer::ApiError;
 use axum::extract::State;
 use axum::response::Response;
-use rollcall_domain::ci::Class;
 use rollcall_domain::id::{CiId, RuleId};
-use rollcall_domain::rule::Condition;
-use rollcall_domain::rule::select::{selects, variant};
+use rollcall_domain::rule::select::{judges, variant};
 
 /// Lists the rules that count for a configuration item, by name: the levels, times and loudness that are held against it, and the override
 /// that they come from. A rule that an override switches off for it is among them.
@@ -27,13 +25,7 @@ pub async fn list_ci_rules(
     let paging = Paging::<RuleId>::new("ci_rules", query.limit, query.cursor.as_deref())?;
     let page = api.engine.read(|world| {
         let ci = find(world, id)?;
-        let rules = world.rules.rules.range(paging.ascending()).filter(|(_, known)| {
-            // Rules without a class are for hosts, save those on what others check about an item.
-            let rule = &known.rule;
-            let is_meant =
-                ci.class.is_a(Class::Host) || !rule.classes.is_empty() || matches!(rule.condition, Condition::TargetCheck { .. });
-            rule.enabled && is_meant && selects(rule, world, Some(ci))
-        });
+        let rules = world.rules.rules.range(paging.ascending()).filter(|(_, known)| judges(&known.rule, world, ci));
         let shown = rules.map(|(name, known)| {
             (name.clone(), CiRule::new(&known.rule, variant(&known.rule, world, Some(ci)), |one| one.selector.means(world, Some(ci))))
         });

@@ -447,3 +447,31 @@ fn a_host_that_says_nothing_at_all_is_told_about_once() {
     collected.scenario.tick(711);
     assert_eq!((collected.scenario.state("host", 1), collected.scenario.state("silent", 1)), (AlertState::Resolved, AlertState::Firing));
 }
+
+#[test]
+fn a_rule_without_classes_is_judged_for_what_a_collector_measures_of_any_item() {
+    use crate::ci::Class;
+    use crate::rule::select::judges;
+    let of_agents = Condition::Threshold {
+        metric: "system.memory.utilization".into(),
+        attributes: BTreeMap::new(),
+        reduce: Reduce::Last,
+        window_ms: 0,
+        side: rule("x").condition.side(),
+    };
+    let mut collected = Collected::new(vec![rule("load")]);
+    for n in [2, 3] {
+        collected.scenario.add_host(n, &[]);
+        collected.scenario.seed(move |world| world.cmdb.cis.get_mut(&host(n)).expect("there").class = Class::NetworkDevice);
+    }
+    collected.push(10, 2, &[("m", &[], Some(97.0))]);
+    let world = &collected.scenario.world;
+    assert_eq!(world.alerts.alerts.len(), 1, "it is judged");
+    let judged = |rule: &Rule, n| judges(rule, world, &world.cmdb.cis[&host(n)]);
+    let of_agents = Rule { condition: of_agents, ..rule("memory") };
+    let silent = Rule { condition: Condition::AgentSilent { after_ms: 180_000 }, ..rule("silent") };
+    assert_eq!([1, 2, 3].map(|n| judged(&rule("load"), n)), [true, true, false]);
+    assert_eq!([1, 2, 3].map(|n| judged(&of_agents, n)), [true, false, false], "it is never judged of what collectors measure");
+    assert_eq!([1, 2, 3].map(|n| judged(&silent, n)), [true, false, false]);
+    assert!(!judged(&Rule { enabled: false, ..rule("load") }, 2));
+}
