@@ -18,6 +18,9 @@ use rollcall_shared::Timestamp;
 /// Marks where something was cut.
 const CUT: &str = "…";
 
+/// Characters of who acknowledged something.
+const BY: usize = 100;
+
 /// A notification with what surrounds it.
 #[derive(Clone, Copy)]
 pub struct Telling<'a> {
@@ -75,6 +78,11 @@ pub fn severity_word(severity: Severity) -> &'static str {
     }
 }
 
+/// Who looks after an incident, in words; nothing where nobody does.
+pub fn looked_after(incident: &MessageIncident) -> String {
+    incident.looked_after_by().map(|by| format!(", acknowledged by {}", line(by, BY))).unwrap_or_default()
+}
+
 /// A text in one line of at most so many characters, without anything that is not seen.
 pub fn line(text: &str, characters: usize) -> String {
     let visible: String = text.chars().map(|c| if is_unseen(c) { ' ' } else { c }).collect();
@@ -115,6 +123,7 @@ pub fn sample(channel: &Channel, delivery: DeliveryId, at: Timestamp) -> Message
         ci_name: Some("rollcall".into()),
         labels: labels.clone().into(),
         opened_at: at,
+        acknowledged_by: None,
         resolved_at: None,
         runbook: None,
     };

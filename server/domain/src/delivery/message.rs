@@ -90,6 +90,9 @@ pub struct MessageIncident {
     pub labels: BTreeMap<String, String>,
     /// When it opened.
     pub opened_at: Timestamp,
+    /// Who has acknowledged it, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acknowledged_by: Option<String>,
     /// When it ended.
     pub resolved_at: Option<Timestamp>,
     /// What to do next, or where that is written.
@@ -107,5 +110,11 @@ impl MessageIncident {
     #[must_use]
     pub fn how_bad(&self) -> Severity {
         self.severity.unwrap_or_else(|| severity_of_priority(self.priority))
+    }
+
+    /// Who looks after it while it is open.
+    #[must_use]
+    pub fn looked_after_by(&self) -> Option<&str> {
+        self.acknowledged_by.as_deref().filter(|_| self.open)
     }
 }

@@ -162,6 +162,7 @@ pub fn imagined(subject: &Subject<'_>, now: Timestamp) -> MessageIncident {
         ci_name: Some(name.to_owned()),
         labels: subject.labels(),
         opened_at: now,
+        acknowledged_by: None,
         resolved_at: None,
         runbook: Some("https://runbooks.example/filesystem_space".into()),
     }

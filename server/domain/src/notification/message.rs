@@ -5,6 +5,7 @@ use super::react::is_suppressed;
 use super::route::{self, Route, Subject};
 use super::template::{self, Template};
 use crate::World;
+use crate::actor::Actor;
 use crate::delivery::message::{NAMED, severity_of_priority};
 use crate::delivery::{Message, MessageIncident, MessageStatus};
 use crate::id::IncidentId;
@@ -22,6 +23,12 @@ const TEXT_CHARACTERS: usize = 8_000;
 
 /// Characters of the description of one incident, of which a message may have fifty.
 const DESCRIPTION_CHARACTERS: usize = 2_000;
+
+/// Names in a list: more are read in the text.
+const NAMES: usize = 3;
+
+/// Characters of a name in a list.
+const NAME_CHARACTERS: usize = 60;
 
 /// What a group is told as.
 #[derive(Clone, Copy, Debug)]
@@ -107,10 +114,42 @@ fn title_of(message: &Message) -> String {
     cut(&title, TITLE_CHARACTERS)
 }
 
+/// The first names, and how many more there are.
+fn listed(names: &[&str]) -> String {
+    let first: Vec<String> = names.iter().take(NAMES).map(|name| cut(name, NAME_CHARACTERS)).collect();
+    let more = names.len().saturating_sub(NAMES);
+    if more == 0 { first.join(", ") } else { format!("{} and {more} more", first.join(", ")) }
+}
+
 fn text_of(message: &Message) -> String {
-    match message.incidents.as_slice() {
-        [only] if message.omitted == 0 && only.open => cut(&only.description, TEXT_CHARACTERS),
-        _ => cut(&template::lines(message), TEXT_CHARACTERS),
+    let text = match message.incidents.as_slice() {
+        [only] if message.omitted == 0 && only.open => only.description.clone(),
+        _ => template::lines(message),
+    };
+    cut(&(taken_notice(message) + &text), TEXT_CHARACTERS)
+}
+
+/// Who has taken notice, where that is what is told.
+pub(super) fn taken_notice(message: &Message) -> String {
+    if message.status != MessageStatus::Acknowledged {
+        return String::new();
+    }
+    let by: BTreeSet<&str> = message.incidents.iter().filter_map(MessageIncident::looked_after_by).collect();
+    let by: Vec<&str> = by.into_iter().collect();
+    if by.is_empty() { String::new() } else { format!("Acknowledged by {}.\n\n", listed(&by)) }
+}
+
+/// What people call who did something.
+fn called(actor: &Actor) -> String {
+    match actor {
+        Actor::Token { name, .. } | Actor::Feed { name } => name.clone(),
+        Actor::Link { name, sent_to, .. } if sent_to.is_empty() => format!("somebody on {name}"),
+        Actor::Link { sent_to, .. } => sent_to.clone(),
+        Actor::Local => "the operator at the server".into(),
+        Actor::Agent { id } => id.to_string(),
+        Actor::Rule { id } => format!("rule {id}"),
+        Actor::System => "the server".into(),
+        Actor::Anonymous => "somebody".into(),
     }
 }
 
@@ -139,6 +178,7 @@ pub(super) fn entry(world: &World, incident: &Incident) -> MessageIncident {
         ci_name: incident.primary_ci.and_then(|id| world.cmdb.record(id)).map(|ci| ci.name.clone()),
         labels: Subject::of(world, incident).labels(),
         opened_at: incident.opened_at,
+        acknowledged_by: incident.acknowledged.as_ref().map(|(_, by)| called(by)),
         resolved_at: incident.resolved.as_ref().map(|(at, _)| *at),
         runbook: runbook.cloned(),
     }

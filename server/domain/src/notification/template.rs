@@ -17,7 +17,7 @@ pub const TEMPLATE_BYTES: usize = 4 << 10;
 const LINES: usize = 20;
 
 /// What may stand in braces, with what it is.
-pub const PLACEHOLDERS: [(&str, &str); 22] = [
+pub const PLACEHOLDERS: [(&str, &str); 23] = [
     ("status", "firing, acknowledged or resolved"),
     ("severity", "the worst: warning or critical"),
     ("tier", "the loudest: page or ticket"),
@@ -39,6 +39,7 @@ pub const PLACEHOLDERS: [(&str, &str); 22] = [
     ("incident.service", "what it serves"),
     ("incident.group", "who works on it"),
     ("incident.opened_at", "when it opened, RFC 3339"),
+    ("incident.acknowledged_by", "who acknowledged it"),
     ("incident.runbook", "where its runbook is"),
 ];
 
@@ -169,6 +170,7 @@ fn value(message: &Message, name: &str) -> Option<String> {
         "incident.ci" => first?.ci_name.clone()?,
         "incident.ci_id" => first?.ci?.to_string(),
         "incident.opened_at" => first?.opened_at.to_string(),
+        "incident.acknowledged_by" => first?.acknowledged_by.clone()?,
         "incident.runbook" => first?.runbook.clone()?,
         _ => match name.strip_prefix("label.") {
             Some(name) => message.labels.get(name)?.clone(),
@@ -187,8 +189,12 @@ pub(super) fn labels(message: &Message) -> String {
 pub(super) fn lines(message: &Message) -> String {
     let mut text = String::new();
     for incident in message.incidents.iter().take(LINES) {
-        let ended = if incident.open { "" } else { " (ended)" };
-        let _ = writeln!(text, "{} P{} {}{ended}", incident.number, incident.priority, incident.title);
+        let state = match incident.looked_after_by() {
+            Some(by) => format!(" (acknowledged by {by})"),
+            None if incident.open => String::new(),
+            None => " (ended)".into(),
+        };
+        let _ = writeln!(text, "{} P{} {}{state}", incident.number, incident.priority, incident.title);
     }
     let more = message.incidents.len().saturating_sub(LINES) + message.omitted as usize;
     if more > 0 {

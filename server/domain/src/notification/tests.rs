@@ -10,6 +10,7 @@ mod people;
 mod plan;
 mod standing;
 mod watch;
+mod wording;
 mod written;
 
 use super::escalation::{Method, Policy, Step, Target};

@@ -178,8 +178,9 @@ fn compose(world: &World, incident: &Incident, news: News) -> Message {
     let title = format!("{} {}: {state}, priority {}", display_number(incident.number), incident.title, incident.priority);
     let comments = incident.notes.iter().filter(|note| note.public && note.at >= news.since).map(|note| note.text.as_str());
     let comments = comments.collect::<Vec<_>>().join("\n\n");
+    let is_commented = !comments.is_empty();
     let text = if comments.is_empty() { format!("It is {state} and has priority {}.", incident.priority) } else { comments };
-    Message {
+    let mut message = Message {
         group: incident.id.to_string(),
         labels: Subject::of(world, incident).labels(),
         status,
@@ -192,5 +193,9 @@ fn compose(world: &World, incident: &Incident, news: News) -> Message {
         recipients: Vec::new(),
         incidents: vec![message::entry(world, incident)],
         omitted: 0,
+    };
+    if !is_commented {
+        message.text.insert_str(0, &message::taken_notice(&message));
     }
+    message
 }

@@ -64,6 +64,7 @@ fn alert<'a>(telling: &Telling<'_>, incident: &'a MessageIncident) -> Alert<'a> 
     note("description", Some(paragraph(&incident.description, ANNOTATION)));
     note("runbook_url", incident.runbook.as_deref().map(|runbook| line(runbook, ANNOTATION)));
     note("acknowledged", (telling.message.status == MessageStatus::Acknowledged).then(|| "true".into()));
+    note("acknowledged_by", incident.looked_after_by().map(|by| line(by, ANNOTATION)));
     note("acknowledge_url", telling.acknowledge());
     Alert { incident, labels, annotations }
 }

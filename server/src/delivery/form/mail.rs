@@ -4,7 +4,7 @@
 //! so that clients show all mails of one group together. Nothing from outside gets into a header but through [`line()`], and
 //! addresses are checked before.
 
-use super::{Telling, cut, line, paragraph, severity_word};
+use super::{Telling, cut, line, looked_after, paragraph, severity_word};
 use crate::token::hexadecimal;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart, SinglePart};
@@ -88,7 +88,8 @@ fn incident_head(incident: &MessageIncident) -> String {
     let end = incident.resolved_at.map(|at| format!(", over since {at}")).unwrap_or_default();
     let number = line(&incident.number, 40);
     let title = line(&incident.title, SUBJECT);
-    format!("{number} (P{}{severity}){item}: {title}\nsince {}{end}", incident.priority, incident.opened_at)
+    let by = looked_after(incident);
+    format!("{number} (P{}{severity}{by}){item}: {title}\nsince {}{end}", incident.priority, incident.opened_at)
 }
 
 fn foot(telling: &Telling<'_>) -> String {

@@ -135,6 +135,7 @@ fn incident_details(telling: &Telling<'_>, incident: &MessageIncident) -> Value 
         "priority": incident.priority,
         "item": incident.ci_name.as_deref().map(|name| line(name, FIELD)),
         "opened_at": incident.opened_at,
+        "acknowledged_by": incident.looked_after_by().map(|by| line(by, FIELD)),
         "runbook": incident.runbook.as_deref().map(|runbook| line(runbook, SUMMARY)),
         "url": telling.links.incident(incident.id),
     })

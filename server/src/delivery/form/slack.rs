@@ -3,7 +3,7 @@
 //! <https://docs.slack.dev/reference/block-kit/blocks>. `&`, `<` and `>` are escaped, since links and mentions are made of them, and
 //! Slack is told to find none in a text by itself.
 
-use super::{Telling, cut, line, paragraph, severity_word};
+use super::{Telling, cut, line, looked_after, paragraph, severity_word};
 use rollcall_domain::delivery::{MessageIncident, MessageStatus};
 use rollcall_domain::rule::Severity;
 use serde_json::{Value, json};
@@ -53,8 +53,8 @@ fn incident_text(telling: &Telling<'_>, incident: &MessageIncident) -> String {
     let number = escape(&line(&incident.number, 40), 60);
     let number = telling.links.incident(incident.id).map_or_else(|| number.clone(), |url| format!("<{url}|{number}>"));
     let severity = incident.severity.map(|severity| format!(", {}", severity_word(severity))).unwrap_or_default();
-    let state = if incident.open { "" } else { ", over" };
-    let title = escape(&line(&incident.title, 150), INCIDENT - 150);
+    let state = if incident.open { escape(&looked_after(incident), 80) } else { ", over".into() };
+    let title = escape(&line(&incident.title, 150), INCIDENT - 150 - state.chars().count());
     let item = incident.ci_name.as_deref().map(|name| format!("{} · ", escape(&line(name, 60), 100))).unwrap_or_default();
     format!("*{number}* (P{}{severity}{state}) {title}\n{item}since {}", incident.priority, incident.opened_at)
 }

@@ -34,6 +34,7 @@ fn incident(number: u128) -> MessageIncident {
         ci_name: Some(format!("db-{number}.example.org")),
         labels: labels(&[("rule", "filesystem_space"), ("class", "server"), ("location", "Berlin <1>")]),
         opened_at: NOW,
+        acknowledged_by: None,
         resolved_at: None,
         runbook: Some("https://wiki.example/full".into()),
     }
@@ -45,6 +46,9 @@ fn told(status: MessageStatus) -> Message {
         for one in &mut incidents {
             (one.open, one.resolved_at) = (false, Some(Timestamp(NOW.0 + 60_000)));
         }
+    }
+    if status == MessageStatus::Acknowledged {
+        incidents.iter_mut().for_each(|one| one.acknowledged_by = Some("Ada <ada@example.org>".into()));
     }
     Message {
         group: "route:storage/rule=filesystem_space".into(),
@@ -207,6 +211,7 @@ fn message() -> impl Strategy<Value = Message> {
             description: text.clone(),
             number: other.clone(),
             ci_name: Some(other.clone()),
+            acknowledged_by: Some(other.clone()),
             runbook: Some(other.clone()),
             labels: [(other.clone(), text.clone()), ("rule".into(), other.clone())].into(),
             ..incident(1)

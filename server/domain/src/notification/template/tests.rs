@@ -33,6 +33,20 @@ fn placeholders_are_replaced_and_braces_are_doubled() {
 }
 
 #[test]
+fn what_is_acknowledged_says_by_whom() {
+    let mut message = example(Timestamp(0));
+    message.incidents[0].acknowledged_by = Some("Ada".into());
+    let render = |message: &Message, template| Template::parse(template).expect("one").render(message, 300);
+    assert_eq!(render(&message, "{incident.acknowledged_by|nobody}"), "Ada");
+    let lines = render(&message, "{incidents}");
+    let marked: Vec<bool> = lines.lines().map(|line| line.ends_with(" (acknowledged by Ada)")).collect();
+    assert_eq!(marked, [true, false, false]);
+    message.incidents[0].open = false;
+    assert!(!render(&message, "{incidents}").contains("Ada"));
+    assert_eq!(render(&example(Timestamp(0)), "{incident.acknowledged_by|nobody}"), "nobody");
+}
+
+#[test]
 fn what_is_wrong_is_named_with_its_position() {
     check("a {colour}", Err((4, "no placeholder colour; there are status")));
     check("äö {status", Err((4, "never closed")));
@@ -53,8 +67,8 @@ fn what_is_put_in_is_never_read_as_a_template() {
 #[test]
 fn every_placeholder_says_something() {
     for (name, _) in PLACEHOLDERS {
-        // The example has no item with an id.
-        if name != "incident.ci_id" {
+        // The example has no item with an id, and nobody has acknowledged it.
+        if !matches!(name, "incident.ci_id" | "incident.acknowledged_by") {
             let template = Template::parse(&format!("{{{name}}}")).expect("a placeholder");
             assert_ne!(template.render(&example(Timestamp(0)), 300), "", "{name}");
         }
