@@ -135,7 +135,7 @@ fn sample(route: &Route, subject: &Subject<'_>, incident: &MessageIncident) -> M
         incidents: vec![incident.clone()],
         omitted: 0,
     };
-    message::word(&mut message, route);
+    message::word(&mut message, route, None);
     message
 }
 

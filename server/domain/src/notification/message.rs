@@ -24,10 +24,10 @@ const TEXT_CHARACTERS: usize = 8_000;
 /// Characters of the description of one incident, of which a message may have fifty.
 const DESCRIPTION_CHARACTERS: usize = 2_000;
 
-/// Names in a list: more are read in the text.
+/// Names in a title: more are read in the text.
 const NAMES: usize = 3;
 
-/// Characters of a name in a list.
+/// Characters of a name in a title.
 const NAME_CHARACTERS: usize = 60;
 
 /// What a group is told as.
@@ -74,7 +74,7 @@ pub(super) fn compose(world: &World, telling: Telling<'_>) -> Message {
     // The key is shared whatever the incidents are by now.
     let key = group.key.iter().filter(|(name, value)| !value.is_empty() && *name != route::ALONE);
     message.labels.extend(key.map(|(name, value)| (name.clone(), value.clone())));
-    word(&mut message, route);
+    word(&mut message, route, what(world, &told).as_deref());
     if status == MessageStatus::Resolved && group.is_open() {
         leave(&mut message, now);
     }
@@ -91,33 +91,56 @@ fn leave(message: &mut Message, now: Timestamp) {
     }
 }
 
-/// Puts a message into words, by the route's templates or by the built-in ones.
-pub(super) fn word(message: &mut Message, route: &Route) {
+/// What all incidents are, where they are one thing: the title of their rule, or the name of another system's alerts.
+fn what(world: &World, incidents: &[&Incident]) -> Option<String> {
+    let of = |incident: &&Incident| match incident.rule() {
+        Some(rule) => world.rules.rules.get(rule).map(|known| known.rule.title.clone()),
+        None => world.alerts.external.of(incident).and_then(|_| incident.category.clone()),
+    };
+    let mut all = incidents.iter().map(of);
+    let first = all.next()??;
+    all.all(|other| other.as_ref() == Some(&first)).then_some(first)
+}
+
+/// Puts a message into words, by the route's templates or by the built-in ones; with what all its incidents are.
+pub(super) fn word(message: &mut Message, route: &Route, what: Option<&str>) {
     let render = |template: &Option<String>, limit| {
         let template = Template::parse(template.as_deref()?).ok()?;
         Some(template.render(message, limit))
     };
     let title = render(&route.title, TITLE_CHARACTERS).filter(|title| !title.trim().is_empty());
     let text = render(&route.text, TEXT_CHARACTERS);
-    message.title = title.unwrap_or_else(|| title_of(message));
+    message.title = title.unwrap_or_else(|| title_of(message, what));
     message.text = text.unwrap_or_else(|| text_of(message));
 }
 
-/// What it is about. How that stands is the status, which each form puts where its receiver looks for it.
-fn title_of(message: &Message) -> String {
+/// What it is about, and where. How that stands is the status, which each form puts where its receiver looks for it.
+fn title_of(message: &Message, what: Option<&str>) -> String {
     let count = message.incidents.len() + message.omitted as usize;
-    let title = match message.incidents.first() {
-        Some(incident) if count == 1 => incident.title.clone(),
-        _ if message.labels.is_empty() => format!("{count} incidents"),
-        _ => format!("{count} incidents: {}", template::labels(message)),
+    let title = match (message.incidents.first(), what) {
+        (Some(worst), _) if count == 1 => worst.title.clone(),
+        (Some(worst), None) => format!("{} and {} more", worst.title, count - 1),
+        (Some(_), Some(what)) => format!("{count} incidents: {what}{}", places(message)),
+        (None, _) => format!("{count} incidents"),
     };
     cut(&title, TITLE_CHARACTERS)
 }
 
-/// The first names, and how many more there are.
-fn listed(names: &[&str]) -> String {
+/// Such as ` on db1, db2, db3 and 4 more`.
+fn places(message: &Message) -> String {
+    let mut names: Vec<&str> = Vec::new();
+    for name in message.incidents.iter().filter_map(|incident| incident.ci_name.as_deref()) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    if names.is_empty() { String::new() } else { format!(" on {}", listed(&names, message.omitted as usize)) }
+}
+
+/// The first names, and how many more there are besides those that are not named at all.
+fn listed(names: &[&str], unnamed: usize) -> String {
     let first: Vec<String> = names.iter().take(NAMES).map(|name| cut(name, NAME_CHARACTERS)).collect();
-    let more = names.len().saturating_sub(NAMES);
+    let more = names.len().saturating_sub(NAMES) + unnamed;
     if more == 0 { first.join(", ") } else { format!("{} and {more} more", first.join(", ")) }
 }
 
@@ -136,7 +159,7 @@ pub(super) fn taken_notice(message: &Message) -> String {
     }
     let by: BTreeSet<&str> = message.incidents.iter().filter_map(MessageIncident::looked_after_by).collect();
     let by: Vec<&str> = by.into_iter().collect();
-    if by.is_empty() { String::new() } else { format!("Acknowledged by {}.\n\n", listed(&by)) }
+    if by.is_empty() { String::new() } else { format!("Acknowledged by {}.\n\n", listed(&by, 0)) }
 }
 
 /// What people call who did something.

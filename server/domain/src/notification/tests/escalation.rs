@@ -105,7 +105,7 @@ fn a_step_that_reaches_nobody_is_said_and_the_next_follows_at_once() {
     desk.act(10, 1, IncidentAction::Acknowledge);
     desk.told();
     desk.breach(600, [2]);
-    desk.check(&["600 firing to ann@example.org: 2 incidents: category=load, class=server, rule=load"]);
+    desk.check(&["600 firing to ann@example.org: 2 incidents: Load on web-2, web-1"]);
 }
 
 /// A route to a policy of one step, through a mail channel that a test may take away.

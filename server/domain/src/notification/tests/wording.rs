@@ -11,6 +11,17 @@ fn last(desk: &Desk) -> Message {
 }
 
 #[test]
+fn incidents_of_several_rules_are_called_by_the_worst_of_them() {
+    let mut desk = Desk::under(vec![loud("load"), Rule { title: "Heat".into(), ..loud("heat") }]);
+    desk.set_route(Route { group_by: BTreeSet::from([GroupBy::Class]), ..route(desk.channel) });
+    desk.breach(10, [1]);
+    desk.wait([20, 70]);
+    let told = last(&desk);
+    assert_eq!(told.incidents.len(), 2, "{told:?}");
+    assert_eq!(told.title, format!("{} and 1 more", told.incidents[0].title));
+}
+
+#[test]
 fn what_is_acknowledged_says_by_whom_and_what_is_in_a_group_is_marked() {
     let mut desk = Desk::with_route();
     desk.breach(0, [1]);
