@@ -8,7 +8,8 @@ use std::time::Duration;
 /// Milliseconds since 1970-01-01T00:00:00Z.
 ///
 /// Text form is RFC 3339 in UTC with milliseconds (`2026-11-21T04:31:00.000Z`), binary form the bare number.
-/// Values outside the years 0000 to 9999 are clamped when written as text: hosts claim such times, and they must not break a page.
+/// Values outside the years 0000 to 9999 are clamped when written as text: hosts claim such times, and they must not break a page. So are
+/// the last hours of 9999 when read, which people write for "never".
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(pub i64);
 
@@ -52,9 +53,15 @@ impl FromStr for Timestamp {
     type Err = NotATime;
 
     fn from_str(text: &str) -> Result<Self, NotATime> {
-        let moment: jiff::Timestamp = text.parse().map_err(|_| NotATime(text.chars().take(64).collect()))?;
-        Ok(Self(moment.as_millisecond()))
+        let moment = text.parse().map(jiff::Timestamp::as_millisecond).ok().or_else(|| at_the_end(text));
+        moment.map(Self).ok_or_else(|| NotATime(text.chars().take(64).collect()))
     }
+}
+
+/// The last writable moment, or the first, for one that the calendar has and not every time zone can write.
+fn at_the_end(text: &str) -> Option<i64> {
+    let written = jiff::fmt::temporal::Pieces::parse(text).ok()?;
+    (written.time().is_some() && written.offset().is_some()).then_some(if written.date().year() > 0 { WRITABLE.1 } else { WRITABLE.0 })
 }
 
 impl Serialize for Timestamp {
@@ -87,6 +94,16 @@ mod tests {
     fn a_moment_beyond_the_calendar_is_clamped_and_does_not_panic() {
         assert_eq!(Timestamp(i64::MAX).to_string(), "9999-12-30T22:00:00.000Z");
         assert_eq!(Timestamp(i64::MIN).to_string(), "0000-01-01T00:00:00.000Z");
+    }
+
+    #[test]
+    fn the_last_moments_of_the_calendar_are_the_last_that_can_be_written() {
+        for text in ["9999-12-31T23:59:59Z", "9999-12-31T23:59:59.999+00:00", "9999-12-31T00:00:00-12:00"] {
+            assert_eq!(text.parse().map(|at: Timestamp| at.to_string()), Ok("9999-12-30T22:00:00.000Z".into()), "{text}");
+        }
+        for text in ["9999-12-31T23:59:59", "9999-12-31", "10000-01-01T00:00:00Z", "9999-12-32T00:00:00Z", "99999-01-01T00:00:00Z"] {
+            assert_eq!(text.parse::<Timestamp>(), Err(NotATime(text.into())), "{text}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! What none fits goes by the rule that opened it, and then by the support group of its item. Invariant: a rule's place in the order
 //! is that of its position, and of its id among equals.
 
-use super::decide::text;
+use super::decide::{line, text};
 use super::{Channel, Incident, IncidentEvent};
 use crate::ci::Ci;
 use crate::contact::responsible::Naming;
@@ -253,7 +253,7 @@ fn checked(
     new: &NewAssignmentRule,
     before: Option<&AssignmentRule>,
 ) -> Result<AssignmentRule, Rejection> {
-    text("name", &new.name, NAME_BYTES)?;
+    line("name", &new.name, before.map(|rule| rule.name.as_str()))?;
     let conditions = &new.conditions;
     let named =
         [("rules", conditions.rules.len()), ("categories", conditions.categories.len()), ("priorities", conditions.priorities.len())];

@@ -321,5 +321,17 @@ pub(crate) fn text(field: &str, text: &str, limit: usize) -> Result<(), Rejectio
     Ok(())
 }
 
+/// A text of one line, as it is to be kept. What is kept already stays, whatever it is.
+pub(crate) fn line(field: &str, line: &str, before: Option<&str>) -> Result<(), Rejection> {
+    if before == Some(line.trim()) {
+        return Ok(());
+    }
+    text(field, line, NAME_BYTES)?;
+    if line.trim().chars().any(char::is_control) {
+        return Err(Rejection::invalid(field, "must have no control characters"));
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests;

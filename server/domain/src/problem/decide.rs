@@ -3,7 +3,7 @@
 use super::membership::{is_own, left, taken_in};
 use super::{Problem, ProblemAction, ProblemCommand, ProblemEvent, ProblemState, Verdict, recurrence};
 use crate::id::{IncidentId, ProblemId};
-use crate::incident::decide::{handed, named, optional, text};
+use crate::incident::decide::{handed, line, named, optional, text};
 use crate::incident::react::still_fires;
 use crate::incident::{Incident, IncidentEvent, IncidentState};
 use crate::{Context, Event, Rejection, World, attachment};
@@ -11,9 +11,6 @@ use std::collections::BTreeSet;
 
 /// Bytes of a text.
 const TEXT_BYTES: usize = 64 << 10;
-
-/// Bytes of a group or a person's name.
-const NAME_BYTES: usize = 200;
 
 /// Notes of one problem.
 const NOTES: usize = 10_000;
@@ -35,7 +32,7 @@ pub fn command(world: &World, command: &ProblemCommand, context: &mut Context<'_
     if let Some(expected) = expected.filter(|expected| *expected != problem.revision) {
         return Err(Rejection::Stale { subject: id.to_string(), current: problem.revision, expected });
     }
-    validate(action)?;
+    validate(problem, action)?;
     let after = after(problem.state, action).ok_or_else(|| wrong_state(problem, action))?;
     conditions(world, problem, action)?;
     match action {
@@ -64,7 +61,7 @@ pub fn command(world: &World, command: &ProblemCommand, context: &mut Context<'_
 
 fn open(world: &World, command: &ProblemCommand, context: &mut Context<'_>) -> Result<Vec<Event>, Rejection> {
     let ProblemCommand::Open { title, description, priority, group, incidents } = command else { return Ok(Vec::new()) };
-    text("title", title, NAME_BYTES)?;
+    line("title", title, None)?;
     // A line may be all that there is to say.
     if !description.is_empty() {
         text("description", description, TEXT_BYTES)?;
@@ -258,7 +255,7 @@ fn conditions(world: &World, problem: &Problem, action: &ProblemAction) -> Resul
     }
 }
 
-fn validate(action: &ProblemAction) -> Result<(), Rejection> {
+fn validate(problem: &Problem, action: &ProblemAction) -> Result<(), Rejection> {
     match action {
         ProblemAction::Acknowledge | ProblemAction::Advance { .. } | ProblemAction::Attach(_) | ProblemAction::Detach { .. } => Ok(()),
         ProblemAction::AcceptRisk { reason } => optional("reason", reason.as_deref(), TEXT_BYTES),
@@ -282,7 +279,7 @@ fn validate(action: &ProblemAction) -> Result<(), Rejection> {
             Err(Rejection::invalid("title", "give title, description or priority"))
         }
         ProblemAction::Edit { title, description, priority } => {
-            title.as_deref().map_or(Ok(()), |title| text("title", title, NAME_BYTES))?;
+            title.as_deref().map_or(Ok(()), |title| line("title", title, Some(&problem.title)))?;
             let described = description.as_deref().filter(|description| !description.is_empty());
             optional("description", described, TEXT_BYTES)?;
             priority.map_or(Ok(()), graded)

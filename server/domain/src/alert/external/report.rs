@@ -1,7 +1,7 @@
 //! What another system says of one of its alerts, checked and bounded.
 
 use crate::Rejection;
-use crate::ci::normalise::cut;
+use crate::ci::normalise::{self, cut};
 use crate::rule::Severity;
 use rollcall_shared::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -110,7 +110,9 @@ impl ExternalReport {
         check_labels(&raw.labels)?;
         let note = |name: &str| raw.annotations.get(name).map(|text| text.trim()).filter(|text| !text.is_empty());
         let name = raw.labels.get("alertname").map_or("Alert", String::as_str);
-        let title = cut(note("summary").or_else(|| note("title")).unwrap_or(name), TITLE_BYTES).to_owned();
+        let said = [note("summary").or_else(|| note("title")), Some(name), Some("Alert")];
+        let title = said.into_iter().flatten().find_map(normalise::text).unwrap_or_default();
+        let title = cut(&title, TITLE_BYTES).to_owned();
         let description = cut(note("description").or_else(|| note("message")).unwrap_or_default(), DESCRIPTION_BYTES).to_owned();
         Ok(Self {
             fingerprint: fingerprint(raw.fingerprint.as_deref(), &raw.labels)?,

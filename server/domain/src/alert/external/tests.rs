@@ -258,6 +258,16 @@ fn text_for_people_is_cut_and_only_addresses_of_the_web_are_links() {
 }
 
 #[test]
+fn a_title_is_one_line_without_control_characters() {
+    for (said, expected) in [("Disk\0 full\r\n on\tdb-1 ", "Disk full on db-1"), ("\u{7}", "x"), ("", "x")] {
+        let mut raw = raw("firing", "p1", "x");
+        raw.labels.insert("alertname".into(), "x".into());
+        raw.annotations = [("summary".into(), said.into())].into();
+        assert_eq!(ExternalReport::new(raw).expect("a proper alert").title, expected, "{said:?}");
+    }
+}
+
+#[test]
 fn those_that_are_over_make_room_and_those_that_fire_are_bounded() {
     let mut externals = Externals::default();
     let report = ExternalReport::new(raw("firing", "info", "x")).expect("a proper alert");

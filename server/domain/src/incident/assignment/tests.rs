@@ -105,6 +105,17 @@ fn each_rule_says_why_it_does_not_fit() {
 }
 
 #[test]
+fn the_name_of_a_rule_is_one_line() {
+    let mut scenario = Scenario::new(Vec::new());
+    let named = |name: &str| create(NewAssignmentRule { name: name.into(), ..new(1, "a", Conditions::default()) });
+    for wrong in ["a\0b", "a\nb"] {
+        let refused = Rejection::invalid("name", "must have no control characters");
+        assert_eq!(scenario.command(1, &named(wrong)), Err(refused), "{wrong:?}");
+    }
+    scenario.command(1, &named("To a\n")).unwrap();
+}
+
+#[test]
 fn the_rules_are_asked_when_an_item_is_named_later_and_nobody_has_it() {
     let mut scenario = Scenario::new(Vec::new());
     let servers = Conditions { selector: Selector { classes: vec![Class::Server], ..Selector::default() }, ..Conditions::default() };

@@ -1,6 +1,6 @@
 //! Changing what is written down of an incident.
 
-use super::{NAME_BYTES, TEXT_BYTES, family, optional, surround, text};
+use super::{NAME_BYTES, TEXT_BYTES, family, line, optional, surround, text};
 use crate::ci::Class;
 use crate::id::{CiId, ProblemId};
 use crate::incident::{Channel, Edit, Fields, Incident, IncidentEvent, compose, display_number, fold, priority};
@@ -67,7 +67,7 @@ fn weighed(world: &World, incident: &Incident, after: &Incident) -> Option<Incid
 fn fields(world: &World, incident: &Incident, edit: &Edit) -> Result<Fields, Rejection> {
     let mut fields = Fields::of(incident);
     if let Some(title) = &edit.title {
-        text("title", title, NAME_BYTES)?;
+        line("title", title, Some(&incident.title))?;
         title.trim().clone_into(&mut fields.title);
     }
     if let Some(description) = &edit.description {

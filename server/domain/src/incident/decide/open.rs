@@ -1,13 +1,13 @@
 //! Opening by hand, and opening anew what is over for ever.
 
-use super::{NAME_BYTES, TEXT_BYTES, edit, family, named, optional, text};
+use super::{NAME_BYTES, TEXT_BYTES, edit, family, line, named, optional, text};
 use crate::incident::{Channel, Incident, IncidentEvent, NewIncident, Party, compose, priority};
 use crate::rule::Grade;
 use crate::{Context, Rejection, World};
 
 /// Opens one as people say, with what is known of its item filled in.
 pub(super) fn by_hand(world: &World, new: &NewIncident, context: &mut Context<'_>) -> Result<IncidentEvent, Rejection> {
-    text("title", &new.title, NAME_BYTES)?;
+    line("title", &new.title, None)?;
     // A line may be all that there is to say.
     if !new.description.is_empty() {
         text("description", &new.description, TEXT_BYTES)?;

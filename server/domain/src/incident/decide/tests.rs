@@ -233,6 +233,21 @@ fn open(new: NewIncident) -> Command {
     Command::Incident(IncidentCommand::Open(Box::new(new)))
 }
 
+#[test]
+fn a_title_is_one_line_and_what_is_kept_is_not_judged_again() {
+    let title = |text: &str| Edit { title: Some(text.into()), ..Edit::default() };
+    for wrong in ["a\0b", "a\nb", "a\tb", "\u{1b}[31mred"] {
+        let refused = Err(Rejection::invalid("title", "must have no control characters"));
+        let mut scenario = Scenario::new(Vec::new());
+        assert_eq!(scenario.command(5, &open(NewIncident { title: wrong.into(), ..new() })), refused, "{wrong:?}");
+        scenario.command(5, &open(new())).unwrap();
+        let edit = |text: &str| IncidentAction::Edit(Box::new(title(text)));
+        assert_eq!(scenario.act(6, 1, edit(wrong)), refused, "{wrong:?}");
+        assert_eq!(line("title", wrong, Some(wrong)), Ok(()), "{wrong:?}");
+        scenario.act(8, 1, edit("Fine\n")).unwrap();
+    }
+}
+
 /// What opening by hand refuses, by field.
 #[track_caller]
 fn check_new(new: NewIncident, expected: Option<&str>) {

@@ -85,6 +85,19 @@ fn what_the_state_does_not_allow_is_refused() {
 }
 
 #[test]
+fn a_title_is_one_line() {
+    let mut scenario = opened();
+    let edit = |title: &str| ProblemAction::Edit { title: Some(title.into()), description: None, priority: None };
+    for wrong in ["a\0b", "a\nb"] {
+        let refused = Err(Rejection::invalid("title", "must have no control characters"));
+        let (title, description) = (wrong.to_owned(), String::new());
+        let open = ProblemCommand::Open { title, description, priority: 3, group: None, incidents: Vec::new() };
+        assert_eq!(scenario.command(20_000, &Command::Problem(open)), refused, "{wrong:?}");
+        assert_eq!(scenario.work(20_000, 1, edit(wrong)), refused, "{wrong:?}");
+    }
+}
+
+#[test]
 fn what_is_known_is_written_down_and_kept() {
     let mut scenario = opened();
     let describe = |known_error, workaround: Option<&str>| ProblemAction::Describe {
