@@ -40,6 +40,7 @@ use crate::log::{self, LogError};
 use crate::store::{Store, StoreError, Usage};
 use content::named;
 use rollcall_domain::trust::decide::authorise;
+use rollcall_domain::world::is_same_request;
 use rollcall_domain::{Record, World};
 use rollcall_shared::message::{Payload, Push, PushReply, Upload, UploadReply};
 use rollcall_shared::sample::SampleSet;
@@ -222,7 +223,8 @@ impl Engine {
             writer::Written::New { first, last } => self.records_between(first, last).await?,
             writer::Written::Before { first } => {
                 let mut records = self.records(first - 1, log::PAGE).await?;
-                records.retain(|record| record.idempotency_key == key);
+                let is_it = |kept: &str| key.as_deref().is_some_and(|key| is_same_request(kept, key));
+                records.retain(|record| record.idempotency_key.as_deref().is_some_and(is_it));
                 let revision = records.last().map_or(first, |record| record.revision);
                 return Ok(Executed { revision, records, replayed: true });
             }

@@ -37,6 +37,13 @@ const IDEMPOTENCY_KEYS: usize = 10_000;
 /// In an idempotency key: what stands behind it tells what was asked for under the key.
 pub const BODY_MARK: &str = " body:";
 
+/// Whether a key that is kept stands for what is asked for under `key`. Earlier releases kept some keys without what was asked for: they
+/// stand for whatever comes under them.
+#[must_use]
+pub fn is_same_request(kept: &str, key: &str) -> bool {
+    kept == key || key.rsplit_once(BODY_MARK).is_some_and(|(base, _)| base == kept)
+}
+
 /// Everything the server knows.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct World {
@@ -344,10 +351,10 @@ impl World {
     /// The revision that an idempotency key first led to.
     #[must_use]
     pub fn request(&self, key: &str) -> Option<u64> {
-        self.requests.iter().rev().find(|(known, _)| known == key).map(|(_, revision)| *revision)
+        self.requests.iter().rev().find(|(known, _)| is_same_request(known, key)).map(|(_, revision)| *revision)
     }
 
-    /// Whether an idempotency key was used for something else: the same key, and another body behind the last [`BODY_MARK`].
+    /// Whether an idempotency key was used for something else: the same key, and something else behind the last [`BODY_MARK`].
     #[must_use]
     pub fn is_reused(&self, key: &str) -> bool {
         let Some((base, _)) = key.rsplit_once(BODY_MARK) else { return false };

@@ -4,7 +4,7 @@
 //! (`curl -F file=@dmesg.log …/attachments`), as browsers send it. It is given back to be saved, never to be shown.
 
 use super::Api;
-use super::caller::Caller;
+use super::caller::{BodyHash, Caller};
 use super::cis::PageQuery;
 use super::extract::{Named, Parameters};
 use super::format::Format;
@@ -66,9 +66,15 @@ pub struct ReasonQuery {
 #[expect(dead_code, reason = "only described")]
 pub struct FileForm {
     /// The file; what the field is called does not matter.
-    #[schema(content_media_type = "application/octet-stream")]
+    #[schema(value_type = String, format = Binary)]
     file: Vec<u8>,
 }
+
+/// A file as it is.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[expect(dead_code, reason = "only described")]
+pub struct FileContent(Vec<u8>);
 
 /// A file as it came. Others wait while there are many.
 pub struct Upload {
@@ -108,7 +114,9 @@ impl FromRequest<Api> for Upload {
             let detail = "Content-Type must say what the file is, such as text/plain, or be left out";
             return Err(ApiError::new(Code::UnsupportedMediaType, detail));
         }
-        let bytes = axum::body::to_bytes(request.into_body(), limit).await.map_err(|_| too_large())?;
+        let (parts, body) = request.into_parts();
+        let bytes = axum::body::to_bytes(body, limit).await.map_err(|_| too_large())?;
+        BodyHash::note(&parts.extensions, &bytes);
         Ok(Self { name: None, media_type: kind, bytes: bytes.into(), _permit: permit })
     }
 }
@@ -118,6 +126,7 @@ async fn from_form(request: Request, permit: OwnedSemaphorePermit) -> Result<Upl
         let detail = "the body must be the file as it is, or multipart/form-data with one file and a boundary";
         ApiError::new(Code::UnsupportedMediaType, detail)
     };
+    let extensions = request.extensions().clone();
     let mut form = Multipart::from_request(request, &()).await.map_err(unlike)?;
     let mut found = None;
     while let Some(field) = form.next_field().await.map_err(|error| refuse_form(&error))? {
@@ -128,6 +137,8 @@ async fn from_form(request: Request, permit: OwnedSemaphorePermit) -> Result<Upl
         found = Some(read_field(field).await?);
     }
     let (name, media_type, bytes) = found.ok_or_else(|| ApiError::invalid("file", "the form has no file in it"))?;
+    // Not the form as it came: its boundary is another each time.
+    BodyHash::note(&extensions, format!("{name:?} {media_type:?} {}", ContentHash::of(&bytes)).as_bytes());
     Ok(Upload { name, media_type, bytes, _permit: permit })
 }
 
@@ -242,7 +253,7 @@ pub async fn list_problem_attachments(
 /// Without a media type, or with that which curl gives to every body, it is guessed from the name. A file of the same name and the same
 /// content that is attached already is the answer.
 #[utoipa::path(post, path = "/api/v1/incidents/{id}/attachments", tag = "incidents", params(NameQuery),
-    request_body(content((Vec<u8> = "application/octet-stream"), (FileForm = "multipart/form-data"))),
+    request_body(content((FileContent = "application/octet-stream"), (FileForm = "multipart/form-data"))),
     responses((status = 201, description = "The attachment.", body = Attachment)))]
 pub async fn attach_to_incident(
     State(api): State<Api>,
@@ -259,7 +270,7 @@ pub async fn attach_to_incident(
 /// Without a media type, or with that which curl gives to every body, it is guessed from the name. A file of the same name and the same
 /// content that is attached already is the answer.
 #[utoipa::path(post, path = "/api/v1/problems/{id}/attachments", tag = "problems", params(NameQuery),
-    request_body(content((Vec<u8> = "application/octet-stream"), (FileForm = "multipart/form-data"))),
+    request_body(content((FileContent = "application/octet-stream"), (FileForm = "multipart/form-data"))),
     responses((status = 201, description = "The attachment.", body = Attachment)))]
 pub async fn attach_to_problem(
     State(api): State<Api>,
@@ -273,7 +284,7 @@ pub async fn attach_to_problem(
 
 /// Gives back a file that is attached to an incident, to be saved.
 #[utoipa::path(get, path = "/api/v1/incidents/{id}/attachments/{name}", tag = "incidents",
-    responses((status = 200, description = "The file.", content_type = "application/octet-stream", body = Vec<u8>)))]
+    responses((status = 200, description = "The file.", content_type = "application/octet-stream", body = FileContent)))]
 pub async fn get_incident_attachment(
     State(api): State<Api>,
     Named(id): Named<IncidentName>,
@@ -284,7 +295,7 @@ pub async fn get_incident_attachment(
 
 /// Gives back a file that is attached to a problem, to be saved.
 #[utoipa::path(get, path = "/api/v1/problems/{id}/attachments/{name}", tag = "problems",
-    responses((status = 200, description = "The file.", content_type = "application/octet-stream", body = Vec<u8>)))]
+    responses((status = 200, description = "The file.", content_type = "application/octet-stream", body = FileContent)))]
 pub async fn get_problem_attachment(
     State(api): State<Api>,
     Named(id): Named<ProblemName>,

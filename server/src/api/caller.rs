@@ -17,7 +17,7 @@ const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// Long enough for two UUIDs with words between them.
 const IDEMPOTENCY_KEY_CHARS: usize = 128;
 
-/// Digits of the hash that a key is kept with: whoever sends another body under the same key by mistake is found out by fewer.
+/// Digits of the hash that a key is kept with: whoever asks for something else under the same key by mistake is found out by fewer.
 const HASH_DIGITS: usize = 16;
 
 /// Request ids of other people's proxies may be long; what enters the log has a bound.
@@ -31,6 +31,7 @@ pub struct Caller {
     pub expected: Option<u64>,
     request_id: Option<String>,
     idempotency_key: Option<String>,
+    query: String,
     body: BodyHash,
 }
 
@@ -78,14 +79,14 @@ impl Caller {
         Ok(engine.execute(request).await?)
     }
 
-    /// The caller's key, for a part of the request where it has several, with what its body hashes to.
+    /// The caller's key, for a part of the request where it has several, with what its query and body hash to.
     fn key(&self, part: Option<usize>) -> Option<String> {
         let key = self.idempotency_key.as_ref()?;
         let key = part.map_or_else(|| key.clone(), |part| format!("{key} #{part}"));
-        Some(match self.body.0.get() {
-            Some(hash) => format!("{key}{BODY_MARK}{}", &hash.to_string()[..HASH_DIGITS]),
-            None => key,
-        })
+        let body = self.body.0.get().copied().unwrap_or_else(|| ContentHash::of(&[]));
+        // Without a query as releases before it counted kept their keys.
+        let asked = if self.query.is_empty() { body } else { ContentHash::of(format!("{body}?{}", self.query).as_bytes()) };
+        Some(format!("{key}{BODY_MARK}{}", &asked.to_string()[..HASH_DIGITS]))
     }
 
     /// Holds the precondition against a subject whose commands carry none.
@@ -106,11 +107,12 @@ impl FromRequestParts<Api> for Caller {
         let expected = header_text(parts, header::IF_MATCH.as_str())?.map(parse_tag).transpose()?.flatten();
         let request_id = header_text(parts, REQUEST_ID)?.filter(|id| id.len() <= REQUEST_ID_CHARS).map(str::to_owned);
         let idempotency_key = idempotency_key(parts, &principal.actor)?;
+        let query = parts.uri.query().unwrap_or_default().to_owned();
         let body = BodyHash::default();
         if idempotency_key.is_some() {
             parts.extensions.insert(body.clone());
         }
-        Ok(Self { principal, expected, request_id, idempotency_key, body })
+        Ok(Self { principal, expected, request_id, idempotency_key, query, body })
     }
 }
 

@@ -4,7 +4,7 @@ use super::extract::{Named, Parameters};
 use super::format::Format;
 use super::page::{Page, Paging};
 use super::view::Time;
-use super::view::change::{Bundle, Comparison, RowDifference};
+use super::view::change::{Bundle, CiComparison, RowDifference};
 use super::view::word::RowChange;
 use super::{Api, cis, past};
 use crate::answer::{self, ApiError};
@@ -126,12 +126,13 @@ fn kind_of(change: &Change) -> ChangeKind {
 /// Software is told as history tells it: a package in another version is an upgrade or downgrade, not a removal and an installation, and
 /// rows of which only the time of installation differs are counted apart. `/api/v1/cis/{id}/differences` lists every row.
 #[utoipa::path(get, path = "/api/v1/cis/compare", tag = "cis", params(CompareQuery),
-    responses((status = 200, description = "What differs.", body = Comparison)))]
+    responses((status = 200, description = "What differs.", body = CiComparison),
+        (status = 404, description = "There is no such item, or was none at that time.")))]
 pub async fn compare_cis(State(api): State<Api>, Parameters(query): Parameters<CompareQuery>) -> Result<Response, ApiError> {
     let left = side(&api, "left", &query.left, query.left_at).await?;
     let right = side(&api, "right", query.right.as_deref().unwrap_or(&query.left), query.right_at).await?;
     let found = compared(&api, &left, &right, None).await?;
-    Ok(answer::json(&Comparison::new((&left, query.left_at), (&right, query.right_at), &found)))
+    Ok(answer::json(&CiComparison::new((&left, query.left_at), (&right, query.right_at), &found)))
 }
 
 /// What is to be compared with what, and which of the differences are wanted.

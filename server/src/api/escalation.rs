@@ -21,7 +21,11 @@ const REPEAT_AFTER_MS: u64 = 30 * 60_000;
 /// Lists escalation policies, by id.
 #[utoipa::path(get, path = "/api/v1/escalation_policies", tag = "on-call", params(PageQuery),
     responses((status = 200, description = "A page.", body = Page<EscalationPolicy>)))]
-pub async fn list_policies(State(api): State<Api>, Parameters(query): Parameters<PageQuery>, format: Format) -> Result<Response, ApiError> {
+pub async fn list_escalation_policies(
+    State(api): State<Api>,
+    Parameters(query): Parameters<PageQuery>,
+    format: Format,
+) -> Result<Response, ApiError> {
     let paging = Paging::<PolicyId>::new("escalation_policies", query.limit, query.cursor.as_deref())?;
     let page = api.engine.read(|world| {
         let policies = world.notifications.policies.range(paging.ascending());
@@ -33,7 +37,11 @@ pub async fn list_policies(State(api): State<Api>, Parameters(query): Parameters
 /// Makes an escalation policy.
 #[utoipa::path(post, path = "/api/v1/escalation_policies", tag = "on-call", request_body = EscalationPolicyInput,
     responses((status = 201, description = "The policy.", body = EscalationPolicy)))]
-pub async fn create_policy(State(api): State<Api>, caller: Caller, Body(input): Body<EscalationPolicyInput>) -> Result<Response, ApiError> {
+pub async fn create_escalation_policy(
+    State(api): State<Api>,
+    caller: Caller,
+    Body(input): Body<EscalationPolicyInput>,
+) -> Result<Response, ApiError> {
     let command = NotificationCommand::SetPolicy { id: None, policy: Box::new(input.into_domain()?), expected: None };
     let executed = caller.execute(&api.engine, Command::Notification(command)).await?;
     let made = executed.records.iter().find_map(|record| match &record.event {
@@ -50,14 +58,14 @@ pub async fn create_policy(State(api): State<Api>, caller: Caller, Body(input): 
 /// Shows one escalation policy.
 #[utoipa::path(get, path = "/api/v1/escalation_policies/{id}", tag = "on-call",
     responses((status = 200, description = "The policy.", body = EscalationPolicy)))]
-pub async fn get_policy(State(api): State<Api>, Named(id): Named<PolicyId>) -> Result<Response, ApiError> {
+pub async fn get_escalation_policy(State(api): State<Api>, Named(id): Named<PolicyId>) -> Result<Response, ApiError> {
     show(&api, id)
 }
 
 /// Says anew what an escalation policy is.
 #[utoipa::path(put, path = "/api/v1/escalation_policies/{id}", tag = "on-call", request_body = EscalationPolicyInput,
     responses((status = 200, description = "The policy as it is now.", body = EscalationPolicy)))]
-pub async fn put_policy(
+pub async fn put_escalation_policy(
     State(api): State<Api>,
     Named(id): Named<PolicyId>,
     caller: Caller,
@@ -71,7 +79,7 @@ pub async fn put_policy(
 
 /// Ends an escalation policy that no route names.
 #[utoipa::path(delete, path = "/api/v1/escalation_policies/{id}", tag = "on-call", responses((status = 204, description = "Ended.")))]
-pub async fn delete_policy(State(api): State<Api>, Named(id): Named<PolicyId>, caller: Caller) -> Result<Response, ApiError> {
+pub async fn delete_escalation_policy(State(api): State<Api>, Named(id): Named<PolicyId>, caller: Caller) -> Result<Response, ApiError> {
     let command = NotificationCommand::DeletePolicy { id, expected: caller.expected };
     caller.execute(&api.engine, Command::Notification(command)).await?;
     Ok(answer::done())

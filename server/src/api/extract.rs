@@ -197,10 +197,20 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     if depth(bytes) > BODY_DEPTH {
         return Err(ApiError::new(Code::MalformedJson, format!("the body is nested deeper than {BODY_DEPTH}")));
     }
+    refuse_list(bytes)?;
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let parsed = serde_path_to_error::deserialize(&mut reader).map_err(|error| refuse_body(error.path(), error.inner()))?;
     reader.end().map_err(|error| ApiError::new(Code::MalformedJson, cut(&error.to_string())))?;
     Ok(parsed)
+}
+
+/// Every body is an object. The parsers of structures would take a list of the values of their fields too.
+fn refuse_list(bytes: &[u8]) -> Result<(), ApiError> {
+    let is_list = bytes.trim_ascii_start().starts_with(b"[");
+    match serde_json::from_slice::<serde::de::IgnoredAny>(bytes) {
+        Ok(_) if is_list => Err(ApiError::new(Code::InvalidParameter, "the body must be a JSON object, not a list")),
+        _ => Ok(()),
+    }
 }
 
 /// Says which field is meant, with what it is in: `levels.warning.raise`.
@@ -312,7 +322,7 @@ mod tests {
 
     #[test]
     fn deep_nesting_is_refused_before_it_is_parsed() {
-        check(&format!("{}{}", "[".repeat(32), "]".repeat(32)), None);
+        check(&format!("{}0{}", "{\"a\":".repeat(32), "}".repeat(32)), None);
         check(&"[".repeat(100_000), Some(Code::MalformedJson));
         check(&"{\"a\":".repeat(100_000), Some(Code::MalformedJson));
     }
@@ -351,7 +361,9 @@ mod tests {
         refused(r#"{"title": "t", "levels": [{"rise": 1}]}"#, Some("levels[0].rise"), text);
         let text = "levels[0]: invalid type: string \"low\", expected an object at line 1 column 31";
         refused(r#"{"title": "t", "levels": ["low"]}"#, Some("levels[0]"), text);
-        refused("[1, 2, 3]", Some("[0]"), "[0]: invalid type: integer `1`, expected a string at line 1 column 2");
+        for list in ["[1, 2, 3]", " [\"t\", []]", "[]"] {
+            refused(list, None, "the body must be a JSON object, not a list");
+        }
         refused(r#"{"title": "t"} 5"#, None, "trailing characters at line 1 column 16");
     }
 

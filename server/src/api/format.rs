@@ -46,13 +46,21 @@ impl Format {
         }
     }
 
+    /// The media type as an answer has it: in which encoding, where it does not say so itself.
+    fn content_type(self) -> &'static str {
+        match self {
+            Self::Csv => "text/csv; charset=utf-8",
+            other => other.media_type(),
+        }
+    }
+
     /// The types that a shape serves, the preferred first.
     pub fn served(shape: Shape) -> &'static [Self] {
         match shape {
             Shape::List => &[Self::Json, Self::Csv, Self::Ndjson],
             Shape::Stream => &[Self::EventStream, Self::Json, Self::Csv, Self::Ndjson],
             Shape::Text | Shape::File => &[Self::Text],
-            Shape::One | Shape::Ask | Shape::Create | Shape::Act | Shape::Update | Shape::Delete => &[Self::Json],
+            Shape::One | Shape::Ask | Shape::Create | Shape::Act | Shape::Update | Shape::Delete | Shape::Withdraw => &[Self::Json],
         }
     }
 
@@ -97,7 +105,7 @@ impl Format {
             Self::Json | Self::EventStream | Self::Text => return answer::json(page),
         };
         match text {
-            Ok(text) => with_cursor(answer::body(self.media_type(), text), page.next_cursor.as_deref()),
+            Ok(text) => with_cursor(answer::body(self.content_type(), text), page.next_cursor.as_deref()),
             Err(cause) => ApiError::internal(cause).into_response(),
         }
     }

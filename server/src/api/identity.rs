@@ -26,7 +26,7 @@ pub struct Machine {
     /// Who would report it: an agent's id, or nobody known.
     agent: Option<String>,
     /// Or another system, with its own key for the machine.
-    feed: Option<Feed>,
+    feed: Option<ReportingFeed>,
     /// Sections by name, each a list of rows as `GET /api/v1/cis/{id}/sections/{name}` shows them. What is left out of a row is not known;
     /// lists that are left out are empty.
     #[schema(value_type = BTreeMap<String, Vec<Object>>)]
@@ -36,7 +36,7 @@ pub struct Machine {
 /// Another system's key for a machine.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Feed {
+pub struct ReportingFeed {
     /// The system.
     name: String,
     /// Its key.
@@ -82,7 +82,7 @@ pub async fn identify_machine(State(api): State<Api>, Body(machine): Body<Machin
     api.engine.read(|world| Ok(answer::json(&DryRun::from(&identify::identify(world, &reporter, &sections, now)))))
 }
 
-fn reporter(agent: Option<String>, feed: Option<Feed>) -> Result<Reporter, ApiError> {
+fn reporter(agent: Option<String>, feed: Option<ReportingFeed>) -> Result<Reporter, ApiError> {
     match (agent, feed) {
         (Some(agent), None) => agent.parse().map(Reporter::Agent).map_err(|_| ApiError::invalid("agent", "must be the id of an agent")),
         (None, Some(feed)) => Ok(Reporter::Feed { name: feed.name, key: feed.key }),

@@ -1,6 +1,7 @@
 //! Tables and lists of records that people send in: CSV, NDJSON, or JSON. Each row succeeds or fails on its own.
 
 use super::Api;
+use super::caller::BodyHash;
 use crate::answer::{ApiError, Code};
 use axum::extract::{FromRequest, Request};
 use axum::http::header;
@@ -137,7 +138,9 @@ impl FromRequest<Api> for Table {
             }
         };
         let too_large = || ApiError::new(Code::PayloadTooLarge, format!("the body is larger than {IMPORT_BYTES} bytes: send it in pieces"));
-        let bytes = axum::body::to_bytes(request.into_body(), IMPORT_BYTES).await.map_err(|_| too_large())?;
+        let (parts, body) = request.into_parts();
+        let bytes = axum::body::to_bytes(body, IMPORT_BYTES).await.map_err(|_| too_large())?;
+        BodyHash::note(&parts.extensions, &bytes);
         let rows = match kind {
             Kind::Csv => csv_rows(&bytes)?,
             Kind::Ndjson => ndjson_rows(&bytes),

@@ -10,7 +10,7 @@ mod table;
 use self::drive::Drive;
 use self::table::{Delimiter, Table};
 use super::Api;
-use super::caller::Caller;
+use super::caller::{BodyHash, Caller};
 use super::extract::{Named, Parameters};
 use super::format::Format;
 use super::page::{Page, Paging};
@@ -117,7 +117,9 @@ impl FromRequest<Api> for File {
             }
         };
         let too_large = || ApiError::new(Code::PayloadTooLarge, format!("the file is larger than {FILE_BYTES} bytes; cut it"));
-        let bytes = axum::body::to_bytes(request.into_body(), FILE_BYTES).await.map_err(|_| too_large())?;
+        let (parts, body) = request.into_parts();
+        let bytes = axum::body::to_bytes(body, FILE_BYTES).await.map_err(|_| too_large())?;
+        BodyHash::note(&parts.extensions, &bytes);
         Ok(Self { bytes, format })
     }
 }

@@ -153,15 +153,18 @@ fn refusals(operation: &Operation, route: &Route) -> Vec<Code> {
     if route.access != Access::Public {
         codes.extend([Code::Unauthenticated, Code::Forbidden]);
     }
-    if route.path.contains('{') {
+    // Where something is named in another way than by the path, the handler says so.
+    if route.path.contains('{') || operation.responses.responses.contains_key(Code::NotFound.status().as_str()) {
         codes.push(Code::NotFound);
     }
     if operation.request_body.is_some() {
         codes.extend([Code::MalformedJson, Code::UnsupportedMediaType, Code::PayloadTooLarge]);
     }
     match route.shape {
-        Shape::Act | Shape::Update => codes.extend([Code::Conflict, Code::WrongState, Code::Stale, Code::TooManyRequests]),
-        Shape::Create | Shape::Delete => codes.extend([Code::Conflict, Code::WrongState, Code::TooManyRequests]),
+        Shape::Act | Shape::Update | Shape::Delete => {
+            codes.extend([Code::Conflict, Code::WrongState, Code::Stale, Code::TooManyRequests]);
+        }
+        Shape::Create | Shape::Withdraw => codes.extend([Code::Conflict, Code::WrongState, Code::TooManyRequests]),
         Shape::Stream => codes.push(Code::TooManyRequests),
         Shape::List | Shape::One | Shape::Ask | Shape::Text | Shape::File => {}
     }
@@ -181,10 +184,14 @@ fn complete_success(operation: &mut Operation, shape: Shape) {
             Shape::List | Shape::Stream => (NEXT_CURSOR, "Where the next page begins; CSV and NDJSON only."),
             Shape::One | Shape::Create | Shape::Act | Shape::Update => ("etag", "Revision of the resource, when it has one."),
             Shape::File => ("etag", "Hash of the content."),
-            Shape::Ask | Shape::Delete | Shape::Text => continue,
+            Shape::Ask | Shape::Delete | Shape::Withdraw | Shape::Text => continue,
         };
         let header = HeaderBuilder::new().schema(Some(text())).description(Some(about)).build();
         response.headers.insert(name.into(), RefOr::T(header));
+    }
+    if matches!(shape, Shape::One | Shape::File) {
+        let same = ResponseBuilder::new().description("The resource still has the entity tag that was sent.").build();
+        operation.responses.responses.insert("304".into(), RefOr::T(same));
     }
 }
 
@@ -202,9 +209,9 @@ fn header_parameters(shape: Shape) -> Vec<Parameter> {
     match shape {
         Shape::Create => vec![once()],
         Shape::Act => vec![once(), seen()],
-        Shape::Update => vec![seen()],
+        Shape::Update | Shape::Delete => vec![seen()],
         Shape::One | Shape::File => vec![header("if-none-match", "304 when the resource still has this entity tag.")],
-        Shape::List | Shape::Ask | Shape::Delete | Shape::Stream | Shape::Text => Vec::new(),
+        Shape::List | Shape::Ask | Shape::Withdraw | Shape::Stream | Shape::Text => Vec::new(),
     }
 }
 

@@ -56,7 +56,8 @@ pub async fn create_relation(State(api): State<Api>, caller: Caller, Body(new): 
 }
 
 /// Takes back what people said of how two configuration items belong together.
-#[utoipa::path(delete, path = "/api/v1/relations", tag = "cis", params(RelationName), responses((status = 204, description = "Taken back.")))]
+#[utoipa::path(delete, path = "/api/v1/relations", tag = "cis", params(RelationName),
+    responses((status = 204, description = "Taken back."), (status = 404, description = "There is no such relation.")))]
 pub async fn delete_relation(
     State(api): State<Api>,
     caller: Caller,

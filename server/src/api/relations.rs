@@ -101,7 +101,8 @@ pub async fn list_ci_relations(
 
 /// Lists relations, by both sides and kind.
 #[utoipa::path(get, path = "/api/v1/relations", tag = "relations", params(RelationQuery),
-    responses((status = 200, description = "A page.", body = Page<Relation>)))]
+    responses((status = 200, description = "A page.", body = Page<Relation>),
+        (status = 404, description = "At that time there was no such item.")))]
 pub async fn list_relations(
     State(api): State<Api>,
     Parameters(query): Parameters<RelationQuery>,

@@ -10,7 +10,7 @@ use super::{
     software, software_rules, sources, tokens,
 };
 use rollcall_domain::actor::Role;
-use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 use utoipa_axum::routes;
 
 /// What a route answers, which decides the media types it serves and the headers it heeds.
@@ -28,8 +28,10 @@ pub enum Shape {
     Act,
     /// Changes a resource: heeds `If-Match`.
     Update,
-    /// Withdraws a resource.
+    /// Withdraws a resource: heeds `If-Match`.
     Delete,
+    /// Withdraws what has no revision.
+    Withdraw,
     /// Server-sent events, or a list.
     Stream,
     /// Plain text, whatever is accepted.
@@ -86,8 +88,8 @@ pub struct Route {
     pub access: Access,
 }
 
-/// Adds one route.
-type Mount = fn(OpenApiRouter<Api>, &Api, &'static Route) -> OpenApiRouter<Api>;
+/// Makes the handler of one route.
+type Handler = fn() -> UtoipaMethodRouter<Api>;
 
 macro_rules! route_list {
     ($($method:ident $path:literal $shape:ident $access:ident $($handler:ident)::+;)*) => {
@@ -96,13 +98,18 @@ macro_rules! route_list {
             $(Route { method: stringify!($method), path: $path, shape: Shape::$shape, access: Access::$access },)*
         ];
 
-        /// The routes with their gates.
-        pub fn mount(api: &Api) -> OpenApiRouter<Api> {
+        /// The lines with their handlers, each with what it says of itself and the schemas that it names.
+        pub fn handlers() -> impl Iterator<Item = (&'static Route, UtoipaMethodRouter<Api>)> {
             // One function a route: in one for all of them, what each leaves on the stack adds up to more than a thread has.
-            let each: &[Mount] = &[$(|router, api, line| router.routes(gate::mount(api, line, routes!($($handler)::+))),)*];
-            ROUTES.iter().zip(each).fold(OpenApiRouter::new(), |router, (line, mount)| mount(router, api, line))
+            let each: &'static [Handler] = &[$(|| routes!($($handler)::+),)*];
+            ROUTES.iter().zip(each).map(|(line, handler)| (line, handler()))
         }
     };
+}
+
+/// The routes with their gates.
+pub fn mount(api: &Api) -> OpenApiRouter<Api> {
+    handlers().fold(OpenApiRouter::new(), |router, (line, handler)| router.routes(gate::mount(api, line, handler)))
 }
 
 route_list! {
@@ -141,7 +148,7 @@ route_list! {
     GET    "/api/v1/tags"                          List   Read       manual::list_tags;
     POST   "/api/v1/tags"                          Act    Edit       manual::tag_cis;
     POST   "/api/v1/relations"                     Create Edit       relate::create_relation;
-    DELETE "/api/v1/relations"                     Delete Edit       relate::delete_relation;
+    DELETE "/api/v1/relations"                     Withdraw Edit     relate::delete_relation;
     GET    "/api/v1/services"                      List   Read       services::list_services;
     GET    "/api/v1/locations"                     List   Read       services::list_locations;
     GET    "/api/v1/attributes"                    List   Read       attributes::list_attributes;
@@ -172,7 +179,7 @@ route_list! {
     GET    "/api/v1/sources/{id}"                  One    Read       sources::get_source;
     POST   "/api/v1/sources/{id}/revert"           Act    Administer sources::revert_source;
     GET    "/api/v1/parked"                        List   Read       parked::list_parked;
-    DELETE "/api/v1/parked/{id}"                   Delete Administer parked::delete_parked;
+    DELETE "/api/v1/parked/{id}"                   Withdraw Administer parked::delete_parked;
     GET    "/api/v1/cmdb_health"                   List   Read       cmdb_health::list_cmdb_health;
     GET    "/api/v1/cmdb_health/history"           List   Read       cmdb_health::list_cmdb_health_history;
     GET    "/api/v1/cmdb_health/{name}/cis"        List   Read       cmdb_health::list_cmdb_health_cis;
@@ -332,11 +339,11 @@ route_list! {
     GET    "/api/v1/notification_routes/{id}"      One    Read       notification_routes::get_route;
     PUT    "/api/v1/notification_routes/{id}"      Update Administer notification_routes::put_route;
     DELETE "/api/v1/notification_routes/{id}"      Delete Administer notification_routes::delete_route;
-    GET    "/api/v1/escalation_policies"           List   Read       escalation::list_policies;
-    POST   "/api/v1/escalation_policies"           Create Administer escalation::create_policy;
-    GET    "/api/v1/escalation_policies/{id}"      One    Read       escalation::get_policy;
-    PUT    "/api/v1/escalation_policies/{id}"      Update Administer escalation::put_policy;
-    DELETE "/api/v1/escalation_policies/{id}"      Delete Administer escalation::delete_policy;
+    GET    "/api/v1/escalation_policies"           List   Read       escalation::list_escalation_policies;
+    POST   "/api/v1/escalation_policies"           Create Administer escalation::create_escalation_policy;
+    GET    "/api/v1/escalation_policies/{id}"      One    Read       escalation::get_escalation_policy;
+    PUT    "/api/v1/escalation_policies/{id}"      Update Administer escalation::put_escalation_policy;
+    DELETE "/api/v1/escalation_policies/{id}"      Delete Administer escalation::delete_escalation_policy;
     GET    "/api/v1/on_call_schedules"             List   Read       on_call::list_schedules;
     POST   "/api/v1/on_call_schedules"             Create Administer on_call::create_schedule;
     GET    "/api/v1/on_call_schedules/{id}"        One    Read       on_call::get_schedule;
@@ -349,10 +356,10 @@ route_list! {
     GET    "/api/v1/me"                            One    Read       tokens::get_me;
     GET    "/api/v1/tokens"                        List   Administer tokens::list_tokens;
     POST   "/api/v1/tokens"                        Create Administer tokens::create_token;
-    DELETE "/api/v1/tokens/{id}"                   Delete Administer tokens::delete_token;
+    DELETE "/api/v1/tokens/{id}"                   Withdraw Administer tokens::delete_token;
     GET    "/api/v1/feeds"                         List   Administer feeds::list_feeds;
     POST   "/api/v1/feeds"                         Create Administer feeds::create_feed;
-    DELETE "/api/v1/feeds/{id}"                    Delete Administer feeds::delete_feed;
+    DELETE "/api/v1/feeds/{id}"                    Withdraw Administer feeds::delete_feed;
     GET    "/api/v1/collectors"                    List   Read       collectors::list_collectors;
     GET    "/api/v1/audit"                         List   Audit      audit::list_audit;
     GET    "/healthz"                              One    Public     probes::get_health;

@@ -6,7 +6,7 @@ use super::cis::PageQuery;
 use super::extract::{Body, Named, Parameters};
 use super::format::Format;
 use super::page::{Page, Paging};
-use super::view::source::{RevertOutcome, Source};
+use super::view::source::{RevertOutcome, ValueSource};
 use crate::answer::{self, ApiError};
 use axum::extract::State;
 use axum::response::Response;
@@ -27,25 +27,25 @@ pub struct RevertRequest {
 }
 
 /// Lists sources that have said something: people, then agents, then other systems, each by name.
-#[utoipa::path(get, path = "/api/v1/sources", tag = "sources", params(PageQuery), responses((status = 200, description = "A page.", body = Page<Source>)))]
+#[utoipa::path(get, path = "/api/v1/sources", tag = "sources", params(PageQuery), responses((status = 200, description = "A page.", body = Page<ValueSource>)))]
 pub async fn list_sources(State(api): State<Api>, Parameters(query): Parameters<PageQuery>, format: Format) -> Result<Response, ApiError> {
     let paging = Paging::<ci::Source>::new("sources", query.limit, query.cursor.as_deref())?;
     let page = api.engine.read(|world| {
         let sources = world.cmdb.ledger.sources(paging.ascending());
-        paging.page(sources.map(|source| (source.clone(), Source::new(world, source))))
+        paging.page(sources.map(|source| (source.clone(), ValueSource::new(world, source))))
     });
     Ok(format.list(&page))
 }
 
 /// Shows one source.
-#[utoipa::path(get, path = "/api/v1/sources/{id}", tag = "sources", responses((status = 200, description = "The source.", body = Source)))]
+#[utoipa::path(get, path = "/api/v1/sources/{id}", tag = "sources", responses((status = 200, description = "The source.", body = ValueSource)))]
 pub async fn get_source(State(api): State<Api>, Named(id): Named<ci::Source>) -> Result<Response, ApiError> {
     api.engine.read(|world| {
         let cmdb = &world.cmdb;
         if !cmdb.ledger.knows(&id) && !cmdb.reverts.contains_key(&id) {
             return Err(ApiError::not_found("source", &id.to_string()));
         }
-        Ok(answer::json(&Source::new(world, &id)))
+        Ok(answer::json(&ValueSource::new(world, &id)))
     })
 }
 

@@ -50,7 +50,7 @@ use rollcall_domain::trust::decide::TrustCommand;
 use rollcall_domain::{Actor, Command};
 use rollcall_shared::Timestamp;
 use serde_json::Value;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tower::ServiceExt as _;
 
@@ -108,7 +108,22 @@ impl Fixture {
         &self.tokens.iter().find(|(known, _)| *known == role).unwrap().1
     }
 
+    /// Sends it; an answer with a status that the description does not have is a failure.
     async fn send(&self, request: Request<Body>) -> Reply {
+        static DOCUMENT: OnceLock<Value> = OnceLock::new();
+        let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
+        let reply = self.send_unseen(request).await;
+        let describe = || serde_json::to_value(super::openapi::describe(super::routes::mount(&self.api)).into_openapi()).unwrap();
+        let fits = |route: &&super::routes::Route| route.method == method && is_of(&path, route.path);
+        if let Some(route) = super::routes::ROUTES.iter().filter(fits).min_by_key(|route| route.path.matches('{').count()) {
+            let described = &DOCUMENT.get_or_init(describe)["paths"][route.path][method.to_lowercase()]["responses"];
+            let status = reply.status.as_str();
+            assert!(described[status].is_object(), "{method} {path} answers {status}, which is not described: {}", reply.text());
+        }
+        reply
+    }
+
+    async fn send_unseen(&self, request: Request<Body>) -> Reply {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         let body = axum::body::to_bytes(response.into_body(), 64 << 20).await.unwrap().to_vec();
@@ -144,6 +159,12 @@ impl Fixture {
         }
         request.body(json.map_or_else(Body::empty, |json| Body::from(json.to_owned()))).unwrap()
     }
+}
+
+/// Whether a path is one of a template.
+fn is_of(path: &str, template: &str) -> bool {
+    let (parts, wanted) = (path.split('/'), template.split('/'));
+    parts.clone().count() == wanted.clone().count() && parts.zip(wanted).all(|(part, wanted)| wanted.starts_with('{') || part == wanted)
 }
 
 impl Reply {

@@ -286,7 +286,7 @@ impl Writer {
             return Ok(Written::Before { first });
         }
         if request.idempotency_key.as_deref().is_some_and(|key| world.is_reused(key)) {
-            return Err(Rejection::Conflict("this idempotency key was used with another body; take a new key".into()).into());
+            return Err(Rejection::Conflict("this idempotency key was used with another body or query; take a new key".into()).into());
         }
         let now = shared.clock.now();
         let mut ids = Ids(shared.entropy.as_ref(), now);

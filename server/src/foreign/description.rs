@@ -73,6 +73,7 @@ pub fn describe(document: &mut OpenApi) {
             .response("400", refusal("The message cannot be read."))
             .response("401", refusal("The secret is that of no feed of this kind."))
             .response("413", refusal("The message is too large."))
+            .response("415", refusal("The message is of another type or encoding than those that are taken."))
             .response("429", refusal("Too much at once; `Retry-After` says when to come again. Prometheus is told 503."));
         document.paths.paths.insert(door.path.to_owned(), PathItem::new(HttpMethod::Post, operation.build()));
     }

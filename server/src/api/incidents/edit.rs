@@ -5,7 +5,7 @@ use crate::answer::ApiError;
 use crate::api::caller::Caller;
 use crate::api::extract::{Body, Named};
 use crate::api::view::incident::Incident;
-use crate::api::view::word::{Channel, Grade};
+use crate::api::view::word::{Grade, IncidentChannel};
 use crate::api::{Api, problems};
 use axum::extract::State;
 use axum::response::Response;
@@ -51,7 +51,7 @@ pub struct NewIncident {
     /// What kind it is of.
     category: Option<String>,
     /// How it came: api unless given.
-    channel: Option<Channel>,
+    channel: Option<IncidentChannel>,
     /// Who reported it; whoever opens it unless given.
     caller: Option<CallerInput>,
     /// Team that gets it, by name or id; by the assignment rules unless given. Any name as long as no team is among the contacts.
@@ -99,8 +99,8 @@ pub struct IncidentChange {
     category: Option<Option<String>>,
     /// How it came; only of what people opened.
     #[serde(default, deserialize_with = "never_null")]
-    #[schema(value_type = Channel)]
-    channel: Option<Channel>,
+    #[schema(value_type = IncidentChannel)]
+    channel: Option<IncidentChannel>,
     /// Who reported it; only of what people opened.
     #[serde(default, deserialize_with = "never_null")]
     #[schema(value_type = CallerInput)]

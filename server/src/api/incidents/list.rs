@@ -8,7 +8,7 @@ use crate::api::format::Format;
 use crate::api::page::{Page, Paging};
 use crate::api::view::Time;
 use crate::api::view::incident::Incident;
-use crate::api::view::word::{Channel, IncidentState};
+use crate::api::view::word::{IncidentChannel, IncidentState};
 use crate::api::{Api, problems};
 use axum::extract::State;
 use axum::response::Response;
@@ -46,7 +46,7 @@ pub struct IncidentQuery {
     /// Of this business service.
     service: Option<String>,
     /// That came in this way.
-    channel: Option<Channel>,
+    channel: Option<IncidentChannel>,
     /// Reported by this contact, by id or name, or by somebody of this name; `me` for whoever asks.
     caller: Option<String>,
     /// Part of this incident, by id or number; `none` for those that are part of nothing.

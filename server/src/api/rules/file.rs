@@ -1,12 +1,11 @@
 //! Rules as code: files of rules with their tests, in TOML.
 
 use super::super::Api;
-use super::super::caller::Caller;
+use super::super::caller::{BodyHash, Caller};
 use super::super::extract::Parameters;
 use super::super::format::Format;
 use super::super::view::rule::RuleInput;
 use crate::answer::{self, ApiError, Code};
-use axum::body::Bytes;
 use axum::extract::{FromRequest, Request, State};
 use axum::http::header;
 use axum::response::Response;
@@ -44,7 +43,7 @@ pub struct ImportQuery {
 
 /// What an import did, or would do.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct ImportReport {
+pub struct RuleImportReport {
     /// Whether the rules were written.
     applied: bool,
     /// Rules that are refused; none when they were written.
@@ -73,24 +72,25 @@ pub struct ImportedRule {
 impl FromRequest<Api> for Toml {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, api: &Api) -> Result<Self, ApiError> {
+    async fn from_request(request: Request, _api: &Api) -> Result<Self, ApiError> {
         let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         let essence = kind.split(';').next().unwrap_or_default().trim();
         if !essence.eq_ignore_ascii_case("application/toml") {
             return Err(ApiError::new(Code::UnsupportedMediaType, "the body must be TOML (Content-Type: application/toml)"));
         }
         let too_large = || ApiError::new(Code::PayloadTooLarge, format!("the file is larger than {FILE_BYTES} bytes"));
-        let bytes: Bytes = Bytes::from_request(request, api).await.map_err(|_| too_large())?;
-        if bytes.len() > FILE_BYTES {
-            return Err(too_large());
-        }
+        let (parts, body) = request.into_parts();
+        let bytes = axum::body::to_bytes(body, FILE_BYTES).await.map_err(|_| too_large())?;
+        BodyHash::note(&parts.extensions, &bytes);
         String::from_utf8(bytes.into()).map(Self).map_err(|_| ApiError::invalid("body", "must be UTF-8"))
     }
 }
 
 /// Writes all rules as one TOML file, in order of their names; the import takes it back. Its entity tag is that of all rules.
 #[utoipa::path(get, path = "/api/v1/rules/export", tag = "rules",
-    responses((status = 200, description = "`[[rule]]` for each.", body = String, content_type = "text/plain")))]
+    params(("if-none-match" = Option<String>, Header, description = "304 when the rules still have this entity tag.")),
+    responses((status = 200, description = "`[[rule]]` for each.", body = String, content_type = "text/plain"),
+        (status = 304, description = "The rules still have the entity tag that was sent.")))]
 pub async fn export_rules(State(api): State<Api>, _format: Format) -> Result<Response, ApiError> {
     let (rule, revision) =
         api.engine.read(|world| (world.rules.rules.values().map(|known| RuleInput::new(world, known)).collect(), world.rules.revision));
@@ -101,7 +101,7 @@ pub async fn export_rules(State(api): State<Api>, _format: Format) -> Result<Res
 /// Makes or replaces all rules of a TOML file, or none of them: one that is wrong or whose tests fail refuses the file. `dry_run` tells for
 /// each rule what would happen. Rules that the file does not name stay. `If-Match` is the entity tag of the export.
 #[utoipa::path(post, path = "/api/v1/rules/import", tag = "rules", params(ImportQuery), request_body(content = String, content_type = "application/toml"),
-    responses((status = 200, description = "What happened to each rule.", body = ImportReport)))]
+    responses((status = 200, description = "What happened to each rule.", body = RuleImportReport)))]
 pub async fn import_rules(
     State(api): State<Api>,
     Parameters(query): Parameters<ImportQuery>,
@@ -127,7 +127,7 @@ pub async fn import_rules(
 
 /// Runs the tests of the rules in a TOML file and judges the rules; writes nothing.
 #[utoipa::path(post, path = "/api/v1/rules/test", tag = "rules", request_body(content = String, content_type = "application/toml"),
-    responses((status = 200, description = "What would happen to each rule.", body = ImportReport)))]
+    responses((status = 200, description = "What would happen to each rule.", body = RuleImportReport)))]
 pub async fn test_rules(State(api): State<Api>, file: Toml) -> Result<Response, ApiError> {
     let rules = read(&file)?;
     let tested = tested(&rules).await?;
@@ -162,7 +162,7 @@ async fn tested(rules: &[Rule]) -> Result<Vec<Result<Tested, Rejection>>, ApiErr
     ran.map_err(|error| ApiError::internal(format!("tests of rules ended early: {error}")))
 }
 
-fn report(api: &Api, rules: &[Rule], tested: &[Result<Tested, Rejection>]) -> ImportReport {
+fn report(api: &Api, rules: &[Rule], tested: &[Result<Tested, Rejection>]) -> RuleImportReport {
     let mut ids = CountingIds::default();
     let context = Context { now: api.engine.now(), actor: Actor::System, ids: &mut ids, content: &NoContent };
     let examined = api.engine.read(|world| {
@@ -175,7 +175,7 @@ fn report(api: &Api, rules: &[Rule], tested: &[Result<Tested, Rejection>]) -> Im
     });
     let rules: Vec<ImportedRule> = told.collect();
     let refused = rules.iter().filter(|rule| rule.outcome == "refused").count();
-    ImportReport { applied: false, refused, rules }
+    RuleImportReport { applied: false, refused, rules }
 }
 
 fn imported(rule: &Rule, examined: Result<Imported, ApiError>, warnings: Vec<String>) -> ImportedRule {

@@ -1,6 +1,6 @@
 //! The question for samples, checked: which series, which span, in which steps, and from which of the stored forms it is answered.
 
-use super::super::view::sample::Resolution;
+use super::super::view::sample::SampleResolution;
 use super::SampleQuery;
 use crate::answer::ApiError;
 use crate::engine::Retention;
@@ -40,7 +40,7 @@ pub struct Wanted {
     /// Buckets of a series.
     pub count: usize,
     /// What it is answered from.
-    pub resolution: Resolution,
+    pub resolution: SampleResolution,
     attributes: Vec<(String, String)>,
 }
 
@@ -51,7 +51,7 @@ impl Wanted {
         let (metric, attributes) = (metric.to_owned(), pairs(query.attribute.as_deref())?);
         if query.step.as_deref() == Some(RAW) {
             // What has no buckets is bounded while it is read.
-            return Ok(Self { metric, from, to, step_ms: 0, count: 0, resolution: Resolution::Raw, attributes });
+            return Ok(Self { metric, from, to, step_ms: 0, count: 0, resolution: SampleResolution::Raw, attributes });
         }
         let finest = finest(now.since(from), kept);
         let step = match query.step.as_deref() {
@@ -79,9 +79,9 @@ impl Wanted {
     /// The stored rows that it is answered from; `None` for samples.
     pub fn grain(&self) -> Option<Grain> {
         match self.resolution {
-            Resolution::Raw => None,
-            Resolution::FiveMinutes => Some(Grain::FiveMinutes),
-            Resolution::Hour => Some(Grain::Hour),
+            SampleResolution::Raw => None,
+            SampleResolution::FiveMinutes => Some(Grain::FiveMinutes),
+            SampleResolution::Hour => Some(Grain::Hour),
         }
     }
 
@@ -102,12 +102,12 @@ impl Wanted {
 }
 
 /// The longest stored form whose rows fill whole steps.
-fn resolution(step: Duration) -> Resolution {
+fn resolution(step: Duration) -> SampleResolution {
     let whole = |of: u64| step.subsec_nanos() == 0 && step.as_secs().is_multiple_of(of);
     match () {
-        () if whole(HOUR_S) => Resolution::Hour,
-        () if whole(FIVE_MINUTES_S) => Resolution::FiveMinutes,
-        () => Resolution::Raw,
+        () if whole(HOUR_S) => SampleResolution::Hour,
+        () if whole(FIVE_MINUTES_S) => SampleResolution::FiveMinutes,
+        () => SampleResolution::Raw,
     }
 }
 
@@ -219,7 +219,7 @@ mod tests {
     }
 
     /// Step in seconds and what it is served from, or the field that is wrong.
-    fn asked(from: &str, step: Option<&str>) -> Result<(i64, Resolution), String> {
+    fn asked(from: &str, step: Option<&str>) -> Result<(i64, SampleResolution), String> {
         let query = SampleQuery { from: Some(from.into()), step: step.map(str::to_owned), ..SampleQuery::default() };
         match Wanted::new("m", &query, NOW, Retention::default()) {
             Ok(wanted) => Ok((wanted.step_ms / 1000, wanted.resolution)),
@@ -230,16 +230,16 @@ mod tests {
     #[test]
     fn a_step_is_chosen_for_the_span_and_served_from_the_longest_rows_that_fill_it() {
         for (from, step, expected) in [
-            ("-1h", None, (12, Resolution::Raw)),
-            ("-1m", None, (10, Resolution::Raw)),
-            ("-1d", None, (300, Resolution::FiveMinutes)),
-            ("-7d", None, (3600, Resolution::Hour)),
-            ("-365d", None, (108_000, Resolution::Hour)),
-            ("-1h", Some("5m"), (300, Resolution::FiveMinutes)),
-            ("-1h", Some("7m"), (420, Resolution::Raw)),
-            ("-30d", Some("90m"), (5400, Resolution::FiveMinutes)),
-            ("-100d", Some("2h"), (7200, Resolution::Hour)),
-            ("-1h", Some("raw"), (0, Resolution::Raw)),
+            ("-1h", None, (12, SampleResolution::Raw)),
+            ("-1m", None, (10, SampleResolution::Raw)),
+            ("-1d", None, (300, SampleResolution::FiveMinutes)),
+            ("-7d", None, (3600, SampleResolution::Hour)),
+            ("-365d", None, (108_000, SampleResolution::Hour)),
+            ("-1h", Some("5m"), (300, SampleResolution::FiveMinutes)),
+            ("-1h", Some("7m"), (420, SampleResolution::Raw)),
+            ("-30d", Some("90m"), (5400, SampleResolution::FiveMinutes)),
+            ("-100d", Some("2h"), (7200, SampleResolution::Hour)),
+            ("-1h", Some("raw"), (0, SampleResolution::Raw)),
         ] {
             assert_eq!(asked(from, step), Ok(expected), "{from} {step:?}");
         }

@@ -142,7 +142,7 @@ fn shapes_agree_with_methods() {
             "GET" => matches!(route.shape, Shape::List | Shape::One | Shape::Stream | Shape::Text | Shape::File),
             "POST" => matches!(route.shape, Shape::Ask | Shape::Create | Shape::Act),
             "PUT" | "PATCH" => route.shape == Shape::Update,
-            "DELETE" => route.shape == Shape::Delete,
+            "DELETE" => matches!(route.shape, Shape::Delete | Shape::Withdraw),
             _ => false,
         };
         assert!(fits, "{} {}", route.method, route.path);

@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::api::routes::{Access, ROUTES, Shape};
+use rollcall_domain::contact::{ContactCommand, ContactKind};
+use serde_json::json;
 use std::collections::BTreeSet;
 
 const INCIDENT: &str = r#"{"title": "Printer on fire", "description": "Third floor", "impact": "medium", "urgency": "high"}"#;
@@ -77,7 +79,7 @@ async fn lists_come_as_csv_and_ndjson_with_formulas_defused() {
     let name = r#"=HYPERLINK(\"http://evil\"),\n<script>"#;
     fixture.post("/api/v1/tokens", &format!(r#"{{"kind": "api", "name": "{name}", "role": "viewer"}}"#)).await.ok();
     let csv = fixture.get_as("/api/v1/tokens", "text/csv").await.ok();
-    assert_eq!(csv.header("content-type"), "text/csv");
+    assert_eq!(csv.header("content-type"), "text/csv; charset=utf-8");
     let mut reader = csv::Reader::from_reader(csv.body.as_slice());
     assert_eq!(&reader.headers().unwrap()[0], "id");
     let names: Vec<String> = reader.records().map(|row| row.unwrap()[2].to_owned()).collect();
@@ -94,7 +96,8 @@ async fn every_list_is_served_in_three_formats_and_an_empty_one_has_a_header_lin
     for route in ROUTES.iter().filter(|route| matches!(route.shape, Shape::List | Shape::Stream) && !route.path.contains('{')) {
         for kind in ["application/json", "text/csv", "application/x-ndjson"] {
             let reply = fixture.get_as(route.path, kind).await.ok();
-            assert_eq!(reply.header("content-type"), kind, "{}", route.path);
+            let expected = if kind == "text/csv" { "text/csv; charset=utf-8" } else { kind };
+            assert_eq!(reply.header("content-type"), expected, "{}", route.path);
             assert!(kind != "text/csv" || reply.text().lines().next().is_some_and(|line| line.contains(',')), "{}", route.path);
         }
         fixture.get_as(route.path, "text/html").await.refused("not_acceptable");
@@ -144,6 +147,84 @@ async fn a_repeated_key_takes_effect_once_for_its_token_and_path() {
     }
 }
 
+impl Fixture {
+    /// Sends something of this type under the key `once`.
+    async fn once(&self, path: &str, kind: &str, body: &str) -> Reply {
+        let mut request = self.ask(Role::Admin, "POST", path, &[("idempotency-key", "once"), ("content-type", kind)], None);
+        *request.body_mut() = Body::from(body.to_owned());
+        self.send(request).await
+    }
+
+    /// What is asked under a key is done once, and something else under it is refused and does nothing.
+    async fn check_once(&self, asked: (&str, &str, &str), other: (&str, &str, &str)) {
+        let first = self.once(asked.0, asked.1, asked.2).await.ok();
+        let known = self.engine.read(|world| world.revision);
+        let again = self.once(asked.0, asked.1, asked.2).await.ok();
+        assert_eq!(first.status, again.status);
+        self.once(other.0, other.1, other.2).await.refused("conflict");
+        assert_eq!(self.engine.read(|world| world.revision), known, "{}", asked.0);
+    }
+}
+
+#[tokio::test]
+async fn a_repeated_key_with_another_file_or_query_is_refused() {
+    let fixture = Fixture::new().await;
+    let eol = "/api/v1/software/end_of_life/import";
+    let table = "product,cycle,eol\nopenssl,3.0,2026-09-07\n";
+    fixture.check_once((eol, "text/csv", table), (eol, "text/csv", "product,cycle,eol\nopenssl,3.5,2026-09-07\n")).await;
+    let lines = |cycle: &str| format!("{{\"product\": \"curl\", \"cycle\": \"{cycle}\", \"eol\": \"2026-09-07\"}}\n");
+    let other = Fixture::new().await;
+    other.check_once((eol, "application/x-ndjson", &lines("1")), (eol, "application/x-ndjson", &lines("2"))).await;
+    let events = json!([{"introduced": "0"}]);
+    let affected = json!({"package": {"ecosystem": "Debian:12", "name": "bash"}, "ranges": [{"type": "ECOSYSTEM", "events": events}]});
+    let advisory = |id: &str| json!({"id": id, "modified": "2026-11-01T00:00:00Z", "affected": [affected]}).to_string();
+    let path = "/api/v1/advisories/import";
+    fixture.check_once((path, "application/json", &advisory("A-1")), (path, "application/json", &advisory("A-2"))).await;
+    let rules = fixture.get("/api/v1/rules/export").await.ok().text();
+    let changed = |title: &str| rules.replacen("title = \"", &format!("title = \"{title} "), 1);
+    let path = "/api/v1/rules/import";
+    fixture.check_once((path, "application/toml", &changed("My")), (path, "application/toml", &changed("Our"))).await;
+    let path = "/api/v1/imports?name=racks&dry_run=true";
+    let racks = "key,class,name\n1,cluster,a\n";
+    fixture.check_once((path, "text/csv", racks), ("/api/v1/imports?name=racks&dry_run=false", "text/csv", racks)).await;
+    fixture.once(path, "text/csv", "key,class,name\n1,cluster,b\n").await.refused("conflict");
+    let path = format!("{}/attachments", fixture.post("/api/v1/incidents", INCIDENT).await.ok().header("location"));
+    let (one, two) = (format!("{path}?name=one.log"), format!("{path}?name=two.log"));
+    fixture.check_once((&one, "text/plain", "first"), (&one, "text/plain", "second")).await;
+    fixture.once(&two, "text/plain", "first").await.refused("conflict");
+}
+
+#[tokio::test]
+async fn a_form_is_the_same_whatever_its_boundary() {
+    let fixture = Fixture::new().await;
+    let path = format!("{}/attachments", fixture.post("/api/v1/incidents", INCIDENT).await.ok().header("location"));
+    let kind = |boundary: &str| format!("multipart/form-data; boundary={boundary}");
+    let form = |boundary: &str, name: &str, content: &str| {
+        format!("--{boundary}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\r\n{content}\r\n--{boundary}--\r\n")
+    };
+    let first = fixture.once(&path, &kind("a"), &form("a", "one.log", "x")).await.ok().json();
+    assert_eq!(fixture.once(&path, &kind("b"), &form("b", "one.log", "x")).await.ok().json(), first);
+    fixture.once(&path, &kind("b"), &form("b", "one.log", "y")).await.refused("conflict");
+    fixture.once(&path, &kind("b"), &form("b", "two.log", "x")).await.refused("conflict");
+}
+
+#[tokio::test]
+async fn a_key_that_an_earlier_release_kept_stands_for_what_comes_under_it() {
+    let fixture = Fixture::new().await;
+    let path = format!("{}/acknowledge", fixture.post("/api/v1/incidents", INCIDENT).await.ok().header("location"));
+    let owner = fixture.engine.read(|world| {
+        let admin = world.trust.api_tokens.values().find(|token| token.role == Role::Admin);
+        admin.unwrap().id.to_string()
+    });
+    let command = Command::Contact(ContactCommand::Add { name: "Ada".into(), kind: ContactKind::Person, mail: None });
+    let key = Some(format!("{owner} POST {path} once"));
+    let kept = Asked { actor: Actor::Local, request_id: None, idempotency_key: key, command };
+    fixture.engine.execute(kept).await.unwrap();
+    let before = fixture.engine.read(|world| world.revision);
+    fixture.once(&path, "application/json", "").await.ok();
+    assert_eq!(fixture.engine.read(|world| world.revision), before, "it was done before");
+}
+
 #[tokio::test]
 async fn a_repeated_token_request_does_not_show_the_secret_again() {
     let fixture = Fixture::new().await;
@@ -163,6 +244,7 @@ async fn bad_bodies_are_refused_with_their_reason_and_change_nothing() {
         ("", "malformed_json"),
         ("{", "malformed_json"),
         ("[]", "invalid_parameter"),
+        (r#"["Printer on fire", "Third floor"]"#, "invalid_parameter"),
         (&"[".repeat(500_000), "malformed_json"),
         (&"{\"a\":".repeat(100_000), "malformed_json"),
         (&format!("{{\"title\": \"{}\"}}", "x".repeat(1 << 20)), "payload_too_large"),

@@ -4,7 +4,7 @@ use super::*;
 use crate::api::routes::ROUTES;
 use crate::api::{openapi, routes};
 use crate::foreign::description::DOORS;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Set to write the golden file anew.
 const UPDATE: &str = "ROLLCALL_UPDATE_GOLDEN";
@@ -70,6 +70,57 @@ async fn every_reference_leads_somewhere() {
     for reference in text.split("\"$ref\":\"#").skip(1).map(|rest| rest.split('"').next().unwrap()) {
         assert!(document.pointer(reference).is_some(), "{reference}");
     }
+}
+
+#[test]
+fn every_schema_name_means_one_thing() {
+    let mut known: BTreeMap<String, Value> = BTreeMap::new();
+    let mut twice = BTreeSet::new();
+    for (_, (schemas, ..)) in routes::handlers() {
+        for (name, schema) in schemas {
+            let schema = serde_json::to_value(schema).unwrap();
+            if known.get(&name).is_some_and(|known| *known != schema) {
+                twice.insert(name.clone());
+            }
+            known.insert(name, schema);
+        }
+    }
+    assert!(twice.is_empty(), "different types under one name: {twice:?}");
+}
+
+#[tokio::test]
+async fn every_operation_has_a_name_of_its_own() {
+    let document: Value = serde_json::from_str(&document().await).unwrap();
+    let operations = document["paths"].as_object().unwrap().values().flat_map(|item| item.as_object().unwrap().values());
+    let names: Vec<&str> = operations.map(|operation| operation["operationId"].as_str().unwrap()).collect();
+    let mut seen = BTreeSet::new();
+    let twice: Vec<&str> = names.into_iter().filter(|name| !seen.insert(*name)).collect();
+    assert!(twice.is_empty(), "{twice:?}");
+}
+
+#[tokio::test]
+async fn preconditions_are_described_where_they_are_heeded() {
+    let document: Value = serde_json::from_str(&document().await).unwrap();
+    for route in ROUTES {
+        let operation = &document["paths"][route.path][route.method.to_lowercase()];
+        let subject = format!("{} {}", route.method, route.path);
+        let takes = |name: &str| operation["parameters"].as_array().into_iter().flatten().any(|parameter| parameter["name"] == name);
+        assert_eq!(takes("if-match"), operation["responses"]["412"].is_object(), "{subject}");
+        assert_eq!(takes("if-none-match"), operation["responses"]["304"].is_object(), "{subject}");
+    }
+    assert!(document["paths"]["/api/v1/groups/{id}"]["delete"]["responses"]["412"].is_object());
+    assert!(document["paths"]["/api/v1/groups/{id}"]["get"]["responses"]["304"].is_object());
+}
+
+#[tokio::test]
+async fn files_are_described_as_bytes() {
+    let document: Value = serde_json::from_str(&document().await).unwrap();
+    let schemas = &document["components"]["schemas"];
+    for schema in [&schemas["FileContent"], &schemas["FileForm"]["properties"]["file"]] {
+        assert_eq!((&schema["type"], &schema["format"]), (&"string".into(), &"binary".into()), "{schema}");
+    }
+    let attach = &document["paths"]["/api/v1/incidents/{id}/attachments"]["post"]["requestBody"]["content"];
+    assert_eq!(attach["application/octet-stream"]["schema"]["$ref"], "#/components/schemas/FileContent");
 }
 
 #[tokio::test]

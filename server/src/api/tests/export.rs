@@ -109,7 +109,7 @@ async fn a_table_has_the_same_columns_on_every_page_and_formulas_are_text() {
     let (mut path, mut heads, mut text) = ("/api/v1/export/cis?format=csv&limit=2".to_owned(), Vec::new(), String::new());
     loop {
         let page = host.fixture.get(&path).await.ok();
-        assert_eq!(page.header("content-type"), "text/csv");
+        assert_eq!(page.header("content-type"), "text/csv; charset=utf-8");
         heads.push(page.text().lines().next().unwrap().to_owned());
         text.push_str(&page.text());
         let cursor = page.header("x-next-cursor");

@@ -2,7 +2,7 @@
 
 use super::Time;
 use super::rule::Selector;
-use super::word::{Channel, Grade};
+use super::word::{Grade, IncidentChannel};
 use crate::answer::ApiError;
 use rollcall_domain::World;
 use rollcall_domain::id::{CiId, RuleId};
@@ -24,7 +24,7 @@ pub struct AssignmentConditions {
     /// Of one of these priorities, 1 (highest) to 5.
     priorities: Vec<u8>,
     /// That came in one of these ways.
-    channels: Vec<Channel>,
+    channels: Vec<IncidentChannel>,
     /// Of these configuration items.
     #[schema(value_type = Option<Selector>)]
     selector: rules::Selector,
@@ -93,7 +93,7 @@ pub struct AssignmentCase {
     /// How fast it must be dealt with; medium unless given.
     urgency: Option<Grade>,
     /// How it comes; monitoring with a rule and api without unless given.
-    channel: Option<Channel>,
+    channel: Option<IncidentChannel>,
 }
 
 /// What one rule says.

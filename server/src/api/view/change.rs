@@ -56,7 +56,7 @@ impl From<&changes::Bundle> for Bundle {
 
 /// One side of a comparison.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct Side {
+pub struct ComparedCi {
     /// Which configuration item.
     pub id: String,
     /// What it was called.
@@ -242,11 +242,11 @@ impl SoftwareDifference {
 
 /// What differs between two configuration items, or one at two moments.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct Comparison {
+pub struct CiComparison {
     /// The one.
-    pub left: Side,
+    pub left: ComparedCi,
     /// The other.
-    pub right: Side,
+    pub right: ComparedCi,
     /// Attributes that differ, by name.
     pub attributes: Vec<Difference>,
     /// How many attributes are equal.
@@ -263,10 +263,10 @@ pub struct Comparison {
     pub equal_sections: Vec<SectionName>,
 }
 
-impl Comparison {
+impl CiComparison {
     /// The view of a comparison of two sides, each with its moment.
     pub fn new(left: (&ci::Ci, Option<Timestamp>), right: (&ci::Ci, Option<Timestamp>), found: &compare::Comparison) -> Self {
-        let side = |(ci, at): (&ci::Ci, Option<Timestamp>)| Side { id: ci.id.to_string(), name: ci.name.clone(), at: at.map(Time) };
+        let side = |(ci, at): (&ci::Ci, Option<Timestamp>)| ComparedCi { id: ci.id.to_string(), name: ci.name.clone(), at: at.map(Time) };
         let difference = |(name, left, right): &(String, Option<ci::AttributeValue>, Option<ci::AttributeValue>)| Difference {
             name: name.clone(),
             left: left.clone().map(Value),

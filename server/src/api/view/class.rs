@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 /// A class of configuration items.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct Class {
+pub struct ClassDescription {
     /// Its name.
     pub name: word::Class,
     /// What people call it.
@@ -49,7 +49,7 @@ pub struct Expected {
     pub inherited_from: Option<word::Class>,
 }
 
-impl From<ci::Class> for Class {
+impl From<ci::Class> for ClassDescription {
     fn from(class: ci::Class) -> Self {
         let model = class.model();
         let attribute = |(of, one): (ci::Class, &ci::class::model::Expected)| Expected {

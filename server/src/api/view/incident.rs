@@ -1,7 +1,7 @@
 //! Incidents.
 
 use super::attachment::Attachment;
-use super::word::{Channel, Grade, HoldReason, IncidentState, RelationKind, Severity, Side, SlaMeasure, SlaState, SlaTick};
+use super::word::{Grade, HoldReason, IncidentChannel, IncidentState, RelationKind, Severity, Side, SlaMeasure, SlaState, SlaTick};
 use super::{Actor, Stamp, Time, texts};
 use rollcall_domain::World;
 use rollcall_domain::ci::impact;
@@ -232,7 +232,7 @@ pub struct Incident {
     /// The rule's id for monitoring.
     pub category: Option<String>,
     /// How it came.
-    pub channel: Channel,
+    pub channel: IncidentChannel,
     /// Who reported it.
     pub caller: Party,
     /// Group that has it.

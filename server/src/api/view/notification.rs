@@ -5,7 +5,7 @@
 use super::Time;
 use super::on_call::WeeklyHours;
 use super::rule::Selector;
-use super::word::{Channel, GroupBy, MessageStatus, NotificationCause, Severity, Tier, ToldAs};
+use super::word::{GroupBy, IncidentChannel, MessageStatus, NotificationCause, Severity, Tier, ToldAs};
 use rollcall_domain::World;
 use rollcall_domain::id::PolicyId;
 use rollcall_domain::notification::group::NotificationGroup as DomainGroup;
@@ -37,7 +37,7 @@ pub struct When {
     /// Whose item serves one of these, or of which one of these business services suffers.
     services: Option<Vec<String>>,
     /// Which came this way.
-    origins: Option<Vec<Channel>>,
+    origins: Option<Vec<IncidentChannel>>,
     /// Told by one of these feeds.
     sources: Option<Vec<String>>,
     /// With all of these labels of another system's alert.

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 /// What an answer was made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub enum Resolution {
+pub enum SampleResolution {
     /// Every sample.
     #[serde(rename = "raw")]
     Raw,
@@ -53,7 +53,7 @@ pub struct SampleSeries {
     /// Length of a bucket; null for newest values.
     pub step_ms: Option<i64>,
     /// What it was made of; null for newest values.
-    pub resolution: Option<Resolution>,
+    pub resolution: Option<SampleResolution>,
     /// The buckets, oldest first.
     pub points: Vec<SamplePoint>,
 }

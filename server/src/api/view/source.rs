@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 /// A source of values.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct Source {
+pub struct ValueSource {
     /// Its name in policies and paths: `person:NAME`, `feed:NAME`, or the id of an agent.
     #[schema(example = "feed:glpi")]
     pub id: String,
@@ -48,7 +48,7 @@ pub struct Revert {
     pub cis: u64,
 }
 
-impl Source {
+impl ValueSource {
     /// The view of a source.
     pub fn new(world: &World, source: &domain::Source) -> Self {
         let cmdb = &world.cmdb;

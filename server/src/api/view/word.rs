@@ -116,7 +116,7 @@ words! {
         = ["new" "assigned" "in_progress" "on_hold" "resolved" "closed" "cancelled"];
     HoldReason(incident::HoldReason) "What an incident waits for."
         = ["caller" "vendor" "change" "problem" "parts"];
-    Channel(incident::Channel) "How an incident came."
+    IncidentChannel(incident::Channel) "How an incident came."
         = ["monitoring" "api" "portal" "mail"];
     SlaMeasure(incident::clock::Measure) "What a service-level clock measures: until somebody takes notice, or until it is over."
         = ["response" "resolution"];
