@@ -1,6 +1,8 @@
 //! What incidents remember. Total: what refers to something unknown changes nothing.
 
-use super::{Fields, HoldReason, Incident, IncidentEvent, IncidentState, Incidents, Note, Party, Step, Surroundings, compose, ending, storm};
+use super::{
+    Fields, HoldReason, Incident, IncidentEvent, IncidentState, Incidents, Note, Party, Step, Surroundings, compose, ending, storm,
+};
 use crate::actor::Actor;
 use crate::ci::Class;
 use crate::id::{AlertId, CiId, IncidentId};

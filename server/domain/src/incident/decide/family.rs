@@ -88,6 +88,7 @@ fn worse(duplicate: &Incident, survivor: &Incident) -> Vec<IncidentEvent> {
             flapped: false,
             measured: Some(gone.reason.clone()),
             title: None,
+            measured_at: None,
         });
     }
     let (impact, urgency) = (survivor.impact.max(duplicate.impact), survivor.urgency.max(duplicate.urgency));
