@@ -276,7 +276,7 @@ route_list! {
     POST   "/api/v1/incidents/{id}/watch"          Act    Operate    incidents::family::watch_incident;
     POST   "/api/v1/incidents/{id}/unwatch"        Act    Operate    incidents::family::unwatch_incident;
     GET    "/api/v1/incidents/{id}/attachments"    List   Read       attachments::list_incident_attachments;
-    POST   "/api/v1/incidents/{id}/attachments"    Create Operate    attachments::attach_to_incident;
+    POST   "/api/v1/incidents/{id}/attachments"    Act    Operate    attachments::attach_to_incident;
     GET    "/api/v1/incidents/{id}/attachments/{name}" File Read     attachments::get_incident_attachment;
     DELETE "/api/v1/incidents/{id}/attachments/{name}" Delete Operate attachments::delete_incident_attachment;
     GET    "/api/v1/assignment_rules"              List   Read       assignment_rules::list_assignment_rules;
@@ -308,7 +308,7 @@ route_list! {
     POST   "/api/v1/problems/{id}/close"           Act    Operate    problems::close_problem;
     POST   "/api/v1/problems/{id}/cancel"          Act    Operate    problems::cancel_problem;
     GET    "/api/v1/problems/{id}/attachments"     List   Read       attachments::list_problem_attachments;
-    POST   "/api/v1/problems/{id}/attachments"     Create Operate    attachments::attach_to_problem;
+    POST   "/api/v1/problems/{id}/attachments"     Act    Operate    attachments::attach_to_problem;
     GET    "/api/v1/problems/{id}/attachments/{name}" File Read      attachments::get_problem_attachment;
     DELETE "/api/v1/problems/{id}/attachments/{name}" Delete Operate attachments::delete_problem_attachment;
     GET    "/api/v1/events"                        Stream Read       events::stream_events;
