@@ -1,7 +1,7 @@
 //! People and teams that own and support what is recorded: the words that `owner` and `support_group` may take.
 //!
 //! Records name a contact by its name, as text, so a contact that is renamed keeps its former names: they mean it as its name does
-//! (see [`names`]), and nobody else gets them as long as it is there. One that something names is not deleted (see [`uses`]).
+//! (see [`names`]), and nobody else gets them as long as it is there. One that something names is not deleted.
 //!
 //! Invariant: no two contacts have the same name, of now or of before, whatever the case, so that a name says who is meant.
 
