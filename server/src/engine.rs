@@ -19,6 +19,7 @@ mod content;
 mod deliver;
 mod erase;
 mod history;
+mod records;
 mod recovery;
 mod snapshots;
 mod terms;
@@ -36,12 +37,12 @@ pub use terms::{Counters, EngineConfig, EngineError, Erased, Erasure, Executed, 
 
 use crate::clock::Clock;
 use crate::entropy::Entropy;
-use crate::log::{self, LogError};
+use crate::log;
 use crate::store::{Store, StoreError, Usage};
 use content::named;
+use rollcall_domain::World;
 use rollcall_domain::trust::decide::authorise;
 use rollcall_domain::world::is_same_request;
-use rollcall_domain::{Record, World};
 use rollcall_shared::message::{Payload, Push, PushReply, Upload, UploadReply};
 use rollcall_shared::sample::SampleSet;
 use rollcall_shared::{AgentId, ContentHash, Section, Timestamp};
@@ -335,39 +336,6 @@ impl Engine {
         Arc::clone(&self.shared.store)
     }
 
-    /// Log records after a revision, oldest first.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub async fn records(&self, after: u64, limit: usize) -> Result<Vec<Record>, EngineError> {
-        let store = Arc::clone(&self.shared.store);
-        let records = blocking(move || -> Result<Vec<Record>, LogError> {
-            let stored = store.read_log(after, limit)?;
-            stored.iter().map(|(revision, bytes)| Ok(log::decode(*revision, bytes)?.1)).collect()
-        });
-        Ok(records.await??)
-    }
-
-    /// Log records by revision; those that do not exist are left out.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub async fn records_at(&self, revisions: Vec<u64>) -> Result<Vec<Record>, EngineError> {
-        let store = Arc::clone(&self.shared.store);
-        let records = blocking(move || -> Result<Vec<Record>, LogError> {
-            let mut records = Vec::with_capacity(revisions.len());
-            for wanted in revisions {
-                if let Some((revision, bytes)) = store.read_log(wanted.saturating_sub(1), 1)?.into_iter().next()
-                    && revision == wanted
-                {
-                    records.push(log::decode(revision, &bytes)?.1);
-                }
-            }
-            Ok(records)
-        });
-        Ok(records.await??)
-    }
-
     /// The last durable revision, and each new one.
     #[must_use]
     pub fn revisions(&self) -> watch::Receiver<u64> {
@@ -445,11 +413,6 @@ impl Engine {
             }
         })
         .await;
-    }
-
-    async fn records_between(&self, first: u64, last: u64) -> Result<Vec<Record>, EngineError> {
-        let count = usize::try_from(last.saturating_sub(first)).unwrap_or(0).saturating_add(1).min(log::PAGE);
-        self.records(first.saturating_sub(1), count).await
     }
 
     async fn submit<R>(&self, job: impl FnOnce(oneshot::Sender<Result<R, EngineError>>) -> Job) -> Result<R, EngineError> {
