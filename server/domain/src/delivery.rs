@@ -253,6 +253,9 @@ pub struct Delivery {
     pub expires_at: Option<Timestamp>,
     /// Log revision of its last change.
     pub revision: u64,
+    /// Log revision at which it began to wait, 0 before it does: what is newer is not a matter of clocks.
+    #[serde(default)]
+    pub queued: u64,
 }
 
 /// What happened to channels and deliveries.

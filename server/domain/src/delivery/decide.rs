@@ -212,6 +212,7 @@ pub(crate) fn waiting(id: DeliveryId, channel: ChannelId, content: Content, cont
         last_error: None,
         expires_at: None,
         revision: 0,
+        queued: 0,
     }
 }
 

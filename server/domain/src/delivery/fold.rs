@@ -82,7 +82,8 @@ impl Deliveries {
 
     fn hold(&mut self, record: &Record, delivery: &Delivery) {
         if self.channels.contains_key(&delivery.channel) {
-            self.deliveries.insert(delivery.id, Delivery { revision: record.revision, ..delivery.clone() });
+            let queued = if delivery.queued == 0 { record.revision } else { delivery.queued };
+            self.deliveries.insert(delivery.id, Delivery { revision: record.revision, queued, ..delivery.clone() });
         }
     }
 

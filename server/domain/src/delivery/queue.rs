@@ -40,9 +40,9 @@ struct Sorted<'a> {
 }
 
 /// Sorts what waits for one channel; of deliveries, oldest first, that wait for it or were delivered through it.
-fn sort<'a>(deliveries: impl DoubleEndedIterator<Item = &'a Delivery>) -> Sorted<'a> {
+fn sort(deliveries: Vec<&Delivery>) -> Sorted<'_> {
     let (mut sorted, mut newer) = (Sorted::default(), BTreeMap::<&str, Vec<(&[String], DeliveryId)>>::new());
-    for delivery in deliveries.rev() {
+    for delivery in deliveries.into_iter().rev() {
         let waits = delivery.state == DeliveryState::Waiting;
         if let Some((group, recipients)) = delivery.thread() {
             let known = newer.entry(group).or_default();
@@ -57,6 +57,13 @@ fn sort<'a>(deliveries: impl DoubleEndedIterator<Item = &'a Delivery>) -> Sorted
     sorted.current.reverse();
     sorted.needless.reverse();
     sorted
+}
+
+/// Oldest first, as the log has them: ids follow the clock, which may be set back.
+fn in_order<'a>(deliveries: impl Iterator<Item = &'a Delivery>) -> Vec<&'a Delivery> {
+    let mut deliveries: Vec<&Delivery> = deliveries.collect();
+    deliveries.sort_by_key(|delivery| (delivery.queued, delivery.id));
+    deliveries
 }
 
 fn waits_or_was_delivered(delivery: &Delivery) -> bool {
@@ -78,7 +85,7 @@ impl Deliveries {
     }
 
     fn sorted(&self, channel: ChannelId) -> Sorted<'_> {
-        sort(self.deliveries.values().filter(|delivery| delivery.channel == channel && waits_or_was_delivered(delivery)))
+        sort(in_order(self.deliveries.values().filter(|delivery| delivery.channel == channel && waits_or_was_delivered(delivery))))
     }
 }
 
@@ -94,10 +101,9 @@ pub(crate) fn told_after(world: &World, delivery: &Delivery) -> Option<DeliveryI
     let (group, recipients) = delivery.thread()?;
     let is_newer = |other: &&Delivery| {
         let is_of_group = other.thread().is_some_and(|(of, to)| of == group && covers(to, recipients));
-        other.channel == delivery.channel && waits_or_was_delivered(other) && is_of_group
+        other.queued > delivery.queued && other.channel == delivery.channel && waits_or_was_delivered(other) && is_of_group
     };
-    let mut later = world.delivery.deliveries.range((Bound::Excluded(delivery.id), Bound::Unbounded)).map(|(_, other)| other);
-    if let Some(other) = later.rfind(is_newer) {
+    if let Some(other) = world.delivery.deliveries.values().filter(is_newer).max_by_key(|other| other.queued) {
         return Some(other.id);
     }
     let notifications = &world.notifications;
@@ -121,9 +127,9 @@ pub(crate) fn put(world: &World, new: &[Delivery], context: &Context<'_>) -> Vec
     let channels: BTreeSet<ChannelId> = new.iter().map(|delivery| delivery.channel).collect();
     let superseded = channels.into_iter().flat_map(|channel| {
         let new = new.iter().filter(|delivery| delivery.channel == channel);
-        let mut all: Vec<&Delivery> = world.delivery.of(channel, DeliveryState::Waiting).chain(new).collect();
-        all.sort_by_key(|delivery| delivery.id);
-        superseded(sort(all.into_iter()).needless, context)
+        let mut all = in_order(world.delivery.of(channel, DeliveryState::Waiting));
+        all.extend(new);
+        superseded(sort(all).needless, context)
     });
     queued.chain(superseded).collect()
 }
@@ -148,7 +154,7 @@ pub fn tidy(world: &World, context: &Context<'_>) -> Vec<DeliveryEvent> {
         all.entry(delivery.channel).or_default().push(delivery);
     }
     let each = all.into_iter().flat_map(|(channel, all)| {
-        let Sorted { current, needless } = sort(all.into_iter());
+        let Sorted { current, needless } = sort(in_order(all.into_iter()));
         let mut events = superseded(needless, context);
         events.extend(overflowing(world, channel, &current, context));
         events

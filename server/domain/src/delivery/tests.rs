@@ -246,6 +246,7 @@ fn dead_letters_expire_and_have_a_bound() {
         last_error: None,
         expires_at: Some(Timestamp(i64::MAX)),
         revision: 1,
+        queued: 1,
     };
     for number in 0..DEAD as u128 {
         world.delivery.deliveries.insert(DeliveryId(number), Delivery { id: DeliveryId(number), ..dead.clone() });

@@ -246,3 +246,18 @@ fn a_channel_that_takes_no_notifications_gets_none() {
     let mut context = Context { now: Timestamp(0), actor: Actor::System, ids: &mut ids, content: &NoContent };
     assert!(notify(&desk.fleet.world, ChannelId(77), told("g", "t", &[]), &mut context).is_empty());
 }
+
+#[test]
+fn what_comes_after_the_clock_was_set_back_is_newer_all_the_same() {
+    let mut desk = Desk::new();
+    // Ids follow the clock.
+    desk.fleet.ids = CountingIds(1_000_000);
+    desk.notify(told("g", "firing", &[]));
+    desk.conclude(Outcome::Confirmed);
+    desk.fleet.ids = CountingIds(10);
+    desk.notify(told("g", "worse", &[]));
+    desk.notify(told("g", "over", &[]));
+    assert_eq!(desk.next().map(|(title, _)| title).as_deref(), Some("over"));
+    desk.conclude(Outcome::Confirmed);
+    assert_eq!(desk.next(), None);
+}
