@@ -116,7 +116,7 @@ fn kind_of(change: &Change) -> ChangeKind {
     match change {
         Change::Package { .. } => ChangeKind::Package,
         Change::Attribute { .. } => ChangeKind::Attribute,
-        Change::Part { .. } => ChangeKind::Part,
+        Change::Part { .. } | Change::PartValue { .. } => ChangeKind::Part,
         Change::Status { .. } => ChangeKind::Status,
     }
 }

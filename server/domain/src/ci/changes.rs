@@ -37,6 +37,9 @@ const OWN_VALUES: [&str; 11] = [
     "uuid",
 ];
 
+/// Attributes of parts whose change is one of the host.
+const OF_PARTS: [&str; 3] = ["driver", "firmware", "version"];
+
 /// One change, as it can happen on many hosts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -76,6 +79,19 @@ pub enum Change {
         before: Lifecycle,
         /// After.
         after: Lifecycle,
+    },
+    /// A part of the host, or a service on it, came to another firmware, driver or version.
+    PartValue {
+        /// Its class.
+        class: Class,
+        /// Which attribute.
+        attribute: String,
+        /// Its name, for parts of one model the model.
+        name: String,
+        /// The value before; `None` when there was none.
+        before: Option<String>,
+        /// The value after.
+        after: Option<String>,
     },
 }
 
@@ -144,6 +160,7 @@ fn changes(cmdb: &Cmdb, record: &Record, event: &CiEvent) -> Vec<(CiId, Change)>
         CiEvent::AttributesChanged { ci, changes } if ci.family == Family::Host && is_old(*ci) => {
             changes.iter().filter_map(|change| Some((*ci, attribute(change)?))).collect()
         }
+        CiEvent::AttributesChanged { ci, changes } => part_values(cmdb, record, *ci, changes),
         CiEvent::CiStatusChanged { ci, before, after, .. } if ci.family == Family::Host && is_old(*ci) => {
             vec![(*ci, Change::Status { before: *before, after: *after })]
         }
@@ -170,6 +187,16 @@ fn changes(cmdb: &Cmdb, record: &Record, event: &CiEvent) -> Vec<(CiId, Change)>
 fn part(cmdb: &Cmdb, part: CiId, host: Option<CiId>, what: &str) -> Vec<(CiId, Change)> {
     let (Some(host), Some(part)) = (host, cmdb.cis.get(&part)) else { return Vec::new() };
     vec![(host, Change::Part { class: part.class, what: what.into(), name: shown(&part.name) })]
+}
+
+fn part_values(cmdb: &Cmdb, record: &Record, part: CiId, changes: &[AttributeChange]) -> Vec<(CiId, Change)> {
+    let Some(part) = cmdb.cis.get(&part).filter(|part| part.created_at != record.at) else { return Vec::new() };
+    let Some(host) = part.parent else { return Vec::new() };
+    let of_part = |change: &AttributeChange| {
+        let Change::Attribute { name: attribute, before, after } = self::attribute(change)? else { return None };
+        Some((host, Change::PartValue { class: part.class, attribute, name: shown(&part.name), before, after }))
+    };
+    changes.iter().filter(|change| OF_PARTS.contains(&change.name.as_str())).filter_map(of_part).collect()
 }
 
 fn package(change: &PackageChange) -> Change {
@@ -269,6 +296,29 @@ impl Changes {
         })
     }
 
+    /// The same for a member of an attribute that is a list. A list is kept cut: what stands further behind is not found.
+    #[must_use]
+    pub fn came_to_member(&self, ci: CiId, attribute: &str, member: &str) -> Option<Arrival> {
+        let from = Change::Attribute { name: attribute.to_owned(), before: None, after: None };
+        let has = |list: &Option<String>| list.as_deref().is_some_and(|list| list.split(", ").any(|one| one == member));
+        self.latest(ci, &from, |change| match change {
+            Change::Attribute { name, before, after } if name == attribute => Some(has(after) && !has(before)),
+            _ => None,
+        })
+    }
+
+    /// The same for a value of an attribute of a part of a class.
+    #[must_use]
+    pub fn came_to_part_value(&self, ci: CiId, class: Class, (attribute, value): (&str, &str)) -> Option<Arrival> {
+        let from = Change::PartValue { class, attribute: attribute.to_owned(), name: String::new(), before: None, after: None };
+        self.latest(ci, &from, |change| match change {
+            Change::PartValue { class: of, attribute: name, after, .. } if *of == class && name == attribute => {
+                Some(after.as_deref() == Some(value))
+            }
+            _ => None,
+        })
+    }
+
     /// Versions of products that some of `hosts` got without having had the product before, with how many of them did.
     #[must_use]
     pub fn newly_installed(&self, hosts: &BTreeSet<CiId>) -> BTreeMap<(CiId, &str), u64> {
@@ -311,6 +361,10 @@ impl std::fmt::Display for Change {
             Self::Attribute { name, before: None, after: None } => write!(f, "{name} changed"),
             Self::Attribute { name, before, after } => {
                 write!(f, "{name} {} → {}", before.as_deref().unwrap_or("nothing"), after.as_deref().unwrap_or("nothing"))
+            }
+            Self::PartValue { class, attribute, name, before, after } => {
+                let (before, after) = (before.as_deref().unwrap_or("nothing"), after.as_deref().unwrap_or("nothing"));
+                write!(f, "{} {name}: {} {before} → {after}", class.as_str().replace('_', " "), attribute.replace('_', " "))
             }
             Self::Part { class, what, name } => write!(f, "{} {name} {}", class.as_str().replace('_', " "), what.replace('_', " ")),
             Self::Status { before, after } => write!(f, "{} → {}", before.as_str(), after.as_str()),

@@ -1,31 +1,21 @@
 //! Who has what: the facts that a common cause can be found in, and since when.
 //!
+//! Every attribute counts, also those that people define; what tells machines apart, and what follows from another fact, does not.
 //! Packages come from an index that is behind a small interface, so that the statistics can be tested without inventories.
 //! Hosts of which a kind of fact is not known are neither exposed nor unexposed: they are left out of that comparison.
+
+mod facts;
+
+pub use facts::{Facts, Shared, tallied};
 
 use crate::ci::changes::Arrival;
 use crate::ci::relation::beginning_at;
 use crate::ci::software::SoftwareIndex;
-use crate::ci::{AttributeValue, Ci, Cmdb, RelationKind};
+use crate::ci::{AttributeValue, Ci, Class, Cmdb, RelationKind};
 use crate::id::CiId;
 use rollcall_shared::{ContentHash, SectionName, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-
-/// Attributes of hosts that can be a cause.
-const ATTRIBUTES: [&str; 9] =
-    ["bios_version", "board_model", "cloud_zone", "cpu_model", "kernel", "location", "model", "os_version", "virtualisation_technology"];
-
-/// Sections whose whole content is configuration: hosts that have the same are set up the same.
-const SECTIONS: [SectionName; 5] =
-    [SectionName::KernelModules, SectionName::MountOptions, SectionName::Security, SectionName::Sysctls, SectionName::Firewall];
-
-/// What a host stands on, hangs on, needs or belongs to.
-const RELATIONS: [RelationKind; 5] =
-    [RelationKind::ConnectsTo, RelationKind::DependsOn, RelationKind::HostedOn, RelationKind::MemberOf, RelationKind::RunsOn];
-
-/// Relations of one host that are looked at.
-const RELATED: usize = 200;
 
 /// What several hosts may share.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,11 +29,22 @@ pub enum Factor {
         /// The product.
         product: CiId,
     },
-    /// A value of an attribute.
+    /// A value of an attribute; of a list, one of its members.
     Attribute {
         /// Its name.
-        name: &'static str,
-        /// The value.
+        name: String,
+        /// The value, as text.
+        value: String,
+        /// The value as people read it: the name of an item, where the value is its id.
+        shown: String,
+    },
+    /// A value of an attribute that a part of the host has, such as the firmware of its disks.
+    Part {
+        /// The part's class.
+        class: Class,
+        /// The attribute's name.
+        name: String,
+        /// The value, as text.
         value: String,
     },
     /// Another item that they all have the same relation to, such as a switch.
@@ -64,22 +65,12 @@ pub enum Factor {
     },
 }
 
-/// A kind of fact: whoever has none of it is not compared by it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Dimension {
-    /// An attribute.
-    Attribute(&'static str),
-    /// A relation.
-    Related(RelationKind),
-    /// A section.
-    Content(SectionName),
-}
-
 impl fmt::Display for Factor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Package { name, version, .. } => write!(f, "package {name} {version}"),
-            Self::Attribute { name, value } => write!(f, "{} {value}", name.replace('_', " ")),
+            Self::Attribute { name, shown, .. } => write!(f, "{} {shown}", name.replace('_', " ")),
+            Self::Part { class, name, value } => write!(f, "{} {} {value}", class.as_str().replace('_', " "), name.replace('_', " ")),
             Self::Related { kind, name, .. } => write!(f, "{} {name}", kind.as_str().replace('_', " ")),
             Self::Content { section, hash } => write!(f, "{} as in {}", section.as_str().replace('_', " "), &hash.to_string()[..12]),
         }
@@ -97,10 +88,10 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// One more host.
-    pub fn add(&mut self, host: CiId) {
+    /// One more host, by its [`mark`].
+    pub fn add(&mut self, mark: u64) {
         self.hosts += 1;
-        self.signature ^= mark(host);
+        self.signature ^= mark;
     }
 }
 
@@ -138,7 +129,8 @@ pub fn has(cmdb: &Cmdb, software: &dyn Software, host: CiId, factor: &Factor) ->
     let ci = cmdb.cis.get(&host);
     match factor {
         Factor::Package { product, version, .. } => software.has(host, *product, version),
-        Factor::Attribute { name, value } => ci.and_then(|ci| attribute(ci, name)) == Some(value),
+        Factor::Attribute { name, value, .. } => ci.is_some_and(|ci| facts::has_value(ci, name, value)),
+        Factor::Part { class, name, value } => facts::parts(cmdb, host, *class).any(|part| facts::has_value(part, name, value)),
         Factor::Related { kind, other, .. } => !cmdb.links.told(host, *kind, *other).is_empty() || stands_on(cmdb, host, *kind, *other),
         Factor::Content { section, hash } => ci.and_then(|ci| ci.section(*section)).and_then(|state| state.hash) == Some(*hash),
     }
@@ -153,8 +145,8 @@ fn stands_on(cmdb: &Cmdb, host: CiId, kind: RelationKind, other: CiId) -> bool {
 pub fn among(cmdb: &Cmdb, software: &dyn Software, host: CiId, texts: &BTreeSet<&str>) -> BTreeSet<String> {
     let alone = BTreeSet::from([host]);
     let packages = software.tally(&alone).into_keys().map(|(product, version)| package(cmdb, product, version));
-    let facts = facts(cmdb, host).into_iter().map(|(_, factor)| factor);
-    packages.chain(facts).map(|factor| factor.to_string()).filter(|text| texts.contains(text.as_str())).collect()
+    let others = facts::of_host(cmdb, host).into_iter().map(|fact| fact.factor(cmdb));
+    packages.chain(others).map(|factor| factor.to_string()).filter(|text| texts.contains(text.as_str())).collect()
 }
 
 /// A package as a factor, by its product's key.
@@ -162,54 +154,6 @@ pub fn among(cmdb: &Cmdb, software: &dyn Software, host: CiId, texts: &BTreeSet<
 pub fn package(cmdb: &Cmdb, product: CiId, version: String) -> Factor {
     let name = cmdb.cis.get(&product).and_then(|ci| ci.key.clone()).unwrap_or_else(|| product.to_string());
     Factor::Package { name, version, product }
-}
-
-/// What else than packages a host has, each once.
-fn facts(cmdb: &Cmdb, host: CiId) -> BTreeSet<(Dimension, Factor)> {
-    let Some(ci) = cmdb.cis.get(&host) else { return BTreeSet::new() };
-    let attributes = ATTRIBUTES.into_iter().filter_map(|name| {
-        let value = attribute(ci, name)?.to_owned();
-        Some((Dimension::Attribute(name), Factor::Attribute { name, value }))
-    });
-    let sections = SECTIONS.into_iter().filter_map(|section| {
-        let hash = ci.section(section)?.hash?;
-        Some((Dimension::Content(section), Factor::Content { section, hash }))
-    });
-    let related = beginning_at(cmdb, host, None).filter(|relation| relation.from == host && RELATIONS.contains(&relation.kind));
-    let related = related.take(RELATED).map(|relation| {
-        let (kind, other) = (relation.kind, relation.to);
-        let name = cmdb.cis.get(&other).map_or_else(|| other.to_string(), |ci| ci.name.clone());
-        (Dimension::Related(kind), Factor::Related { kind, name, other })
-    });
-    attributes.chain(sections).chain(related).collect()
-}
-
-/// Facts of one kind among some hosts.
-#[derive(Clone, Debug, Default)]
-pub struct Facts {
-    /// Hosts that have any.
-    pub known: BTreeSet<CiId>,
-    /// Which of them have which.
-    pub tallies: BTreeMap<Factor, Tally>,
-    /// Which of those that were asked for have which.
-    pub affected: BTreeMap<Factor, u64>,
-}
-
-/// For each kind of fact but packages, the hosts that have it at all, and of those which have each one.
-#[must_use]
-pub fn tallied(cmdb: &Cmdb, population: &BTreeSet<CiId>, affected: &BTreeSet<CiId>) -> BTreeMap<Dimension, Facts> {
-    let mut found = BTreeMap::<Dimension, Facts>::new();
-    for &host in population {
-        for (dimension, factor) in facts(cmdb, host) {
-            let of_kind = found.entry(dimension).or_default();
-            of_kind.known.insert(host);
-            if affected.contains(&host) {
-                *of_kind.affected.entry(factor.clone()).or_default() += 1;
-            }
-            of_kind.tallies.entry(factor).or_default().add(host);
-        }
-    }
-    found
 }
 
 /// When a host came to have a factor. `None` when it had it as long as is remembered.
@@ -221,7 +165,12 @@ pub fn arrival(cmdb: &Cmdb, host: CiId, factor: &Factor) -> Option<Timestamp> {
             let arrival = cmdb.changes.came_to_version(host, *product, version)?;
             Some(narrowed(ci, SectionName::Packages, &arrival))
         }
-        Factor::Attribute { name, value } => Some(cmdb.changes.came_to_value(host, name, value)?.first_at),
+        Factor::Attribute { name, value, .. } => {
+            let is_list = matches!(ci.attributes.get(name)?.value(), AttributeValue::List(_));
+            let came = if is_list { cmdb.changes.came_to_member(host, name, value) } else { cmdb.changes.came_to_value(host, name, value) };
+            Some(came?.first_at)
+        }
+        Factor::Part { class, name, value } => facts::came_to_part(cmdb, ci, *class, (name, value)),
         Factor::Content { section, hash } => {
             let history = &ci.section(*section)?.history;
             let place = history.iter().rposition(|(_, content)| content == hash)?;

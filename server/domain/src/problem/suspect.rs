@@ -10,7 +10,7 @@
 //! Invariants: nothing is suspected without contrast (somebody comparable does not have it); facts that the same hosts have are
 //! one hypothesis; the same input gives the same answer in the same order.
 
-use super::exposure::{self, Factor, Software, Tally};
+use super::exposure::{self, Factor, Facts, Shared, Software, Tally};
 use super::fisher::{Table, q_values};
 use super::{Hypothesis, Verdict};
 use crate::ci::Cmdb;
@@ -212,20 +212,15 @@ fn by_product(tallies: &BTreeMap<(CiId, String), Tally>) -> BTreeMap<CiId, u64> 
 }
 
 fn others(cmdb: &Cmdb, comparison: &Comparison) -> Vec<Row> {
-    let mut rows = Vec::new();
-    for facts in exposure::tallied(cmdb, &comparison.population, &comparison.affected).into_values() {
-        let affected = comparison.affected.intersection(&facts.known).count() as u64;
-        let population = facts.known.len() as u64;
-        let mut values: Vec<u64> = facts.tallies.values().map(|tally| tally.hosts).collect();
-        values.sort_unstable();
-        for (factor, tally) in facts.tallies {
-            let affected_exposed = facts.affected.get(&factor).copied().unwrap_or(0);
-            let table = Table { affected_exposed, affected, exposed: tally.hosts, population };
-            let answers = as_rare(&values, tally.hosts);
-            rows.push(Row { factor, signature: tally.signature, table, answers });
-        }
-    }
-    rows
+    let of_kind = |facts: Facts| {
+        let Facts { known, affected, answers, shared } = facts;
+        let row = move |one: Shared| {
+            let table = Table { affected_exposed: one.affected, affected, exposed: one.tally.hosts, population: known };
+            Row { factor: one.factor, signature: one.tally.signature, table, answers: as_rare(&answers, one.tally.hosts) }
+        };
+        shared.into_iter().map(row)
+    };
+    exposure::tallied(cmdb, &comparison.population, &comparison.affected).into_iter().flat_map(of_kind).collect()
 }
 
 #[cfg(test)]

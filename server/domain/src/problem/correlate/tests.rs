@@ -160,3 +160,15 @@ fn a_fault_that_goes_through_the_fleet_rack_by_rack_is_not_blamed_on_the_first_r
     let titles: Vec<&str> = scenario.world.problems.problems.values().map(|problem| problem.title.as_str()).collect();
     assert_eq!(titles, ["Load on 40 hosts that share kernel 6.12.1"]);
 }
+
+#[test]
+fn an_attribute_that_people_define_is_a_cause_and_later_incidents_join() {
+    let mut scenario = Scenario::new(vec![rule("load")]);
+    for n in 1..=60 {
+        scenario.add_host(n, &[("power_feed", if n <= 6 { "A2" } else { "B1" }), ("os_id", "debian")]);
+    }
+    check(&mut scenario, &[(1, 1)], &[]);
+    let opened = "7261 PRB1 opened P2: Load on 2 hosts that share power feed A2";
+    check(&mut scenario, &[(2, 2)], &[opened, "7261 INC1 linked", "7261 INC2 linked"]);
+    check(&mut scenario, &[(3, 3)], &["10800 PRB1 evidence", "10800 INC3 linked", "10861 PRB1 tested again"]);
+}

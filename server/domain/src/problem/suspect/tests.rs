@@ -28,7 +28,7 @@ impl Software for Installed {
         let mut found = BTreeMap::<_, Tally>::new();
         for host in hosts {
             for package in self.0.get(host).into_iter().flatten() {
-                found.entry(package.clone()).or_default().add(*host);
+                found.entry(package.clone()).or_default().add(exposure::mark(*host));
             }
         }
         found
