@@ -17,6 +17,7 @@ mod licences;
 mod life;
 mod silence;
 mod target;
+pub mod trace;
 
 pub use collected::Feeds;
 pub use host::{Case, Host, Survey, Verdict};

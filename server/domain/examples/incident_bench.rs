@@ -12,7 +12,7 @@ use rollcall_domain::ci::{Ci, CiEvent, Class, RelationKind, Source, relation};
 use rollcall_domain::context::{Context, CountingIds, NoContent};
 use rollcall_domain::id::{AlertId, CiId, Family};
 use rollcall_domain::rule::stock::stock;
-use rollcall_domain::rule::{RuleEvent, Severity, Tier};
+use rollcall_domain::rule::{Condition, RuleEvent, Severity, Tier};
 use rollcall_domain::{Actor, Event, Record, World};
 use rollcall_shared::Timestamp;
 use std::collections::{BTreeMap, VecDeque};
@@ -35,7 +35,10 @@ fn machine(n: u128) -> CiId {
 
 fn main() {
     let mut bench = Bench { world: World::default(), ids: CountingIds(1_000_000), decided: (Duration::ZERO, Duration::ZERO) };
-    let rule = stock().into_iter().find(|rule| rule.tier > Tier::RecordOnly && rule.condition.metric().is_some()).expect("a stock rule");
+    let rule = stock()
+        .into_iter()
+        .find(|rule| rule.tier > Tier::RecordOnly && matches!(rule.condition, Condition::Threshold { .. }))
+        .expect("a stock rule");
     let id = rule.id.clone();
     bench.commit(Timestamp(0), Event::Rule(RuleEvent::RuleSet { rule: Box::new(rule) }));
     bench.fleet();

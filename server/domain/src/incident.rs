@@ -4,10 +4,12 @@
 
 mod alarm;
 pub mod assignment;
+pub mod chart;
 pub mod clock;
 mod command;
 pub mod compose;
 pub mod decide;
+mod description;
 mod ending;
 mod event;
 mod external;
@@ -23,11 +25,12 @@ pub mod storm;
 mod surroundings;
 
 pub use alarm::Alarm;
+pub use chart::{Chart, ChartSeries};
 pub use command::{Children, Edit, IncidentAction, IncidentCommand, NewIncident, Who};
 pub use event::{Fields, IncidentEvent, Surroundings};
 pub use model::{
-    Breach, Channel, Chart, HoldReason, Incident, IncidentState, Incidents, KnownError, Note, Reach, RecentChange, Related, Similar, Step,
-    Storm, Suggestion,
+    Breach, Channel, HoldReason, Incident, IncidentState, Incidents, KnownError, Note, Reach, RecentChange, Related, Similar, Step, Storm,
+    Suggestion,
 };
 pub use party::Party;
 

@@ -3,6 +3,7 @@
 //! An incident is named by its id or by the number that people say, such as `INC0000017`.
 
 pub mod bulk;
+pub mod chart;
 pub mod edit;
 pub mod family;
 pub mod list;

@@ -260,6 +260,7 @@ route_list! {
     POST   "/api/v1/incidents/bulk"                Act    Operate    incidents::bulk::act_on_incidents;
     GET    "/api/v1/incidents/{id}"                One    Read       incidents::get_incident;
     PATCH  "/api/v1/incidents/{id}"                Update Operate    incidents::edit::patch_incident;
+    GET    "/api/v1/incidents/{id}/chart"          One    Read       incidents::chart::get_incident_chart;
     GET    "/api/v1/incidents/{id}/notifications"  List   Read       notifications::list_incident_notifications;
     GET    "/api/v1/incidents/{id}/history"        List   Read       record_history::list_incident_history;
     POST   "/api/v1/incidents/{id}/acknowledge"    Act    Operate    incidents::acknowledge_incident;

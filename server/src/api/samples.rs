@@ -4,6 +4,7 @@
 //! them costs no more memory than the answer.
 
 mod bucket;
+pub mod drawn;
 pub mod fleet;
 mod wanted;
 
@@ -84,7 +85,7 @@ pub async fn list_samples(
 }
 
 /// Runs what reads the store on a thread that may block.
-async fn blocking<R: Send + 'static>(work: impl FnOnce() -> Result<R, ApiError> + Send + 'static) -> Result<R, ApiError> {
+pub(super) async fn blocking<R: Send + 'static>(work: impl FnOnce() -> Result<R, ApiError> + Send + 'static) -> Result<R, ApiError> {
     tokio::task::spawn_blocking(work).await.map_err(|error| ApiError::internal(format!("reading samples ended early: {error}")))?
 }
 
@@ -155,6 +156,6 @@ fn read_page(history: &History, agents: &[AgentId], wanted: &Wanted, page: (Time
     Ok(found)
 }
 
-fn unreadable(error: StoreError) -> ApiError {
+pub(super) fn unreadable(error: StoreError) -> ApiError {
     ApiError::internal(error.to_string())
 }

@@ -3,6 +3,7 @@
 mod access;
 mod attachments;
 mod channels;
+mod charts;
 mod cmdb_health;
 mod collectors;
 mod contacts;

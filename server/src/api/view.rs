@@ -8,6 +8,7 @@ pub mod alert;
 pub mod assignment;
 pub mod attachment;
 pub mod change;
+pub mod chart;
 pub mod ci;
 pub mod class;
 pub mod cmdb_health;

@@ -249,6 +249,11 @@ pub(super) struct Hours {
 }
 
 impl Hours {
+    /// Each of them, in hours since 1970.
+    pub(super) fn all(self) -> std::ops::Range<i64> {
+        self.first..self.first.saturating_add(i64::try_from(self.count).unwrap_or(i64::MAX))
+    }
+
     fn bits(self, holds: impl Fn(usize) -> bool) -> Box<[u64]> {
         let mut bits = vec![0_u64; self.count.div_ceil(64)];
         for place in (0..self.count).filter(|place| holds(*place)) {
@@ -268,18 +273,19 @@ impl Hours {
 }
 
 /// A host's samples by the hour: as they came, or rows in their place.
-struct Source<'a> {
+pub(super) struct Source<'a> {
     case: &'a Case<'a>,
     raw_since: Timestamp,
     /// The metrics that the rule names, with what stands for five minutes of them.
     metrics: Vec<(String, Reduce)>,
-    tables: Tables<'a>,
+    /// Their series tables.
+    pub(super) tables: Tables<'a>,
     /// Begin of the page at hand, and its sets.
     page: Option<(i64, Vec<SampleSet>)>,
 }
 
 /// Series tables of the store, and one that was made here.
-struct Tables<'a> {
+pub(super) struct Tables<'a> {
     stored: &'a SectionCache,
     made: Option<(ContentHash, Arc<Section>)>,
 }
@@ -294,13 +300,13 @@ impl Content for Tables<'_> {
 }
 
 impl<'a> Source<'a> {
-    fn new(case: &'a Case<'a>, raw_since: Timestamp) -> Self {
+    pub(super) fn new(case: &'a Case<'a>, raw_since: Timestamp) -> Self {
         let tables = Tables { stored: &case.history.content, made: None };
         Self { case, raw_since, metrics: metrics(case.rule), tables, page: None }
     }
 
     /// The samples of an hour that are in the span.
-    fn hour(&mut self, hour: i64) -> Result<Vec<SampleSet>, StoreError> {
+    pub(super) fn hour(&mut self, hour: i64) -> Result<Vec<SampleSet>, StoreError> {
         let begin = Timestamp(hour.saturating_mul(HOUR_MS));
         let end = Timestamp(begin.0.saturating_add(HOUR_MS));
         let (from, to) = (begin.max(self.case.span.0), end.min(self.case.span.1));

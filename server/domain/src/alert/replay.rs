@@ -8,11 +8,13 @@
 pub(super) mod episodes;
 mod reach;
 pub(super) mod silence;
+mod trace;
 
 pub use super::inventory::past::licences::{Census, Licensed};
 pub use super::inventory::past::{Inquiry, Life, Verdict};
 pub use reach::{Extremes, Reach};
 pub use silence::{Quiet, Silences, Stretch};
+pub use trace::bare;
 
 use super::AlertState;
 use super::machine::Position;

@@ -13,7 +13,7 @@ use super::observe::{moved, transitioned};
 use super::{Alert, AlertKey, flapping, wording};
 use crate::ci::lifecycle::is_out_of_use;
 use crate::id::{AlertId, CiId, RuleId};
-use crate::rule::plan::Plan;
+use crate::rule::plan::{Plan, TARGET_STATE};
 use crate::rule::select::effective;
 use crate::rule::{Asks, Condition, Flapping, NoData, Rule, Severity};
 use crate::{Context, Event, World};
@@ -26,6 +26,9 @@ pub const CHECK: &str = "check";
 
 /// Attribute of an alert whose target means no item: the name of the target.
 pub const TARGET: &str = "target";
+
+/// Attribute of a series: what its check asks of the item.
+const ASKS: &str = "asks";
 
 /// Push intervals for which the newest result of an agent counts: after as many it is silent.
 const FRESH_INTERVALS: u32 = 3;
@@ -242,6 +245,23 @@ const CRITICAL: f64 = 2.0;
 
 /// States that say something: OK, WARNING, CRITICAL. With any other the check could not tell.
 const STATES: [f64; 3] = [0.0, 1.0, CRITICAL];
+
+/// The series of the results that an alert is judged by, each with the host that looks.
+pub(crate) fn watched<'a>(world: &'a World, alert: &'a Alert) -> impl Iterator<Item = (CiId, String, BTreeMap<String, String>)> + use<'a> {
+    let targets = &world.telemetry.targets;
+    let told = (alert.key.attributes.get(CHECK), alert.key.attributes.get(TARGET));
+    let is_meant = move |one: &Outcome| match (told, targets.places.get(&one.target).map(|place| &place.found)) {
+        ((Some(check), None), Some(Ok(ci))) => *check == one.check && *ci == alert.key.ci,
+        ((Some(check), Some(target)), _) => *check == one.check && *target == one.target && one.host == alert.key.ci,
+        _ => false,
+    };
+    let rule = world.rules.rules.get(&alert.key.rule).and_then(|known| asks(&known.rule)).map(|(asks, _)| asks);
+    let meant = outcomes(world, alert.since.max(Timestamp(0))).into_iter().filter(move |one| Some(one.asks) == rule).filter(is_meant);
+    meant.map(|one| {
+        let attributes = [(ASKS, one.asks.as_str()), (CHECK, one.check.as_str()), (TARGET, one.target.as_str())];
+        (one.host, TARGET_STATE.to_owned(), attributes.map(|(name, value)| (name.to_owned(), value.to_owned())).into())
+    })
+}
 
 /// What a state means under a rule's levels.
 fn means(rule: &Rule, asks: Asks, state: f64) -> Judged {

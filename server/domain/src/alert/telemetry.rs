@@ -24,6 +24,7 @@ pub use newest::{Current, Newest};
 use rollcall_shared::message::Settings;
 use rollcall_shared::sample::{SampleSet, Series};
 use rollcall_shared::{AgentId, ContentHash, Timestamp};
+pub use seen_by::SeenBy;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -460,6 +461,7 @@ mod heard;
 mod lost;
 mod newest;
 mod news;
+mod seen_by;
 mod settings;
 #[cfg(test)]
 mod tests;

@@ -140,7 +140,9 @@ fn plainly(rule: &Rule, after: Position, value: f64) -> String {
     format!("{what} is {shown}, {is}{must_last}")
 }
 
-fn what(condition: &Condition) -> String {
+/// What a condition judges.
+#[must_use]
+pub fn what(condition: &Condition) -> String {
     match condition {
         Condition::Threshold { metric, reduce, window_ms, .. } => format!("{}{metric}", reduced(*reduce, *window_ms)),
         Condition::Expression { value, .. } => value.clone(),

@@ -7,7 +7,7 @@
 
 use super::compose::{self, cut, cut_bytes, word};
 use super::react::{FLAPS, note, quieted};
-use super::{Channel, Incident, IncidentEvent, IncidentState, ending, priority, storm};
+use super::{Channel, Incident, IncidentEvent, IncidentState, description, ending, priority, storm};
 use crate::actor::Actor;
 use crate::alert::Suppression;
 use crate::alert::external::{ExternalAlert, ExternalChange, suppress};
@@ -148,7 +148,7 @@ fn description(world: &World, incident: &Incident, alert: &ExternalAlert) -> Str
     let follows = earlier.map(|earlier| format!("It follows {}.", super::display_number(earlier.number)));
     let labels: Vec<String> = alert.labels.iter().map(|(name, value)| format!("- {name}: {value}")).collect();
     let item = match alert.ci.and_then(|ci| world.cmdb.record(ci)) {
-        Some(ci) => format!("Item, by {}: {}", alert.placed, compose::host_line(world, ci)),
+        Some(ci) => format!("Item, by {}: {}", alert.placed, description::host_line(world, ci)),
         None => format!("No item: {}.", alert.placed),
     };
     let link = alert.link.iter().map(|link| format!("Source: {link}"));
@@ -161,7 +161,7 @@ fn description(world: &World, incident: &Incident, alert: &ExternalAlert) -> Str
         .chain(follows)
         .chain(link)
         .chain(runbook);
-    let around = compose::known(incident).into_iter().chain(compose::nearby(world, incident)).collect::<Vec<_>>().join("\n");
+    let around = description::known(incident).into_iter().chain(description::nearby(world, incident)).collect::<Vec<_>>().join("\n");
     let around = Some(around.trim().to_owned()).filter(|text| !text.is_empty());
     let text = parts.chain(around).chain([format!("Labels:\n{}", labels.join("\n"))]).collect::<Vec<_>>().join("\n\n");
     cut_bytes(text, TEXT_BYTES)

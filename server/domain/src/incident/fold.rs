@@ -1,7 +1,7 @@
 //! What incidents remember. Total: what refers to something unknown changes nothing.
 
 use super::{
-    Fields, HoldReason, Incident, IncidentEvent, IncidentState, Incidents, Note, Party, Step, Surroundings, compose, ending, storm,
+    Fields, HoldReason, Incident, IncidentEvent, IncidentState, Incidents, Note, Party, Step, Surroundings, description, ending, storm,
 };
 use crate::actor::Actor;
 use crate::ci::Class;
@@ -319,7 +319,7 @@ fn change(incident: &mut Incident, record: &Record, event: &IncidentEvent) {
             if let Some(breach) = &mut incident.breach {
                 (breach.severity, breach.value) = (*severity, *value);
                 let now = measured.as_deref().zip(*measured_at);
-                let described = now.and_then(|now| compose::measured_again(&incident.description, &breach.reason, now));
+                let described = now.and_then(|now| description::measured_again(&incident.description, &breach.reason, now));
                 described.into_iter().for_each(|described| incident.description = described);
                 measured.iter().for_each(|measured| breach.reason.clone_from(measured));
             }

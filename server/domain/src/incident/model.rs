@@ -4,6 +4,7 @@
 //! children that are open.
 
 use super::assignment::AssignmentRules;
+use super::chart::Chart;
 use super::similar::Solved;
 use super::{Alarm, Party};
 use crate::actor::Actor;
@@ -14,7 +15,6 @@ use crate::id::{AlertId, CiId, IncidentId, ProblemId, RuleId};
 use crate::records::Records;
 use crate::rule::{Grade, Severity};
 use rollcall_shared::Timestamp;
-use rollcall_shared::message::Side;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -89,25 +89,6 @@ pub struct Note {
     pub public: bool,
 }
 
-/// What a chart must show so that the breach is seen.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Chart {
-    /// Metric.
-    pub metric: String,
-    /// Attributes of the series.
-    pub attributes: BTreeMap<String, String>,
-    /// Begin of the window.
-    pub from: Timestamp,
-    /// End of the window; after the moment in which the incident opened.
-    pub to: Timestamp,
-    /// Which side of the lines is bad.
-    pub side: Side,
-    /// The line at which a warning is raised.
-    pub warning: Option<f64>,
-    /// The line at which it becomes critical.
-    pub critical: Option<f64>,
-}
-
 /// What the breach is: severity, value and reason of the last update, the rest as it was when the incident opened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Breach {
@@ -125,9 +106,9 @@ pub struct Breach {
     pub guidance: String,
     /// Runbook link.
     pub runbook: Option<String>,
-    /// Metric, for the chart.
+    /// The metric that the rule names first; the value may be another than its own.
     pub metric: Option<String>,
-    /// The chart, where the rule reads one metric.
+    /// The chart, where the rule looks at samples.
     #[serde(default)]
     pub chart: Option<Chart>,
 }

@@ -5,7 +5,7 @@
 //! gets no worse. No data adds a note and resolves nothing. What two incidents stand for after a merge resolves when the alerts of both have. A clone of an agent opens an incident of its own kind, which people resolve.
 
 use super::compose::{self, word};
-use super::{Incident, IncidentEvent, ending, priority, storm};
+use super::{Incident, IncidentEvent, description, ending, priority, storm};
 use crate::alert::{Alert, AlertEvent, AlertState, Suppression, mute, suppress};
 use crate::rule::select::effective;
 use crate::rule::{Condition, Rule, Severity, Tier};
@@ -285,7 +285,7 @@ fn fires_on(world: &World, incident: &Incident, (alert, rule): (&Alert, &Rule), 
         (std::cmp::Ordering::Equal, false) => format!("Measured again and still {}: {reason}.", word(severity)),
     };
     let (value, measured) = (*value, Some(reason.clone()));
-    let title = is_titled_by_alert(incident).then(|| compose::title(alert, rule, severity, world.cmdb.cis.get(&alert.key.ci)));
+    let title = is_titled_by_alert(incident).then(|| description::title(alert, rule, severity, world.cmdb.cis.get(&alert.key.ci)));
     let title = title.filter(|title| *title != incident.title);
     let (id, measured_at) = (incident.id, Some(*at));
     let updated = IncidentEvent::IncidentUpdated { incident: id, severity, value, reason: text, flapped, measured, title, measured_at };

@@ -33,6 +33,24 @@ pub struct Baseline {
     newest_at: Timestamp,
 }
 
+/// What is usual in one hour of the week.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Usual {
+    /// Median of the hour's means.
+    pub median: f64,
+    /// One deviation: the median absolute one, and a hundredth of the median at least.
+    pub deviation: f64,
+}
+
+impl Usual {
+    /// How many deviations a value is from the median; `None` when that is no number.
+    #[must_use]
+    pub fn deviation(self, value: f64) -> Option<f64> {
+        let deviation = (value - self.median) / self.deviation;
+        deviation.is_finite().then_some(deviation)
+    }
+}
+
 impl Baseline {
     /// Nothing known yet.
     #[must_use]
@@ -58,12 +76,20 @@ impl Baseline {
     /// Deviations of a value from what is usual at the newest sample's hour; `None` while too little is known.
     #[must_use]
     pub fn deviation(&self, value: f64) -> Option<f64> {
-        let known = self.hours.get(&of_week(self.hour)).filter(|known| known.len() >= WEEKS_NEEDED)?;
-        let usual = median(known.iter().map(|&mean| f64::from(mean)).collect());
-        let spread = median(known.iter().map(|&mean| (f64::from(mean) - usual).abs()).collect());
-        let scale = spread.max(usual.abs() / 100.0);
-        let deviation = (value - usual) / scale;
-        if deviation.is_finite() { Some(deviation) } else { None }
+        self.of_hour(self.hour)?.deviation(value)
+    }
+
+    /// What is usual in the hour of a moment; `None` while too little is known.
+    #[must_use]
+    pub fn usual(&self, at: Timestamp) -> Option<Usual> {
+        self.of_hour(at.0.div_euclid(HOUR_MS))
+    }
+
+    fn of_hour(&self, hour: i64) -> Option<Usual> {
+        let known = self.hours.get(&of_week(hour)).filter(|known| known.len() >= WEEKS_NEEDED)?;
+        let median_value = median(known.iter().map(|&mean| f64::from(mean)).collect());
+        let spread = median(known.iter().map(|&mean| (f64::from(mean) - median_value).abs()).collect());
+        Some(Usual { median: median_value, deviation: spread.max(median_value.abs() / 100.0) })
     }
 
     fn close_hour(&mut self) {

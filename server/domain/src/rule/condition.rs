@@ -1,5 +1,6 @@
 //! Conditions: what is measured or known, and how it becomes one number that the levels are held against.
 
+use super::{expression, plan};
 use crate::catalogue::Category;
 use crate::ci::AttributeValue;
 use rollcall_shared::message::Side;
@@ -283,12 +284,16 @@ impl Condition {
         }
     }
 
-    /// The metric that is named first, when its number is one of that metric's.
+    /// The metric that is named first.
     #[must_use]
     pub fn metric(&self) -> Option<String> {
         match self {
-            Self::Threshold { metric, .. } => Some(metric.clone()),
-            _ => None,
+            Self::Threshold { metric, .. }
+            | Self::Forecast { metric, .. }
+            | Self::Absent { metric, .. }
+            | Self::Baseline { metric, .. } => Some(metric.clone()),
+            Self::TargetCheck { .. } => Some(plan::TARGET_STATE.to_owned()),
+            _ => expression::of(self)?.reads().first().map(|read| read.metric.clone()),
         }
     }
 

@@ -159,6 +159,17 @@ enum Memory {
     Baseline(usize),
 }
 
+/// What is remembered of one series that an entry reads.
+#[derive(Clone, Copy, Debug)]
+pub enum Remembered<'a> {
+    /// Its newest value alone.
+    Newest,
+    /// A window.
+    Window(&'a Window),
+    /// A baseline.
+    Baseline(&'a Baseline),
+}
+
 /// What a host remembers for its entries.
 #[derive(Debug)]
 pub struct Memories<'a> {

@@ -13,6 +13,7 @@ use rollcall_shared::Timestamp;
 use rollcall_shared::message::Side;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
+use std::time::Duration;
 
 /// Buckets of one window: the error at the far end is a twelfth of the window.
 pub const BUCKETS: i64 = 12;
@@ -49,6 +50,31 @@ pub struct Shape {
     pub function: Function,
     /// Its length.
     pub length_ms: i64,
+}
+
+/// A fitted line.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Trend {
+    /// Time of a point on it: that of the newest sample.
+    pub at: Timestamp,
+    /// Its value there.
+    pub value: f64,
+    /// How it goes on, a second.
+    pub per_second: f64,
+}
+
+impl Trend {
+    /// When it meets a value; `None` when it does not within ten years from its point.
+    #[must_use]
+    pub fn reaches(self, target: f64) -> Option<Timestamp> {
+        let seconds = self.seconds_to(target);
+        (0.0..FOREVER_S).contains(&seconds).then(|| self.at.plus(Duration::from_secs_f64(seconds)))
+    }
+
+    /// Seconds from its point to where it meets a value; below zero when that is past, no number when it never does.
+    fn seconds_to(self, target: f64) -> f64 {
+        (target - self.value) / self.per_second
+    }
 }
 
 /// `held` is what the reduction needs of the bucket: the smallest, the largest, the sum, or the growth.
@@ -162,11 +188,13 @@ impl Window {
         if ms > 0 { Some(float(ms) / 1_000.0) } else { None }
     }
 
-    /// The least squares line through the buckets' means, weighted by their samples, and where it meets the target.
-    fn seconds_to(&self, target: f64, side: Side, length_ms: i64) -> f64 {
-        if side.is_bad(self.newest, target) || self.newest.total_cmp(&target).is_eq() {
-            return 0.0;
-        }
+    /// The smallest value, for windows that remember that.
+    pub fn smallest(&self) -> Option<f64> {
+        self.buckets.iter().map(|bucket| bucket.held).reduce(f64::min).filter(|value| value.is_finite())
+    }
+
+    /// The least squares line through the buckets' means, weighted by their samples, for windows of a forecast; `None` while there is none.
+    pub fn trend(&self, length_ms: i64) -> Option<Trend> {
         let points = || {
             self.buckets.iter().map(|bucket| {
                 let begin = bucket.number.saturating_mul(bucket_ms(length_ms)).saturating_sub(self.newest_at.0);
@@ -178,14 +206,22 @@ impl Window {
         let mean_at = points().map(|(weight, at, _)| weight * at).sum::<f64>() / weight;
         let mean = points().map(|(weight, _, value)| weight * value).sum::<f64>() / weight;
         let spread: f64 = points().map(|(weight, at, _)| weight * (at - mean_at).powi(2)).sum();
-        let slope = points().map(|(weight, at, value)| weight * (at - mean_at) * (value - mean)).sum::<f64>() / spread;
-        let now = mean - slope * mean_at;
-        let seconds = (target - now) / slope;
-        let towards = match side {
-            Side::Above => slope > 0.0,
-            Side::Below => slope < 0.0,
+        let per_second = points().map(|(weight, at, value)| weight * (at - mean_at) * (value - mean)).sum::<f64>() / spread;
+        let value = mean - per_second * mean_at;
+        (value.is_finite() && per_second.is_finite()).then_some(Trend { at: self.newest_at, value, per_second })
+    }
+
+    /// Where the line meets the target.
+    fn seconds_to(&self, target: f64, side: Side, length_ms: i64) -> f64 {
+        if side.is_bad(self.newest, target) || self.newest.total_cmp(&target).is_eq() {
+            return 0.0;
+        }
+        let towards = |trend: &Trend| match side {
+            Side::Above => trend.per_second > 0.0,
+            Side::Below => trend.per_second < 0.0,
         };
-        if towards && seconds.is_finite() { seconds.clamp(0.0, FOREVER_S) } else { FOREVER_S }
+        let seconds = self.trend(length_ms).filter(towards).map_or(FOREVER_S, |trend| trend.seconds_to(target));
+        if seconds.is_finite() { seconds.clamp(0.0, FOREVER_S) } else { FOREVER_S }
     }
 }
 

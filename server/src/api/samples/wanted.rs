@@ -47,14 +47,24 @@ pub struct Wanted {
 impl Wanted {
     /// Judges a question about `metric`.
     pub fn new(metric: &str, query: &SampleQuery, now: Timestamp, kept: Retention) -> Result<Self, ApiError> {
-        let (from, to) = span(query, now)?;
-        let (metric, attributes) = (metric.to_owned(), pairs(query.attribute.as_deref())?);
-        if query.step.as_deref() == Some(RAW) {
+        Self::over(metric, pairs(query.attribute.as_deref())?, span(query, now)?, query.step.as_deref(), (now, kept))
+    }
+
+    /// The same of a span that is known.
+    pub fn over(
+        metric: &str,
+        attributes: Attributes,
+        (from, to): (Timestamp, Timestamp),
+        step: Option<&str>,
+        (now, kept): (Timestamp, Retention),
+    ) -> Result<Self, ApiError> {
+        let metric = metric.to_owned();
+        if step == Some(RAW) {
             // What has no buckets is bounded while it is read.
             return Ok(Self { metric, from, to, step_ms: 0, count: 0, resolution: SampleResolution::Raw, attributes });
         }
         let finest = finest(now.since(from), kept);
-        let step = match query.step.as_deref() {
+        let step = match step {
             Some(text) => {
                 let step = duration(text).filter(|step| *step >= STEP_MIN);
                 step.ok_or_else(|| ApiError::invalid("step", "must be raw, or 1s or more, such as 30s, 5m, 1h"))?
@@ -74,6 +84,12 @@ impl Wanted {
             return Err(too_many_points());
         }
         Ok(Self { metric, from, to, step_ms, count, resolution, attributes })
+    }
+
+    /// The same of another metric.
+    pub fn about(&self, metric: &str, attributes: Attributes) -> Self {
+        let Self { from, to, step_ms, count, resolution, .. } = *self;
+        Self { metric: metric.to_owned(), from, to, step_ms, count, resolution, attributes }
     }
 
     /// The stored rows that it is answered from; `None` for samples.

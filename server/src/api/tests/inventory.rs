@@ -97,7 +97,12 @@ impl Host {
     pub(super) async fn measure(&mut self, series: &[(&str, &str)], values: Vec<Option<f64>>) {
         let row =
             |(metric, mount): &(&str, &str)| Series { metric: (*metric).into(), attributes: vec![("mountpoint".into(), (*mount).into())] };
-        let table = self.upload(Section::Series(series.iter().map(row).collect())).await;
+        self.sample(series.iter().map(row).collect(), values).await;
+    }
+
+    /// One value for each series of a table in its order, measured now.
+    pub(super) async fn sample(&mut self, table: Vec<Series>, values: Vec<Option<f64>>) {
+        let table = self.upload(Section::Series(table)).await;
         let at = self.fixture.engine.now();
         self.push(Payload::Samples(vec![SampleSet { table, at, values }])).await;
     }

@@ -1,13 +1,14 @@
 //! Incidents.
 
 use super::attachment::Attachment;
-use super::word::{Grade, HoldReason, IncidentChannel, IncidentState, RelationKind, Severity, Side, SlaMeasure, SlaState, SlaTick};
+use super::chart::Chart;
+use super::word::{Grade, HoldReason, IncidentChannel, IncidentState, RelationKind, Severity, SlaMeasure, SlaState, SlaTick};
 use super::{Actor, Stamp, Time, texts};
 use rollcall_domain::World;
 use rollcall_domain::ci::impact;
 use rollcall_domain::incident as domain;
 use rollcall_domain::incident::clock::{self, ClockPolicy};
-use rollcall_shared::{Timestamp, metric};
+use rollcall_shared::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -41,27 +42,6 @@ pub struct Party {
     pub contact: Option<String>,
     /// As people say it.
     pub name: Option<String>,
-}
-
-/// What a chart must show so that the breach is seen.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct Chart {
-    /// Metric.
-    pub metric: String,
-    /// Its unit in UCUM notation, such as `By`, `s` or `1` for a ratio; null where it is not known.
-    pub unit: Option<&'static str>,
-    /// Attributes of the series.
-    pub attributes: BTreeMap<String, String>,
-    /// Begin of the window.
-    pub from: Time,
-    /// End of the window.
-    pub to: Time,
-    /// Which side of the lines is bad.
-    pub side: Side,
-    /// The line at which a warning is raised.
-    pub warning: Option<f64>,
-    /// The line at which it becomes critical.
-    pub critical: Option<f64>,
 }
 
 /// A relation on a path.
@@ -173,9 +153,9 @@ pub struct Breach {
     pub guidance: String,
     /// Runbook link.
     pub runbook: Option<String>,
-    /// Metric.
+    /// The metric that the rule names first. The value is that metric's own only where the chart's `lines_of` says `series`.
     pub metric: Option<String>,
-    /// What a chart must show, where the rule reads one metric.
+    /// What a chart must show, where the rule looks at samples; `/incidents/{id}/chart` has it with the points.
     pub chart: Option<Chart>,
 }
 
@@ -326,21 +306,6 @@ impl From<&domain::Breach> for Breach {
             runbook: breach.runbook.clone(),
             metric: breach.metric.clone(),
             chart: breach.chart.as_ref().map(Into::into),
-        }
-    }
-}
-
-impl From<&domain::Chart> for Chart {
-    fn from(chart: &domain::Chart) -> Self {
-        Self {
-            metric: chart.metric.clone(),
-            unit: metric::unit(&chart.metric),
-            attributes: chart.attributes.clone(),
-            from: Time(chart.from),
-            to: Time(chart.to),
-            side: chart.side.into(),
-            warning: chart.warning,
-            critical: chart.critical,
         }
     }
 }

@@ -105,24 +105,29 @@ impl SampleSeries {
 
     /// The view of one series' buckets.
     pub fn new(wanted: &Wanted, attributes: Vec<(String, String)>, buckets: &[Option<Row>]) -> Self {
-        let starts = (0_i64..).map(|place| Time(Timestamp(wanted.from.0.saturating_add(place.saturating_mul(wanted.step_ms)))));
-        let point = |(at, bucket): (Time, &Option<Row>)| SamplePoint {
-            at,
-            avg: bucket.map(|bucket| bucket.avg()),
-            min: bucket.map(|bucket| bucket.min),
-            max: bucket.map(|bucket| bucket.max),
-            last: bucket.map(|bucket| bucket.last),
-            count: bucket.map_or(0, |bucket| bucket.count),
-        };
         Self {
             metric: wanted.metric.clone(),
             unit: metric::unit(&wanted.metric),
             attributes: attributes.into_iter().collect(),
             step_ms: Some(wanted.step_ms),
             resolution: Some(wanted.resolution),
-            points: starts.zip(buckets).map(point).collect(),
+            points: points((wanted.from, wanted.step_ms), buckets),
         }
     }
+}
+
+/// The view of buckets, the first of which begins at a moment.
+pub fn points((from, step_ms): (Timestamp, i64), buckets: &[Option<Row>]) -> Vec<SamplePoint> {
+    let starts = (0_i64..).map(|place| Time(Timestamp(from.0.saturating_add(place.saturating_mul(step_ms)))));
+    let point = |(at, bucket): (Time, &Option<Row>)| SamplePoint {
+        at,
+        avg: bucket.map(|bucket| bucket.avg()),
+        min: bucket.map(|bucket| bucket.min),
+        max: bucket.map(|bucket| bucket.max),
+        last: bucket.map(|bucket| bucket.last),
+        count: bucket.map_or(0, |bucket| bucket.count),
+    };
+    starts.zip(buckets).map(point).collect()
 }
 
 impl SampleRow {

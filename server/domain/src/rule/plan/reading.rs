@@ -68,6 +68,17 @@ impl Entry {
         self.reads.iter().map(|input| moment.measured(input.series)).fold(moment.at, Timestamp::min)
     }
 
+    /// The positions of the series that it reads, each with what is remembered of it in a host's windows and baselines; of an absence those
+    /// that would end it.
+    pub fn inputs<'a>(&'a self, windows: &'a [Window], baselines: &'a [Baseline]) -> impl Iterator<Item = (usize, Remembered<'a>)> {
+        let remembered = |memory| match memory {
+            Memory::Nothing => Some(Remembered::Newest),
+            Memory::Window(window) => windows.get(window).map(Remembered::Window),
+            Memory::Baseline(baseline) => baselines.get(baseline).map(Remembered::Baseline),
+        };
+        self.reads.iter().map(move |input| (input.series, remembered(input.memory).unwrap_or(Remembered::Newest)))
+    }
+
     /// Whether one of the series without which it has no number is among some.
     pub fn needs_any(&self, of: impl Fn(usize) -> bool) -> bool {
         self.reads.iter().any(|input| of(input.series))
