@@ -17,6 +17,7 @@ mod model;
 pub mod mute;
 pub mod observe;
 pub mod outage;
+pub(crate) mod output;
 pub mod replay;
 #[cfg(test)]
 pub(crate) mod scenario;

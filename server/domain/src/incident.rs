@@ -19,6 +19,7 @@ mod model;
 mod outage;
 mod party;
 pub mod past;
+mod printed;
 pub mod react;
 pub mod similar;
 pub mod storm;

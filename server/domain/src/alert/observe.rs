@@ -6,7 +6,10 @@
 
 use super::machine::{self, Position};
 use super::telemetry::{Finding, Transition};
-use super::{Alert, AlertEvent, AlertKey, collected, external, flapping, inventory, mute, outage, silence, suppress, target, wording};
+use super::{
+    Alert, AlertEvent, AlertKey, AlertState, collected, external, flapping, inventory, mute, outage, output, silence, suppress, target,
+    wording,
+};
 use crate::ci::CiEvent;
 use crate::ci::lifecycle::is_out_of_use;
 use crate::id::{AlertId, CiId};
@@ -155,7 +158,11 @@ fn measured(world: &mut World, (agent, ci): (AgentId, CiId), transition: &Transi
     let slot = state.view.slots.get_mut(transition.entry)?;
     let alert = *slot.alert.get_or_insert_with(|| known.unwrap_or_else(|| AlertId(context.ids.next_bits())));
     let rule = &world.rules.rules.get(&key.rule)?.rule;
-    let reason = wording::measured(rule, (world, world.cmdb.cis.get(&ci)), transition.after, transition.value);
+    let plain = wording::measured(rule, (world, world.cmdb.cis.get(&ci)), transition.after, transition.value);
+    // What must last yet is told in full when it has.
+    let lasts = !matches!(transition.after.state, AlertState::Pending | AlertState::Recovering);
+    let check = key.attributes.get(target::CHECK).filter(|_| lasts && matches!(rule.condition, Condition::Check { .. }));
+    let reason = output::said(plain, check.and_then(|check| output::of(world, ci, (check, transition.value), context.content)));
     Some(transitioned(alert, key, (transition.before, transition.after), (Some(transition.value), transition.at), reason))
 }
 

@@ -10,13 +10,13 @@
 use super::external::place;
 use super::machine::{self, Judged, Timing};
 use super::observe::{moved, transitioned};
-use super::{Alert, AlertKey, flapping, wording};
+use super::{Alert, AlertKey, flapping, output, wording};
 use crate::ci::lifecycle::is_out_of_use;
 use crate::id::{AlertId, CiId, RuleId};
 use crate::rule::plan::{Plan, TARGET_STATE};
 use crate::rule::select::effective;
 use crate::rule::{Asks, Condition, Flapping, NoData, Rule, Severity};
-use crate::{Context, Event, World};
+use crate::{Content, Context, Event, World};
 use rollcall_shared::{AgentId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -235,7 +235,7 @@ fn judge(
         return Some(Verdict { key, position, event: None });
     }
     let id = known.map_or_else(|| AlertId(context.ids.next_bits()), |alert| alert.id);
-    let reason = reason(world, (outcomes, best), targets);
+    let reason = reason(world, (outcomes, best), targets, context.content);
     let event = transitioned(id, key.clone(), (before, after), (Some(best), context.now), reason);
     Some(Verdict { key, position, event: Some(event) })
 }
@@ -275,8 +275,8 @@ fn means(rule: &Rule, asks: Asks, state: f64) -> Judged {
     }
 }
 
-/// Such as `ping says CRITICAL on web-1 and web-2, all that look`.
-fn reason(world: &World, (outcomes, best): (&[Outcome], f64), targets: &Targets) -> String {
+/// Such as `ping CRITICAL on web-1 and web-2, 2 of 3 that look: no answer within 5 s`, with what the check said on the first of them.
+fn reason(world: &World, (outcomes, best): (&[Outcome], f64), targets: &Targets, content: &dyn Content) -> String {
     let Some(first) = outcomes.first() else { return String::new() };
     let name = |ci: CiId| world.cmdb.cis.get(&ci).map_or_else(|| ci.to_string(), |ci| ci.name.clone());
     let saying: BTreeSet<CiId> = outcomes.iter().filter(|one| one.state.total_cmp(&best).is_eq()).map(|one| one.host).collect();
@@ -287,10 +287,12 @@ fn reason(world: &World, (outcomes, best): (&[Outcome], f64), targets: &Targets)
     }
     let of = if looking.len() > 1 { format!(", {} of {} that look", saying.len(), looking.len()) } else { String::new() };
     let text = format!("{} {} on {}{of}", first.check, wording::state_of_check(best), names.join(" and "));
-    match targets.places.get(&first.target).map(|place| &place.found) {
+    let text = match targets.places.get(&first.target).map(|place| &place.found) {
         Some(Err(why)) => format!("{text}; told of the host that looks, as its target {} is not known: {why}", first.target),
         _ => text,
-    }
+    };
+    let output = saying.iter().find_map(|host| output::of(world, *host, (&first.check, best), content));
+    output::said(text, output)
 }
 
 /// Live alerts that no fresh result is about.

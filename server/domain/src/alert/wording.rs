@@ -99,7 +99,7 @@ pub(super) fn unmeasured(condition: Option<&Condition>) -> &'static str {
 }
 
 /// Why a measurement led where it did: value, line, window, and the override that set the line.
-pub(super) fn measured(rule: &Rule, (world, ci): (&World, Option<&Ci>), after: Position, value: f64) -> String {
+pub(crate) fn measured(rule: &Rule, (world, ci): (&World, Option<&Ci>), after: Position, value: f64) -> String {
     let variant = select::variant(rule, world, ci).unwrap_or(Variant::Plain);
     let varied = select::varied(rule, variant);
     let text = plainly(&varied, after, value);

@@ -5,13 +5,14 @@
 //! gets no worse. No data adds a note and resolves nothing. What two incidents stand for after a merge resolves when the alerts of both have. A clone of an agent opens an incident of its own kind, which people resolve.
 
 use super::compose::{self, word};
-use super::{Incident, IncidentEvent, description, ending, priority, storm};
+use super::{Incident, IncidentEvent, description, ending, printed, priority, storm};
 use crate::alert::{Alert, AlertEvent, AlertState, Suppression, mute, suppress};
+use crate::ci::CiEvent;
 use crate::rule::select::effective;
 use crate::rule::{Condition, Rule, Severity, Tier};
 use crate::trust::TrustEvent;
 use crate::{Context, Event, World};
-use rollcall_shared::AgentId;
+use rollcall_shared::{AgentId, SectionName};
 use std::borrow::Cow;
 
 /// Category of incidents about machines that share an identity.
@@ -37,6 +38,9 @@ pub fn react(world: &World, event: &Event, context: &mut Context<'_>) -> Vec<Eve
     }
     if let Event::Incident(event) = event {
         return ended(world, event).into_iter().map(Event::Incident).collect();
+    }
+    if let Event::Ci(CiEvent::SectionChanged { ci, section: SectionName::Checks, feed: None, .. }) = event {
+        return printed::told(world, *ci, context).into_iter().map(Event::Incident).collect();
     }
     let Event::Alert(event) = event else { return Vec::new() };
     if let AlertEvent::AlertSuppressed { alert, axis, reason, .. } = event {
