@@ -1,7 +1,7 @@
 //! Notification: who is told of which incidents, together with which others, when, and who next.
 //!
 //! [`route`]s take incidents that open, [`group`]s gather those that are told together, [`escalation`] tells the next one when
-//! nobody takes notice, [`schedule`]s know who is on call, [`watch`] tells those who asked to know. What is told becomes a [`crate::delivery::Message`] that waits in the
+//! nobody takes notice, `catch_up` tells what was open before anybody was to be told of it, [`schedule`]s know who is on call, [`watch`] tells those who asked to know. What is told becomes a [`crate::delivery::Message`] that waits in the
 //! outbox of [`crate::delivery`]; how it leaves the server is not known here.
 //!
 //! Telling is decided once for all inputs that were decided together ([`crate::World::settle`]), so that what comes together is told
@@ -11,6 +11,7 @@
 //! how the group stands is told; nothing is told twice without somebody having asked for repetition; a receiver that is slow or gone holds up
 //! neither ingest nor others.
 
+mod catch_up;
 pub mod decide;
 pub mod escalation;
 pub mod explain;

@@ -39,7 +39,7 @@ pub async fn list_routes(State(api): State<Api>, Parameters(query): Parameters<P
     Ok(format.list(&page))
 }
 
-/// Makes a notification route.
+/// Makes a notification route. What is open and waits for somebody is told through it as if it opened now.
 #[utoipa::path(post, path = "/api/v1/notification_routes", tag = "notifications", request_body = NotificationRouteInput,
     responses((status = 201, description = "The route.", body = NotificationRoute)))]
 pub async fn create_route(State(api): State<Api>, caller: Caller, Body(input): Body<NotificationRouteInput>) -> Result<Response, ApiError> {
@@ -63,7 +63,7 @@ pub async fn get_route(State(api): State<Api>, Named(id): Named<RouteId>) -> Res
     show(&api, id)
 }
 
-/// Says anew what a notification route is; what is left out gets its default.
+/// Says anew what a notification route is; what is left out gets its default. What is open, waits for somebody and was not told through it is told.
 #[utoipa::path(put, path = "/api/v1/notification_routes/{id}", tag = "notifications", request_body = NotificationRouteInput,
     responses((status = 200, description = "The route as it is now.", body = NotificationRoute)))]
 pub async fn put_route(

@@ -3,10 +3,11 @@
 use super::escalation::Reached;
 use super::route::{Route, Subject};
 use super::standing::is_usable;
-use super::{message, react};
+use super::{Standing, message, react};
 use crate::World;
 use crate::delivery::{Message, MessageIncident, MessageStatus};
 use crate::id::{ChannelId, CiId, IncidentId, RouteId};
+use crate::incident::Incident;
 use crate::query::Scope;
 use crate::rule::{Severity, Tier};
 use rollcall_shared::Timestamp;
@@ -38,9 +39,9 @@ pub enum Outcome {
 /// What would be told.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
-    /// When it would be told first.
-    pub tell_at: Timestamp,
-    /// Why then, in words.
+    /// When it would be told first, or was; `None` when it is not told now.
+    pub tell_at: Option<Timestamp>,
+    /// Why then, or why not, in words.
     pub because: String,
     /// What it would be told together with: those that share this.
     pub key: BTreeMap<String, String>,
@@ -50,7 +51,7 @@ pub struct Plan {
     pub steps: Vec<PlannedStep>,
     /// What would be said.
     pub message: Message,
-    /// Whether anybody would be told: through a channel that works, or by a step of escalation.
+    /// Whether anybody would be told, or was: through a channel that works, or by a step of escalation.
     pub reaches: bool,
 }
 
@@ -98,9 +99,50 @@ fn plan(world: &World, route: &Route, subject: &Subject<'_>, incident: &MessageI
     let message = sample(route, subject, incident);
     let steps = steps(world, route, tell_at);
     let reaches = route.channels.iter().any(|id| is_usable(world, *id)) || steps.iter().any(|step| !step.reached.addresses.is_empty());
+    let channels = route.channels.iter().copied().collect();
+    if let Some(known) = world.incidents.incidents.get(&incident.id) {
+        let Course { tell_at, because, key, is_told } = course(world, route, known, key);
+        return Plan { tell_at, because, key, channels, steps, message, reaches: is_told.unwrap_or(reaches) };
+    }
     let because =
         if reaches { because } else { "nobody is told: none of its channels works, and no step of escalation reaches anybody".into() };
-    Plan { tell_at, because, key, channels: route.channels.iter().copied().collect(), steps, message, reaches }
+    Plan { tell_at: Some(tell_at), because, key, channels, steps, message, reaches }
+}
+
+/// What comes, or came, of an incident that is there.
+struct Course {
+    tell_at: Option<Timestamp>,
+    because: String,
+    key: BTreeMap<String, String>,
+    /// Whether somebody is told; as the ways of the route are when `None`.
+    is_told: Option<bool>,
+}
+
+/// An incident that is there was taken when it opened, or when the route was made: what is true of its group is said.
+fn course(world: &World, route: &Route, incident: &Incident, key: BTreeMap<String, String>) -> Course {
+    let not = |because: &str, key| Course { tell_at: None, because: format!("nobody is told: {because}"), key, is_told: Some(false) };
+    let wanted = react::wanted(incident);
+    if let Some(group) = react::group_of(world, incident.id, route.id) {
+        let key = group.key.clone();
+        let is_muted = react::is_suppressed(world, incident);
+        return match (group.standing(incident.id), group.told_at) {
+            (Some(Standing::Told | Standing::Attended), Some(at)) if !group.told_to.is_empty() => {
+                Course { tell_at: Some(at), because: "it was told through this route".into(), key, is_told: Some(true) }
+            }
+            (Some(Standing::Told), Some(_)) => not("when it was to be told, no way worked", key),
+            (Some(Standing::Waiting), _) if is_muted => not("it is suppressed, or another incident tells of it", key),
+            (Some(Standing::Waiting), _) => {
+                Course { tell_at: group.timers.tell_at, because: "its group is to be told then".into(), key, is_told: None }
+            }
+            _ => not("somebody took notice before it was told", key),
+        };
+    }
+    match wanted {
+        Standing::Ended => not("it is over", key),
+        Standing::Attended => not("somebody acknowledged it, works on it or lets it wait", key),
+        _ if react::is_told_elsewhere(world, incident) => not("another incident tells of it", key),
+        _ => not("the route did not take it when it opened; it is told when the route or the incident changes", key),
+    }
 }
 
 fn steps(world: &World, route: &Route, tell_at: Timestamp) -> Vec<PlannedStep> {

@@ -2,9 +2,9 @@
 
 use super::group::{NotificationGroup, Progress, Standing, Timers};
 use super::route::{self, Route, STORM_WAIT, Subject, TICKET_WAIT};
-use super::{NotificationEvent, Notifications, fold, watch};
+use super::{NotificationEvent, Notifications, catch_up, fold, watch};
 use crate::alert::{AlertEvent, AlertState, Suppression};
-use crate::id::{AlertId, IncidentId, NotificationGroupId, RuleId};
+use crate::id::{AlertId, IncidentId, NotificationGroupId, RouteId, RuleId};
 use crate::incident::{self, Incident, IncidentEvent, IncidentState};
 use crate::rule::Tier;
 use crate::{Context, Event, World};
@@ -31,6 +31,7 @@ pub fn react(world: &World, event: &Event, context: &mut Context<'_>) -> Vec<Eve
     let events = match event {
         Event::Incident(event) => on_incident(world, event, context),
         Event::Alert(AlertEvent::AlertSuppressed { alert, reason: None, .. }) => wake(world, *alert, context.now),
+        Event::Notification(event) => catch_up::react(world, event, context),
         _ => Vec::new(),
     };
     events.into_iter().map(Event::Notification).chain(news).collect()
@@ -126,18 +127,19 @@ fn acknowledged(
 /// Groups that an incident comes into by the routes that take it.
 fn joined(world: &World, incident: &Incident, context: &mut Context<'_>) -> Vec<NotificationEvent> {
     let subject = Subject::of(world, incident);
-    let mine = world.notifications.by_incident.get(&incident.id);
     let routes = route::matching(world, &subject, context.now);
-    let new = routes.into_iter().filter(|route| !mine.into_iter().flatten().any(|id| is_of(world, *id, route)));
+    let new = routes.into_iter().filter(|route| group_of(world, incident.id, route.id).is_none());
     new.flat_map(|route| join(world, route, &subject, incident, context)).collect()
 }
 
-fn is_of(world: &World, group: NotificationGroupId, route: &Route) -> bool {
-    world.notifications.groups.get(&group).is_some_and(|group| group.route == route.id)
+/// The group in which a route has an incident.
+pub(super) fn group_of(world: &World, incident: IncidentId, route: RouteId) -> Option<&NotificationGroup> {
+    let mut groups = world.notifications.by_incident.get(&incident).into_iter().flatten();
+    groups.find_map(|id| world.notifications.groups.get(id).filter(|group| group.route == route))
 }
 
 /// The group of what shares these, whatever the team that works on it was called when the group began.
-fn known<'a>(world: &'a World, route: &Route, labels: &BTreeMap<String, String>, digest: bool) -> Option<&'a NotificationGroup> {
+pub(super) fn known<'a>(world: &'a World, route: &Route, labels: &BTreeMap<String, String>, digest: bool) -> Option<&'a NotificationGroup> {
     let Notifications { groups, by_key, .. } = &world.notifications;
     let of = |labels: &BTreeMap<String, String>| groups.get(by_key.get(&fold::key(route.id, labels, digest))?);
     let team = || world.contacts.find(labels.get("group")?).map(|known| &known.contact);
@@ -149,7 +151,13 @@ fn known<'a>(world: &'a World, route: &Route, labels: &BTreeMap<String, String>,
     of(labels).or_else(|| team()?.names().find_map(|name| of(&called(name))))
 }
 
-fn join(world: &World, route: &Route, subject: &Subject<'_>, incident: &Incident, context: &mut Context<'_>) -> Vec<NotificationEvent> {
+pub(super) fn join(
+    world: &World,
+    route: &Route,
+    subject: &Subject<'_>,
+    incident: &Incident,
+    context: &mut Context<'_>,
+) -> Vec<NotificationEvent> {
     let (now, tier) = (context.now, subject.tier);
     let quiet = route.quiet_until(tier, now);
     let labels = if quiet.is_some() { BTreeMap::new() } else { route.key(subject, &incident.id.to_string()) };
@@ -164,15 +172,39 @@ fn join(world: &World, route: &Route, subject: &Subject<'_>, incident: &Incident
         let moved = NotificationEvent::GroupMemberMoved { group, incident, to: Standing::Waiting, priority, tier, timers };
         return std::iter::once(moved).chain(waits).collect();
     }
+    let place = Place { labels, quiet, digest: quiet.is_some() };
+    let group = begun(world, route, place, (subject, BTreeMap::from([(incident.id, incident.priority)])), context);
+    vec![NotificationEvent::GroupOpened { group: Box::new(group) }]
+}
+
+/// Where an incident is told with others.
+pub(super) struct Place {
+    /// What they share.
+    pub(super) labels: BTreeMap<String, String>,
+    /// Until when they are held.
+    pub(super) quiet: Option<Timestamp>,
+    /// Whether all are told together, whatever they share.
+    pub(super) digest: bool,
+}
+
+/// A new group of these incidents, of which `subject` is the loudest.
+pub(super) fn begun(
+    world: &World,
+    route: &Route,
+    place: Place,
+    (subject, waiting): (&Subject<'_>, BTreeMap<IncidentId, u8>),
+    context: &mut Context<'_>,
+) -> NotificationGroup {
+    let now = context.now;
     let (wait, held) = first_wait(world, route, subject);
-    let tell_at = Some(quiet.unwrap_or_else(|| now.plus(wait)));
-    let group = NotificationGroup {
+    let tell_at = Some(place.quiet.unwrap_or_else(|| now.plus(wait)));
+    NotificationGroup {
         id: NotificationGroupId(context.ids.next_bits()),
         route: route.id,
-        key: labels,
-        digest: quiet.is_some(),
-        tier,
-        waiting: BTreeMap::from([(incident.id, incident.priority)]),
+        key: place.labels,
+        digest: place.digest,
+        tier: subject.tier,
+        waiting,
         told: BTreeMap::new(),
         attended: BTreeSet::new(),
         ended: Vec::new(),
@@ -185,8 +217,7 @@ fn join(world: &World, route: &Route, subject: &Subject<'_>, incident: &Incident
         held,
         timers: Timers { tell_at, ..Timers::default() },
         opened_at: now,
-    };
-    vec![NotificationEvent::GroupOpened { group: Box::new(group) }]
+    }
 }
 
 /// When a known group may say more: when it meant to, if it has not been told yet; else an interval after it was.
@@ -232,7 +263,7 @@ pub(super) fn is_suppressed(world: &World, incident: &Incident) -> bool {
 }
 
 /// Whether another open incident tells of it: the storm that it is one of, or what its item depends on.
-fn is_told_elsewhere(world: &World, incident: &Incident) -> bool {
+pub(super) fn is_told_elsewhere(world: &World, incident: &Incident) -> bool {
     let is_open = |id: IncidentId| id != incident.id && world.incidents.incidents.get(&id).is_some_and(|other| other.state.is_open());
     let own = incident.breach.as_ref().and_then(|breach| world.alerts.alerts.get(&breach.alert)).map(|alert| alert.told_by);
     let told_by = own.or_else(|| world.alerts.external.of(incident).map(|alert| alert.told_by)).flatten();

@@ -1,5 +1,6 @@
 //! A small fleet breaches, people acknowledge, time passes: who is told what, line by line. Every log is replayed.
 
+mod catch_up;
 mod escalation;
 mod external;
 mod laws;
@@ -302,6 +303,7 @@ fn tickets_are_told_only_where_a_route_asks_for_them_and_wait() {
     desk.breach(10, [1]);
     desk.wait([40, 100]);
     desk.check(&[]);
+    desk.act(150, 1, IncidentAction::Acknowledge);
     let when = When { tiers: BTreeSet::from([Tier::Page, Tier::Ticket]), ..When::default() };
     desk.set_route(Route { name: "All".into(), when, ..route(desk.channel) });
     desk.breach(200, [2]);

@@ -43,6 +43,21 @@ async fn a_route_whose_escalation_reaches_nobody_does_not_work_and_says_whom_it_
 }
 
 #[tokio::test]
+async fn what_is_open_is_told_when_a_route_is_made_and_the_test_says_so() {
+    let fixture = Fixture::new().await;
+    let channel = fixture.channel("ops").await;
+    let incident = fixture.set("/api/v1/incidents", &serde_json::from_str(PAGE).unwrap()).await;
+    let path = format!("/api/v1/incidents/{incident}");
+    assert_eq!(fixture.get(&format!("{path}/notifications")).await.ok().items().len(), 0);
+    fixture.set("/api/v1/notification_routes", &json!({"name": "Pages", "channels": [channel]})).await;
+    let told = fixture.get(&format!("{path}/notifications")).await.ok().items();
+    assert_eq!((told.len(), &told[0]["cause"]), (1, &"opened".into()));
+    let test = async || fixture.post("/api/v1/notification_routes/test", &json!({"incident": incident}).to_string()).await.ok().json();
+    let tested = test().await;
+    assert_eq!((&tested["told"], &tested["routes"][0]["tell_at"]), (&true.into(), &told[0]["at"]));
+}
+
+#[tokio::test]
 async fn a_page_is_told_at_once_and_acknowledged_as_a_group() {
     let fixture = Fixture::new().await;
     let channel = fixture.channel("ops").await;

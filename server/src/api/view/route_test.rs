@@ -39,7 +39,7 @@ pub struct RouteTestInput {
 /// What would be told of an incident.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct RouteTest {
-    /// Whether anybody would be told.
+    /// Whether anybody would be told, or was.
     pub told: bool,
     /// All routes in their order, with what came of each.
     pub routes: Vec<RouteVerdict>,
@@ -56,7 +56,7 @@ pub struct RouteVerdict {
     pub taken: bool,
     /// Why not, or when and why then.
     pub reason: String,
-    /// When it would be told first.
+    /// When it would be told first, or was told last; null when it is not told now.
     pub tell_at: Option<Time>,
     /// What it would be told together with: those that share this.
     pub key: BTreeMap<String, String>,
@@ -115,7 +115,7 @@ impl From<Verdict> for RouteVerdict {
             Outcome::Taken(plan) => Self {
                 taken: true,
                 reason: plan.because,
-                tell_at: Some(Time(plan.tell_at)),
+                tell_at: plan.tell_at.map(Time),
                 key: plan.key,
                 channels: super::texts(plan.channels),
                 steps: plan.steps.into_iter().map(Into::into).collect(),

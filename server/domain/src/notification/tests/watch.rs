@@ -62,6 +62,8 @@ fn watchers_of_what_is_put_on_hold_are_told_so_and_not_that_it_was_acknowledged(
 fn a_watcher_whom_a_route_tells_the_same_is_told_once() {
     let mut desk = Desk::new();
     let own = watched(&mut desk);
+    desk.act(20, 1, IncidentAction::Acknowledge);
+    desk.wait([80]);
     let contact = desk.s.world.contacts.find("ann").expect("there").contact.id;
     let steps = vec![Step { after_ms: 0, targets: vec![Target::Contact { contact }] }];
     let policy = Policy { id: PolicyId(0), name: "Ops".into(), steps, repeat: 0, repeat_after_ms: 900_000, mail_channel: Some(own) };
