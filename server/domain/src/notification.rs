@@ -391,6 +391,13 @@ impl Notifications {
         routes.into_iter()
     }
 
+    /// Whether anything of a group has arrived through a channel, as far as it is remembered.
+    #[must_use]
+    pub fn was_delivered(&self, group: NotificationGroupId, channel: ChannelId) -> bool {
+        let is_delivered = |told: &Notification| matches!(told.fate, Fate::Delivered { .. });
+        self.history.values().any(|told| told.group == Some(group) && told.channel == channel && is_delivered(told))
+    }
+
     /// What was told of an incident, oldest first: where it was named, and where its group had too many to name all.
     pub fn of_incident(&self, incident: IncidentId) -> impl Iterator<Item = &Notification> {
         let groups = self.by_incident.get(&incident);

@@ -139,7 +139,8 @@ pub async fn get_channel(State(api): State<Api>, Named(id): Named<ChannelId>) ->
     show(&api, id)
 }
 
-/// Says anew what a channel is. It goes on where it was; one whose receiver said that it is gone is tried again.
+/// Says anew what a channel is. It goes on where it was; one whose receiver said that it is gone is tried again. Of what it did not tell
+/// while it was disabled or gone, it tells what is still true.
 #[utoipa::path(put, path = "/api/v1/channels/{id}", tag = "channels", request_body = ChannelInput,
     responses((status = 200, description = "The channel as it is now.", body = Channel)))]
 pub async fn put_channel(

@@ -34,7 +34,7 @@ pub fn command(world: &World, command: &DeliveryCommand, context: &mut Context<'
             let id = id.unwrap_or_else(|| ChannelId(context.ids.next_bits()));
             create(world, id, channel, *after)?
         }
-        DeliveryCommand::Update { id, channel, expected } => update(world, *id, channel, *expected)?,
+        DeliveryCommand::Update { id, channel, expected } => update(world, *id, channel, *expected, context)?,
         DeliveryCommand::Delete { id, expected } => {
             find(world, *id, *expected)?;
             unused(world, *id)?;
@@ -131,8 +131,14 @@ fn create(world: &World, id: ChannelId, new: &NewChannel, after: Option<u64>) ->
 }
 
 /// A suspended channel is set even if nothing about it changes: that is how people say "try again". One that begins to follow the
-/// feed begins now.
-fn update(world: &World, id: ChannelId, new: &NewChannel, expected: Option<u64>) -> Result<Vec<DeliveryEvent>, Rejection> {
+/// feed begins now. What waits since before it was disabled or suspended is sent only if it is still true.
+fn update(
+    world: &World,
+    id: ChannelId,
+    new: &NewChannel,
+    expected: Option<u64>,
+    context: &Context<'_>,
+) -> Result<Vec<DeliveryEvent>, Rejection> {
     let known = find(world, id, expected)?;
     let kind = new.kind.clone().keeping_credential_of(&known.channel.kind)?;
     let channel = checked(world, id, &NewChannel { kind, ..new.clone() })?;
@@ -141,7 +147,12 @@ fn update(world: &World, id: ChannelId, new: &NewChannel, expected: Option<u64>)
     }
     let begins = channel.follows_feed() && !known.channel.follows_feed();
     let cursor = if begins { world.revision } else { known.cursor };
-    Ok(vec![DeliveryEvent::ChannelSet { channel: Box::new(channel), cursor }])
+    let is_taken_up = channel.enabled && !known.is_active();
+    let mut events = vec![DeliveryEvent::ChannelSet { channel: Box::new(channel), cursor }];
+    if is_taken_up {
+        events.extend(queue::taken_up(world, id, context));
+    }
+    Ok(events)
 }
 
 /// Whether the address is one that may be called is for the edge to say: it has the configuration.

@@ -5,8 +5,8 @@
 //! is told of one group is in order, whatever becomes of single requests.
 
 use super::decide::{buried, make_room, waiting};
-use super::{Content, Deliveries, Delivery, DeliveryEvent, DeliveryState, KEEP_DELIVERED, Message, WAITING};
-use crate::id::{ChannelId, DeliveryId};
+use super::{Content, Deliveries, Delivery, DeliveryEvent, DeliveryState, KEEP_DELIVERED, Message, MessageStatus, WAITING};
+use crate::id::{ChannelId, DeliveryId, NotificationGroupId};
 use crate::notification::{Fate, Notification};
 use crate::{Context, Event, World};
 use rollcall_shared::Timestamp;
@@ -132,6 +132,41 @@ pub(crate) fn put(world: &World, new: &[Delivery], context: &Context<'_>) -> Vec
         superseded(sort(all).needless, context)
     });
     queued.chain(superseded).collect()
+}
+
+/// What becomes of what waits, and of what was given up, when a channel that was disabled or suspended is taken up again: what is over
+/// is not told to be wrong, and that it is over is told to whom it had told that something is wrong. How groups that are open stand they say
+/// themselves.
+pub(super) fn taken_up(world: &World, channel: ChannelId, context: &Context<'_>) -> Vec<DeliveryEvent> {
+    let is_over = |group| world.notifications.groups.get(&group).is_none_or(|group| !group.is_open());
+    let is_stale =
+        |delivery: &&Delivery| told_of(delivery).is_some_and(|(group, status)| status != MessageStatus::Resolved && is_over(group));
+    let reason = "it was over before the channel was taken up again";
+    let stale: Vec<&Delivery> = world.delivery.of(channel, DeliveryState::Waiting).filter(is_stale).collect();
+    let died = stale.iter().map(|delivery| {
+        let dead = buried((*delivery).clone(), reason, context);
+        DeliveryEvent::DeliveryDied { delivery: Box::new(dead), cursor: None }
+    });
+    let room = WAITING.saturating_sub(world.delivery.of(channel, DeliveryState::Waiting).count());
+    let is_owed = |delivery: &&Delivery| {
+        let end = told_of(delivery).filter(|(group, status)| *status == MessageStatus::Resolved && is_over(*group));
+        end.is_some_and(|(group, _)| world.notifications.was_delivered(group, channel)) && told_after(world, delivery).is_none()
+    };
+    let dead = in_order(world.delivery.of(channel, DeliveryState::Dead).filter(is_owed));
+    let again: Vec<Delivery> = dead
+        .into_iter()
+        .take(room)
+        .map(|dead| Delivery { created_at: dead.created_at, ..waiting(dead.id, channel, dead.content.clone(), context) })
+        .collect();
+    make_room(world, channel, stale.len()).into_iter().chain(died).chain(put(world, &again, context)).collect()
+}
+
+/// Of which group a notification tells, and how that stood; nothing for what watchers are told.
+fn told_of(delivery: &Delivery) -> Option<(NotificationGroupId, MessageStatus)> {
+    match &delivery.content {
+        Content::Notification { message } => Some((message.group.parse().ok()?, message.status)),
+        Content::Test | Content::Records { .. } => None,
+    }
 }
 
 /// What follows when people are to be told something through a channel: it waits, and what it makes needless does not. Nothing if

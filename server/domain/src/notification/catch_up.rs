@@ -1,15 +1,19 @@
 //! What is open already when people say who is to be told: it is told as if it opened now.
 //!
 //! A route that is made, or takes more than before, takes what is open and waits for somebody, unless it has told of it. What is in no group at
-//! all, as when its route is deleted, is taken by the routes that are left. Invariants: nothing is told twice through one route; a change of
+//! all, as when its route is deleted, is taken by the routes that are left. Whom a group did not reach is told how it stands once its
+//! channel takes something again. Invariants: nothing is told twice through one route; a change of
 //! a route begins a bounded number of groups, so that what was open in an outage is a few notifications.
 
+use super::group::{NotificationGroup, Timers};
 use super::react::{self, Place};
 use super::route::{self, Route, Subject};
+use super::standing::is_usable;
 use super::{NotificationEvent, Standing, fold};
-use crate::id::{IncidentId, RouteId};
+use crate::id::{ChannelId, IncidentId, RouteId};
 use crate::incident::Incident;
 use crate::{Context, World};
+use rollcall_shared::Timestamp;
 use std::collections::BTreeMap;
 
 /// What one change of a route may begin or add to: with more, all are told together.
@@ -27,6 +31,9 @@ pub(super) fn react(world: &World, event: &NotificationEvent, context: &mut Cont
     let changed = match event {
         NotificationEvent::RouteSet { route } => Some(route.id),
         NotificationEvent::RouteDeleted { .. } => None,
+        NotificationEvent::PolicySet { .. } | NotificationEvent::MethodsSet { .. } | NotificationEvent::ScheduleSet { .. } => {
+            return untold(world, context.now);
+        }
         _ => return Vec::new(),
     };
     let mut open: Vec<&Incident> = world.incidents.incidents.values().filter(|incident| waits(world, incident)).collect();
@@ -43,7 +50,28 @@ pub(super) fn react(world: &World, event: &NotificationEvent, context: &mut Cont
             }
         }
     }
-    taken.into_values().flat_map(|(route, seen)| enter(world, route, &seen, context)).collect()
+    let mut events = untold(world, context.now);
+    events.extend(taken.into_values().flat_map(|(route, seen)| enter(world, route, &seen, context)));
+    events
+}
+
+/// What follows when a channel takes something again, or may: whom groups did not reach through it is told how they stand.
+pub(super) fn works_again(world: &World, channel: ChannelId, now: Timestamp) -> Vec<NotificationEvent> {
+    let is_missed = |group: &&NotificationGroup| group.missed.iter().any(|address| address.channel == channel);
+    let groups = world.notifications.groups.values().filter(|_| is_usable(world, channel));
+    groups.filter(|group| group.is_open()).filter(is_missed).map(|group| soon(group, now)).collect()
+}
+
+/// Groups of which nobody could be told: somebody may be reached now.
+fn untold(world: &World, now: Timestamp) -> Vec<NotificationEvent> {
+    let is_untold = |group: &&NotificationGroup| group.told_at.is_some() && group.told_to.is_empty() && group.unattended().next().is_some();
+    world.notifications.groups.values().filter(is_untold).map(|group| soon(group, now)).collect()
+}
+
+/// A group is looked at at once.
+fn soon(group: &NotificationGroup, now: Timestamp) -> NotificationEvent {
+    let timers = Timers { tell_at: react::earliest(group.timers.tell_at, now), ..group.timers };
+    NotificationEvent::GroupTimed { group: group.id, timers, held: group.held }
 }
 
 fn waits(world: &World, incident: &Incident) -> bool {

@@ -124,6 +124,8 @@ pub struct Address {
 pub struct Reached {
     /// Where it is told.
     pub addresses: BTreeSet<Address>,
+    /// Where it would be told, did the channel take anything now.
+    pub unreached: BTreeSet<Address>,
     /// Who, in words.
     pub who: Vec<String>,
     /// Who is not reached, in words.
@@ -145,6 +147,11 @@ impl Address {
 }
 
 impl Method {
+    fn address_of(&self, world: &World, contact: &Contact) -> Address {
+        let recipient = self.address.clone().or_else(|| contact.mail.clone().filter(|_| has_list(world, self.channel)));
+        Address { channel: self.channel, recipient, contact: Some(contact.id) }
+    }
+
     /// Where it reaches a contact. A mail channel has a list of recipients of its own, to which nothing goes that is meant for one person:
     /// without an address it is the contact's mail.
     ///
@@ -154,8 +161,7 @@ impl Method {
         if let Some(problem) = unusable(world, self.channel) {
             return Err(problem);
         }
-        let recipient = self.address.clone().or_else(|| contact.mail.clone().filter(|_| has_list(world, self.channel)));
-        let address = Address { channel: self.channel, recipient, contact: Some(contact.id) };
+        let address = self.address_of(world, contact);
         if address.is_theirs(world) {
             Ok(address)
         } else {
@@ -204,7 +210,10 @@ impl Policy {
                     reached.addresses.insert(Address::channel(*channel));
                     reached.who.push(known.channel.name.clone());
                 }
-                (problem, _) => reached.missed.extend(problem),
+                (problem, _) => {
+                    reached.unreached.insert(Address::channel(*channel));
+                    reached.missed.extend(problem);
+                }
             },
         }
     }
@@ -225,7 +234,11 @@ impl Policy {
         for method in &methods {
             match method.reach(world, &known.contact) {
                 Ok(address) => addresses.push(address),
-                Err(problem) => problems.push(problem),
+                Err(problem) => {
+                    let address = method.address_of(world, &known.contact);
+                    reached.unreached.extend(address.is_theirs(world).then_some(address));
+                    problems.push(problem);
+                }
             }
         }
         if addresses.is_empty() {

@@ -67,6 +67,9 @@ impl Notifications {
         let ends = matches!(fate, Fate::Delivered { .. });
         let Some(notification) = self.sent.get(&delivery).and_then(|id| self.history.get_mut(id)) else { return };
         notification.fate = fate;
+        if let Some(group) = notification.group.and_then(|id| self.groups.get_mut(&id)) {
+            group.note_missed(notification);
+        }
         if ends {
             self.sent.remove(&delivery);
         }
@@ -126,6 +129,10 @@ impl Notifications {
     fn tell(&mut self, record: &Record, event: &NotificationEvent) {
         let NotificationEvent::GroupTold { group: id, status, notifications, waiting, sizes, progress, timers } = event else { return };
         if let Some(group) = self.groups.get_mut(id) {
+            if *status == MessageStatus::Firing && group.begins() {
+                group.missed.clear();
+            }
+            notifications.iter().for_each(|told| group.note_missed(told));
             let (still, told): (BTreeMap<_, _>, _) =
                 std::mem::take(&mut group.waiting).into_iter().partition(|(incident, _)| waiting.contains(incident));
             group.waiting = still;
@@ -164,6 +171,18 @@ impl Notifications {
             self.by_key.remove(&key);
         }
         group.open().collect::<BTreeSet<_>>().into_iter().for_each(|incident| self.belong(id, incident, Standing::Ended));
+    }
+}
+
+impl NotificationGroup {
+    /// Whom a notification has not reached, and whom it may reach after all.
+    fn note_missed(&mut self, told: &Notification) {
+        for address in addresses(told) {
+            match told.fate {
+                Fate::NotSent { .. } | Fate::Dead { .. } => drop(self.missed.insert(address)),
+                Fate::Waiting | Fate::Delivered { .. } => drop(self.missed.remove(&address)),
+            }
+        }
     }
 }
 

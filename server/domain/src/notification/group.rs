@@ -88,6 +88,9 @@ pub struct NotificationGroup {
     pub told_at: Option<Timestamp>,
     /// Who has been told.
     pub told_to: BTreeSet<Address>,
+    /// Whom the last of it did not reach: their channel took nothing, or gave it up.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub missed: BTreeSet<Address>,
     /// How many parts each of its open storms had when that was told.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub sizes: BTreeMap<IncidentId, u32>,
@@ -127,6 +130,12 @@ impl NotificationGroup {
     #[must_use]
     pub fn is_told_over(&self) -> bool {
         !self.is_open() && self.status == Some(MessageStatus::Resolved)
+    }
+
+    /// Whether the next telling is the first of what is open, or of what was open when nobody could be told.
+    #[must_use]
+    pub fn begins(&self) -> bool {
+        self.told.is_empty() || self.told_to.is_empty()
     }
 
     /// Whether a storm that nobody has taken notice of has more than twice the parts that were told.

@@ -4,6 +4,7 @@ use super::group::{NotificationGroup, Progress, Standing, Timers};
 use super::route::{self, Route, STORM_WAIT, Subject, TICKET_WAIT};
 use super::{NotificationEvent, Notifications, catch_up, fold, watch};
 use crate::alert::{AlertEvent, AlertState, Suppression};
+use crate::delivery::DeliveryEvent;
 use crate::id::{AlertId, IncidentId, NotificationGroupId, RouteId, RuleId};
 use crate::incident::{self, Incident, IncidentEvent, IncidentState};
 use crate::rule::Tier;
@@ -32,6 +33,7 @@ pub fn react(world: &World, event: &Event, context: &mut Context<'_>) -> Vec<Eve
         Event::Incident(event) => on_incident(world, event, context),
         Event::Alert(AlertEvent::AlertSuppressed { alert, reason: None, .. }) => wake(world, *alert, context.now),
         Event::Notification(event) => catch_up::react(world, event, context),
+        Event::Delivery(DeliveryEvent::ChannelSet { channel, .. }) => catch_up::works_again(world, channel.id, context.now),
         _ => Vec::new(),
     };
     events.into_iter().map(Event::Notification).chain(news).collect()
@@ -212,6 +214,7 @@ pub(super) fn begun(
         status: None,
         told_at: None,
         told_to: BTreeSet::new(),
+        missed: BTreeSet::new(),
         sizes: BTreeMap::new(),
         progress: Progress::default(),
         held,
@@ -230,7 +233,7 @@ fn next_telling(world: &World, group: &NotificationGroup, now: Timestamp) -> Tim
     }
 }
 
-fn earliest(known: Option<Timestamp>, other: Timestamp) -> Option<Timestamp> {
+pub(super) fn earliest(known: Option<Timestamp>, other: Timestamp) -> Option<Timestamp> {
     Some(known.map_or(other, |known| known.min(other)))
 }
 

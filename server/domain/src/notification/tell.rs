@@ -1,12 +1,14 @@
 //! Telling: what is due about groups once a batch of inputs has been decided, or time has passed.
 //!
-//! Invariants: a receiver whose outbox is full is told later, and nothing is held up by it; a group is told at most once in one decision.
+//! Invariants: a receiver whose outbox is full is told later, and nothing is held up by it; a group is told at most once in one decision;
+//! whom a group did not reach is told once how it stands when that is possible again.
 
 use super::escalation::{Address, Policy, Reached};
 use super::group::{NotificationGroup, Progress, Timers};
 use super::message::{self, Telling};
 use super::react::is_suppressed;
 use super::route::{Route, STORM_WAIT};
+use super::standing::is_usable;
 use super::{Cause, Fate, Notification, NotificationEvent, ToldAs, watch};
 use crate::delivery::{Content, DeliveryState, Message, MessageStatus, WAITING, decide, queue};
 use crate::id::{ChannelId, ContactId, DeliveryId, IncidentId, NotificationId, RouteId};
@@ -165,15 +167,29 @@ impl<'a> Turn<'a> {
             && self.route.tell_acknowledged
             && !self.group.told_to.is_empty()
             && self.group.open().all(acknowledged);
-        if !is_news {
+        if is_news {
+            return self.say(Cause::Acknowledged, MessageStatus::Acknowledged, Timers::default(), context);
+        }
+        let missed: BTreeSet<Address> = &self.missed() & &self.told_to();
+        if self.group.status != Some(MessageStatus::Acknowledged) || missed.is_empty() {
             return self.timed(Timers::default(), self.group.held);
         }
-        self.say(Cause::Acknowledged, MessageStatus::Acknowledged, Timers::default(), context)
+        self.say_to(missed, (Cause::Acknowledged, MessageStatus::Acknowledged), Timers::default(), context)
     }
 
     /// Says how the group stands to everybody who has been told of it.
     fn say(&mut self, cause: Cause, status: MessageStatus, timers: Timers, context: &mut Context<'_>) -> Vec<Event> {
-        let steps = vec![(self.group.progress.step, self.told_to())];
+        self.say_to(self.told_to(), (cause, status), timers, context)
+    }
+
+    fn say_to(
+        &mut self,
+        addresses: BTreeSet<Address>,
+        (cause, status): (Cause, MessageStatus),
+        timers: Timers,
+        context: &mut Context<'_>,
+    ) -> Vec<Event> {
+        let steps = vec![(self.group.progress.step, addresses)];
         let progress = Progress::default();
         self.carry_out(Plan { cause, status, steps, waiting: BTreeSet::new(), progress, timers, notes: Vec::new() }, context)
     }
@@ -182,15 +198,17 @@ impl<'a> Turn<'a> {
         let now = context.now;
         let (visible, hidden): (BTreeSet<IncidentId>, BTreeSet<IncidentId>) =
             self.group.waiting.keys().partition(|id| self.is_visible(**id));
-        if visible.is_empty() {
-            return self.timed(Timers { tell_at: None, ..self.group.timers }, self.group.held);
+        let is_seen = || self.group.told.keys().any(|id| self.is_visible(*id));
+        let begins_late = self.group.told_at.is_some() && self.group.told_to.is_empty() && self.reaches_somebody(now);
+        if visible.is_empty() && !(begins_late && is_seen()) {
+            return self.catch_up(context);
         }
         let is_first = self.group.told_at.is_none() || self.group.status == Some(MessageStatus::Resolved);
         if is_first && !self.group.held && !self.group.digest && self.group.tier == Tier::Page && visible.len() > 1 {
             return self.timed(Timers { tell_at: Some(now.plus(STORM_WAIT)), ..self.group.timers }, true);
         }
         let repeat_at = self.repeat_at(now);
-        let begins = self.group.told.is_empty();
+        let begins = self.group.begins();
         let mut plan = Plan {
             cause: if begins { Cause::Opened } else { Cause::Changed },
             status: MessageStatus::Firing,
@@ -205,6 +223,26 @@ impl<'a> Turn<'a> {
             self.begin_escalation(&mut plan, now);
         }
         self.carry_out(plan, context)
+    }
+
+    /// Tells those whom the last of it did not reach, and who are reached now.
+    fn catch_up(&mut self, context: &mut Context<'_>) -> Vec<Event> {
+        let missed = self.missed();
+        let timers = Timers { tell_at: None, ..self.group.timers };
+        if missed.is_empty() || !self.group.told.keys().any(|id| self.is_visible(*id)) {
+            return self.timed(timers, self.group.held);
+        }
+        let is_new = self.group.told_to.is_disjoint(&missed);
+        let steps = vec![(self.group.progress.step, missed)];
+        let plan = Plan { steps, timers, ..self.again(if is_new { Cause::Opened } else { Cause::Changed }) };
+        self.carry_out(plan, context)
+    }
+
+    /// Whether what begins now is told to anybody.
+    fn reaches_somebody(&self, now: Timestamp) -> bool {
+        let step = |step: usize| self.policy().is_some_and(|policy| !policy.reach(self.world, step, now).addresses.is_empty());
+        let steps = self.policy().map_or(0, |policy| policy.steps.len());
+        self.route.channels.iter().any(|channel| is_usable(self.world, *channel)) || (0..steps).any(step)
     }
 
     fn begin_escalation(&self, plan: &mut Plan, now: Timestamp) {
@@ -259,9 +297,15 @@ impl<'a> Turn<'a> {
         self.route.channels.iter().copied().map(Address::channel).collect()
     }
 
-    /// Who has been told so far.
+    /// Who has been told so far, or was to be and is reached by now.
     fn known(&self) -> BTreeSet<Address> {
-        if self.group.told_to.is_empty() { self.channels() } else { self.told_to() }
+        if self.group.told_to.is_empty() { self.channels() } else { &self.told_to() | &self.missed() }
+    }
+
+    /// Whom the last of it did not reach, and who is reached now.
+    fn missed(&self) -> BTreeSet<Address> {
+        let is_reached = |address: &&Address| address.is_theirs(self.world) && is_usable(self.world, address.channel);
+        self.group.missed.iter().filter(is_reached).cloned().collect()
     }
 
     /// Who has been told, without those who would be told by the list of a channel that sends mail by now.
@@ -276,7 +320,7 @@ impl<'a> Turn<'a> {
         for (step, addresses) in &plan.steps {
             for ((channel, _), addresses) in by_channel(addresses) {
                 let mut notification = self.notification(&plan, (*step, channel), &addresses, &message, context);
-                match self.offer(channel) {
+                match self.offer(channel, plan.status) {
                     Ok(()) => {
                         let id = DeliveryId(context.ids.next_bits());
                         let mut message = Message { step: (*step).max(1), ..message.clone() };
@@ -352,11 +396,14 @@ impl<'a> Turn<'a> {
         storms.map(|storm| (storm.id, u32::try_from(storm.children.len()).unwrap_or(u32::MAX))).collect()
     }
 
-    /// Takes a place in the outbox of a channel.
-    fn offer(&mut self, channel: ChannelId) -> Result<(), Refused> {
+    /// Takes a place in the outbox of a channel. That it is over waits there for a channel that takes nothing now, if the channel had told
+    /// that something is wrong: there may be no group any more when it is taken up again.
+    fn offer(&mut self, channel: ChannelId, status: MessageStatus) -> Result<(), Refused> {
         let refuse = |reason: &str, is_full| Err(Refused { reason: reason.to_owned(), is_full });
         let Some(known) = self.world.delivery.channels.get(&channel) else { return refuse("the channel is no more", false) };
-        if !known.is_active() {
+        let is_active = known.is_active();
+        let has_told = || self.world.notifications.was_delivered(self.group.id, channel);
+        if !(is_active || (status == MessageStatus::Resolved && has_told())) {
             return refuse(&format!("the channel is {}", known.standing().as_str()), false);
         }
         if !known.channel.takes_notifications() {
@@ -365,7 +412,7 @@ impl<'a> Turn<'a> {
         let count = || WAITING.saturating_sub(self.world.delivery.of(channel, DeliveryState::Waiting).count());
         let room = self.room.entry(channel).or_insert_with(count);
         if *room == 0 {
-            return refuse(FULL, true);
+            return refuse(FULL, is_active);
         }
         *room -= 1;
         Ok(())
@@ -407,7 +454,7 @@ fn climb(world: &World, policy: &Policy, plan: &mut Plan, now: Timestamp) {
         plan.progress.step = step.saturating_add(1);
         plan.notes.push(said(policy, plan.progress.step, &reached));
         let is_empty = reached.addresses.is_empty();
-        plan.steps.push((plan.progress.step, reached.addresses));
+        plan.steps.push((plan.progress.step, &reached.addresses | &reached.unreached));
         if !is_empty || plan.progress.step as usize >= last {
             break;
         }

@@ -1,5 +1,6 @@
 //! A small fleet breaches, people acknowledge, time passes: who is told what, line by line. Every log is replayed.
 
+mod again;
 mod catch_up;
 mod escalation;
 mod external;
