@@ -138,6 +138,9 @@ impl Notifications {
             group.waiting = still;
             group.told.extend::<BTreeMap<IncidentId, u8>>(told);
             group.sizes.extend(sizes);
+            if timers.notice_at.is_none() {
+                group.unsaid.clear();
+            }
             // What is told to be over waits anew for others when it begins again.
             group.held &= *status != MessageStatus::Resolved;
             (group.status, group.told_at, group.progress) = (Some(*status), Some(record.at), *progress);

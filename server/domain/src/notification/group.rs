@@ -40,13 +40,16 @@ pub struct Timers {
     pub repeat_at: Option<Timestamp>,
     /// It is over.
     pub end_at: Option<Timestamp>,
+    /// It is said that somebody took notice of a part of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notice_at: Option<Timestamp>,
 }
 
 impl Timers {
     /// The first of them.
     #[must_use]
     pub fn next(&self) -> Option<Timestamp> {
-        [self.tell_at, self.step_at, self.repeat_at, self.end_at].into_iter().flatten().min()
+        [self.tell_at, self.step_at, self.repeat_at, self.end_at, self.notice_at].into_iter().flatten().min()
     }
 }
 
@@ -78,6 +81,9 @@ pub struct NotificationGroup {
     pub told: BTreeMap<IncidentId, u8>,
     /// Open, and somebody acknowledged it, works on it, or let it wait.
     pub attended: BTreeSet<IncidentId>,
+    /// Of those that were told, the attended ones of which it has not been said yet.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub unsaid: BTreeSet<IncidentId>,
     /// The latest that have ended, oldest first; at most as many as a message names.
     pub ended: Vec<IncidentId>,
     /// How many have ended.
@@ -158,8 +164,8 @@ impl NotificationGroup {
     /// Moves an incident. Total.
     pub(super) fn put(&mut self, incident: IncidentId, to: Standing, priority: u8) {
         self.waiting.remove(&incident);
-        self.told.remove(&incident);
-        self.attended.remove(&incident);
+        let was_told = self.told.remove(&incident).is_some() | self.attended.remove(&incident);
+        self.unsaid.remove(&incident);
         if self.ended.contains(&incident) {
             self.ended.retain(|known| *known != incident);
             self.ended_count = self.ended_count.saturating_sub(1);
@@ -167,7 +173,10 @@ impl NotificationGroup {
         match to {
             Standing::Waiting => drop(self.waiting.insert(incident, priority)),
             Standing::Told => drop(self.told.insert(incident, priority)),
-            Standing::Attended => drop(self.attended.insert(incident)),
+            Standing::Attended => {
+                self.attended.insert(incident);
+                self.unsaid.extend(was_told.then_some(incident));
+            }
             Standing::Ended => {
                 self.sizes.remove(&incident);
                 self.ended_count = self.ended_count.saturating_add(1);

@@ -1,5 +1,6 @@
 //! What is said of a group: which incidents, in which order, in which words.
 
+use super::Cause;
 use super::group::NotificationGroup;
 use super::react::is_suppressed;
 use super::route::{self, Route, Subject};
@@ -160,6 +161,25 @@ pub(super) fn taken_notice(message: &Message) -> String {
     let by: BTreeSet<&str> = message.incidents.iter().filter_map(MessageIncident::looked_after_by).collect();
     let by: Vec<&str> = by.into_iter().collect();
     if by.is_empty() { String::new() } else { format!("Acknowledged by {}.\n\n", listed(&by, 0)) }
+}
+
+/// Says first that a part of what is told is acknowledged, and by whom; in the title too where nothing else is told.
+pub(super) fn head(message: &mut Message, acknowledged: &[&Incident], cause: Cause) {
+    let by: BTreeSet<String> =
+        acknowledged.iter().filter_map(|incident| incident.acknowledged.as_ref()).map(|(_, by)| called(by)).collect();
+    if by.is_empty() {
+        return;
+    }
+    let by = listed(&by.iter().map(String::as_str).collect::<Vec<&str>>(), 0);
+    let which = |incident: &&Incident| format!("{} {}", display_number(incident.number), incident.title);
+    let named: Vec<String> = acknowledged.iter().take(NAMES).map(which).collect();
+    let more = acknowledged.len().saturating_sub(NAMES);
+    let more = if more == 0 { String::new() } else { format!("\nand {more} more") };
+    let text = format!("Acknowledged by {by}:\n{}{more}\n\nAll that is open:\n{}", named.join("\n"), message.text);
+    message.text = cut(&text, TEXT_CHARACTERS);
+    if cause == Cause::Acknowledged {
+        message.title = cut(&format!("Acknowledged in part by {by}: {}", message.title), TITLE_CHARACTERS);
+    }
 }
 
 /// What people call who did something.

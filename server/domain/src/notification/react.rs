@@ -16,6 +16,9 @@ use std::time::Duration;
 /// Alerts that are looked through for those about to fire: whether a storm comes shows in the first of them.
 const LOOKED_THROUGH: usize = 5_000;
 
+/// How long it takes until it is said that a part of a group is acknowledged: one press of a button is an event for each incident.
+const NOTICE_WAIT: Duration = Duration::from_secs(10);
+
 /// Other hosts about to breach the same rule from which on a storm is expected.
 const STORM: usize = 2;
 
@@ -111,7 +114,8 @@ fn moved(world: &World, group: &NotificationGroup, incident: &Incident, wanted: 
     Some(NotificationEvent::GroupMemberMoved { group: group.id, incident: incident.id, to, priority: incident.priority, tier, timers })
 }
 
-/// What was put on hold before anybody acknowledged it is attended already: that somebody has by now is still to be said.
+/// What was put on hold before anybody acknowledged it is attended already: that somebody has by now is still to be said. Of a part of a
+/// group it is said soon, with what else is acknowledged by then; of all of it at once.
 fn acknowledged(
     world: &World,
     group: &NotificationGroup,
@@ -119,7 +123,19 @@ fn acknowledged(
     wanted: Standing,
     now: Timestamp,
 ) -> Option<NotificationEvent> {
-    if group.standing(incident.id) != Some(Standing::Attended) || group.unattended().next().is_some() {
+    let standing = group.standing(incident.id);
+    if group.unattended().any(|one| one != incident.id) {
+        let is_heard = matches!(standing, Some(Standing::Told | Standing::Attended)) && !group.told_to.is_empty();
+        let route = world.notifications.routes.get(&group.route).map(|known| &known.route);
+        if !is_heard || wanted != Standing::Attended || !route.is_some_and(|route| route.tell_acknowledged) {
+            return moved(world, group, incident, wanted, now);
+        }
+        let timers = Timers { notice_at: earliest(group.timers.notice_at, now.plus(NOTICE_WAIT)), ..group.timers };
+        let (incident, priority) = (incident.id, incident.priority);
+        let (group, tier) = (group.id, group.tier);
+        return Some(NotificationEvent::GroupMemberMoved { group, incident, to: Standing::Attended, priority, tier, timers });
+    }
+    if standing != Some(Standing::Attended) {
         return moved(world, group, incident, wanted, now);
     }
     let timers = Timers { tell_at: Some(now), ..group.timers };
@@ -209,6 +225,7 @@ pub(super) fn begun(
         waiting,
         told: BTreeMap::new(),
         attended: BTreeSet::new(),
+        unsaid: BTreeSet::new(),
         ended: Vec::new(),
         ended_count: 0,
         status: None,

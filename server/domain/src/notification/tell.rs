@@ -3,6 +3,8 @@
 //! Invariants: a receiver whose outbox is full is told later, and nothing is held up by it; a group is told at most once in one decision;
 //! whom a group did not reach is told once how it stands when that is possible again.
 
+mod notice;
+
 use super::escalation::{Address, Policy, Reached};
 use super::group::{NotificationGroup, Progress, Timers};
 use super::message::{self, Telling};
@@ -12,7 +14,7 @@ use super::standing::is_usable;
 use super::{Cause, Fate, Notification, NotificationEvent, ToldAs, watch};
 use crate::delivery::{Content, DeliveryState, Message, MessageStatus, WAITING, decide, queue};
 use crate::id::{ChannelId, ContactId, DeliveryId, IncidentId, NotificationId, RouteId};
-use crate::incident::IncidentEvent;
+use crate::incident::{Incident, IncidentEvent};
 use crate::rule::Tier;
 use crate::{Context, Event, World};
 use rollcall_shared::Timestamp;
@@ -113,6 +115,9 @@ impl<'a> Turn<'a> {
         if is_due(timers.tell_at) {
             return self.tell(context);
         }
+        if is_due(timers.notice_at) {
+            return self.take_notice_in_part(context);
+        }
         if !self.group.unattended().any(|id| self.is_visible(id)) {
             let later = now.plus(SUPPRESSED_WAIT);
             return self.postpone(later);
@@ -134,8 +139,9 @@ impl<'a> Turn<'a> {
     /// Nothing is done before a moment.
     fn postpone(&self, until: Timestamp) -> Vec<Event> {
         let later = |at: Option<Timestamp>| at.map(|at| at.max(until));
-        let Timers { tell_at, step_at, repeat_at, end_at } = self.group.timers;
-        let timers = Timers { tell_at: later(tell_at), step_at: later(step_at), repeat_at: later(repeat_at), end_at };
+        let Timers { tell_at, step_at, repeat_at, end_at, notice_at } = self.group.timers;
+        let timers =
+            Timers { tell_at: later(tell_at), step_at: later(step_at), repeat_at: later(repeat_at), end_at, notice_at: later(notice_at) };
         self.timed(timers, self.group.held)
     }
 
@@ -160,40 +166,6 @@ impl<'a> Turn<'a> {
         is_told && self.group.status != Some(MessageStatus::Resolved) && self.route.tell_resolved
     }
 
-    fn take_notice(&mut self, context: &mut Context<'_>) -> Vec<Event> {
-        // What waits on hold, or is worked on, may be without anybody having acknowledged it.
-        let acknowledged = |id| self.world.incidents.incidents.get(&id).is_none_or(|incident| incident.acknowledged.is_some());
-        let is_news = self.group.status == Some(MessageStatus::Firing)
-            && self.route.tell_acknowledged
-            && !self.group.told_to.is_empty()
-            && self.group.open().all(acknowledged);
-        if is_news {
-            return self.say(Cause::Acknowledged, MessageStatus::Acknowledged, Timers::default(), context);
-        }
-        let missed: BTreeSet<Address> = &self.missed() & &self.told_to();
-        if self.group.status != Some(MessageStatus::Acknowledged) || missed.is_empty() {
-            return self.timed(Timers::default(), self.group.held);
-        }
-        self.say_to(missed, (Cause::Acknowledged, MessageStatus::Acknowledged), Timers::default(), context)
-    }
-
-    /// Says how the group stands to everybody who has been told of it.
-    fn say(&mut self, cause: Cause, status: MessageStatus, timers: Timers, context: &mut Context<'_>) -> Vec<Event> {
-        self.say_to(self.told_to(), (cause, status), timers, context)
-    }
-
-    fn say_to(
-        &mut self,
-        addresses: BTreeSet<Address>,
-        (cause, status): (Cause, MessageStatus),
-        timers: Timers,
-        context: &mut Context<'_>,
-    ) -> Vec<Event> {
-        let steps = vec![(self.group.progress.step, addresses)];
-        let progress = Progress::default();
-        self.carry_out(Plan { cause, status, steps, waiting: BTreeSet::new(), progress, timers, notes: Vec::new() }, context)
-    }
-
     fn tell(&mut self, context: &mut Context<'_>) -> Vec<Event> {
         let now = context.now;
         let (visible, hidden): (BTreeSet<IncidentId>, BTreeSet<IncidentId>) =
@@ -215,7 +187,7 @@ impl<'a> Turn<'a> {
             steps: vec![(0, if begins { self.channels() } else { self.known() })],
             waiting: hidden,
             progress: if begins { Progress::default() } else { self.group.progress },
-            timers: Timers { tell_at: None, step_at: self.group.timers.step_at, repeat_at, end_at: None },
+            timers: Timers { step_at: self.group.timers.step_at, repeat_at, ..Timers::default() },
             notes: Vec::new(),
         };
         if begins {
@@ -269,6 +241,7 @@ impl<'a> Turn<'a> {
     fn repeat(&mut self, context: &mut Context<'_>) -> Vec<Event> {
         let mut plan = self.again(if self.has_grown() { Cause::Changed } else { Cause::Repeated });
         plan.timers.repeat_at = self.repeat_at(context.now);
+        plan.timers.notice_at = None;
         plan.steps = vec![(self.group.progress.step, self.known())];
         self.carry_out(plan, context)
     }
@@ -315,7 +288,11 @@ impl<'a> Turn<'a> {
 
     fn carry_out(&mut self, plan: Plan, context: &mut Context<'_>) -> Vec<Event> {
         let telling = Telling { group: self.group, route: self.route, status: plan.status, now: context.now };
-        let message = message::compose(self.world, telling);
+        let mut message = message::compose(self.world, telling);
+        if plan.status == MessageStatus::Firing && plan.timers.notice_at.is_none() {
+            let unsaid: Vec<&Incident> = self.unsaid().collect();
+            message::head(&mut message, &unsaid, plan.cause);
+        }
         let (mut told, mut queued, mut full) = (Vec::new(), Vec::new(), false);
         for (step, addresses) in &plan.steps {
             for ((channel, _), addresses) in by_channel(addresses) {

@@ -7,6 +7,7 @@ mod external;
 mod laws;
 mod leave;
 mod methods;
+mod notice;
 mod order;
 mod people;
 mod plan;

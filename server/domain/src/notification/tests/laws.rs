@@ -48,7 +48,10 @@ fn play(desk: &mut Desk, moves: &[Move]) -> i64 {
 fn said(desk: &Desk) -> BTreeMap<NotificationGroupId, Vec<Notification>> {
     let mut said: BTreeMap<NotificationGroupId, Vec<Notification>> = BTreeMap::new();
     for told in desk.s.world.notifications.history.values() {
-        said.entry(told.group.expect("nobody watches")).or_default().push(told.clone());
+        // That a part was acknowledged is told by itself.
+        if told.cause != Cause::Acknowledged || told.status != MessageStatus::Firing {
+            said.entry(told.group.expect("nobody watches")).or_default().push(told.clone());
+        }
     }
     said
 }
