@@ -142,6 +142,10 @@ pub struct Notification {
     pub omitted: u32,
     /// The delivery, when it was sent.
     pub delivery: Option<DeliveryId>,
+    /// Log revision at which it was decided, or its delivery last began to wait: what is newer is not a matter of clocks. 0 before that, and in
+    /// states that were stored before it was remembered.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub revision: u64,
     /// What became of it.
     #[serde(flatten)]
     pub fate: Fate,
@@ -372,6 +376,11 @@ pub struct Notifications {
     /// What watchers of incidents are to be told of.
     #[serde(default)]
     pub news: BTreeMap<IncidentId, News>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_zero(revision: &u64) -> bool {
+    *revision == 0
 }
 
 impl Notification {

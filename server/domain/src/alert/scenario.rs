@@ -218,6 +218,11 @@ impl Scenario {
         self.commit(at, &Actor::System, events);
     }
 
+    /// Ids go on from here, as after the clock was set.
+    pub(crate) fn count_ids_from(&mut self, start: u128) {
+        self.ids = CountingIds(start);
+    }
+
     /// Tells what is due, as after a batch of inputs.
     pub(crate) fn settle(&mut self, at: i64) {
         let mut context = Context { now: seconds(at), actor: Actor::System, ids: &mut self.ids, content: &self.tables };

@@ -11,7 +11,6 @@ use crate::notification::{Fate, Notification};
 use crate::{Context, Event, World};
 use rollcall_shared::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Bound;
 
 /// What a notification is one of: a group, told to some people.
 type Thread<'a> = (&'a str, &'a [String]);
@@ -111,12 +110,17 @@ pub(crate) fn told_after(world: &World, delivery: &Delivery) -> Option<DeliveryI
     let told = notifications.history.get(id)?;
     // Of what watchers are told, the incident is the group.
     let is_of_group = |other: &Notification| other.group == told.group && (told.group.is_some() || other.incidents == told.incidents);
+    // What was remembered without a revision is older, and in the order of its ids.
+    let age = |one: &Notification| (one.revision, one.id);
     let is_newer = |other: &&Notification| {
         let is_delivered = matches!(other.fate, Fate::Delivered { .. });
-        other.channel == told.channel && is_delivered && is_of_group(other) && covers(&other.recipients, recipients)
+        age(other) > age(told)
+            && other.channel == told.channel
+            && is_delivered
+            && is_of_group(other)
+            && covers(&other.recipients, recipients)
     };
-    let mut later = notifications.history.range((Bound::Excluded(*id), Bound::Unbounded)).map(|(_, other)| other);
-    later.rfind(is_newer)?.delivery
+    notifications.history.values().filter(is_newer).max_by_key(|other| age(other))?.delivery
 }
 
 /// Messages begin to wait, and what they make needless does not wait any more: whatever becomes of single requests, what is older

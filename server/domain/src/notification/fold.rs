@@ -47,7 +47,7 @@ impl Notifications {
             E::WatchersToTell { incident, news } => drop(self.news.insert(*incident, *news)),
             E::WatchersTold { incident, notifications } => {
                 self.news.remove(incident);
-                self.remember(notifications);
+                self.remember(record.revision, notifications);
             }
         }
     }
@@ -64,9 +64,12 @@ impl Notifications {
             DeliveryEvent::DeliveryQueued { delivery } => (delivery.id, Fate::Waiting),
             _ => return,
         };
-        let ends = matches!(fate, Fate::Delivered { .. });
+        let (begins, ends) = (fate == Fate::Waiting, matches!(fate, Fate::Delivered { .. }));
         let Some(notification) = self.sent.get(&delivery).and_then(|id| self.history.get_mut(id)) else { return };
         notification.fate = fate;
+        if begins {
+            notification.revision = record.revision;
+        }
         if let Some(group) = notification.group.and_then(|id| self.groups.get_mut(&id)) {
             group.note_missed(notification);
         }
@@ -147,14 +150,14 @@ impl Notifications {
             group.told_to.extend(notifications.iter().filter(|told| told.delivery.is_some()).flat_map(addresses));
         }
         self.set_timers(*id, *timers);
-        self.remember(notifications);
+        self.remember(record.revision, notifications);
     }
 
     /// Keeps the latest.
-    fn remember(&mut self, notifications: &[Notification]) {
+    fn remember(&mut self, revision: u64, notifications: &[Notification]) {
         for notification in notifications {
             self.sent.extend(notification.delivery.map(|delivery| (delivery, notification.id)));
-            self.history.insert(notification.id, notification.clone());
+            self.history.insert(notification.id, Notification { revision, ..notification.clone() });
         }
         while self.history.len() > HISTORY {
             let Some((_, oldest)) = self.history.pop_first() else { break };

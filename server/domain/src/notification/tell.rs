@@ -357,6 +357,7 @@ impl<'a> Turn<'a> {
             incidents: message.incidents.iter().map(|incident| incident.id).collect(),
             omitted: message.omitted,
             delivery: None,
+            revision: 0,
             fate: Fate::Waiting,
         }
     }

@@ -127,6 +127,7 @@ fn notification(
         incidents: message.incidents.iter().map(|incident| incident.id).collect(),
         omitted: 0,
         delivery: None,
+        revision: 0,
         fate: Fate::Waiting,
     }
 }

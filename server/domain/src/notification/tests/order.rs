@@ -70,6 +70,32 @@ fn a_dead_letter_is_not_sent_again_after_something_newer_of_its_group() {
 }
 
 #[test]
+fn what_was_told_after_a_dead_letter_is_newer_when_the_clock_was_set_back_and_its_delivery_is_forgotten() {
+    let mut desk = Desk::with_route();
+    // Ids follow the clock.
+    desk.s.count_ids_from(1_000_000);
+    desk.breach(10, [1]);
+    let first = latest(&desk);
+    conclude(&mut desk, 11, first, Outcome::Refused { reason: "400".into() });
+    for at in 12..16 {
+        conclude(&mut desk, at, first, Outcome::Refused { reason: "400".into() });
+    }
+    assert_eq!(state(&desk, first), DeliveryState::Dead);
+    desk.s.count_ids_from(500_000);
+    desk.recover(20, [1]);
+    let second = desk.s.world.delivery.next_message(desk.channel).expect("one").0.id;
+    assert!(second < first);
+    conclude(&mut desk, 21, second, Outcome::Confirmed);
+    desk.s.tick(5_000);
+    assert!(!desk.s.world.delivery.deliveries.contains_key(&second));
+    match resend(&mut desk, 5_001, first) {
+        Err(Rejection::Conflict(reason)) => assert!(reason.contains(&second.to_string()), "{reason}"),
+        other => panic!("{other:?}"),
+    }
+    desk.s.replay();
+}
+
+#[test]
 fn a_dead_letter_that_is_the_latest_of_its_group_is_sent_again_and_the_next_takes_its_place() {
     let (mut desk, first) = dead_page();
     assert_eq!(resend(&mut desk, 20, first), Ok(()));

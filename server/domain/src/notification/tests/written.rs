@@ -21,6 +21,7 @@ fn whatever_became_of_a_notification_is_read_back_as_it_was_written() {
             incidents: Vec::new(),
             omitted: 0,
             delivery: None,
+            revision: 0,
             fate,
         };
         let written = serde_json::to_string(&notification).expect("is written");
