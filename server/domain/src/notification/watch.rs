@@ -160,6 +160,22 @@ fn watched(world: &World, incident: &Incident) -> Watched {
     watched
 }
 
+/// Why nothing would reach a watcher as things are now, in words; `None` when something would.
+#[must_use]
+pub fn unreached(world: &World, watcher: &Party) -> Option<String> {
+    let Party::Contact { contact: id, name } = watcher else {
+        return Some("is no contact and has no address; contacts are told, by methods of their own".into());
+    };
+    let Some(known) = world.contacts.contacts.get(id) else { return Some(format!("{name} is no contact any more")) };
+    let name = &known.contact.name;
+    let methods = world.notifications.methods.get(id).map(|known| known.methods.as_slice()).unwrap_or_default();
+    if methods.is_empty() {
+        return Some(format!("{name} has no notification method; PUT /api/v1/contacts/{id}/methods gives them one"));
+    }
+    let missed: Result<Vec<String>, ()> = methods.iter().map(|method| method.reach(world, &known.contact).err().ok_or(())).collect();
+    missed.ok().map(|reasons| reasons.join(", "))
+}
+
 /// Addresses at which routes have told of an incident since a moment.
 fn told_by_routes(world: &World, incident: IncidentId, since: Timestamp) -> BTreeSet<(ChannelId, Option<String>)> {
     let by_routes = world.notifications.of_incident(incident).filter(|told| told.route.is_some());

@@ -66,7 +66,8 @@ pub async fn merge_incident(
 }
 
 /// Lets a contact, or whoever asks, watch an incident. Contacts are told of changes of state and priority and of public comments, through
-/// notification methods of their own and those of a minute together; not where a route tells them the same.
+/// notification methods of their own and those of a minute together; not where a route tells them the same. Whom nothing reaches the answer
+/// names among the `watchers`, with the reason (`unreached`).
 #[utoipa::path(post, path = "/api/v1/incidents/{id}/watch", tag = "incidents", request_body = Watching,
     responses((status = 200, description = "The incident as it is now.", body = Incident)))]
 pub async fn watch_incident(

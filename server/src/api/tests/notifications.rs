@@ -211,6 +211,21 @@ async fn who_was_told_of_an_incident_names_its_watchers_too() {
 }
 
 #[tokio::test]
+async fn a_watcher_whom_nothing_reaches_is_named_with_the_reason() {
+    let fixture = Fixture::new().await;
+    let chat = fixture.channel("chat").await;
+    let ada = fixture.set("/api/v1/contacts", &json!({"name": "ada", "kind": "person"})).await;
+    let incident = fixture.set("/api/v1/incidents", &serde_json::from_str(PAGE).unwrap()).await;
+    let path = format!("/api/v1/incidents/{incident}");
+    let watched = fixture.post(&format!("{path}/watch"), r#"{"contact": "ada"}"#).await.ok().json();
+    let reason = format!("ada has no notification method; PUT /api/v1/contacts/{ada}/methods gives them one");
+    assert_eq!((&watched["watchers"][0]["name"], &watched["watchers"][0]["unreached"]), (&json!("ada"), &json!(reason)));
+    let methods = json!({"methods": [{"channel": chat, "address": "@ada"}]});
+    fixture.put("PUT", &format!("/api/v1/contacts/{ada}/methods"), &[], &methods.to_string()).await.ok();
+    assert_eq!(fixture.get(&path).await.ok().json()["watchers"][0]["unreached"], Value::Null);
+}
+
+#[tokio::test]
 async fn templates_are_looked_at_before_they_are_used() {
     let fixture = Fixture::new().await;
     let ask = async |body: Value| fixture.post("/api/v1/notification_routes/preview", &body.to_string()).await;

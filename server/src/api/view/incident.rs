@@ -2,6 +2,7 @@
 
 use super::attachment::Attachment;
 use super::chart::Chart;
+use super::watcher::Watcher;
 use super::word::{Grade, HoldReason, IncidentChannel, IncidentState, RelationKind, Severity, SlaMeasure, SlaState, SlaTick};
 use super::{Actor, Stamp, Time, texts};
 use rollcall_domain::World;
@@ -278,7 +279,7 @@ pub struct Incident {
     /// The incidents that turned out to be this one.
     pub merged: Vec<String>,
     /// Who is told what becomes of it.
-    pub watchers: Vec<Party>,
+    pub watchers: Vec<Watcher>,
     /// Its service-level clocks.
     pub sla: Vec<SlaClock>,
     /// Its problem.
@@ -443,7 +444,7 @@ impl Incident {
             storm: incident.storm.is_some(),
             duplicate_of: incident.duplicate_of.map(|id| id.to_string()),
             merged: texts(&incident.merged),
-            watchers: incident.watchers.iter().map(|party| Party::new(world, party)).collect(),
+            watchers: incident.watchers.iter().map(|watcher| Watcher::new(world, watcher)).collect(),
             sla: clock::clocks(incident, &ClockPolicy::default(), now).into_iter().map(Into::into).collect(),
             problem: incident.problem.map(|id| id.to_string()),
             follows: incident.follows.map(|id| id.to_string()),

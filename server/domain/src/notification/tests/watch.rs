@@ -59,6 +59,26 @@ fn watchers_of_what_is_put_on_hold_are_told_so_and_not_that_it_was_acknowledged(
 }
 
 #[test]
+fn a_watcher_whom_nothing_would_reach_is_said_to_be_with_the_reason() {
+    use crate::incident::Party;
+    use crate::notification::watch::unreached;
+    let mut desk = Desk::new();
+    let own = watched(&mut desk);
+    let incident = desk.s.incident(1);
+    let why = |desk: &Desk| unreached(&desk.s.world, &desk.s.world.incidents.incidents[&incident].watchers[0]);
+    assert_eq!(why(&desk), None);
+    let known = desk.s.world.delivery.channels[&own].channel.clone();
+    let off = NewChannel { name: known.name, kind: known.kind, enabled: false, wanted: known.wanted };
+    desk.s.command(30, &Command::Delivery(DeliveryCommand::Update { id: own, channel: off, expected: None })).expect("disabled");
+    assert_eq!(why(&desk).as_deref(), Some("channel ann's is disabled"));
+    let contact = desk.s.world.contacts.find("ann").expect("there").contact.id;
+    desk.ask(40, NotificationCommand::SetMethods { contact, methods: Vec::new(), expected: None }).expect("none");
+    assert!(why(&desk).is_some_and(|reason| reason.starts_with("ann has no notification method; PUT /api/v1/contacts/con_")));
+    let caller = Party::Named { name: "somebody".into() };
+    assert!(unreached(&desk.s.world, &caller).is_some());
+}
+
+#[test]
 fn a_watcher_whom_a_route_tells_the_same_is_told_once() {
     let mut desk = Desk::new();
     let own = watched(&mut desk);
