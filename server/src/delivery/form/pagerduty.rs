@@ -1,14 +1,15 @@
-//! The form of PagerDuty's Events API, version 2: one event for each notification, one alert for each group.
+//! The form of PagerDuty's Events API, version 2: one event for each notification, one alert for each group. What opens an alert has a
+//! payload, and so has what acknowledges one, to say who did.
 //!
 //! <https://developer.pagerduty.com/docs/events-api-v2/trigger-events/>. What is too large is cut by rule: texts first, each to its
 //! own bound; then incidents are left out, the least important first, until the event fits; and it says so.
 
-use super::{Telling, line, paragraph, severity_word};
+use super::{BY, Telling, line, paragraph, severity_word};
 use crate::token::hexadecimal;
 use rollcall_domain::delivery::{Message, MessageIncident, MessageStatus};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Characters of a `dedup_key`.
 const KEY: usize = 255;
@@ -58,7 +59,20 @@ fn event(telling: &Telling<'_>, routing_key: &str, shown: usize) -> Value {
             event["client_url"] = base.into();
         }
     }
+    if let Some(by) = acknowledged_by(message) {
+        event["payload"] = payload(telling, shown);
+        event["payload"]["summary"] = line(&format!("Acknowledged by {by}: {}", message.title), SUMMARY).into();
+        event["payload"]["custom_details"]["acknowledged_by"] = by.into();
+    }
     event
+}
+
+/// Who has taken notice, where that is what is told.
+fn acknowledged_by(message: &Message) -> Option<String> {
+    let by = message.incidents.iter().filter_map(MessageIncident::looked_after_by).map(|by| line(by, BY));
+    let by: BTreeSet<String> = by.filter(|by| message.status == MessageStatus::Acknowledged && !by.is_empty()).collect();
+    let by: Vec<String> = by.into_iter().collect();
+    (!by.is_empty()).then(|| line(&by.join(", "), FIELD))
 }
 
 /// A key that is too long keeps its beginning, and a code of the whole.

@@ -166,6 +166,25 @@ fn an_event_that_is_too_large_is_cut_by_rule_and_says_so() {
 }
 
 #[test]
+fn an_event_that_acknowledges_says_who_did_within_the_limits() {
+    let by = |names: &[&str]| {
+        let mut message = told(MessageStatus::Acknowledged);
+        let named = |(number, name): (u128, &&str)| MessageIncident { acknowledged_by: Some((*name).to_owned()), ..incident(number) };
+        message.incidents = (1..).zip(names).map(named).collect();
+        let event: Value = serde_json::from_slice(&forms(&message, None).2).unwrap();
+        (event["event_action"].clone(), event["payload"].clone())
+    };
+    let (action, payload) = by(&["bob", "ada", "bob"]);
+    assert_eq!(action, "acknowledge");
+    assert_eq!(payload["custom_details"]["acknowledged_by"], "ada, bob");
+    assert_eq!(payload["summary"], "Acknowledged by ada, bob: 2 filesystems are full on db-1 & db-2");
+    assert!(["source", "severity"].iter().all(|field| payload[field].is_string()), "a payload needs them: {payload}");
+    let long: Vec<String> = (0..50).map(|n| format!("{n} {}", "x".repeat(500))).collect();
+    let payload = by(&long.iter().map(String::as_str).collect::<Vec<_>>()).1;
+    assert!(payload["summary"].as_str().unwrap().chars().count() <= 1_024);
+}
+
+#[test]
 fn what_people_opened_is_an_alert_with_a_severity_and_groups_have_labels_of_their_alerts() {
     let by_people = |number, priority| MessageIncident {
         severity: None,
