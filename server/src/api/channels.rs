@@ -86,7 +86,7 @@ pub enum ChannelInput {
         host: String,
         /// Its port: 587 unless given, 465 for `tls`.
         port: Option<u16>,
-        /// How the connection is protected: `starttls` unless given. `none` is for this machine itself alone.
+        /// How the connection is protected: `starttls` unless given. `none` is for this machine itself alone (`localhost`, `127.0.0.1`, `::1`) and refused for others.
         security: Option<Security>,
         /// As whom this server logs in; not at all unless given.
         username: Option<String>,
@@ -246,6 +246,12 @@ impl ChannelInput {
             Self::Mail { name, host, port, security, username, password, credential_file, sender, recipients, enabled } => {
                 guard.check_host(&host).map_err(refused("host"))?;
                 let security = security.map_or(domain::Security::Starttls, |security| security.0);
+                if security == domain::Security::None && !is_this_machine(&host) {
+                    return Err(ApiError::invalid(
+                        "security",
+                        "must be starttls or tls; none is for this machine itself alone, such as 127.0.0.1",
+                    ));
+                }
                 let port = port.unwrap_or(if security == domain::Security::Tls { 465 } else { 587 });
                 let credential = credential("password", password, credential_file)?;
                 (name, enabled, ChannelKind::Mail { host, port, security, username, sender, recipients, credential }, None)
@@ -253,6 +259,12 @@ impl ChannelInput {
         };
         Ok((NewChannel { name, kind, enabled: enabled.unwrap_or(true), wanted }, begin))
     }
+}
+
+/// Whether a mail server is this machine by what it is called. What a name means by then is looked at again when mail leaves.
+fn is_this_machine(host: &str) -> bool {
+    let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
+    address.map_or_else(|_| host.eq_ignore_ascii_case("localhost"), |address| address.is_loopback())
 }
 
 /// A credential as people gave it.

@@ -42,6 +42,7 @@ pub mod sample;
 pub mod software;
 pub mod source;
 pub mod token;
+pub mod watcher;
 pub mod word;
 
 use rollcall_domain as domain;

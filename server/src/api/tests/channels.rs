@@ -169,6 +169,7 @@ async fn a_channel_of_another_kind_that_cannot_be_is_refused_by_field() {
         (1, "\"routing_key\": \"hunter2\"", "\"credential_file\": \"none\"", "credential_file"),
         (1, "hunter2", "a\\nb", "routing_key"),
         (2, "mail.example", "127.0.0.1", "host"),
+        (2, "mail.example", "mail.example\", \"security\": \"none", "security"),
         (2, "ops@example.org", "ops@example.org\\r\\nBcc: x@y", "recipients"),
         (2, "\"username\": \"u\", ", "", "username"),
     ] {
@@ -176,6 +177,8 @@ async fn a_channel_of_another_kind_that_cannot_be_is_refused_by_field() {
         refused.refused("invalid_parameter");
         assert_eq!(refused.json()["field"], field, "{to}");
     }
+    let here = KINDS[2].0.replace("mail.example", "localhost\", \"security\": \"none");
+    fixture.post("/api/v1/channels", &here).await.ok();
 }
 
 #[tokio::test]
