@@ -1,4 +1,5 @@
-//! The page behind the links that notifications hold: with one press people take notice of incidents, without an account.
+//! The pages behind the links that notifications hold: with one press people take notice of incidents, without an account; another page
+//! shows one to read.
 //!
 //! What a link lets its holder do is in the link, under a code of this server ([`Links`]). Looking at the page changes nothing, so
 //! scanners of mail that follow every link do not either; only the button does. Besides
@@ -6,9 +7,11 @@
 //! page showed: nobody answers for an incident that they have not seen. A link ends with its time, and with the channel that it was sent
 //! through.
 
+mod look;
+
 use crate::answer::{self, ApiError};
 use crate::clock::Clock;
-use crate::delivery::{ACKNOWLEDGE, BadLink, Invitation, Links, escape_html};
+use crate::delivery::{ACKNOWLEDGE, BadLink, Invitation, LOOK, Links, escape_html};
 use crate::engine::{Engine, EngineError, Request as EngineRequest};
 use crate::listener::ClientAddress;
 use crate::observability;
@@ -23,6 +26,7 @@ use rollcall_domain::id::IncidentId;
 use rollcall_domain::incident::{Incident, IncidentAction, IncidentCommand, display_number};
 use rollcall_domain::notification::group::NotificationGroup;
 use rollcall_domain::{Actor, Command, World};
+use rollcall_shared::Timestamp;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -77,23 +81,24 @@ impl AcknowledgeService {
     }
 }
 
-/// The page.
+/// The pages.
 pub fn router(service: AcknowledgeService) -> Router {
     Router::new()
         .route(&format!("{ACKNOWLEDGE}{{token}}"), get(show).post(press))
+        .route(&format!("{LOOK}{{token}}"), get(look::show))
         .layer(CatchPanicLayer::custom(observability::answer_panic))
         .with_state(service)
 }
 
 async fn show(State(service): State<AcknowledgeService>, Path(token): Path<String>, request: Request) -> Response {
-    match service.admit(&token, address(&request)) {
+    match service.admit(|links, now| links.read(&token, now), address(&request)) {
         Ok((invitation, _)) => service.engine.read(|world| offer(world, &invitation, "There is nothing to acknowledge")),
         Err(refusal) => *refusal,
     }
 }
 
 async fn press(State(service): State<AcknowledgeService>, Path(token): Path<String>, request: Request) -> Response {
-    let (invitation, actor) = match service.admit(&token, address(&request)) {
+    let (invitation, actor) = match service.admit(|links, now| links.read(&token, now), address(&request)) {
         Ok(admitted) => admitted,
         Err(refusal) => return *refusal,
     };
@@ -132,13 +137,17 @@ fn request_id(headers: &HeaderMap) -> Option<String> {
 }
 
 impl AcknowledgeService {
-    /// What a token lets its holder do, and who that is in the log.
-    fn admit(&self, token: &str, address: Option<IpAddr>) -> Result<(Invitation, Actor), Box<Response>> {
+    /// What the token that is read lets its holder do, and who that is in the log.
+    fn admit(
+        &self,
+        read: impl FnOnce(&Links, Timestamp) -> Result<Invitation, BadLink>,
+        address: Option<IpAddr>,
+    ) -> Result<(Invitation, Actor), Box<Response>> {
         if let Some(address) = address {
             let rate = self.refused.look(&address).and_then(|()| self.by_address.take(&address));
             rate.map_err(|wait| ApiError::too_many("too many requests from this address", wait).into_response()).map_err(Box::new)?;
         }
-        let admitted = self.links.read(token, self.clock.now()).and_then(|invitation| {
+        let admitted = read(&self.links, self.clock.now()).and_then(|invitation| {
             let known = self.engine.read(|world| world.delivery.channels.get(&invitation.channel).map(|known| known.channel.name.clone()));
             let name = known.ok_or(BadLink::Expired)?;
             let actor = Actor::Link { channel: invitation.channel, name, sent_to: invitation.sent_to.clone() };

@@ -20,7 +20,7 @@ mod worker;
 
 pub use form::mail::escape as escape_html;
 pub use guard::{Guard, Names, Refusal, SystemNames};
-pub use link::{ACKNOWLEDGE, BadLink, Invitation, Links};
+pub use link::{ACKNOWLEDGE, BadLink, Invitation, LOOK, Links};
 pub use secret::{KeyError, Signer};
 pub use sender::{Outgoing, Sender};
 pub use smtp::{Mail, MailSender};

@@ -61,8 +61,20 @@ impl Fixture {
         self.send("POST", token, format!("shown={ids}")).await
     }
 
+    /// What is behind a link to read.
+    async fn look(&self, links: &Links, incident: IncidentId) -> (u16, String) {
+        let (channel, expires_at) = (self.channel, NOW.plus(Duration::from_secs(60)));
+        let invitation = Invitation { channel, expires_at, group: None, incidents: vec![incident], sent_to: String::new() };
+        let link = links.look(&invitation).expect("there is a base");
+        self.request(Request::get(link.strip_prefix("https://rollcall.example").expect("of this server")), String::new()).await
+    }
+
     async fn send(&self, method: &str, token: &str, form: String) -> (u16, String) {
-        let mut request = Request::builder().method(method).uri(format!("{ACKNOWLEDGE}{token}")).body(Body::from(form)).unwrap();
+        self.request(Request::builder().method(method).uri(format!("{ACKNOWLEDGE}{token}")), form).await
+    }
+
+    async fn request(&self, request: axum::http::request::Builder, form: String) -> (u16, String) {
+        let mut request = request.body(Body::from(form)).unwrap();
         request.extensions_mut().insert(ClientAddress("192.0.2.1:5".parse().unwrap()));
         let response = self.router.clone().oneshot(request).await.unwrap();
         let status = response.status().as_u16();
@@ -100,6 +112,36 @@ async fn looking_changes_nothing_and_the_button_acknowledges_once() {
     assert!(status == 200 && page.contains("(acknowledged)"), "{page}");
     assert_eq!(fixture.engine.read(|world| world.revision), revision);
     assert!(!fixture.ask("GET", &token).await.1.contains("<button"));
+}
+
+#[tokio::test]
+async fn what_a_person_needs_to_know_of_an_incident_is_a_page_that_changes_nothing() {
+    let fixture = Fixture::new().await;
+    let act = |action| Command::Incident(IncidentCommand::Act { incident: fixture.incident, action, expected: None });
+    for n in 1..=12 {
+        run(&fixture.engine, act(IncidentAction::Note { text: format!("<script>note {n}.</script>\nmore"), public: false })).await;
+    }
+    let revision = fixture.engine.read(|world| world.revision);
+    let (status, page) = fixture.look(&fixture.links, fixture.incident).await;
+    assert_eq!(status, 200);
+    let told = [
+        "INC0000001 &lt;b&gt;full&lt;/b&gt;",
+        "It is full.",
+        "<dt>State</dt><dd>new</dd>",
+        "&lt;script&gt;note 12.&lt;/script&gt;<br>more",
+    ];
+    told.iter().for_each(|text| assert!(page.contains(text), "{text}: {page}"));
+    let untold = ["<b>full", "<script", "<form", "<button", "note 2."];
+    untold.iter().for_each(|text| assert!(!page.contains(text), "{text}: {page}"));
+    assert_eq!(fixture.engine.read(|world| world.revision), revision);
+    let absent = fixture.look(&fixture.links, IncidentId(1)).await;
+    assert!(absent.0 == 200 && absent.1.contains("There is no such incident"), "{}", absent.1);
+    let other = Links::new(&Signer::new([8; 32]), Some("https://rollcall.example"));
+    assert_eq!(fixture.look(&other, fixture.incident).await.0, 404);
+    let acknowledging = Request::get(format!("/incident/{}", fixture.token()));
+    assert_eq!(fixture.request(acknowledging, String::new()).await.0, 404);
+    fixture.clock.advance(Duration::from_secs(61));
+    assert_eq!(fixture.look(&fixture.links, fixture.incident).await.0, 410);
 }
 
 fn route(channel: ChannelId) -> Route {

@@ -48,6 +48,12 @@ impl Telling<'_> {
         self.links.acknowledge(&Invitation { channel, expires_at: self.at.plus(GOOD_FOR), group, incidents, sent_to })
     }
 
+    /// Where people read of an incident.
+    pub fn look(&self, incident: IncidentId) -> Option<String> {
+        let (channel, expires_at) = (self.channel.id, self.at.plus(GOOD_FOR));
+        self.links.look(&Invitation { channel, expires_at, group: None, incidents: vec![incident], sent_to: String::new() })
+    }
+
     /// Where to look when there are no links.
     pub fn where_to_look(&self) -> Option<String> {
         let first = self.message.incidents.first().filter(|_| self.links.base().is_none())?;

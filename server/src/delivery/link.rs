@@ -1,8 +1,8 @@
-//! Links in messages: where incidents are shown, and how people take notice with one press.
+//! Links in messages: where people read of incidents, and how they take notice with one press.
 //!
 //! A link to take notice says which incidents, of which group, through which channel it was sent, to whom and until when, under a
 //! code that this server alone can make. Whoever holds it may take notice of those incidents and of their group's, and may do nothing else. It holds no secret of its
-//! own, and the server keeps nothing for it.
+//! own, and the server keeps nothing for it. A link to read of one incident is made alike, and neither is good for what the other is for.
 
 use super::secret::Signer;
 use aws_lc_rs::hmac;
@@ -17,14 +17,20 @@ use std::time::Duration;
 /// Where links to take notice lead; a token follows.
 pub const ACKNOWLEDGE: &str = "/acknowledge/";
 
+/// Where links to read of an incident lead; a token follows.
+pub const LOOK: &str = "/incident/";
+
 /// How long such a link is good: whoever comes back from a week's holiday finds another state.
 pub const GOOD_FOR: Duration = Duration::from_secs(7 * 86_400);
 
 /// Bytes of whom a link was sent to; more is cut.
 const SENT_TO_BYTES: usize = 100;
 
-/// What tokens begin with; another form would begin with something else.
-const VERSION: u8 = 2;
+/// What tokens to take notice begin with; another form would begin with something else.
+const TAKE_NOTICE: u8 = 2;
+
+/// What tokens to read of an incident begin with: they are no others.
+const READ: u8 = 3;
 
 /// Characters of the longest token, and some.
 const TOKEN_CHARACTERS: usize = 2_000;
@@ -74,10 +80,10 @@ impl Links {
         self.base.as_deref()
     }
 
-    /// Where an incident is.
+    /// Where its holder reads of its incident.
     #[must_use]
-    pub fn incident(&self, id: IncidentId) -> Option<String> {
-        self.base().map(|base| format!("{base}/api/v1/incidents/{id}"))
+    pub fn look(&self, invitation: &Invitation) -> Option<String> {
+        self.base().map(|base| format!("{base}{LOOK}{}", self.sealed(READ, invitation)))
     }
 
     /// Where its holder takes notice.
@@ -89,8 +95,12 @@ impl Links {
     /// An invitation as text.
     #[must_use]
     pub fn token(&self, invitation: &Invitation) -> String {
+        self.sealed(TAKE_NOTICE, invitation)
+    }
+
+    fn sealed(&self, purpose: u8, invitation: &Invitation) -> String {
         let incidents = &invitation.incidents[..invitation.incidents.len().min(NAMED)];
-        let mut bytes = vec![VERSION];
+        let mut bytes = vec![purpose];
         bytes.extend(invitation.channel.0.to_be_bytes());
         bytes.extend(invitation.expires_at.0.to_be_bytes());
         bytes.extend(invitation.group.map_or(0, |group| group.0).to_be_bytes());
@@ -107,18 +117,30 @@ impl Links {
     /// # Errors
     /// What is no invitation.
     pub fn read(&self, token: &str, now: Timestamp) -> Result<Invitation, BadLink> {
+        self.opened(TAKE_NOTICE, token, now)
+    }
+
+    /// Reads the token of a link that [`Self::look`] made, as [`Self::read`] does.
+    ///
+    /// # Errors
+    /// What is no such link.
+    pub fn read_look(&self, token: &str, now: Timestamp) -> Result<Invitation, BadLink> {
+        self.opened(READ, token, now)
+    }
+
+    fn opened(&self, purpose: u8, token: &str, now: Timestamp) -> Result<Invitation, BadLink> {
         if token.len() > TOKEN_CHARACTERS {
             return Err(BadLink::Unknown);
         }
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(token).map_err(|_| BadLink::Unknown)?;
         let (content, tag) = bytes.split_at_checked(bytes.len().saturating_sub(32)).ok_or(BadLink::Unknown)?;
         hmac::verify(&self.key, content, tag).map_err(|_| BadLink::Unknown)?;
-        let invitation = parse(content).ok_or(BadLink::Unknown)?;
+        let invitation = parse(purpose, content).ok_or(BadLink::Unknown)?;
         if invitation.expires_at <= now { Err(BadLink::Expired) } else { Ok(invitation) }
     }
 }
 
-fn parse(bytes: &[u8]) -> Option<Invitation> {
+fn parse(purpose: u8, bytes: &[u8]) -> Option<Invitation> {
     let (version, bytes) = bytes.split_first()?;
     let (channel, bytes) = bytes.split_first_chunk()?;
     let (expires_at, bytes) = bytes.split_first_chunk()?;
@@ -127,7 +149,7 @@ fn parse(bytes: &[u8]) -> Option<Invitation> {
     let (count, bytes) = bytes.split_first()?;
     let (ids, sent_to) = bytes.split_at_checked(usize::from(*count) * 16)?;
     let incidents = ids.chunks_exact(16).filter_map(|id| Some(IncidentId(u128::from_be_bytes(id.try_into().ok()?))));
-    (*version == VERSION).then_some(())?;
+    (*version == purpose).then_some(())?;
     Some(Invitation {
         channel: ChannelId(u128::from_be_bytes(*channel)),
         expires_at: Timestamp(i64::from_be_bytes(*expires_at)),
@@ -182,6 +204,17 @@ mod tests {
         for text in ["", "A", "%00", &"A".repeat(TOKEN_CHARACTERS + 1)] {
             assert_eq!(links(7).read(text, NOW), Err(BadLink::Unknown));
         }
+    }
+
+    #[test]
+    fn a_link_to_read_takes_no_notice_and_the_other_way_round() {
+        let links = links(7);
+        let look = links.look(&invitation()).unwrap();
+        let token = look.strip_prefix("https://rollcall.example/incident/").unwrap();
+        assert_eq!(links.read_look(token, NOW), Ok(invitation()));
+        assert_eq!(links.read_look(token, NOW.plus(GOOD_FOR)), Err(BadLink::Expired));
+        assert_eq!(links.read(token, NOW), Err(BadLink::Unknown));
+        assert_eq!(links.read_look(&links.token(&invitation()), NOW), Err(BadLink::Unknown));
     }
 
     #[test]

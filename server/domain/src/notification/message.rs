@@ -183,7 +183,8 @@ pub(super) fn head(message: &mut Message, acknowledged: &[&Incident], cause: Cau
 }
 
 /// What people call who did something.
-fn called(actor: &Actor) -> String {
+#[must_use]
+pub fn called(actor: &Actor) -> String {
     match actor {
         Actor::Token { name, .. } | Actor::Feed { name } => name.clone(),
         Actor::Link { name, sent_to, .. } if sent_to.is_empty() => format!("somebody on {name}"),

@@ -77,7 +77,7 @@ fn shown(telling: &Telling<'_>, alert: &Alert<'_>) -> Value {
         "annotations": alert.annotations,
         "startsAt": incident.opened_at,
         "endsAt": incident.resolved_at.map_or_else(|| NO_END.to_owned(), |at| at.to_string()),
-        "generatorURL": telling.links.incident(incident.id).unwrap_or_default(),
+        "generatorURL": telling.look(incident.id).unwrap_or_default(),
         "fingerprint": format!("{:016x}", fingerprint(&incident.id.to_string())),
     })
 }

@@ -73,7 +73,7 @@ fn text(telling: &Telling<'_>) -> String {
         let rest = [
             Some(paragraph(&incident.description, TEXT)).filter(|description| !description.is_empty()),
             incident.runbook.as_deref().map(|runbook| format!("Runbook: {}", line(runbook, SUBJECT))),
-            telling.links.incident(incident.id),
+            telling.look(incident.id),
         ];
         rest.into_iter().flatten().for_each(|line| text += &format!("\n{line}"));
         text += "\n\n";
@@ -113,8 +113,7 @@ fn html(telling: &Telling<'_>) -> String {
     }
     for incident in message.incidents.iter().take(INCIDENTS) {
         let head = escape(&incident_head(incident));
-        let head =
-            telling.links.incident(incident.id).map_or_else(|| head.clone(), |url| format!("<a href=\"{}\">{head}</a>", escape(&url)));
+        let head = telling.look(incident.id).map_or_else(|| head.clone(), |url| format!("<a href=\"{}\">{head}</a>", escape(&url)));
         let description = escape(&paragraph(&incident.description, TEXT));
         let _ = write!(html, "<p style=\"white-space:pre-line\">{head}\n{description}</p>");
     }

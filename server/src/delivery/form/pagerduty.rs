@@ -151,7 +151,7 @@ fn incident_details(telling: &Telling<'_>, incident: &MessageIncident) -> Value 
         "opened_at": incident.opened_at,
         "acknowledged_by": incident.looked_after_by().map(|by| line(by, FIELD)),
         "runbook": incident.runbook.as_deref().map(|runbook| line(runbook, SUMMARY)),
-        "url": telling.links.incident(incident.id),
+        "url": telling.look(incident.id),
     })
 }
 
@@ -161,7 +161,7 @@ fn labels(labels: &BTreeMap<String, String>) -> BTreeMap<String, String> {
 
 fn links(telling: &Telling<'_>) -> Vec<Value> {
     let first = telling.message.incidents.first();
-    let incident = first.and_then(|one| Some(json!({"href": telling.links.incident(one.id)?, "text": line(&one.number, FIELD)})));
+    let incident = first.and_then(|one| Some(json!({"href": telling.look(one.id)?, "text": line(&one.number, FIELD)})));
     let acknowledge = telling.acknowledge().map(|url| json!({"href": url, "text": "Acknowledge in Rollcall"}));
     [incident, acknowledge].into_iter().flatten().collect()
 }

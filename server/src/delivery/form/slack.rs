@@ -51,7 +51,7 @@ fn section(text: &str) -> Value {
 
 fn incident_text(telling: &Telling<'_>, incident: &MessageIncident) -> String {
     let number = escape(&line(&incident.number, 40), 60);
-    let number = telling.links.incident(incident.id).map_or_else(|| number.clone(), |url| format!("<{url}|{number}>"));
+    let number = telling.look(incident.id).map_or_else(|| number.clone(), |url| format!("<{url}|{number}>"));
     let severity = incident.severity.map(|severity| format!(", {}", severity_word(severity))).unwrap_or_default();
     let state = if incident.open { escape(&looked_after(incident), 80) } else { ", over".into() };
     let title = escape(&line(&incident.title, 150), INCIDENT - 150 - state.chars().count());
