@@ -128,7 +128,7 @@ pub struct Evidence {
     pub incident: IncidentId,
     /// Its CI.
     pub ci: Option<CiId>,
-    /// In words.
+    /// In words, as it was when it was written down; see [`Evidence::by_now`].
     pub statement: String,
 }
 

@@ -205,7 +205,7 @@ pub async fn list_problem_evidence(
     let page = api.engine.read(|world| {
         // Evidence is only ever added at the end, so its position is a stable key.
         let numbered = (0_u64..).zip(&id.find(world)?.evidence).filter(|(position, _)| paging.after.is_none_or(|after| *position > after));
-        Ok::<_, ApiError>(paging.page(numbered.map(|(position, evidence)| (position, Evidence::from(evidence)))))
+        Ok::<_, ApiError>(paging.page(numbered.map(|(position, evidence)| (position, Evidence::new(world, evidence)))))
     })?;
     Ok(format.list(&page))
 }

@@ -52,7 +52,7 @@ fn noted(event: &ProblemEvent) -> Option<FieldChange> {
 fn reason(event: &ProblemEvent) -> Option<String> {
     match event {
         ProblemEvent::ProblemStateChanged { notes, .. } => notes.clone(),
-        ProblemEvent::ProblemEvidenceAdded { evidence, .. } => Some(evidence.statement.clone()),
+        ProblemEvent::ProblemEvidenceAdded { evidence, .. } => Some(evidence.as_written()),
         ProblemEvent::ProblemAttachmentRemoved { reason, .. } => Some(reason.clone()),
         _ => None,
     }

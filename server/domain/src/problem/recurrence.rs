@@ -117,16 +117,49 @@ pub(super) fn evidence(incident: &Incident, statement: String) -> Evidence {
     Evidence { at: incident.opened_at, incident: incident.id, ci: incident.primary_ci, statement }
 }
 
-/// Such as `98.4 %, lasted 12 min`.
+/// What a statement ends with of an incident that is open as it is written down, or as it is read.
+const OPEN_THEN: &str = "open then";
+const STILL_OPEN: &str = "still open";
+
+/// Such as `98.4 %, lasted 12 min`. It is written down, so it speaks of that moment.
 pub(super) fn statement(incident: &Incident) -> String {
     let breach = incident.breach.as_ref();
     let value = breach.and_then(|breach| Some(wording::value(breach.metric.as_deref()?, breach.value?)));
-    let ended: Option<Timestamp> = incident.resolved.as_ref().or(incident.closed.as_ref()).map(|(at, _)| *at);
-    let lasted = match ended {
-        Some(ended) => format!("lasted {}", wording::span(u64::try_from(ended.since(incident.opened_at).as_millis()).unwrap_or(u64::MAX))),
-        None => "still open".to_owned(),
-    };
-    value.into_iter().chain([lasted]).collect::<Vec<_>>().join(", ")
+    value.into_iter().chain([lasted(incident).unwrap_or_else(|| OPEN_THEN.to_owned())]).collect::<Vec<_>>().join(", ")
+}
+
+/// Such as `lasted 12 min`; none of one that is open.
+fn lasted(incident: &Incident) -> Option<String> {
+    let (ended, _) = incident.resolved.as_ref().or(incident.closed.as_ref())?;
+    let ms = u64::try_from(ended.since(incident.opened_at).as_millis()).unwrap_or(u64::MAX);
+    Some(format!("lasted {}", wording::span(ms)))
+}
+
+impl Evidence {
+    /// The statement as it was when it was written down. Logs of earlier versions have `still open` where it was open then.
+    #[must_use]
+    pub fn as_written(&self) -> String {
+        self.ending(OPEN_THEN)
+    }
+
+    /// The statement as it is by now: of an incident that was open when it was written down, how long it lasted or that it is open still.
+    #[must_use]
+    pub fn by_now(&self, world: &World) -> String {
+        let incident = world.incidents.incidents.get(&self.incident);
+        match incident {
+            Some(incident) if incident.state.is_open() => self.ending(STILL_OPEN),
+            Some(incident) => self.ending(&lasted(incident).unwrap_or_else(|| OPEN_THEN.to_owned())),
+            None => self.as_written(),
+        }
+    }
+
+    /// The statement with these words in place of those that it was open.
+    fn ending(&self, words: &str) -> String {
+        let open = [OPEN_THEN, STILL_OPEN].into_iter().find_map(|open| self.statement.strip_suffix(open));
+        // The name of whoever linked it may end alike: the machine's words stand alone or behind a sign.
+        let open = open.filter(|before| before.is_empty() || before.ends_with(", ") || before.ends_with("; "));
+        open.map_or_else(|| self.statement.clone(), |before| format!("{before}{words}"))
+    }
 }
 
 pub(super) fn lines(incidents: &[&Incident]) -> String {
@@ -139,4 +172,50 @@ pub(super) fn lines(incidents: &[&Incident]) -> String {
 fn is_explained(world: &World, incident: &Incident) -> bool {
     let problem = incident.problem.and_then(|id| world.problems.problems.get(&id));
     problem.is_some_and(|problem| !problem.state.is_open())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alert::scenario::{Scenario, rule};
+
+    fn third() -> Scenario {
+        let mut scenario = Scenario::new(vec![rule("load")]);
+        for hour in 1..=3 {
+            scenario.value(hour * 3_600, 97.0);
+            if hour < 3 {
+                scenario.value(hour * 3_600 + 60, 1.0);
+            }
+        }
+        scenario
+    }
+
+    #[track_caller]
+    fn check(scenario: &Scenario, (written, expected): (&str, &str)) {
+        let problem = &scenario.world.problems.problems[&scenario.problem(1)];
+        let row = Evidence { statement: written.into(), ..problem.evidence[2].clone() };
+        assert_eq!(row.by_now(&scenario.world), expected);
+    }
+
+    #[test]
+    fn evidence_speaks_of_an_incident_as_it_is_by_now() {
+        let mut scenario = third();
+        let problem = &scenario.world.problems.problems[&scenario.problem(1)];
+        assert_eq!(problem.evidence[2].statement, "97, open then");
+        assert!(problem.description.ends_with("(97, open then)"), "{}", problem.description);
+        // The second is how earlier versions wrote it down.
+        for written in ["97, open then", "97, still open"] {
+            check(&scenario, (written, "97, still open"));
+        }
+        check(&scenario, ("linked by mrs still open", "linked by mrs still open"));
+        scenario.value(3 * 3_600 + 720, 1.0);
+        scenario.replay();
+        for written in ["97, open then", "97, still open"] {
+            check(&scenario, (written, "97, lasted 12 min"));
+        }
+        check(&scenario, ("open then", "lasted 12 min"));
+        check(&scenario, ("linked by ada", "linked by ada"));
+        let row = &scenario.world.problems.problems[&scenario.problem(1)].evidence[2];
+        assert_eq!((row.as_written().as_str(), row.by_now(&crate::World::default()).as_str()), ("97, open then", "97, open then"));
+    }
 }

@@ -105,17 +105,18 @@ pub struct Evidence {
     pub incident: String,
     /// Its configuration item.
     pub ci: Option<String>,
-    /// In words.
+    /// In words; how long the incident lasted, or whether it is open, as it is now.
     pub statement: String,
 }
 
-impl From<&domain::Evidence> for Evidence {
-    fn from(evidence: &domain::Evidence) -> Self {
+impl Evidence {
+    /// As it is by now.
+    pub fn new(world: &World, evidence: &domain::Evidence) -> Self {
         Self {
             at: Time(evidence.at),
             incident: evidence.incident.to_string(),
             ci: evidence.ci.map(|id| id.to_string()),
-            statement: evidence.statement.clone(),
+            statement: evidence.by_now(world),
         }
     }
 }

@@ -38,7 +38,7 @@ fn the_third_incident_within_a_week_opens_a_problem_and_the_fourth_joins_it() {
     let problem = &scenario.world.problems.problems[&scenario.problem(1)];
     assert_eq!(problem.incidents.len(), 4);
     let said: Vec<&str> = problem.evidence.iter().map(|row| row.statement.as_str()).collect();
-    assert_eq!(said, ["97, lasted 1 min", "97, lasted 1 min", "97, still open", "97, still open"]);
+    assert_eq!(said, ["97, lasted 1 min", "97, lasted 1 min", "97, open then", "97, open then"]);
 }
 
 #[test]
