@@ -1,6 +1,7 @@
 //! Incidents: opened from the CI by a rule, or by people; worked on by people; resolved by either.
 //!
-//! What an incident tells when it opens is frozen then: what a person reads at night is what was known at night.
+//! What an incident tells when it opens is frozen then: what a person reads at night is what was known at night. Of the errors that it may
+//! be due to it tells by now while it is open: [`crate::problem::workaround`].
 
 mod alarm;
 pub mod assignment;

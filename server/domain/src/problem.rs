@@ -12,6 +12,7 @@ pub mod recurrence;
 pub mod suspect;
 pub mod topology;
 pub mod watch;
+pub mod workaround;
 
 use crate::actor::Actor;
 use crate::attachment::{Attachment, NewAttachment};

@@ -18,9 +18,6 @@ use std::collections::BTreeSet;
 /// Characters of a title.
 pub(super) const TITLE_CHARS: usize = 200;
 
-/// Characters told of a workaround.
-const WORKAROUND_CHARS: usize = 1_000;
-
 /// Known errors told: more would not be read.
 const KNOWN_ERRORS: usize = 5;
 
@@ -164,14 +161,7 @@ fn supporter(world: &World, incident: &Incident) -> Option<(String, String)> {
 /// Problems whose cause is known: of this very breach, of its rule with what the item has, or of incidents of this item.
 fn known_errors(world: &World, incident: &Incident) -> Vec<KnownError> {
     let problems = world.problems.problems.values().rev().take(PROBLEMS).filter(|problem| problem.known_error && problem.state.is_open());
-    let told = |problem: &Problem| {
-        Some(KnownError {
-            problem: problem.id,
-            title: problem.title.clone(),
-            workaround: problem.workaround.as_deref().map(|text| cut(text, WORKAROUND_CHARS)),
-            because: due_to(world, incident, problem)?,
-        })
-    };
+    let told = |problem: &Problem| KnownError::of(problem, due_to(world, incident, problem)?);
     problems.filter_map(told).take(KNOWN_ERRORS).collect()
 }
 

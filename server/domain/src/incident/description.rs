@@ -86,8 +86,7 @@ pub(super) fn known(incident: &Incident) -> Vec<String> {
     let mut lines = Vec::new();
     if !incident.known_errors.is_empty() {
         lines.push("\nKnown errors:".to_owned());
-        let workaround = |error: &KnownError| error.workaround.as_ref().map(|text| format!(". Workaround: {text}")).unwrap_or_default();
-        lines.extend(incident.known_errors.iter().map(|error| format!("- {} ({}){}", error.title, error.because, workaround(error))));
+        lines.extend(incident.known_errors.iter().map(KnownError::line));
     }
     if !incident.recent_changes.is_empty() {
         lines.push("\nChanged on it in the 72 hours before:".to_owned());

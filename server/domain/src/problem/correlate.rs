@@ -94,10 +94,7 @@ fn systems<'a>(world: &'a World, incidents: &[&Incident]) -> Vec<&'a Ci> {
 fn workaround(world: &World, events: &[Event]) -> Vec<Event> {
     let told = |event: &Event| {
         let Event::Incident(IncidentEvent::IncidentLinked { incident, problem }) = event else { return None };
-        let problem = world.problems.problems.get(problem)?;
-        let workaround = problem.workaround.as_ref()?;
-        let word = if problem.known_error { "Known error" } else { "Problem" };
-        let text = format!("{word} {}: {}\nWorkaround: {workaround}", super::display_number(problem.number), problem.title);
+        let text = super::workaround::text(world.problems.problems.get(problem)?)?;
         Some(Event::Incident(IncidentEvent::IncidentNoted { incident: *incident, text, public: false }))
     };
     events.iter().filter_map(told).collect()

@@ -1,7 +1,7 @@
 //! Decisions on problems: what people may do, in one table.
 
 use super::membership::{is_own, left, taken_in};
-use super::{Problem, ProblemAction, ProblemCommand, ProblemEvent, ProblemState, Verdict, recurrence};
+use super::{Problem, ProblemAction, ProblemCommand, ProblemEvent, ProblemState, Verdict, recurrence, workaround};
 use crate::id::{IncidentId, ProblemId};
 use crate::incident::decide::{handed, line, named, optional, text};
 use crate::incident::react::still_fires;
@@ -112,9 +112,11 @@ fn incidents(world: &World, problem: &Problem, action: &ProblemAction, context: 
             let open = own().filter(|incident| incident.state.is_open()).take(INCIDENTS);
             open.flat_map(|incident| resolved(world, problem, incident, notes)).map(Event::Incident).collect()
         }
+        ProblemAction::Describe { known_error, workaround, .. } => workaround::changed(world, problem, *known_error, workaround.as_deref()),
         ProblemAction::Duplicate { of } => {
             let moved = listed().flat_map(|incident| recurrence::joined(*of, incident, format!("from PRB{:07}", problem.number)));
-            moved.chain(own().map(|incident| linked(incident, *of))).collect()
+            let helped = world.problems.problems.get(of).map(|of| workaround::given(of, own())).unwrap_or_default();
+            moved.chain(own().map(|incident| linked(incident, *of))).chain(helped).collect()
         }
         ProblemAction::Link { incidents } => {
             let by = crate::rule::decide::who(&context.actor);
@@ -123,7 +125,9 @@ fn incidents(world: &World, problem: &Problem, action: &ProblemAction, context: 
                 let taken_in = taken_in(world, problem.id, incident, format!("linked by {by}")).into_iter().map(Event::Problem);
                 taken_in.chain([linked(incident, problem.id)]).collect::<Vec<_>>()
             };
-            new.flat_map(given).collect()
+            let new: Vec<&Incident> = new.collect();
+            let helped = workaround::given(problem, new.iter().copied());
+            new.into_iter().flat_map(given).chain(helped).collect()
         }
         ProblemAction::Unlink { incident } if problem.incidents.contains(incident) => {
             let removed = Event::Problem(ProblemEvent::ProblemIncidentRemoved { problem: problem.id, incident: *incident });

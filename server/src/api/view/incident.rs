@@ -9,6 +9,7 @@ use rollcall_domain::World;
 use rollcall_domain::ci::impact;
 use rollcall_domain::incident as domain;
 use rollcall_domain::incident::clock::{self, ClockPolicy};
+use rollcall_domain::problem::workaround;
 use rollcall_shared::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -184,7 +185,7 @@ pub struct Incident {
     pub number: String,
     /// A line.
     pub title: String,
-    /// Already filled in.
+    /// Already filled in. While it is open, the known errors in it are as they are known by now.
     pub description: String,
     /// Where it is.
     pub state: IncidentState,
@@ -254,7 +255,7 @@ pub struct Incident {
     pub related: Vec<RelatedIncident>,
     /// Resolved incidents like this one when it opened, those that people solved first.
     pub similar: Vec<SimilarIncident>,
-    /// Problems with a known cause that this may be due to, when it opened.
+    /// Problems with a known cause that this may be due to, as they are known by now while it is open, later as they were when it opened.
     pub known_errors: Vec<KnownError>,
     /// Alert instances that it stands for; those of other systems are at `/api/v1/external_alerts/{id}`.
     pub alerts: Vec<String>,
@@ -397,7 +398,7 @@ impl Incident {
             id: incident.id.to_string(),
             number: format!("INC{:07}", incident.number),
             title: incident.title.clone(),
-            description: incident.description.clone(),
+            description: workaround::described_by_now(world, incident).into_owned(),
             state: incident.state.into(),
             hold_reason: incident.hold_reason.map(Into::into),
             impact: incident.impact.into(),
@@ -432,7 +433,7 @@ impl Incident {
             recent_changes: incident.recent_changes.iter().map(Into::into).collect(),
             related: incident.related.iter().map(Into::into).collect(),
             similar: incident.similar.iter().map(|similar| SimilarIncident::new(world, similar)).collect(),
-            known_errors: incident.known_errors.iter().map(Into::into).collect(),
+            known_errors: workaround::known_by_now(world, incident).iter().map(Into::into).collect(),
             alerts: texts(&incident.alerts),
             change: incident.change.clone(),
             caused_by_change: incident.caused_by_change.clone(),

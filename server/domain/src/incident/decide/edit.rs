@@ -4,7 +4,7 @@ use super::{NAME_BYTES, TEXT_BYTES, family, line, optional, surround, text};
 use crate::ci::Class;
 use crate::id::{CiId, ProblemId};
 use crate::incident::{Channel, Edit, Fields, Incident, IncidentEvent, compose, display_number, fold, priority};
-use crate::problem::{ProblemEvent, membership};
+use crate::problem::{ProblemEvent, membership, workaround};
 use crate::{Rejection, World};
 
 /// Items that people name as affected: more are a group, or in the graph.
@@ -41,6 +41,7 @@ pub(super) fn events(world: &World, incident: &Incident, edit: &Edit) -> Result<
         (Some(Some(problem)), before) if before != Some(problem) => {
             membership::accepts(world, problem)?;
             events.push(IncidentEvent::IncidentLinked { incident: incident.id, problem });
+            events.extend(world.problems.problems.get(&problem).and_then(|problem| workaround::taken_in(problem, incident)));
         }
         (Some(None), Some(problem)) => events.push(IncidentEvent::IncidentUnlinked { incident: incident.id, problem }),
         _ => {}
