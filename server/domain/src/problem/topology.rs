@@ -3,7 +3,10 @@
 //! Incidents of the last hour, of whatever rules, are looked at together: for each thing that their items depend on, how many items
 //! with incidents stand behind it, against how many stand behind it at all. Three, and more than chance explains (one-sided
 //! Fisher test, paid for each thing that any of the items depends on), open a problem that names it with the path of each incident.
-//! Later incidents behind it join while it is open.
+//!
+//! Later incidents behind it join that problem as they open, while it is still the same trouble: the thing itself is down, or they come
+//! within an hour of the last one and a day of the first. A busy switch always has something wrong behind it. What comes later still
+//! joins when it passes the test anew.
 //!
 //! Changes go through a fleet rack by rack, and what they break shows first behind one switch. So a thing that most of what is behind it
 //! gets along with is not named where a recent change explains as many incidents about as well: there will be more to judge by.
@@ -14,10 +17,11 @@ use super::correlate::{comparison, is_comparable};
 use super::fisher::{Table, q_values};
 use super::recurrence::{blank, evidence, joined, lines, opened, statement};
 use super::suspect::{Q, recent_change};
-use super::{Evidence, Hypothesis, Origin, Problem, Verdict};
+use super::{Hypothesis, Origin, Problem, ProblemEvent, Verdict, workaround};
+use crate::alert::dependency::Outlook;
 use crate::ci::impact::{self, Direction, Hit};
 use crate::ci::{Cmdb, Lifecycle};
-use crate::id::{CiId, RuleId};
+use crate::id::{CiId, IncidentId, RuleId};
 use crate::incident::{Incident, compose};
 use crate::{Context, Event, World};
 use rollcall_shared::Timestamp;
@@ -26,6 +30,12 @@ use std::time::Duration;
 
 /// How far back incidents count.
 const WITHIN: Duration = Duration::from_secs(3_600);
+
+/// How long after a problem opened incidents join it one by one.
+const SAME_TROUBLE: Duration = Duration::from_secs(24 * 3_600);
+
+/// Incidents of a problem that are asked when they opened, newest first: those that people give to it may be old.
+const LATEST: usize = 50;
 
 /// Incidents looked at, newest first.
 const SCANNED: usize = 500;
@@ -48,16 +58,30 @@ const ABOUT: f64 = 100.0;
 /// Healthy items behind it that are named.
 const COUNTER_EXAMPLES: usize = 20;
 
-/// An incident that has just opened joins the open problem of a thing that its item depends on.
+/// An incident that has just opened joins the open problem of a thing that its item depends on, while that trouble lasts.
 pub(super) fn joins(world: &World, incident: &Incident) -> Vec<Event> {
     let Some(ci) = incident.primary_ci else { return Vec::new() };
     if !world.problems.live.keys().any(|origin| matches!(origin, Origin::Topology { .. })) {
         return Vec::new();
     }
     let above = above(&world.cmdb, ci);
-    let live = above.iter().find_map(|hit| Some((hit, *world.problems.live.get(&Origin::Topology { ci: hit.ci })?)));
+    let live = above.iter().find_map(|hit| Some((hit, live(world, hit.ci).filter(|problem| lasts(world, problem, hit.ci, incident))?)));
     let Some((hit, problem)) = live else { return Vec::new() };
-    joined(problem, incident, format!("{}; {}", path(&world.cmdb, ci, hit), statement(incident)))
+    joined(problem.id, incident, format!("{}; {}", path(&world.cmdb, ci, hit), statement(incident)))
+}
+
+/// The open problem of a thing.
+fn live(world: &World, ci: CiId) -> Option<&Problem> {
+    world.problems.problems.get(world.problems.live.get(&Origin::Topology { ci })?)
+}
+
+/// Whether a problem's trouble lasts when an incident opens.
+fn lasts(world: &World, problem: &Problem, above: CiId, incident: &Incident) -> bool {
+    let now = incident.opened_at;
+    let opened = |id: &IncidentId| world.incidents.incidents.get(id).map(|other| other.opened_at);
+    let is_recent = || problem.incidents.iter().rev().take(LATEST).filter_map(opened).any(|at| now.since(at) <= WITHIN);
+    let is_same = now.since(problem.opened_at) <= SAME_TROUBLE && is_recent();
+    is_same || Outlook::new(world, now).is_down(above)
 }
 
 /// Looks for the thing that incidents stand behind; `fresh` are those of one rule that were not looked at yet.
@@ -69,8 +93,19 @@ pub(super) fn judge(world: &World, rule: Option<&RuleId>, fresh: &[&Incident], c
     if is_rivalled(world, &found, &members) {
         return Vec::new();
     }
+    if let Some(problem) = live(world, found.ci) {
+        return again(world, problem, &found, &members);
+    }
     let problem = problem(world, &found, &members, context);
     opened(problem, members.iter().map(|member| member.id))
+}
+
+/// The thing has an open problem: its trouble is back.
+fn again(world: &World, problem: &Problem, found: &Found, members: &[&Incident]) -> Vec<Event> {
+    let join = |member: &&Incident| joined(problem.id, member, words(&world.cmdb, member, found.ci));
+    let tested = ProblemEvent::HypothesesTested { problem: problem.id, hypotheses: vec![hypothesis(world, found, members)] };
+    let helped = workaround::given(problem, members.iter().copied());
+    members.iter().flat_map(join).chain([Event::Problem(tested)]).chain(helped).collect()
 }
 
 /// What an item depends on, nearest first.
@@ -162,9 +197,7 @@ fn is_rivalled(world: &World, found: &Found, members: &[&Incident]) -> bool {
 }
 
 fn problem(world: &World, found: &Found, members: &[&Incident], context: &mut Context<'_>) -> Problem {
-    let above = world.cmdb.cis.get(&found.ci);
-    let name = above.map_or_else(|| found.ci.to_string(), |ci| ci.name.clone());
-    let class = above.map_or("item", |ci| ci.class.as_str()).replace('_', " ");
+    let (class, name) = called(world, found.ci);
     let own = world.incidents.by_ci.get(&found.ci).into_iter().flatten().rev().filter_map(|id| world.incidents.incidents.get(id));
     let own = own.filter(|own| own.state.is_open()).map(|own| format!(" It has an open incident itself: {}.", own.title)).next();
     let mut problem = blank(world, Origin::Topology { ci: found.ci }, members[0], context);
@@ -180,12 +213,18 @@ fn problem(world: &World, found: &Found, members: &[&Incident], context: &mut Co
         own.unwrap_or_default(),
         lines(members)
     );
-    problem.evidence = members.iter().map(|member| row(&world.cmdb, member, found.ci)).collect();
+    problem.evidence = members.iter().map(|member| evidence(member, words(&world.cmdb, member, found.ci))).collect();
     problem.incidents = members.iter().map(|member| member.id).collect();
     problem.priority = members.iter().map(|member| member.priority).min().unwrap_or(problem.priority);
+    problem.hypotheses = vec![hypothesis(world, found, members)];
+    problem
+}
+
+fn hypothesis(world: &World, found: &Found, members: &[&Incident]) -> Hypothesis {
+    let (class, name) = called(world, found.ci);
     let is_member = |ci: &&CiId| members.iter().any(|member| member.primary_ci == Some(**ci));
     let healthy = found.exposed.iter().filter(|ci| !is_member(ci)).take(COUNTER_EXAMPLES).copied();
-    problem.hypotheses = vec![Hypothesis {
+    Hypothesis {
         factor: format!("{class} {name}"),
         bundle: vec![format!("{class} {name}")],
         affected_exposed: found.table.affected_exposed,
@@ -199,16 +238,23 @@ fn problem(world: &World, found: &Found, members: &[&Incident], context: &mut Co
         lag_ms: None,
         counter_examples: healthy.collect(),
         verdict: Verdict::Suspected,
-    }];
-    problem
+    }
 }
 
-fn row(cmdb: &Cmdb, incident: &Incident, above: CiId) -> Evidence {
+/// The class of a thing, and its name.
+fn called(world: &World, ci: CiId) -> (String, String) {
+    let known = world.cmdb.cis.get(&ci);
+    let class = known.map_or("item", |ci| ci.class.as_str()).replace('_', " ");
+    (class, known.map_or_else(|| ci.to_string(), |ci| ci.name.clone()))
+}
+
+/// How an incident stands behind a thing, and what it was.
+fn words(cmdb: &Cmdb, incident: &Incident, above: CiId) -> String {
     let way = incident.primary_ci.and_then(|ci| {
         let hits = impact::walk(cmdb, ci, Direction::Down, DEPTH).hits;
         hits.iter().find(|hit| hit.ci == above).map(|hit| path(cmdb, ci, hit))
     });
-    evidence(incident, way.into_iter().chain([statement(incident)]).collect::<Vec<_>>().join("; "))
+    way.into_iter().chain([statement(incident)]).collect::<Vec<_>>().join("; ")
 }
 
 /// Such as `web-1 connects to switch-4`.
@@ -230,9 +276,13 @@ fn path(cmdb: &Cmdb, from: CiId, hit: &Hit) -> String {
 
 #[cfg(test)]
 mod tests {
+    use crate::alert::decide::AlertCommand;
+    use crate::alert::external::report::Raw;
+    use crate::alert::external::{ExternalReport, MEANS_DOWN};
     use crate::alert::scenario::{Scenario, host, rule, seconds, text};
     use crate::ci::{AttributeChange, Ci, CiEvent, Class, Relation, RelationKind, Source};
     use crate::id::{CiId, Family};
+    use crate::incident::{IncidentCommand, NewIncident};
     use crate::problem::Origin;
     use crate::rule::RuleCommand;
     use crate::{Actor, Command, Event};
@@ -329,6 +379,54 @@ mod tests {
     fn the_first_that_a_change_breaks_behind_one_switch_are_not_blamed_on_it() {
         check_changed(600, false);
         check_changed(5 * 86_400, true);
+    }
+
+    /// Hosts behind the switch that break at these seconds after the first three, and which of them belong to its problem.
+    #[track_caller]
+    fn check_later(is_down: bool, later: &[(i64, u128)], expected: &[u128]) {
+        let (mut scenario, switch) = fleet();
+        (1..=3).for_each(|n| scenario.values(100, n, &[("", Some(97.0))]));
+        scenario.tick(200);
+        if is_down {
+            let raw = Raw {
+                status: "firing".into(),
+                labels: [("alertname", "Down"), ("ci", &switch.to_string()), (MEANS_DOWN, "true")]
+                    .map(|(k, v)| (k.into(), v.into()))
+                    .into(),
+                starts_at: Some(seconds(200).to_string()),
+                ..Raw::default()
+            };
+            let reports = vec![ExternalReport::new(raw).expect("a proper alert")];
+            scenario.command(200, &Command::Alert(AlertCommand::Receive { source: "am".into(), reports })).expect("a proper message");
+        }
+        for &(second, n) in later {
+            let new = NewIncident { title: "Slow".into(), primary_ci: Some(host(n)), ..NewIncident::default() };
+            scenario.command(100 + second, &Command::Incident(IncidentCommand::Open(Box::new(new)))).expect("opened");
+            scenario.tick(200 + second);
+        }
+        scenario.replay();
+        assert_eq!(scenario.world.problems.count, 1, "{:?}", scenario.world.problems.live);
+        let problem = &scenario.world.problems.problems[&scenario.world.problems.live[&Origin::Topology { ci: switch }]];
+        let cis: Vec<CiId> = problem.evidence[3..].iter().filter_map(|row| row.ci).collect();
+        assert_eq!(cis, expected.iter().map(|n| host(*n)).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn later_incidents_behind_a_thing_join_its_problem_while_its_trouble_lasts() {
+        const HOUR: i64 = 3_600;
+        check_later(false, &[(300, 4), (HOUR, 5), (2 * HOUR - 10, 6)], &[4, 5, 6]);
+        check_later(false, &[(HOUR + 200, 4), (50 * HOUR, 5)], &[]);
+        check_later(true, &[(50 * HOUR, 4), (90 * HOUR, 5)], &[4, 5]);
+        // One an hour on a busy switch is no trouble of the switch.
+        let hourly: Vec<(i64, u128)> = (1..=30).map(|hour| (hour * HOUR - 10 * hour, 4)).collect();
+        check_later(false, &hourly, &[4; 24]);
+    }
+
+    #[test]
+    fn a_trouble_that_comes_back_belongs_to_the_open_problem_of_the_thing() {
+        const DAYS: i64 = 86_400;
+        check_later(false, &[(3 * DAYS, 4), (3 * DAYS + 1, 5), (3 * DAYS + 2, 6)], &[4, 5, 6]);
+        check_later(false, &[(3 * DAYS, 4), (3 * DAYS + 1, 5)], &[]);
     }
 
     #[test]
