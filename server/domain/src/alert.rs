@@ -8,6 +8,7 @@ mod bad_input;
 pub mod collected;
 pub mod decide;
 pub mod dependency;
+pub mod dropped;
 pub mod external;
 pub mod flapping;
 pub mod inventory;

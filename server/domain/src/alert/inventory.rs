@@ -5,6 +5,7 @@
 //!
 //! Invariant: what is not known judges nothing; it makes a live alert unknown, never resolved.
 
+use super::dropped;
 use super::machine::{self, Timing};
 use super::observe::{moved, transitioned};
 use super::{Alert, AlertKey, AlertState, wording};
@@ -118,7 +119,7 @@ impl Walk {
         let meant = !is_gone(ci) && is_meant(rule, ci);
         let Some(rule) = effective(rule, world, Some(ci)).filter(|_| meant && licences::is_asked(rule, ci)) else {
             let alert = known?;
-            return moved(alert, machine::drop_it(alert.position(), now), now, None, "the rule no longer applies".into());
+            return moved(alert, machine::drop_it(alert.position(), now), now, None, dropped::not_for_it(world, rule, alert));
         };
         let before = known.map_or(machine::Position::INACTIVE, Alert::position);
         let beyond = licences::beyond(&rule, installations, ci);

@@ -4,6 +4,7 @@
 //! the agent's slots hold the machines' state. Invariant: only here and in the pages beside is telemetry changed, and nothing
 //! here changes an alert except by an event that is returned.
 
+use super::dropped::{self, Dropped};
 use super::machine::{self, Position};
 use super::telemetry::{Finding, Transition};
 use super::{
@@ -109,9 +110,11 @@ pub fn react(world: &World, event: &Event, context: &Context<'_>) -> Vec<Event> 
     let Event::Rule(RuleEvent::RuleSet { rule }) = event else { return Vec::new() };
     let live = world.alerts.live.iter().filter_map(|id| world.alerts.alerts.get(id)).filter(|alert| alert.key.rule == rule.id);
     let dropped = live.filter(|alert| !still_covers(world, rule, alert));
-    let reason = if rule.enabled { "the rule no longer applies" } else { "the rule was switched off" };
+    let reason = |alert: &Alert| {
+        if rule.enabled { dropped::not_for_it(world, rule, alert) } else { Dropped::SwitchedOff.as_str().to_owned() }
+    };
     let drop = |alert: &Alert| {
-        let dropped = moved(alert, machine::drop_it(alert.position(), context.now), context.now, None, reason.into());
+        let dropped = moved(alert, machine::drop_it(alert.position(), context.now), context.now, None, reason(alert));
         alert.flaps().then(|| flapping::ends(alert, context.now)).into_iter().chain(dropped)
     };
     dropped.flat_map(drop).collect()
@@ -121,7 +124,8 @@ pub fn react(world: &World, event: &Event, context: &Context<'_>) -> Vec<Event> 
 fn out_of_use(world: &World, ci: CiId, now: Timestamp) -> Vec<Event> {
     let alerts = world.alerts.by_ci.get(&ci).into_iter().flat_map(|host| &host.alerts);
     let live = alerts.filter(|id| world.alerts.live.contains(id)).filter_map(|id| world.alerts.alerts.get(id));
-    live.filter_map(|alert| moved(alert, machine::drop_it(alert.position(), now), now, None, "its item is out of use".into())).collect()
+    let reason = || Dropped::OutOfUse.as_str().to_owned();
+    live.filter_map(|alert| moved(alert, machine::drop_it(alert.position(), now), now, None, reason())).collect()
 }
 
 /// The host that an agent speaks for. A collector speaks for nobody: that it is heard shows no agent to be alive.
@@ -200,12 +204,12 @@ fn vanished(world: &World, now: Timestamp) -> Vec<Event> {
                 return None;
             }
             let reason = collected::lost(world, alert, now).unwrap_or_else(|| wording::unreported(&rule.condition));
-            (machine::lose(alert.position(), now), reason)
+            (machine::lose(alert.position(), now), reason.to_owned())
         } else {
             // The item or what selects it has changed: nothing is claimed to have recovered.
-            (machine::drop_it(alert.position(), now), "the rule no longer applies")
+            (machine::drop_it(alert.position(), now), dropped::not_for_it(world, rule, alert))
         };
-        moved(alert, after, now, None, reason.into())
+        moved(alert, after, now, None, reason)
     })
     .collect()
 }

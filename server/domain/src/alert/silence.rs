@@ -4,6 +4,7 @@
 //! that was away declares nobody silent. What makes a silence alert clear is a sign of life, never the absence of one.
 //! While a host is silent its other alerts are unknown.
 
+use super::dropped::Dropped;
 use super::machine::{self, Judged, Timing};
 use super::observe::{moved, transitioned};
 use super::telemetry::AgentState;
@@ -126,7 +127,7 @@ fn settle(world: &World, now: Timestamp) -> Vec<Event> {
         let after = after_ms(&rule.condition)?;
         let agent = *world.telemetry.hosts.get(&alert.key.ci)?;
         if !is_expected(world, agent, alert.key.ci) {
-            let reason = "the agent is no longer expected to report".to_owned();
+            let reason = Dropped::NotExpected.as_str().to_owned();
             return moved(alert, machine::drop_it(alert.position(), now), now, None, reason);
         }
         let spoke = world.telemetry.last_seen(agent).is_some_and(|seen| now.since(seen).as_millis() < u128::from(after));

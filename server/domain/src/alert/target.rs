@@ -7,6 +7,7 @@
 //! Invariants: only results of agents that have spoken lately count; without any an alert becomes unknown and never resolves; names are
 //! looked up a few at a time, for each look-up goes through all items.
 
+use super::dropped::{self, Dropped};
 use super::external::place;
 use super::machine::{self, Judged, Timing};
 use super::observe::{moved, transitioned};
@@ -306,15 +307,15 @@ fn unjudged(world: &World, rules: &[Rule], (judged, targets): (&BTreeSet<AlertKe
         let rule = rules.get(&alert.key.rule)?;
         let place = alert.key.attributes.get(TARGET).and_then(|target| targets.places.get(target));
         let (after, reason) = if place.is_some_and(|place| place.found.is_ok()) {
-            (machine::drop_it(alert.position(), now), "its target is known by now, and told about itself")
+            (machine::drop_it(alert.position(), now), Dropped::TargetKnown.as_str().to_owned())
         } else if effective(rule, world, world.cmdb.cis.get(&alert.key.ci)).is_none() {
-            (machine::drop_it(alert.position(), now), "the rule no longer applies")
+            (machine::drop_it(alert.position(), now), dropped::not_for_it(world, rule, alert))
         } else if listens && rule.no_data == NoData::Unknown {
-            (machine::lose(alert.position(), now), "no fresh result of the check")
+            (machine::lose(alert.position(), now), "no fresh result of the check".to_owned())
         } else {
             return None;
         };
-        moved(alert, after, now, None, reason.to_owned())
+        moved(alert, after, now, None, reason)
     })
     .collect()
 }

@@ -5,17 +5,26 @@
 //!
 //! Invariant: whatever holds an incident open calls [`ended`] again when it is over itself, in whichever order they end.
 
-use super::react::{ITEM_RETIRED, NOT_JUDGED, RECOVERED, note};
+use super::react::{RECOVERED, note};
 use super::{Incident, IncidentEvent, IncidentState};
 use crate::World;
+use crate::alert::dropped::Dropped;
 use crate::alert::external::{ExternalAlert, PREFIX};
 use crate::alert::{Alert, AlertState};
 use crate::ci::lifecycle::is_out_of_use;
 use crate::rule::Rule;
 
-/// What follows when an alert or an outage that an incident is about has ended, as a text says. `rule` is the one that judged; none for what
-/// another system tells of.
-pub(super) fn ended(world: &World, incident: &Incident, rule: Option<&Rule>, text: String) -> Vec<IncidentEvent> {
+/// What ends: an alert or an outage that an incident is about.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Ending<'a> {
+    /// The rule that judged; none for what another system tells of.
+    pub rule: Option<&'a Rule>,
+    /// Why it was dropped; none where it is over.
+    pub dropped: Option<Dropped>,
+}
+
+/// What follows when that has ended, as a text says.
+pub(super) fn ended(world: &World, incident: &Incident, Ending { rule, dropped }: Ending<'_>, text: String) -> Vec<IncidentEvent> {
     let said = |more: &str| vec![note(incident, format!("{text} {more}"))];
     if incident.storm.is_some() {
         return said("It was merged into this incident, which resolves when all of its parts have.");
@@ -29,11 +38,12 @@ pub(super) fn ended(world: &World, incident: &Incident, rule: Option<&Rule>, tex
     if rule.is_some_and(|rule| !rule.auto_resolve) {
         return said("The rule leaves resolving to people.");
     }
-    let code = match rule {
-        Some(rule) if !rule.enabled => NOT_JUDGED,
-        Some(_) if is_retired(world, incident) => ITEM_RETIRED,
-        _ => RECOVERED,
+    let dropped = match rule {
+        Some(rule) if !rule.enabled => Some(Dropped::SwitchedOff),
+        Some(_) if is_retired(world, incident) => Some(Dropped::OutOfUse),
+        _ => dropped,
     };
+    let code = dropped.map_or(RECOVERED, Dropped::close_code);
     vec![IncidentEvent::IncidentStateChanged {
         incident: incident.id,
         before: incident.state,
@@ -46,7 +56,7 @@ pub(super) fn ended(world: &World, incident: &Incident, rule: Option<&Rule>, tex
 
 /// Whether a close code says that nobody resolved it: the machine did.
 pub(super) fn is_of_machine(code: &str) -> bool {
-    matches!(code, RECOVERED | NOT_JUDGED | ITEM_RETIRED)
+    code == RECOVERED || Dropped::ALL.iter().any(|dropped| dropped.close_code() == code)
 }
 
 /// Whether what it was measured on is out of use: nothing has recovered there.

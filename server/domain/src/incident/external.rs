@@ -183,5 +183,5 @@ fn ended(world: &World, incident: &Incident, alert: &ExternalAlert) -> Vec<Incid
     let at = alert.ended_at.unwrap_or(alert.changed_at);
     let text = format!("{} says that the alert ended at {at}.", alert.source);
     let rule = incident.breach.as_ref().and_then(|breach| world.rules.rules.get(&breach.key.rule)).map(|known| &known.rule);
-    ending::ended(world, incident, rule, text)
+    ending::ended(world, incident, ending::Ending { rule, dropped: None }, text)
 }

@@ -84,5 +84,5 @@ fn grew(world: &World, incident: &Incident, outage: &Outage, alerts: &BTreeMap<A
 fn ended(world: &World, incident: &Incident, context: &Context<'_>) -> Vec<IncidentEvent> {
     let rule = incident.breach.as_ref().and_then(|breach| world.rules.rules.get(&breach.key.rule)).map(|known| &known.rule);
     let text = format!("The alert resolved at {}: none of the hosts is silent any more.", context.now);
-    ending::ended(world, incident, rule, text)
+    ending::ended(world, incident, ending::Ending { rule, dropped: None }, text)
 }

@@ -6,6 +6,7 @@
 
 use super::compose::{self, word};
 use super::{Incident, IncidentEvent, description, ending, printed, priority, storm};
+use crate::alert::dropped::Dropped;
 use crate::alert::{Alert, AlertEvent, AlertState, Suppression, mute, suppress};
 use crate::ci::CiEvent;
 use crate::rule::select::effective;
@@ -18,14 +19,8 @@ use std::borrow::Cow;
 /// Category of incidents about machines that share an identity.
 pub const DUPLICATE_IDENTITY: &str = "duplicate_identity";
 
-/// How an incident is closed that the machine resolved.
+/// How an incident is closed whose alert is over. Those whose alert was dropped say why: [`Dropped::close_code`].
 pub const RECOVERED: &str = "recovered_by_itself";
-
-/// How an incident is closed whose rule no longer judges.
-pub const NOT_JUDGED: &str = "rule_disabled";
-
-/// How an incident is closed whose item is out of use.
-pub const ITEM_RETIRED: &str = "item_retired";
 
 /// Come-backs of one incident that are written down: a value that trembles for a month says no more than this.
 pub(super) const FLAPS: u32 = 1_000;
@@ -124,7 +119,9 @@ fn told_of(
     match (live, reason) {
         (live, Some(reason)) => quieted(live, attached, reason),
         (Some(incident), None) if axis == Suppression::Flapping && alert.state == AlertState::Resolved => {
-            resolves(world, incident, rule, &format!("it flaps no more, and is clear: {}", alert.reason), context)
+            let cleared = || format!("it flaps no more, and is clear: {}", alert.reason);
+            let reason = Dropped::said(&alert.reason).map_or_else(cleared, |_| alert.reason.clone());
+            resolves(world, incident, rule, &reason, context)
         }
         // It opened as this ended: nothing was kept back from its readers.
         (Some(incident), None) if axis != Suppression::Flapping && incident.opened_at == context.now => Vec::new(),
@@ -356,7 +353,10 @@ fn also(world: &World, incident: &Incident, of: (&Alert, &Rule), event: &AlertEv
 }
 
 fn resolves(world: &World, incident: &Incident, rule: &Rule, reason: &str, context: &Context<'_>) -> Vec<IncidentEvent> {
-    ending::ended(world, incident, Some(rule), format!("The alert resolved at {}: {reason}.", context.now))
+    let dropped = Dropped::said(reason);
+    let what = if dropped.is_some() { "was dropped" } else { "resolved" };
+    let text = format!("The alert {what} at {}: {}.", context.now, reason.trim_end_matches('.'));
+    ending::ended(world, incident, ending::Ending { rule: Some(rule), dropped }, text)
 }
 
 pub(super) fn note(incident: &Incident, text: String) -> IncidentEvent {

@@ -7,6 +7,7 @@
 //! Invariants: the feed's word on the item is all that resolves such an alert; when nothing is known of its collectors any more it becomes
 //! unknown. Items are looked at a few at a time.
 
+use super::super::dropped::Dropped;
 use super::super::machine::{self, Judged, Timing};
 use super::super::observe::{moved, transitioned};
 use super::super::telemetry::STEADY;
@@ -123,7 +124,7 @@ fn settle(world: &World, now: Timestamp) -> Vec<Event> {
         let patience = patience_ms(&rule.condition)?;
         let feed = alert.key.attributes.get(FEED)?;
         if !world.trust.feeds.values().any(|known| known.name.as_str() == feed && !known.revoked) {
-            return moved(alert, machine::drop_it(alert.position(), now), now, None, "the feed was withdrawn".into());
+            return moved(alert, machine::drop_it(alert.position(), now), now, None, Dropped::FeedWithdrawn.as_str().into());
         }
         let Some(heard) = heard(world, alert.key.ci).remove(feed) else {
             let reason = "nothing is known of its collectors any more".to_owned();

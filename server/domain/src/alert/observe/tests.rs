@@ -288,6 +288,8 @@ fn a_rule_that_is_switched_off_drops_its_alerts() {
     );
     let incident = &scenario.world.incidents.incidents[&scenario.incident(1)];
     assert_eq!(incident.close_code.as_deref(), Some("rule_disabled"));
+    let notes = "The alert was dropped at 1970-01-01T00:00:20.000Z: the rule was switched off.";
+    assert_eq!(incident.close_notes.as_deref(), Some(notes));
     let mut manual = Scenario::new(vec![Rule { auto_resolve: false, ..rule("load") }]);
     manual.value(10, 97.0);
     manual.story();

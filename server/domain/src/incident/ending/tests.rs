@@ -4,9 +4,10 @@ use crate::alert::external::report::Raw;
 use crate::alert::external::{ExternalReport, MEANS_DOWN};
 use crate::alert::scenario::{Scenario, host, rule, seconds};
 use crate::ci::relation::Change;
-use crate::ci::{Class, Relation, RelationKind, Source};
+use crate::ci::{CiCommand, Class, Relation, RelationKind, Source};
 use crate::incident::{IncidentAction, IncidentState};
-use crate::rule::{Condition, Rule};
+use crate::rule::case::Tested;
+use crate::rule::{Condition, Override, Rule, RuleCommand, Selector};
 
 /// web-1 depends on the switch web-2.
 fn scenario(rules: Vec<Rule>) -> Scenario {
@@ -184,4 +185,56 @@ fn a_suspicion_that_nobody_measures_any_more_holds_nothing_open() {
     let alert = scenario.world.alerts.alerts.values().next().expect("it fires").clone();
     let unknown = |before| crate::alert::Alert { state: AlertState::Unknown, before_unknown: Some(before), ..alert.clone() };
     assert_eq!([AlertState::Pending, AlertState::Firing].map(|before| is_going_on(&unknown(before))), [false, true]);
+}
+
+/// How the incident of the rule is closed, and why, when the rule is written another way.
+#[track_caller]
+fn check_rewritten(rewritten: Rule, expected: (&str, &str)) {
+    let mut scenario = Scenario::new(vec![rule("load")]);
+    scenario.seed(|world| world.cmdb.cis.get_mut(&host(1)).expect("a host").tags = ["test".into()].into());
+    scenario.value(10, 97.0);
+    let update = RuleCommand::Update { rule: Tested::of(rewritten).expect("its tests hold"), expected: None };
+    scenario.command(20, &Command::Rule(update)).expect("a proper rule");
+    scenario.replay();
+    let incident = &scenario.world.incidents.incidents[&scenario.incident(1)];
+    assert_eq!(incident.state, IncidentState::Resolved);
+    let told = (incident.close_code.as_deref(), incident.close_notes.as_deref());
+    assert_eq!(told, (Some(expected.0), Some(expected.1)));
+    let by = incident.resolved.as_ref().map(|(_, by)| by.clone());
+    assert_eq!(by, Some(crate::actor::Actor::Token { id: crate::id::TokenId(7), name: "ada".into() }));
+}
+
+/// Hosts with the tag `test` are no matter.
+fn excepted() -> Override {
+    let selector = Selector { tags: ["test".to_owned()].into(), ..Selector::default() };
+    let (levels, for_ms, tier, set_by, set_at) = (None, None, None, None, None);
+    Override { selector, reason: "A test host.".into(), levels, for_ms, tier, disabled: true, set_by, set_at }
+}
+
+#[test]
+fn what_a_rule_is_no_longer_for_has_not_recovered() {
+    let excepted = excepted();
+    let notes = "The alert was dropped at 1970-01-01T00:00:20.000Z: the rule no longer applies: override 1 by ada: A test host.";
+    check_rewritten(Rule { overrides: vec![excepted.clone()], ..rule("load") }, ("rule_not_applied", notes));
+    let notes = "The alert was dropped at 1970-01-01T00:00:20.000Z: the rule no longer applies.";
+    let others = Selector { tags: ["shop".to_owned()].into(), ..Selector::default() };
+    check_rewritten(Rule { selector: others, ..rule("load") }, ("rule_not_applied", notes));
+    let notes = "The alert was dropped at 1970-01-01T00:00:20.000Z: the rule was switched off.";
+    check_rewritten(Rule { enabled: false, overrides: vec![excepted], ..rule("load") }, ("rule_disabled", notes));
+}
+
+#[test]
+fn an_item_that_is_tagged_as_an_exception_has_not_recovered() {
+    let mut scenario = Scenario::new(vec![Rule { overrides: vec![excepted()], ..rule("load") }]);
+    scenario.value(10, 97.0);
+    scenario
+        .command(20, &Command::Ci(CiCommand::Tag { cis: [host(1)].into(), add: vec!["test".into()], remove: Vec::new(), expected: None }))
+        .expect("tagged");
+    for at in (30..400).step_by(10) {
+        scenario.value(at, 97.0);
+        scenario.tick(at);
+    }
+    let incident = &scenario.world.incidents.incidents[&scenario.incident(1)];
+    assert_eq!((incident.state, incident.close_code.as_deref()), (IncidentState::Resolved, Some("rule_not_applied")));
+    scenario.replay();
 }

@@ -129,7 +129,7 @@ fn a_rule_that_is_removed_ends_its_alerts_as_one_that_is_switched_off() {
     scenario.command(20, &remove(None)).unwrap();
     assert!(live == 1 && scenario.world.incidents.live.is_empty(), "{:?}", scenario.world.incidents.live);
     let incident = scenario.world.incidents.incidents.values().next().unwrap();
-    assert_eq!(incident.close_code.as_deref(), Some(crate::incident::react::NOT_JUDGED));
+    assert_eq!(incident.close_code.as_deref(), Some("rule_disabled"));
     assert!(!scenario.world.rules.rules.contains_key(&id) && scenario.world.alerts.live.is_empty());
     assert!(scenario.story().contains(&"20 rule load removed".to_owned()));
     assert!(matches!(scenario.command(30, &remove(None)), Err(Rejection::NotFound { .. })));
