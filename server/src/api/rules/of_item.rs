@@ -10,10 +10,10 @@ use crate::answer::ApiError;
 use axum::extract::State;
 use axum::response::Response;
 use rollcall_domain::id::{CiId, RuleId};
-use rollcall_domain::rule::select::{judges, variant};
+use rollcall_domain::rule::select::judges;
 
 /// Lists the rules that count for a configuration item, by name: the levels, times and loudness that are held against it, and the override
-/// that they come from. A rule that an override switches off for it is among them.
+/// that they come from. A rule that an override switches off for it is among them. Of an item that is out of use none is judged, which each says.
 #[utoipa::path(get, path = "/api/v1/cis/{id}/rules", tag = "rules", params(PageQuery),
     responses((status = 200, description = "A page.", body = Page<CiRule>)))]
 pub async fn list_ci_rules(
@@ -26,9 +26,7 @@ pub async fn list_ci_rules(
     let page = api.engine.read(|world| {
         let ci = find(world, id)?;
         let rules = world.rules.rules.range(paging.ascending()).filter(|(_, known)| judges(&known.rule, world, ci));
-        let shown = rules.map(|(name, known)| {
-            (name.clone(), CiRule::new(&known.rule, variant(&known.rule, world, Some(ci)), |one| one.selector.means(world, Some(ci))))
-        });
+        let shown = rules.map(|(name, known)| (name.clone(), CiRule::new(&known.rule, world, ci)));
         Ok::<_, ApiError>(paging.page(shown))
     })?;
     Ok(format.list(&page))

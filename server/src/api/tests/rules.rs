@@ -414,3 +414,16 @@ async fn a_rule_about_a_metric_that_nobody_sends_is_taken_with_a_warning() {
     let warning = made["warnings"][0].as_str().unwrap();
     assert!(warning.ends_with("did you mean system.memory.utilization?"), "{warning}");
 }
+
+#[tokio::test]
+async fn no_rule_is_judged_for_an_item_that_is_out_of_use() {
+    let host = Host::reported().await;
+    let rules = host.get("/rules").await.ok().items();
+    assert!(!rules.is_empty() && rules.iter().all(|rule| rule["judged"] == true && rule["reason"].is_null()), "{rules:?}");
+    host.fixture.put("PATCH", &host.path(), &[], r#"{"status": "retired", "reason": "sold"}"#).await.ok();
+    let retired = host.get("/rules").await.ok().items();
+    assert_eq!(retired.len(), rules.len());
+    for rule in retired {
+        assert_eq!((&rule["judged"], &rule["reason"]), (&false.into(), &"the item is retired".into()), "{rule}");
+    }
+}

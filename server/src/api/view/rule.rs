@@ -5,6 +5,8 @@
 use super::word::{Class, Grade, NoData, Tier};
 use super::{Actor, Time};
 use crate::answer::ApiError;
+use rollcall_domain::ci::Ci;
+use rollcall_domain::ci::lifecycle::is_out_of_use;
 use rollcall_domain::id::RuleId;
 use rollcall_domain::rule as domain;
 use rollcall_domain::rule::select::Variant;
@@ -273,8 +275,11 @@ pub struct CiRule {
     pub id: String,
     /// What is wrong when it fires, in a few words.
     pub title: String,
-    /// Whether it is judged for this item; not when an override says so.
+    /// Whether it is judged for this item; not when an override says so, or when the item is out of use.
     pub judged: bool,
+    /// Why it is not judged for this item; null where it is.
+    #[schema(example = "the item is retired")]
+    pub reason: Option<String>,
     /// How loud it is when the critical level fires.
     pub tier: Tier,
     /// How loud it is at the warning level, when that differs.
@@ -292,18 +297,22 @@ pub struct CiRule {
 }
 
 impl CiRule {
-    /// A rule in the version that counts. Without one, the first override that means the item is why.
-    pub fn new(rule: &domain::Rule, counts: Option<Variant>, means: impl Fn(&domain::Override) -> bool) -> Self {
+    /// A rule in the version that counts for an item. Without one, the first override that means the item is why.
+    pub fn new(rule: &domain::Rule, world: &World, ci: &Ci) -> Self {
+        let counts = domain::select::variant(rule, world, Some(ci));
         let varied = domain::select::varied(rule, counts.unwrap_or(Variant::Plain));
         let from = match counts {
             Some(Variant::Plain) => None,
             Some(Variant::Overridden(position)) => rule.overrides.get(position),
-            None => rule.overrides.iter().find(|one| means(one)),
+            None => rule.overrides.iter().find(|one| one.selector.means(world, Some(ci))),
         };
+        let excepted = from.filter(|_| counts.is_none()).map(|one| format!("an override switches it off: {}", one.reason));
+        let reason = if is_out_of_use(ci.status) { Some(format!("the item is {}", ci.status.as_str())) } else { excepted };
         Self {
             id: rule.id.to_string(),
             title: rule.title.clone(),
-            judged: counts.is_some(),
+            judged: counts.is_some() && reason.is_none(),
+            reason,
             tier: varied.tier.into(),
             warning_tier: varied.warning_tier.map(Into::into),
             levels: varied.levels.clone(),
