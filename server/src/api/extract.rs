@@ -1,5 +1,7 @@
 //! Path, query and body of a request, each with errors that name what is wrong.
 
+mod shape;
+
 use super::Api;
 use super::caller::BodyHash;
 use crate::answer::{ApiError, Code};
@@ -18,6 +20,7 @@ use rollcall_domain::trust::feed::FeedName;
 use rollcall_shared::{AgentId, SectionName};
 use serde::de::DeserializeOwned;
 use std::str::FromStr;
+use utoipa::ToSchema;
 
 /// The largest body an operator's request may have. The largest real one, a rule, is below 16 KiB.
 const BODY_BYTES: usize = 1 << 20;
@@ -176,7 +179,7 @@ fn quoted<'a>(text: &'a str, before: &str) -> Option<&'a str> {
 /// A JSON body.
 pub struct Body<T>(pub T);
 
-impl<T: DeserializeOwned> FromRequest<Api> for Body<T> {
+impl<T: DeserializeOwned + ToSchema> FromRequest<Api> for Body<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _api: &Api) -> Result<Self, ApiError> {
@@ -189,7 +192,11 @@ impl<T: DeserializeOwned> FromRequest<Api> for Body<T> {
         let (parts, body) = request.into_parts();
         let bytes = axum::body::to_bytes(body, BODY_BYTES).await.map_err(|_| too_large())?;
         BodyHash::note(&parts.extensions, &bytes);
-        parse(&bytes).map(Self)
+        let body = parse(&bytes)?;
+        match shape::misplaced_list::<T>(&bytes) {
+            Some(path) => Err(ApiError::invalid(cut(&path), "must be an object, not a list")),
+            None => Ok(Self(body)),
+        }
     }
 }
 

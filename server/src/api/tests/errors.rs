@@ -31,6 +31,15 @@ async fn a_mistake_deep_in_a_body_is_named_with_its_path() {
     check(&fixture.post("/api/v1/rules", &missing).await, ("invalid_parameter", "levels.warning.clear", "is required"));
     let unknown = rule(json!({"overrides": [{"reason": "r", "selector": {"tgas": []}}]}));
     check(&fixture.post("/api/v1/rules", &unknown).await, ("unknown_parameter", "overrides[0].selector.tgas", "unknown field"));
+    for (change, field) in [
+        (json!({"levels": [{"raise": 1.0, "clear": 0.5}, null]}), "levels"),
+        (json!({"levels": {"warning": [1.0, 0.5]}}), "levels.warning"),
+        (json!({"overrides": [[{}, "r"]]}), "overrides[0]"),
+        (json!({"selector": []}), "selector"),
+    ] {
+        check(&fixture.post("/api/v1/rules", &rule(change)).await, ("invalid_parameter", field, "must be an object, not a list"));
+    }
+    fixture.get("/api/v1/rules/x").await.refused("not_found");
     let layers = json!({"name": "Ops", "time_zone": "Europe/Berlin", "layers": [{"name": "Week", "members": [7]}]}).to_string();
     let reply = fixture.post("/api/v1/on_call_schedules", &layers).await;
     check(&reply, ("invalid_parameter", "layers[0].members[0]", "expected a string"));
