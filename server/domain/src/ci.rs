@@ -25,6 +25,7 @@ pub mod network;
 pub mod normalise;
 pub mod parking;
 pub mod past;
+pub mod place;
 pub mod policy;
 pub mod relation;
 pub mod review;

@@ -3,7 +3,7 @@
 //! When a host is about to fall silent and others that share something with it are too, its silence is held for up to one interval. Then
 //! either at least three hosts, and at least half of those that share a thing, fell silent within one interval of each other: that is an
 //! outage of the thing, one incident with all of them attached. Or each is told about alone. Of the things that explain the most hosts the
-//! narrowest counts: what they stand on, then their network, then their site. Nearly every host at once is the server's own trouble.
+//! narrowest counts: what they stand on, then their network, then where they are ([`crate::ci::place`]). Nearly every host at once is the server's own trouble.
 //!
 //! Invariants: a host that said goodbye is never counted; an outage is over only when each of its hosts has spoken, or is no longer
 //! expected to; what is not an outage is told about one interval later at most.

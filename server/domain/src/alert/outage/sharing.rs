@@ -5,8 +5,9 @@
 
 use crate::World;
 use crate::alert::dependency;
+use crate::ci::place::{self, Place};
 use crate::ci::topology::{parse_address, relates_hosts};
-use crate::ci::{AttributeValue, Ci, network};
+use crate::ci::{AttributeValue, Ci, Class, network};
 use crate::id::CiId;
 use crate::query::term::Network;
 use serde::{Deserialize, Serialize};
@@ -37,7 +38,12 @@ pub enum Shared {
         /// Bits that count.
         prefix: u8,
     },
-    /// A place.
+    /// A location that is recorded: they are hosted on it, or name it.
+    Location {
+        /// Which.
+        ci: CiId,
+    },
+    /// A place that is not.
     Site {
         /// As the hosts' `location` says.
         name: String,
@@ -54,6 +60,7 @@ impl Shared {
             Self::Parent { ci } => format!("silence/parent/{ci}"),
             Self::Network { ci } => format!("silence/network/{ci}"),
             Self::Subnet { address, prefix } => format!("silence/network/{address}/{prefix}"),
+            Self::Location { ci } => format!("silence/location/{ci}"),
             Self::Site { name } => format!("silence/site/{name}"),
             Self::All => "silence/all".to_owned(),
         }
@@ -63,7 +70,7 @@ impl Shared {
     #[must_use]
     pub fn ci(&self) -> Option<CiId> {
         match self {
-            Self::Parent { ci } | Self::Network { ci } => Some(*ci),
+            Self::Parent { ci } | Self::Network { ci } | Self::Location { ci } => Some(*ci),
             Self::Subnet { .. } | Self::Site { .. } | Self::All => None,
         }
     }
@@ -75,6 +82,7 @@ impl Shared {
             Self::Parent { ci } => format!("behind {}", name(ci)),
             Self::Network { ci } => format!("in {}", name(ci)),
             Self::Subnet { address, prefix } => format!("in {address}/{prefix}"),
+            Self::Location { ci } => format!("at {}", name(ci)),
             Self::Site { name } => format!("at {}", crate::incident::compose::cut(name, 100)),
             Self::All => "of the fleet".to_owned(),
         }
@@ -103,16 +111,19 @@ impl Sharing {
 /// What a host shares with others, each once.
 pub(super) fn shared_by(world: &World, host: CiId) -> Vec<Shared> {
     let Some(ci) = world.cmdb.cis.get(&host) else { return vec![Shared::All] };
-    let mut found: Vec<Shared> = dependency::parents(world, host).into_values().flatten().map(|ci| Shared::Parent { ci }).collect();
+    // A location is no thing that they stand on as on a hypervisor: it is wider than a network.
+    let stands_on = dependency::parents(world, host).into_iter().filter(|((_, class), _)| *class != Class::Location);
+    let mut found: Vec<Shared> = stands_on.flat_map(|(_, group)| group).map(|ci| Shared::Parent { ci }).collect();
     let networks: Vec<Shared> = network::all_of(&world.cmdb, host).into_iter().map(|ci| Shared::Network { ci }).collect();
     if networks.is_empty() {
         found.extend(subnets(ci));
     } else {
         found.extend(networks);
     }
-    if let Some(AttributeValue::Text(site)) = ci.attributes.get("location").map(crate::ci::Attribute::value) {
-        found.extend((!site.trim().is_empty()).then(|| Shared::Site { name: site.trim().to_owned() }));
-    }
+    found.extend(place::of(&world.cmdb, ci).map(|place| match place {
+        Place::Recorded(location) => Shared::Location { ci: location.id },
+        Place::Said(name) => Shared::Site { name: name.to_owned() },
+    }));
     found.push(Shared::All);
     found.sort_unstable();
     found.dedup();

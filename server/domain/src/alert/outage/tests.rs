@@ -121,6 +121,38 @@ fn a_network_that_is_recorded_counts_for_its_hosts_and_for_what_hangs_on_them() 
 }
 
 #[test]
+fn hosts_are_at_one_place_whether_a_relation_says_so_or_their_attribute() {
+    use crate::ci::natural::place;
+    use crate::ci::{Ci, Class};
+    let mut scenario = fleet(&[(1, "south"), (2, ""), (3, " berlin / HALL 2"), (4, "elsewhere"), (5, "Hall 2"), (6, "elsewhere")]);
+    let (berlin, hall) = (host(100), host(101));
+    scenario.seed(|world| {
+        for (id, name, parent) in [(berlin, "Berlin", None), (hall, "Hall 2", Some(berlin))] {
+            let location = Ci { parent, ..Ci::new(id, Class::Location, name, seconds(0), 0) };
+            world.cmdb.keys.insert((Class::Location, place(parent, name).expect("a proper name")), id);
+            world.cmdb.cis.insert(id, location);
+        }
+        for n in 1..=2 {
+            let (source, first_seen, last_seen) = (Source::Person { name: "ada".into() }, seconds(0), seconds(0));
+            let relation = Relation { from: host(n), kind: RelationKind::HostedOn, to: hall, source, first_seen, last_seen };
+            world.cmdb.links.apply(&Change::Set { relation });
+        }
+    });
+    let shared = |n| sharing::shared_by(&scenario.world, host(n));
+    for n in 1..=3 {
+        let places =
+            shared(n).into_iter().filter(|shared| matches!(shared, Shared::Parent { .. } | Shared::Site { .. } | Shared::Location { .. }));
+        assert_eq!(places.collect::<Vec<_>>(), [Shared::Location { ci: hall }], "{n}");
+    }
+    for (n, name) in [(4, "elsewhere"), (5, "Hall 2")] {
+        assert!(shared(n).contains(&Shared::Site { name: name.into() }), "{n}");
+    }
+    play(&mut scenario, 6, &[4, 5, 6], 400);
+    assert_eq!(opened(&mut scenario), ["All 3 hosts at Hall 2 are silent"]);
+    assert_eq!(scenario.world.incidents.incidents[&scenario.incident(1)].primary_ci, Some(hall));
+}
+
+#[test]
 fn hosts_that_said_goodbye_are_not_counted() {
     let mut scenario = fleet(&[(1, ""), (1, ""), (1, ""), (2, "")]);
     scenario.push(0, 1, Vec::new(), vec![Sign::Goodbye("switched off".into())]);
