@@ -5,6 +5,7 @@ pub mod decide;
 pub mod feed;
 mod roster;
 pub mod session;
+pub mod unit;
 
 use crate::actor::{Actor, Role};
 use crate::copy_on_write::CopyOnWrite;
@@ -198,6 +199,13 @@ pub enum TrustEvent {
         /// The id of its voice.
         voice: AgentId,
     },
+    /// A feed told units of metrics that are in no catalogue.
+    UnitsTold {
+        /// Which.
+        feed: FeedName,
+        /// The unit of each from now on; `None` where feeds tell several.
+        units: BTreeMap<String, Option<String>>,
+    },
     /// Something was refused that people should know of.
     Refused {
         /// Stable code of the refusal.
@@ -226,6 +234,9 @@ pub struct Trust {
     /// What feeds measure.
     #[serde(default)]
     pub collectors: Collectors,
+    /// In what they measure it.
+    #[serde(default)]
+    pub units: unit::Units,
     #[serde(skip)]
     roster: roster::Roster,
 }
@@ -263,6 +274,7 @@ impl Trust {
             }
             TrustEvent::CollectorPlaced { voice, collector } => self.collectors.add(*voice, collector.clone()),
             TrustEvent::CollectorForgotten { voice } => self.collectors.remove(*voice),
+            TrustEvent::UnitsTold { units, .. } => self.units.apply(units),
             TrustEvent::Refused { .. } => {}
         }
     }
@@ -287,7 +299,7 @@ impl Trust {
 
     /// A copy of all that a snapshot stores, without the projections.
     pub(crate) fn without_projections(&self) -> Self {
-        let Self { agents, join_tokens, api_tokens, sessions, feeds, collectors, roster: _ } = self;
+        let Self { agents, join_tokens, api_tokens, sessions, feeds, collectors, units, roster: _ } = self;
         Self {
             agents: agents.clone(),
             join_tokens: join_tokens.clone(),
@@ -295,6 +307,7 @@ impl Trust {
             sessions: sessions.clone(),
             feeds: feeds.clone(),
             collectors: collectors.without_projections(),
+            units: units.clone(),
             roster: roster::Roster::default(),
         }
     }

@@ -24,7 +24,8 @@ use crate::problem::{self, Problems};
 use crate::rejection::Rejection;
 use crate::rule::{self, Rules};
 use crate::trust::collector::Spoken;
-use crate::trust::{self, Trust};
+use crate::trust::feed::FeedName;
+use crate::trust::{self, Trust, TrustEvent};
 use rollcall_shared::enrol::AgentStatus;
 use rollcall_shared::message::{Loss, Report, Settings};
 use rollcall_shared::{AgentId, Timestamp};
@@ -156,6 +157,22 @@ impl World {
     pub fn hear_collector(&self, spoken: &Spoken, context: &Context<'_>) -> Result<(AgentId, Vec<Event>), Rejection> {
         let (voice, event) = trust::collector::hear(self, spoken, context)?;
         Ok((voice, event.map(Event::Trust).into_iter().collect()))
+    }
+
+    /// The event of units that a feed tells with what it measured; none when all of them are known.
+    #[must_use]
+    pub fn hear_units(&self, feed: &FeedName, told: &BTreeMap<String, String>) -> Option<Event> {
+        let units = self.trust.units.news(told);
+        (!units.is_empty()).then(|| Event::Trust(TrustEvent::UnitsTold { feed: feed.clone(), units }))
+    }
+
+    /// The unit of a metric: that of the catalogue, else as feeds tell it.
+    #[must_use]
+    pub fn unit_of(&self, metric: &str) -> Option<&str> {
+        match rollcall_shared::metric::find(metric) {
+            Some(known) => known.unit,
+            None => self.trust.units.get(metric),
+        }
     }
 
     /// Takes in samples and signs of life; what they mean comes back as events, not yet applied.

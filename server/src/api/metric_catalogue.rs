@@ -62,7 +62,7 @@ fn all(world: &World) -> BTreeMap<String, Metric> {
     let mut all: BTreeMap<String, Metric> =
         METRICS.iter().map(|metric| (metric.name.to_owned(), Metric::catalogued(metric, rules(metric.name)))).collect();
     for (name, attributes) in world.telemetry.foreign_metrics() {
-        all.insert(name.clone(), Metric::foreign(name, attributes, rules(name)));
+        all.insert(name.clone(), Metric::foreign((name, world.unit_of(name)), attributes, rules(name)));
     }
     all
 }

@@ -68,7 +68,8 @@ pub async fn list_samples(
     let items = match &query.metric {
         Some(metric) => {
             let history = api.engine.history();
-            let wanted = Wanted::new(metric, &query, api.engine.now(), history.retention)?;
+            let unit = unit_of(&api, metric);
+            let wanted = Wanted::new((metric, unit), &query, api.engine.now(), history.retention)?;
             let agents = api.engine.read(|world| agents_of(world, id))?;
             blocking(move || read_series(&history, &agents, &wanted, POINTS)).await?
         }
@@ -95,12 +96,17 @@ fn agents_of(world: &World, id: CiId) -> Result<Vec<AgentId>, ApiError> {
     Ok(world.trust.voices_of(id))
 }
 
+/// The unit of a metric, where it is known.
+fn unit_of(api: &Api, metric: &str) -> Option<String> {
+    api.engine.read(|world| world.unit_of(metric).map(str::to_owned))
+}
+
 fn newest(api: &Api, id: CiId, pairs: &[(String, String)]) -> Result<Vec<SampleSeries>, ApiError> {
     api.engine.read(|world| {
         let latest = agents_of(world, id)?.into_iter().flat_map(|agent| world.telemetry.latest(agent));
         let fits = |series: &Series| fit(pairs, &series.attributes);
         let latest = latest.filter(|(series, ..)| fits(series));
-        Ok(latest.map(|(series, value, at)| SampleSeries::newest(series, value, at)).collect())
+        Ok(latest.map(|(series, value, at)| SampleSeries::newest(world, series, value, at)).collect())
     })
 }
 

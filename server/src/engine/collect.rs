@@ -9,6 +9,7 @@ use rollcall_domain::trust::collector::Spoken;
 use rollcall_domain::{Actor, Rejection};
 use rollcall_shared::sample::{SampleSet, Series};
 use rollcall_shared::{ContentHash, Section};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -21,6 +22,8 @@ pub struct Collected {
     pub sets: Vec<SampleSet>,
     /// Series that have ended.
     pub ended: Vec<Sign>,
+    /// Units of metrics, told with it.
+    pub units: BTreeMap<String, String>,
 }
 
 /// What became of each resource, in their order.
@@ -69,12 +72,13 @@ impl Writer {
     }
 
     fn collect_one(&mut self, collected: Collected, request_id: Option<&str>) -> Result<(), Rejection> {
-        let Collected { spoken, mut sets, ended: signs } = collected;
+        let Collected { spoken, mut sets, ended: signs, units } = collected;
         let shared = Arc::clone(&self.shared);
         let mut world = lock(&shared);
         let now = shared.clock.now();
         let actor = Actor::Feed { name: spoken.feed.to_string() };
-        let (voice, events) = self.with_context(actor.clone(), now, |context| world.hear_collector(&spoken, context))?;
+        let (voice, mut events) = self.with_context(actor.clone(), now, |context| world.hear_collector(&spoken, context))?;
+        events.extend(world.hear_units(&spoken.feed, &units));
         let cause = Cause { actor, request_id: request_id.map(str::to_owned), idempotency_key: None };
         self.record(&mut world, events, &cause, now);
         // A sender that heard no answer sends again.

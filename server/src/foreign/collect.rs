@@ -38,6 +38,9 @@ const TABLES_PER_HOUR: u32 = 16;
 /// Values, given or not, of all sets of a request: 64 MiB, as for agents.
 const VALUES: usize = 4 << 20;
 
+/// Units of one message: as many metrics as are remembered.
+const UNITS: usize = 10_000;
+
 /// Values judged in one piece, given or not: some milliseconds.
 const PORTION_VALUES: usize = 50_000;
 
@@ -62,9 +65,18 @@ pub struct Message {
     pub resources: BTreeMap<Resource, Vec<Measured>>,
     /// Values that were refused while it was read.
     pub refused: BTreeMap<Refusal, u64>,
+    /// Units of metrics, where they are told.
+    pub units: BTreeMap<String, String>,
 }
 
 impl Message {
+    /// Takes note of a metric's unit.
+    pub fn measured_in(&mut self, metric: &str, unit: &str) {
+        if !metric.is_empty() && !unit.is_empty() && self.units.len() < UNITS {
+            self.units.insert(metric.to_owned(), unit.to_owned());
+        }
+    }
+
     /// Counts refused values.
     pub fn refuse(&mut self, reason: Refusal, values: usize) {
         if values > 0 {
@@ -189,7 +201,7 @@ impl Collect {
             missed.refused.into_iter().for_each(|(reason, count)| outcome.refuse(reason, count));
             voices
         };
-        let mut room = VALUES;
+        let (mut room, mut units) = (VALUES, message.units);
         let mut voices = voices.into_iter().peekable();
         while voices.peek().is_some() {
             let mut some = Vec::new();
@@ -198,7 +210,7 @@ impl Collect {
                 values += voice.points.len();
                 some.push(voice);
             }
-            let done = self.portion(engine, some, room, speaker.request_id.clone()).await;
+            let done = self.portion(engine, some, (room, &mut units), speaker.request_id.clone()).await;
             match done {
                 Ok((part, left)) => {
                     room = left;
@@ -259,7 +271,7 @@ impl Collect {
         self: &Arc<Self>,
         engine: &Engine,
         voices: Vec<Voice>,
-        room: usize,
+        (room, units): (usize, &mut BTreeMap<String, String>),
         request_id: Option<String>,
     ) -> Result<(Outcome, usize), ApiError> {
         let (this, reader) = (Arc::clone(self), engine.clone());
@@ -281,7 +293,8 @@ impl Collect {
             let ended = composed.ended.into_iter().map(|(at, series)| Sign::Ended { table, at, series }).collect();
             let sets = composed.sets.into_iter().map(|(at, values)| SampleSet { table, at, values }).collect();
             values.push((composed.taken, spoken.ci));
-            portion.push(Collected { spoken, sets, ended });
+            // They are of the feed: whichever of its voices brings them.
+            portion.push(Collected { spoken, sets, ended, units: std::mem::take(units) });
         }
         let heard = engine.collect(portion, request_id).await?;
         for (heard, (taken, ci)) in heard.into_iter().zip(values) {

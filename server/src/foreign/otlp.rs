@@ -135,6 +135,11 @@ fn read(request: ExportRequest, now: Timestamp) -> Message {
 }
 
 fn read_metric(message: &mut Message, resource: &Resource, metric: Metric, now: Timestamp) {
+    // Quantiles have the metric's own name; how many values there were has no unit.
+    message.measured_in(&metric.name, &metric.unit);
+    if metric.histogram.is_some() || metric.exponential_histogram.is_some() || metric.summary.is_some() {
+        message.measured_in(&format!("{}.sum", metric.name), &metric.unit);
+    }
     let sum = metric.sum.unwrap_or_default();
     let numbers =
         metric.gauge.unwrap_or_default().data_points.into_iter().chain(cumulative(message, sum.aggregation_temporality, sum.data_points));

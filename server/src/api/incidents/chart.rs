@@ -7,7 +7,7 @@ use crate::api::extract::Named;
 use crate::api::samples::drawn::Grid;
 use crate::api::samples::{blocking, unreadable};
 use crate::api::view::Time;
-use crate::api::view::chart::{ChartSeries, DrawnChart, DrawnNumber, DrawnSeries, judged, references, series_of};
+use crate::api::view::chart::{ChartNumber, ChartSeries, DrawnChart, DrawnNumber, DrawnSeries, judged, references, series_of};
 use crate::api::view::sample::SamplePoint;
 use crate::backtest::trace;
 use crate::engine::History;
@@ -36,6 +36,8 @@ struct Question {
     incident: IncidentId,
     key: AlertKey,
     chart: Chart,
+    /// The number that is judged.
+    judged: Option<ChartNumber>,
     /// Each series with the item that measures it and who speaks for that.
     series: Vec<(ChartSeries, CiId, Vec<AgentId>)>,
     /// Who speaks for the item of the breach.
@@ -53,8 +55,9 @@ impl Question {
             let ci = one.ci.unwrap_or(ci);
             (view, ci, world.trust.voices_of(ci))
         };
-        let series = series_of(&chart).into_iter().zip(chart.all_series()).map(of).collect();
-        Ok(Self { incident: incident.id, key: breach.key.clone(), chart, series, voices: world.trust.voices_of(ci) })
+        let series = series_of(world, &chart).into_iter().zip(chart.all_series()).map(of).collect();
+        let judged = judged(world, &chart);
+        Ok(Self { incident: incident.id, key: breach.key.clone(), chart, judged, series, voices: world.trust.voices_of(ci) })
     }
 
     fn draw(&self, history: &History, now: Timestamp) -> Result<DrawnChart, ApiError> {
@@ -66,7 +69,7 @@ impl Question {
             let ChartSeries { ci: _, metric, unit, attributes, read_as, window_ms } = one.clone();
             series.push(DrawnSeries { ci: ci.to_string(), metric, unit, attributes, read_as, window_ms, points });
         }
-        let number = match judged(chart) {
+        let number = match self.judged.clone() {
             Some(number) => {
                 let points = self.numbers(history, &grid, now, series.first())?;
                 Some(DrawnNumber { what: number.what, unit: number.unit, points })

@@ -55,7 +55,8 @@ pub async fn get_fleet_metrics(State(api): State<Api>, Parameters(query): Parame
     let selection = Selection::new(query.query.as_deref(), now)?;
     let wanted: Vec<&str> = query.wanted.as_deref().into_iter().flat_map(|text| text.split(',')).map(str::trim).collect();
     let families = api.engine.read(|world| {
-        let mut families = Families::default();
+        let units = world.trust.units.iter().map(|(name, unit)| (in_alphabet(name), unit.to_owned())).collect();
+        let mut families = Families { units, ..Families::default() };
         for ci in selection.all(world)? {
             host(world, ci, (&wanted, now), &mut |name, labels, value, _| families.put(name, &line(labels), value));
             if families.count > SERIES {
@@ -74,6 +75,8 @@ pub async fn get_fleet_metrics(State(api): State<Api>, Parameters(query): Parame
 #[derive(Default)]
 struct Families {
     by_name: BTreeMap<String, BTreeMap<String, f64>>,
+    /// Units of metrics that are in no catalogue.
+    units: BTreeMap<String, String>,
     count: usize,
 }
 
@@ -96,6 +99,8 @@ impl Families {
             // Writing to a string cannot fail.
             if let Some(metric) = catalogue.get(name) {
                 let _ = writeln!(text, "# HELP {name} {} [{}]", metric.about, metric.unit.unwrap_or("differs"));
+            } else if let Some(unit) = self.units.get(name) {
+                let _ = writeln!(text, "# HELP {name} As a feed tells it. [{}]", unit.replace('\\', "\\\\"));
             }
             let _ = writeln!(text, "# TYPE {name} {}", if name.starts_with("rollcall_") { "gauge" } else { "untyped" });
             for (labels, value) in family {

@@ -19,7 +19,7 @@ impl Grid {
     pub fn new((from, to): (Timestamp, Timestamp), now: Timestamp, kept: Retention) -> Result<Self, ApiError> {
         // What is measured in this very millisecond is shown.
         let to = to.min(now.plus(Duration::from_millis(1)));
-        Wanted::over("", Vec::new(), (from, to), None, (now, kept)).map(Self)
+        Wanted::over(("", None), Vec::new(), (from, to), None, (now, kept)).map(Self)
     }
 
     /// Begin, at a whole step, and end, not included.

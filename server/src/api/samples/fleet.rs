@@ -7,7 +7,7 @@ use super::super::page::{Page, Paging};
 use super::super::selection::Selection;
 use super::super::view::sample::{FleetSampleRow, FleetSamples, TopSample};
 use super::wanted::{POINTS, duration, fit, pairs};
-use super::{SampleQuery, Wanted, blocking, read_page, read_series};
+use super::{SampleQuery, Wanted, blocking, read_page, read_series, unit_of};
 use crate::answer::ApiError;
 use crate::engine::History;
 use axum::extract::State;
@@ -126,7 +126,7 @@ pub async fn list_top_samples(
                 ..SampleQuery::default()
             };
             let history = api.engine.history();
-            let wanted = Wanted::new(&metric, &asked, now, history.retention)?;
+            let wanted = Wanted::new((&metric, unit_of(&api, &metric)), &asked, now, history.retention)?;
             let members = members(&api, query.query.as_deref(), None, HOSTS, now)?;
             if members.len() > HOSTS {
                 return Err(ApiError::invalid("query", format!("selects more than {HOSTS} hosts: narrow it, or leave the window out")));
@@ -180,12 +180,13 @@ fn newest(api: &Api, query: &TopQuery, metric: &str, wanted: &[(String, String)]
     let selection = Selection::new(query.query.as_deref(), now)?;
     api.engine.read(|world| {
         let mut top = Vec::new();
+        let unit = world.unit_of(metric);
         for ci in selection.all(world)? {
             let voices = world.telemetry.speaker(ci.id).into_iter().chain(world.trust.collectors.of(ci.id).map(|(voice, _)| voice));
             let newest = voices.filter_map(|voice| world.telemetry.newest(voice)).flat_map(|newest| newest.within(NOW, now));
             for (series, value, at) in newest.filter(|(series, ..)| series.metric == metric) {
                 if fit(wanted, &series.attributes) {
-                    top.push(TopSample::new((ci.id, &ci.name), metric, &series.attributes, (at, value)));
+                    top.push(TopSample::new((ci.id, &ci.name), (metric, unit), &series.attributes, (at, value)));
                 }
             }
         }
@@ -211,7 +212,7 @@ fn over_window(history: &History, members: Vec<Member>, wanted: &Wanted, aggrega
                 Aggregation::Max => row.max,
                 Aggregation::Last => row.last,
             };
-            TopSample::new((member.ci, &member.name), &wanted.metric, &attributes, (row.at, value))
+            TopSample::new((member.ci, &member.name), (&wanted.metric, wanted.unit.as_deref()), &attributes, (row.at, value))
         }));
     }
     Ok(top)
@@ -256,7 +257,7 @@ pub async fn list_fleet_samples(
     let metric = query.metric.clone().unwrap_or_else(|| METRIC.to_owned());
     let asked = SampleQuery { metric: None, attribute: query.attribute, from: query.from, to: query.to, step: query.step };
     let (now, history) = (api.engine.now(), api.engine.history());
-    let wanted = Wanted::new(&metric, &asked, now, history.retention)?;
+    let wanted = Wanted::new((&metric, unit_of(&api, &metric)), &asked, now, history.retention)?;
     let mut members = members(&api, query.query.as_deref(), paging.after, paging.limit, now)?;
     let more = members.len() > paging.limit;
     members.truncate(paging.limit);

@@ -31,6 +31,8 @@ const HOUR_S: u64 = 3_600;
 pub struct Wanted {
     /// Metric name.
     pub metric: String,
+    /// Its unit, where it is known.
+    pub unit: Option<String>,
     /// Begin, at a whole step.
     pub from: Timestamp,
     /// End, not included.
@@ -46,13 +48,13 @@ pub struct Wanted {
 
 impl Wanted {
     /// Judges a question about `metric`.
-    pub fn new(metric: &str, query: &SampleQuery, now: Timestamp, kept: Retention) -> Result<Self, ApiError> {
+    pub fn new(metric: (&str, Option<String>), query: &SampleQuery, now: Timestamp, kept: Retention) -> Result<Self, ApiError> {
         Self::over(metric, pairs(query.attribute.as_deref())?, span(query, now)?, query.step.as_deref(), (now, kept))
     }
 
     /// The same of a span that is known.
     pub fn over(
-        metric: &str,
+        (metric, unit): (&str, Option<String>),
         attributes: Attributes,
         (from, to): (Timestamp, Timestamp),
         step: Option<&str>,
@@ -61,7 +63,7 @@ impl Wanted {
         let metric = metric.to_owned();
         if step == Some(RAW) {
             // What has no buckets is bounded while it is read.
-            return Ok(Self { metric, from, to, step_ms: 0, count: 0, resolution: SampleResolution::Raw, attributes });
+            return Ok(Self { metric, unit, from, to, step_ms: 0, count: 0, resolution: SampleResolution::Raw, attributes });
         }
         let finest = finest(now.since(from), kept);
         let step = match step {
@@ -83,13 +85,13 @@ impl Wanted {
         if count > POINTS {
             return Err(too_many_points());
         }
-        Ok(Self { metric, from, to, step_ms, count, resolution, attributes })
+        Ok(Self { metric, unit, from, to, step_ms, count, resolution, attributes })
     }
 
-    /// The same of another metric.
+    /// The same of another metric, whatever its unit.
     pub fn about(&self, metric: &str, attributes: Attributes) -> Self {
         let Self { from, to, step_ms, count, resolution, .. } = *self;
-        Self { metric: metric.to_owned(), from, to, step_ms, count, resolution, attributes }
+        Self { metric: metric.to_owned(), unit: None, from, to, step_ms, count, resolution, attributes }
     }
 
     /// The stored rows that it is answered from; `None` for samples.
@@ -237,7 +239,7 @@ mod tests {
     /// Step in seconds and what it is served from, or the field that is wrong.
     fn asked(from: &str, step: Option<&str>) -> Result<(i64, SampleResolution), String> {
         let query = SampleQuery { from: Some(from.into()), step: step.map(str::to_owned), ..SampleQuery::default() };
-        match Wanted::new("m", &query, NOW, Retention::default()) {
+        match Wanted::new(("m", None), &query, NOW, Retention::default()) {
             Ok(wanted) => Ok((wanted.step_ms / 1000, wanted.resolution)),
             Err(error) => Err(error.field().unwrap_or_default().to_owned()),
         }

@@ -7,6 +7,7 @@ use rollcall_domain::id::CiId;
 use rollcall_domain::trust::collector::Spoken;
 use rollcall_domain::trust::feed::FeedName;
 use rollcall_shared::sample::{SampleSet, Series};
+use std::collections::BTreeMap;
 
 fn feed() -> FeedName {
     "prom".parse().unwrap()
@@ -19,13 +20,14 @@ async fn measured() -> (Fixture, CiId) {
     let made = fixture.post("/api/v1/cis", r#"{"class": "server", "name": "web-1"}"#).await.ok().json();
     let ci: CiId = made["id"].as_str().unwrap().parse().unwrap();
     let resource = Resource::of([("instance", "web-1:9100"), ("job", "node")]);
-    let attributes = resource.attributes(std::collections::BTreeMap::new(), "instance", &feed());
+    let attributes = resource.attributes(BTreeMap::new(), "instance", &feed());
     let table = fixture.engine.store_tables(vec![vec![Series { metric: "node_load1".into(), attributes }]]).await.unwrap()[0];
     let set =
         |step: i32| SampleSet { table, at: Timestamp(NOW.0 - 100_000 + i64::from(step) * 10_000), values: vec![Some(f64::from(step))] };
     let spoken = Spoken { feed: feed(), key: resource.key(Some("instance")), ci, placed: "label instance".into() };
+    let units = BTreeMap::from([("node_load1".to_owned(), "{process}".to_owned())]);
     let heard =
-        fixture.engine.collect(vec![Collected { spoken, sets: (0..10).map(set).collect(), ended: Vec::new() }], None).await.unwrap();
+        fixture.engine.collect(vec![Collected { spoken, sets: (0..10).map(set).collect(), ended: Vec::new(), units }], None).await.unwrap();
     assert!(heard.iter().all(Result::is_ok), "{heard:?}");
     (fixture, ci)
 }
@@ -56,6 +58,14 @@ async fn what_a_collector_measured_is_read_as_what_an_agent_measured() {
     let newest = fixture.get(&format!("/api/v1/cis/{ci}/samples")).await.ok().items();
     assert_eq!((newest.len(), &newest[0]["metric"], &newest[0]["attributes"]["server.port"]), (1, &"node_load1".into(), &"9100".into()));
     let past = fixture.get(&format!("/api/v1/cis/{ci}/samples?metric=node_load1&from=-5m&step=raw")).await.ok().items();
+    let buckets = fixture.get(&format!("/api/v1/cis/{ci}/samples?metric=node_load1")).await.ok().items();
+    let highest = fixture.get("/api/v1/samples/top?metric=node_load1").await.ok().items();
+    let catalogue = fixture.get("/api/v1/metric_catalogue?q=node_load1").await.ok().items();
+    for one in [&newest[0], &past[0], &buckets[0], &highest[0], &catalogue[0]] {
+        assert_eq!(one["unit"], "{process}", "{one}");
+    }
+    let exposed = fixture.get_as("/api/v1/fleet_metrics", "text/plain").await.ok().text();
+    assert!(exposed.contains("# HELP node_load1 As a feed tells it. [{process}]\n"), "{exposed}");
     assert_eq!(past[0]["points"].as_array().unwrap().len(), 10);
     let top = fixture.get("/api/v1/samples/top?metric=node_load1").await.ok().items();
     assert_eq!((top.len(), &top[0]["value"]), (1, &9.0.into()));
@@ -124,7 +134,8 @@ async fn told(requests: &[(i64, &[Told<'_>])]) -> (Fixture, CiId) {
         let value = |one: &(&str, Option<&str>)| set.iter().find(|told| (told.0, told.1) == *one).map(|told| told.2);
         let sets = vec![SampleSet { table, at: Timestamp(NOW.0 - before), values: values.iter().map(value).collect() }];
         let spoken = Spoken { feed: feed(), key: resource.key(Some("instance")), ci, placed: "label instance".into() };
-        let heard = fixture.engine.collect(vec![Collected { spoken, sets, ended: Vec::new() }], None).await.unwrap();
+        let heard =
+            fixture.engine.collect(vec![Collected { spoken, sets, ended: Vec::new(), units: BTreeMap::new() }], None).await.unwrap();
         assert!(heard.iter().all(Result::is_ok), "{heard:?}");
     }
     (fixture, ci)

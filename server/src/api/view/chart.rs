@@ -3,11 +3,11 @@
 use super::Time;
 use super::sample::{SamplePoint, SampleResolution};
 use super::word::Side;
+use rollcall_domain::World;
 use rollcall_domain::alert::wording;
 use rollcall_domain::incident::chart as domain;
 use rollcall_domain::rule::expression::{Function, Read};
 use rollcall_domain::rule::{Condition, Reduce};
-use rollcall_shared::metric;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -56,7 +56,7 @@ pub struct ChartSeries {
     /// Metric.
     pub metric: String,
     /// Its unit in UCUM notation, such as `By`, `s` or `1` for a ratio; null where it is not known.
-    pub unit: Option<&'static str>,
+    pub unit: Option<String>,
     /// Attributes of the series.
     pub attributes: BTreeMap<String, String>,
     /// What the rule makes of it; null where that was not written down.
@@ -137,7 +137,7 @@ pub struct Chart {
     /// Metric of the first series.
     pub metric: String,
     /// Its unit in UCUM notation, such as `By`, `s` or `1` for a ratio; null where it is not known.
-    pub unit: Option<&'static str>,
+    pub unit: Option<String>,
     /// Attributes of the first series.
     pub attributes: BTreeMap<String, String>,
     /// Begin of the window.
@@ -168,7 +168,7 @@ pub struct DrawnSeries {
     /// Metric.
     pub metric: String,
     /// Its unit in UCUM notation, such as `By`, `s` or `1` for a ratio; null where it is not known.
-    pub unit: Option<&'static str>,
+    pub unit: Option<String>,
     /// Attributes of the series.
     pub attributes: BTreeMap<String, String>,
     /// What the rule makes of it; null where that was not written down.
@@ -247,11 +247,11 @@ impl ReadAs {
 }
 
 /// The series of a chart.
-pub fn series_of(chart: &domain::Chart) -> Vec<ChartSeries> {
+pub fn series_of(world: &World, chart: &domain::Chart) -> Vec<ChartSeries> {
     let all = chart.all_series().into_iter().zip(chart.reads());
     all.map(|(one, read)| ChartSeries {
         ci: one.ci.map(|ci| ci.to_string()),
-        unit: metric::unit(&one.metric),
+        unit: unit_of(world, &one.metric),
         metric: one.metric,
         attributes: one.attributes,
         read_as: ReadAs::of(chart, read.as_ref()),
@@ -261,15 +261,19 @@ pub fn series_of(chart: &domain::Chart) -> Vec<ChartSeries> {
 }
 
 /// The number that is judged.
-pub fn judged(chart: &domain::Chart) -> Option<ChartNumber> {
+pub fn judged(world: &World, chart: &domain::Chart) -> Option<ChartNumber> {
     let condition = chart.condition.as_ref().filter(|condition| !matches!(condition, Condition::TargetCheck { .. }))?;
-    Some(ChartNumber { what: wording::what(condition), unit: unit(condition) })
+    Some(ChartNumber { what: wording::what(condition), unit: unit(world, condition) })
 }
 
-fn unit(condition: &Condition) -> Option<String> {
+fn unit_of(world: &World, metric: &str) -> Option<String> {
+    world.unit_of(metric).map(str::to_owned)
+}
+
+fn unit(world: &World, condition: &Condition) -> Option<String> {
     match condition {
-        Condition::Threshold { metric, reduce: Reduce::Rate, .. } => metric::unit(metric).map(|unit| format!("{unit}/s")),
-        Condition::Threshold { metric, .. } => metric::unit(metric).map(str::to_owned),
+        Condition::Threshold { metric, reduce: Reduce::Rate, .. } => unit_of(world, metric).map(|unit| format!("{unit}/s")),
+        Condition::Threshold { metric, .. } => unit_of(world, metric),
         Condition::Ratio { .. } | Condition::Check { .. } => Some("1".to_owned()),
         Condition::Baseline { .. } => Some("{deviation}".to_owned()),
         Condition::Forecast { .. } | Condition::Absent { .. } => Some("s".to_owned()),
@@ -282,11 +286,12 @@ pub fn references(chart: &domain::Chart) -> Vec<ChartReference> {
     chart.references.iter().map(Into::into).collect()
 }
 
-impl From<&domain::Chart> for Chart {
-    fn from(chart: &domain::Chart) -> Self {
+impl Chart {
+    /// The chart of an incident.
+    pub fn new(world: &World, chart: &domain::Chart) -> Self {
         Self {
             metric: chart.metric.clone(),
-            unit: metric::unit(&chart.metric),
+            unit: unit_of(world, &chart.metric),
             attributes: chart.attributes.clone(),
             from: Time(chart.from),
             to: Time(chart.to),
@@ -294,8 +299,8 @@ impl From<&domain::Chart> for Chart {
             warning: chart.warning,
             critical: chart.critical,
             lines_of: chart.lines_of().into(),
-            series: series_of(chart),
-            judged: judged(chart),
+            series: series_of(world, chart),
+            judged: judged(world, chart),
             references: references(chart),
         }
     }

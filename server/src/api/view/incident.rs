@@ -295,8 +295,8 @@ pub struct Incident {
     pub revision: u64,
 }
 
-impl From<&domain::Breach> for Breach {
-    fn from(breach: &domain::Breach) -> Self {
+impl Breach {
+    fn new(world: &World, breach: &domain::Breach) -> Self {
         Self {
             alert: breach.alert.to_string(),
             rule: breach.key.rule.to_string(),
@@ -307,7 +307,7 @@ impl From<&domain::Breach> for Breach {
             guidance: breach.guidance.clone(),
             runbook: breach.runbook.clone(),
             metric: breach.metric.clone(),
-            chart: breach.chart.as_ref().map(Into::into),
+            chart: breach.chart.as_ref().map(|chart| Chart::new(world, chart)),
         }
     }
 }
@@ -429,7 +429,7 @@ impl Incident {
             close_code: incident.close_code.clone(),
             close_notes: incident.close_notes.clone(),
             dedup_key: incident.dedup_key.clone(),
-            breach: incident.breach.as_ref().map(Into::into),
+            breach: incident.breach.as_ref().map(|breach| Breach::new(world, breach)),
             recent_changes: incident.recent_changes.iter().map(Into::into).collect(),
             related: incident.related.iter().map(Into::into).collect(),
             similar: incident.similar.iter().map(|similar| SimilarIncident::new(world, similar)).collect(),

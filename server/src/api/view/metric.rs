@@ -12,8 +12,9 @@ pub struct Metric {
     /// Its name, that of the OpenTelemetry semantic conventions where these have it.
     #[schema(example = "system.filesystem.utilization")]
     pub name: String,
-    /// Unit in UCUM notation: `By`, `s`, `1` for ratios and states, `{packet}/s`; null where it is not known, or differs by series.
-    pub unit: Option<&'static str>,
+    /// Unit in UCUM notation: `By`, `s`, `1` for ratios and states, `{packet}/s`; null where it is not known, or differs by series. That of
+    /// others' metrics is as OTLP tells it.
+    pub unit: Option<String>,
     /// How its values come about; null where it is not known.
     pub kind: Option<MetricKind>,
     /// What it is; null where it is not known.
@@ -32,7 +33,7 @@ impl Metric {
     pub fn catalogued(metric: &shared::Metric, rules: Vec<String>) -> Self {
         Self {
             name: metric.name.to_owned(),
-            unit: metric.unit,
+            unit: metric.unit.map(str::to_owned),
             kind: Some(metric.kind.into()),
             description: Some(metric.about),
             attributes: metric.attributes.iter().map(|name| (*name).to_owned()).collect(),
@@ -42,8 +43,8 @@ impl Metric {
     }
 
     /// One that came all the same.
-    pub fn foreign(name: &str, attributes: &BTreeSet<String>, rules: Vec<String>) -> Self {
+    pub fn foreign((name, unit): (&str, Option<&str>), attributes: &BTreeSet<String>, rules: Vec<String>) -> Self {
         let attributes = attributes.iter().cloned().collect();
-        Self { name: name.to_owned(), unit: None, kind: None, description: None, attributes, rules, catalogued: false }
+        Self { name: name.to_owned(), unit: unit.map(str::to_owned), kind: None, description: None, attributes, rules, catalogued: false }
     }
 }

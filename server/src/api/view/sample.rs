@@ -2,10 +2,11 @@
 
 use super::Time;
 use crate::api::samples::Wanted;
+use rollcall_domain::World;
 use rollcall_domain::id::CiId;
 use rollcall_domain::sample::Row;
+use rollcall_shared::Timestamp;
 use rollcall_shared::sample::Series;
-use rollcall_shared::{Timestamp, metric};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -47,7 +48,7 @@ pub struct SampleSeries {
     /// Metric name.
     pub metric: String,
     /// Its unit in UCUM notation, such as `By`, `s` or `1` for a ratio; null where it is not known.
-    pub unit: Option<&'static str>,
+    pub unit: Option<String>,
     /// What tells it from the metric's other series.
     pub attributes: BTreeMap<String, String>,
     /// Length of a bucket; null for newest values.
@@ -66,7 +67,7 @@ pub struct SampleRow {
     /// Metric name.
     pub metric: String,
     /// Its unit in UCUM notation, such as `By`, `s` or `1` for a ratio; null where it is not known.
-    pub unit: Option<&'static str>,
+    pub unit: Option<String>,
     /// What tells the series from the metric's other ones.
     pub attributes: BTreeMap<String, String>,
     /// Mean.
@@ -89,9 +90,9 @@ impl SamplePoint {
 
 impl SampleSeries {
     /// The view of one series' newest value.
-    pub fn newest(series: Series, value: Option<f64>, at: Timestamp) -> Self {
+    pub fn newest(world: &World, series: Series, value: Option<f64>, at: Timestamp) -> Self {
         let points = vec![SamplePoint::one(at, value)];
-        let unit = metric::unit(&series.metric);
+        let unit = world.unit_of(&series.metric).map(str::to_owned);
         Self { metric: series.metric, unit, attributes: series.attributes.into_iter().collect(), step_ms: None, resolution: None, points }
     }
 
@@ -100,14 +101,14 @@ impl SampleSeries {
         values.sort_by_key(|(at, _)| *at);
         let points = values.into_iter().map(|(at, value)| SamplePoint::one(at, Some(value))).collect();
         let (metric, attributes) = (wanted.metric.clone(), attributes.into_iter().collect());
-        Self { unit: metric::unit(&metric), metric, attributes, step_ms: None, resolution: Some(wanted.resolution), points }
+        Self { unit: wanted.unit.clone(), metric, attributes, step_ms: None, resolution: Some(wanted.resolution), points }
     }
 
     /// The view of one series' buckets.
     pub fn new(wanted: &Wanted, attributes: Vec<(String, String)>, buckets: &[Option<Row>]) -> Self {
         Self {
             metric: wanted.metric.clone(),
-            unit: metric::unit(&wanted.metric),
+            unit: wanted.unit.clone(),
             attributes: attributes.into_iter().collect(),
             step_ms: Some(wanted.step_ms),
             resolution: Some(wanted.resolution),
@@ -137,7 +138,7 @@ impl SampleRow {
         rows.map(|(series, point)| Self {
             at: point.at,
             metric: series.metric.clone(),
-            unit: series.unit,
+            unit: series.unit.clone(),
             attributes: series.attributes.clone(),
             avg: point.avg,
             min: point.min,
@@ -162,7 +163,7 @@ pub struct TopSample {
     /// Metric name.
     pub metric: String,
     /// Its unit in UCUM notation, such as `By`, `s` or `1` for a ratio; null where it is not known.
-    pub unit: Option<&'static str>,
+    pub unit: Option<String>,
     /// What tells the series from the metric's other ones.
     pub attributes: BTreeMap<String, String>,
     /// What it is ordered by.
@@ -173,8 +174,13 @@ pub struct TopSample {
 
 impl TopSample {
     /// Before it has a rank.
-    pub fn new((ci, name): (CiId, &str), metric: &str, attributes: &[(String, String)], (at, value): (Timestamp, f64)) -> Self {
-        let unit = metric::unit(metric);
+    pub fn new(
+        (ci, name): (CiId, &str),
+        (metric, unit): (&str, Option<&str>),
+        attributes: &[(String, String)],
+        (at, value): (Timestamp, f64),
+    ) -> Self {
+        let unit = unit.map(str::to_owned);
         let (ci, name, metric) = (ci.to_string(), name.to_owned(), metric.to_owned());
         Self { rank: 0, ci, name, metric, unit, attributes: attributes.iter().cloned().collect(), value, at: Time(at) }
     }
@@ -204,7 +210,7 @@ pub struct FleetSampleRow {
     /// Metric name.
     pub metric: String,
     /// Its unit in UCUM notation, such as `By`, `s` or `1` for a ratio; null where it is not known.
-    pub unit: Option<&'static str>,
+    pub unit: Option<String>,
     /// What tells the series from the metric's other ones.
     pub attributes: BTreeMap<String, String>,
     /// Mean.

@@ -70,6 +70,9 @@ pub struct Metric {
     /// Its name.
     #[prost(string, tag = "1")]
     pub name: String,
+    /// Its unit, in UCUM notation; empty when it is not told.
+    #[prost(string, tag = "3")]
+    pub unit: String,
     /// Values as they are.
     #[prost(message, optional, tag = "5")]
     pub gauge: Option<Gauge>,

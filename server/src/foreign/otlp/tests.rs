@@ -126,6 +126,21 @@ fn json_is_the_same_message() {
     let expected = [("m", 99.5), ("m", 12.0), ("c", 7.0), ("h.count", 3.0), ("h.sum", 1.5)];
     assert_eq!(found, expected.map(|(name, value)| (name, (Timestamp(5), Some(value)))));
     assert_eq!(message.refused, BTreeMap::from([(Refusal::Delta, 1), (Refusal::NotFinite, 1)]));
+    assert_eq!(message.units, BTreeMap::from([("m".to_owned(), "1".to_owned())]));
+}
+
+#[test]
+fn units_come_with_their_metrics() {
+    let unit = |metric: Metric| Metric { unit: "ms".into(), ..metric };
+    let histogram = Histogram {
+        data_points: vec![HistogramDataPoint { count: 3, sum: Some(1.5), ..HistogramDataPoint::default() }],
+        aggregation_temporality: 2,
+    };
+    let times = Metric { name: "t".into(), histogram: Some(histogram), ..Metric::default() };
+    let sent = of_host("web-1", vec![unit(gauge("m", vec![double(1, 1.0, &[])])), gauge("n", Vec::new()), unit(times)]);
+    let message = decode(&sent.encode_to_vec(), Form::Protobuf, NOW).unwrap();
+    let told: Vec<(&str, &str)> = message.units.iter().map(|(name, unit)| (name.as_str(), unit.as_str())).collect();
+    assert_eq!(told, [("m", "ms"), ("t", "ms"), ("t.sum", "ms")]);
 }
 
 #[test]
