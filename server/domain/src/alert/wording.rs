@@ -157,7 +157,8 @@ pub fn what(condition: &Condition) -> String {
             format!("time until {metric} reaches {} as it went for {}", value(metric, *target), span(*window_ms))
         }
         Condition::Absent { metric, .. } => metric.clone(),
-        Condition::Baseline { metric, .. } => format!("distance of {metric} from what is usual at this hour"),
+        Condition::Baseline { metric, side: Side::Above, .. } => format!("distance of {metric} from what is usual at this hour"),
+        Condition::Baseline { metric, side: Side::Below, .. } => format!("distance of {metric} below what is usual at this hour"),
         Condition::Check { .. } | Condition::TargetCheck { .. } => "the check says".into(),
         Condition::Inventory { predicate } => match predicate {
             Predicate::Attribute { name, operator, value } => {

@@ -166,15 +166,16 @@ impl Chart {
         }
     }
 
-    /// How far a value of the first series is from what is usual in its hour, for a rule on a baseline.
+    /// How far a value of the first series is on the bad side of what is usual in its hour, for a rule on a baseline.
     #[must_use]
     pub fn deviation(&self, at: Timestamp, value: f64) -> Option<f64> {
         let hours = self.references.iter().find_map(|reference| match reference {
             Reference::Usual { series: 0, hours } => Some(hours),
             _ => None,
         })?;
-        let hour = hours.iter().find(|hour| hour.at == hour_of(at))?;
-        hour.usual.deviation(value)
+        let deviation = hours.iter().find(|hour| hour.at == hour_of(at))?.usual.deviation(value)?;
+        let is_below = matches!(self.condition, Some(Condition::Baseline { side: Side::Below, .. }));
+        Some(if is_below { -deviation } else { deviation })
     }
 }
 

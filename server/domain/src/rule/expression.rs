@@ -124,7 +124,11 @@ pub fn of(condition: &Condition) -> Option<Expression> {
         Condition::Forecast { metric, attributes, window_ms, target, side } => {
             Some(read(metric, attributes, Function::Forecast { target: *target, side: *side }, *window_ms))
         }
-        Condition::Baseline { metric, attributes, .. } => Some(read(metric, attributes, Function::Baseline, 0)),
+        // A distance is above zero on the side that is bad.
+        Condition::Baseline { metric, attributes, side } => {
+            let deviation = read(metric, attributes, Function::Baseline, 0);
+            Some(if *side == Side::Below { Expression::Negate(Box::new(deviation)) } else { deviation })
+        }
         Condition::Check { check } => {
             let attributes = check.iter().map(|check| ("check".to_owned(), check.clone())).collect();
             Some(read(&"check.state".to_owned(), &attributes, Function::Reduce(Reduce::Last), 0))

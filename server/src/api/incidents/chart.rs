@@ -22,7 +22,7 @@ use rollcall_domain::rule::Condition;
 use rollcall_shared::{AgentId, Timestamp};
 
 /// Shows the chart of an incident with its points: each series that the rule read, and the number that it made of them and judged. Gaps are
-/// null. An incident whose rule looks at no samples, or that no rule opened, has none (404).
+/// null. An incident whose rule looks at no samples, or that is of no alert of a rule, has none (404).
 #[utoipa::path(get, path = "/api/v1/incidents/{id}/chart", tag = "incidents",
     responses((status = 200, description = "The chart with its points.", body = DrawnChart)))]
 pub async fn get_incident_chart(State(api): State<Api>, Named(id): Named<IncidentName>) -> Result<Response, ApiError> {
@@ -48,7 +48,7 @@ impl Question {
     fn of(world: &World, incident: &Incident) -> Result<Self, ApiError> {
         let number = display_number(incident.number);
         let none = |why: &str| ApiError::new(Code::NotFound, format!("incident {number} has no chart: {why}"));
-        let breach = incident.breach.as_ref().ok_or_else(|| none("no rule opened it"))?;
+        let breach = incident.breach.as_ref().ok_or_else(|| none("it is of no alert of a rule"))?;
         let chart = breach.chart.clone().ok_or_else(|| none("what its rule looks at are no samples"))?;
         let ci = breach.key.ci;
         let of = |(view, one): (ChartSeries, rollcall_domain::incident::ChartSeries)| {

@@ -123,6 +123,6 @@ async fn what_has_no_chart_says_why() {
     let fixture = Fixture::new().await;
     fixture.post("/api/v1/incidents", r#"{"title": "Printer on fire"}"#).await.ok();
     let refused = fixture.get("/api/v1/incidents/INC0000001/chart").await;
-    assert_eq!(refused.json()["detail"], "incident INC0000001 has no chart: no rule opened it");
+    assert_eq!(refused.json()["detail"], "incident INC0000001 has no chart: it is of no alert of a rule");
     refused.refused("not_found");
 }

@@ -136,9 +136,9 @@ fn an_absence_shows_what_fell_silent_and_when_it_last_came() {
     check(judged(absent, 0.0), &values, &["-10100 to 1600", "m", "Judged Above None", "last seen 60"]);
 }
 
-#[test]
-fn a_baseline_shows_what_is_usual_hour_by_hour() {
-    let baseline = Condition::Baseline { metric: "m".into(), attributes: BTreeMap::new(), side: Side::Above };
+/// Three weeks with 100, 110 and 120 in one hour, and a value in that hour of the fourth.
+fn fourth_week(side: Side, value: f64) -> Scenario {
+    let baseline = Condition::Baseline { metric: "m".into(), attributes: BTreeMap::new(), side };
     let mut scenario = Scenario::new(vec![judged(baseline, 4.0)]);
     let week = 7 * 86_400;
     for (place, value) in (0..).zip([100.0, 110.0, 120.0]) {
@@ -146,7 +146,25 @@ fn a_baseline_shows_what_is_usual_hour_by_hour() {
         scenario.pair(place * week + 3_600, Some(1_000.0), None);
         scenario.pair(place * week + 7_200, Some(1_000.0), None);
     }
-    scenario.pair(3 * week, Some(500.0), None);
+    scenario.pair(3 * week, Some(value), None);
+    scenario
+}
+
+#[test]
+fn what_is_far_below_the_usual_is_a_breach_where_that_is_the_bad_side() {
+    let scenario = fourth_week(Side::Below, 50.0);
+    let reason = &scenario.world.alerts.alerts.values().next().expect("an alert").reason;
+    assert_eq!(reason, "distance of m below what is usual at this hour is 6 deviations, above 4 deviations");
+    assert_eq!(chart_of(&scenario).deviation(seconds(3 * 7 * 86_400), 50.0), Some(6.0));
+    for (side, value) in [(Side::Below, 500.0), (Side::Above, 50.0)] {
+        assert!(fourth_week(side, value).world.alerts.alerts.is_empty(), "{side:?} {value}");
+    }
+}
+
+#[test]
+fn a_baseline_shows_what_is_usual_hour_by_hour() {
+    let scenario = fourth_week(Side::Above, 500.0);
+    let week = 7 * 86_400;
     let chart = chart_of(&scenario);
     assert_eq!(
         told(chart)[1..],

@@ -88,7 +88,8 @@ pub enum Condition {
         /// ms of the agent's samples.
         after_ms: u64,
     },
-    /// How far a metric is from what is usual at this hour of this weekday (UTC), in median absolute deviations of the last five weeks.
+    /// How far a metric is on the bad side of what is usual at this hour of this weekday (UTC), in median absolute deviations of the last five
+    /// weeks. The levels are such distances, and more is worse.
     Baseline {
         /// Metric name.
         metric: String,
