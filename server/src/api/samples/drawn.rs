@@ -2,7 +2,7 @@
 
 use super::super::view::sample::{SamplePoint, SampleResolution, points};
 use super::bucket::Buckets;
-use super::wanted::Wanted;
+use super::wanted::{Wanted, fit};
 use super::{History, read_page};
 use crate::answer::ApiError;
 use crate::engine::Retention;
@@ -44,13 +44,14 @@ impl Grid {
         agents: &[AgentId],
         (metric, attributes): (&str, &BTreeMap<String, String>),
     ) -> Result<Vec<SamplePoint>, ApiError> {
-        let attributes: Attributes = attributes.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
-        let wanted = self.0.about(metric, attributes.clone());
+        let all: Attributes = attributes.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+        let is_it = |known: &Attributes| known.len() == all.len() && fit(&all, known);
+        let wanted = self.0.about(metric, all.clone());
         let mut buckets = self.buckets();
         for page in wanted.pages() {
-            for row in read_page(history, agents, &wanted, page)?.remove(&attributes).unwrap_or_default() {
-                buckets.add(&attributes, &row);
-            }
+            let tracks = read_page(history, agents, &wanted, page)?;
+            let rows = tracks.iter().filter(|(known, _)| is_it(known)).flat_map(|(_, rows)| rows);
+            rows.for_each(|row| buckets.add(&all, row));
         }
         Ok(self.points(buckets))
     }

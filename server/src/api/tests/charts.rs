@@ -55,6 +55,24 @@ fn values(of: &Value) -> (Vec<f64>, usize) {
 }
 
 #[tokio::test]
+async fn a_threshold_is_drawn_with_the_series_of_its_alert_alone_and_with_lines_of_it() {
+    let mut host = Host::reported().await;
+    let condition = json!({"kind": "threshold", "metric": "queue.depth", "reduce": "last", "window_ms": 0, "side": "above"});
+    host.fixture.post("/api/v1/rules", &rule("deep", condition, 85.0)).await.ok();
+    for depth in [10.0, 20.0, 90.0] {
+        host.fixture.clock.advance(MINUTE);
+        host.measure(&[("queue.depth", "/a"), ("queue.depth", "/b")], vec![Some(1.0), Some(depth)]).await;
+    }
+    let incident = incident(&host, "deep").await;
+    let chart = &incident["breach"]["chart"];
+    assert_eq!((&chart["metric"], &chart["attributes"]), (&json!("queue.depth"), &json!({"mountpoint": "/b"})));
+    assert_eq!((&chart["lines_of"], &chart["warning"], &chart["references"]), (&json!("series"), &json!(85.0), &json!([])));
+    let drawn = drawn(&host, &incident).await;
+    assert_eq!(drawn["series"].as_array().unwrap().len(), 1);
+    assert_eq!((values(&drawn["series"][0]).0, values(&drawn["judged"]).0), (vec![10.0, 20.0, 90.0], vec![10.0, 20.0, 90.0]));
+}
+
+#[tokio::test]
 async fn a_ratio_is_drawn_with_both_of_its_series_and_with_lines_of_the_ratio() {
     let host = failing().await;
     let incident = incident(&host, "failing").await;
