@@ -117,6 +117,7 @@ async fn an_absence_is_drawn_with_what_fell_silent_and_when_it_was_last_seen() {
     assert_eq!(drawn["references"], json!([{"kind": "last_seen", "at": NOW.plus(2 * MINUTE).to_string()}]));
     assert_eq!(values(&drawn["judged"]).0, [0.0, 0.0, 60.0, 120.0, 180.0, 240.0, 300.0, 360.0]);
     assert_eq!((&drawn["warning"], &drawn["series"][0]["read_as"]), (&Value::Null, &json!("absence")));
+    assert_eq!(drawn["judged"]["what"], "time since queue.age came");
 }
 
 #[tokio::test]

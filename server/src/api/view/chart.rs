@@ -263,7 +263,12 @@ pub fn series_of(world: &World, chart: &domain::Chart) -> Vec<ChartSeries> {
 /// The number that is judged.
 pub fn judged(world: &World, chart: &domain::Chart) -> Option<ChartNumber> {
     let condition = chart.condition.as_ref().filter(|condition| !matches!(condition, Condition::TargetCheck { .. }))?;
-    Some(ChartNumber { what: wording::what(condition), unit: unit(world, condition) })
+    let what = match condition {
+        Condition::Absent { metric, .. } => format!("time since {metric} came"),
+        Condition::Check { .. } => "state of the check".to_owned(),
+        _ => wording::what(condition),
+    };
+    Some(ChartNumber { what, unit: unit(world, condition) })
 }
 
 fn unit_of(world: &World, metric: &str) -> Option<String> {
