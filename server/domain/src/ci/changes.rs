@@ -18,7 +18,7 @@ pub const DAYS: i64 = 31;
 const CHANGES_PER_DAY: usize = 50_000;
 
 /// Bytes of a shown value.
-const VALUE_BYTES: usize = 120;
+pub(crate) const VALUE_BYTES: usize = 120;
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -38,7 +38,7 @@ const OWN_VALUES: [&str; 11] = [
 ];
 
 /// Attributes of parts whose change is one of the host.
-const OF_PARTS: [&str; 3] = ["driver", "firmware", "version"];
+pub(crate) const OF_PARTS: [&str; 3] = ["driver", "firmware", "version"];
 
 /// One change, as it can happen on many hosts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

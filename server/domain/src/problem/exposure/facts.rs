@@ -4,6 +4,7 @@
 //! something is to be told of them.
 
 use super::{Factor, Tally, mark};
+use crate::ci::changes::{OF_PARTS, VALUE_BYTES};
 use crate::ci::relation::beginning_at;
 use crate::ci::{AttributeValue, Ci, Class, Cmdb, RelationKind};
 use crate::id::CiId;
@@ -35,11 +36,8 @@ const NO_CAUSES: [&str; 20] = [
     "uuid",
 ];
 
-/// Attributes of parts that can be a cause.
-pub(in super::super) const OF_PARTS: [&str; 4] = ["driver", "firmware", "model", "version"];
-
-/// Longer texts are prose, which two hosts have in common only as a copy.
-const VALUE_BYTES: usize = 120;
+/// An attribute of parts that can be a cause though it does not change: another model is another part. Of the others the changes are known.
+const MODEL: &str = "model";
 
 /// Sections whose whole content is configuration: hosts that have the same are set up the same.
 const SECTIONS: [SectionName; 5] =
@@ -143,7 +141,7 @@ pub(super) fn of_host(cmdb: &Cmdb, host: CiId) -> Vec<Fact<'_>> {
     let own = own.flat_map(|(name, attribute)| values(attribute.value()).map(move |value| Fact::Attribute(name, value)));
     let parts = cmdb.components.get(&host).into_iter().flatten().take(RELATED).filter_map(|part| cmdb.cis.get(part));
     let parts = parts.flat_map(|part| {
-        let known = OF_PARTS.into_iter().filter_map(|name| Some((name, part.attributes.get(name)?.value())));
+        let known = OF_PARTS.into_iter().chain([MODEL]).filter_map(|name| Some((name, part.attributes.get(name)?.value())));
         known.flat_map(move |(name, value)| values(value).map(move |value| Fact::Part(part.class, name, value)))
     });
     let sections = SECTIONS.into_iter().filter_map(|section| Some(Fact::Content(section, ci.section(section)?.hash?)));
@@ -155,7 +153,8 @@ pub(super) fn of_host(cmdb: &Cmdb, host: CiId) -> Vec<Fact<'_>> {
     facts
 }
 
-/// The values of an attribute that hosts can have in common: the one that it has, or each of a list.
+/// The values of an attribute that hosts can have in common: the one that it has, or each of a list. Texts too long for the summary of
+/// changes are prose, which two hosts have in common only as a copy.
 fn values(value: &AttributeValue) -> impl Iterator<Item = Cow<'_, str>> {
     let (one, several): (Option<Cow<'_, str>>, &[String]) = match value {
         AttributeValue::List(members) => (None, members),

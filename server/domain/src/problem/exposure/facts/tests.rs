@@ -112,6 +112,7 @@ fn what_tells_machines_apart_is_no_cause_and_values_that_each_host_has_alone_cos
     let affected: BTreeSet<CiId> = (1..=4).map(|n| fleet.id_of(n)).collect();
     let kinds = tallied(&fleet.world.cmdb, &hosts, &affected);
     let told: Vec<String> = kinds.iter().flat_map(|facts| &facts.shared).map(|one| one.factor.to_string()).collect();
+    assert!(told.iter().any(|one| one.starts_with("memory bytes")), "{told:#?}");
     assert!(told.iter().all(|one| !one.contains("cabinet") && !one.contains("serial") && !one.contains("hostname")), "{told:#?}");
 }
 
