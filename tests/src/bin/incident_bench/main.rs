@@ -7,6 +7,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use receiver::Receiver;
 use reqwest::Method;
+use rollcall_domain::notification::route::GROUP_INTERVAL_MS;
 use rollcall_tests::fleet::drive::{AGENTS_PER_TOKEN, enrol, in_parallel, introduce, push};
 use rollcall_tests::fleet::{Plan, Target};
 use rollcall_tests::harness::process::cpu_seconds;
@@ -35,8 +36,9 @@ const APART: Duration = Duration::from_millis(100);
 /// Before what the server had no room for is sent again.
 const LATER: Duration = Duration::from_millis(200);
 
-/// How long after the last incident of a storm messages are counted.
-const LISTEN: Duration = Duration::from_secs(20);
+/// How long after the last incident of a storm messages are counted: what joins a group that was told is told after the group's interval,
+/// so that a first message about one host and a second about all the others are both heard.
+const LISTEN: Duration = Duration::from_millis(GROUP_INTERVAL_MS + 15_000);
 
 /// Starts a server with a webhook channel and a route to it, lets agents breach a threshold over mutual TLS, and measures until the
 /// incident is readable over REST and the notification has arrived: idle, beside other pushes, and all hosts in one moment.
@@ -98,6 +100,8 @@ struct Storm {
     readable_s: f64,
     /// Notifications that arrived.
     notifications: usize,
+    /// Of how many incidents each of them told.
+    incidents_told: Vec<usize>,
     /// From the first push until the first of them arrived.
     notified_s: Option<f64>,
     /// Processor time until all were acknowledged.
@@ -276,8 +280,17 @@ async fn storm(api: &Api, agents: Vec<SimulatedAgent>, receiver: &Receiver, serv
     eprintln!("listening for {} s", LISTEN.as_secs());
     tokio::time::sleep(LISTEN).await;
     let notified_s = receiver.arrival(heard).map(|arrived| arrived.saturating_duration_since(began).as_secs_f64());
-    let notifications = receiver.count() - heard;
-    Ok(Storm { hosts, acknowledged_s, readable_s, notifications, notified_s, taking_in, reading })
+    let incidents_told = receiver.since(heard).iter().map(|body| told_in(body)).collect::<Result<Vec<_>>>()?;
+    let notifications = incidents_told.len();
+    Ok(Storm { hosts, acknowledged_s, readable_s, notifications, incidents_told, notified_s, taking_in, reading })
+}
+
+/// Of how many incidents a webhook's body tells, named or counted.
+fn told_in(body: &str) -> Result<usize> {
+    let body: Value = serde_json::from_str(body).context("the body of a notification")?;
+    let named = body["data"]["incidents"].as_array().context("its incidents")?.len();
+    let omitted = body["data"]["omitted"].as_u64().context("how many more there are")?;
+    Ok(named + usize::try_from(omitted)?)
 }
 
 /// Sends a breach; later, as agents do, when the server has more work than it can take.

@@ -47,6 +47,11 @@ impl Receiver {
         self.arrivals.lock().unwrap_or_else(PoisonError::into_inner).get(place).map(|(at, _)| *at)
     }
 
+    /// The bodies of all requests from number `place` on.
+    pub fn since(&self, place: usize) -> Vec<String> {
+        self.arrivals.lock().unwrap_or_else(PoisonError::into_inner).iter().skip(place).map(|(_, body)| body.clone()).collect()
+    }
+
     /// When the first request came that names something.
     pub async fn first_about(&self, word: &str, patience: Duration) -> Option<Instant> {
         let deadline = clock::instant() + patience;
