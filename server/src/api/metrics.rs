@@ -83,6 +83,15 @@ impl Exposition {
         self.family("rollcall_agents", "gauge", "Agents by status.", tally(agents));
         let alerts = world.alerts.alerts.values().map(|alert| word(&alert.state));
         self.family("rollcall_alerts", "gauge", "Alerts by state.", tally(alerts));
+        let left_out = || world.telemetry.overfull().map(|(_, series)| series);
+        self.single(
+            "rollcall_overfull_agents",
+            "gauge",
+            "Agents and collectors that have more than is judged for one.",
+            left_out().count(),
+        );
+        let help = "Series that rules are not judged for because an agent or collector has too many, once for each rule.";
+        self.single("rollcall_unjudged_series", "gauge", help, left_out().sum::<usize>());
         let incidents = world.incidents.incidents.values().map(|incident| word(&incident.state));
         self.family("rollcall_incidents", "gauge", "Incidents by state.", tally(incidents));
         let problems = world.problems.problems.values().map(|problem| word(&problem.state));

@@ -4,6 +4,7 @@ mod behind;
 mod calendar;
 mod freezing;
 mod gathering;
+mod overfull;
 mod unasked;
 
 use super::committer::{Batch, Reply};
@@ -12,6 +13,7 @@ use crate::entropy::Entropy;
 use crate::log::{self, Head};
 use calendar::Calendar;
 use gathering::Gathering;
+use overfull::Overfull;
 use rollcall_domain::alert::telemetry::Correction;
 use rollcall_domain::journal::{JournalEntry, Sign};
 use rollcall_domain::trust::session::Turned;
@@ -89,6 +91,7 @@ pub struct Writer {
     snapshot_wanted: Vec<SyncSender<()>>,
     rebuilt_after_failure: bool,
     calendar: Calendar,
+    overfull: Overfull,
 }
 
 impl Writer {
@@ -103,6 +106,7 @@ impl Writer {
             snapshot_wanted: Vec::new(),
             rebuilt_after_failure: false,
             calendar: Calendar::default(),
+            overfull: Overfull::default(),
         }
     }
 

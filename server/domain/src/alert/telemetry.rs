@@ -21,6 +21,7 @@ use crate::{Content, World};
 pub use clock::Correction;
 pub(super) use lost::LastWord;
 pub use newest::{Current, Newest};
+pub use overfull::LeftOut;
 use rollcall_shared::message::Settings;
 use rollcall_shared::sample::{SampleSet, Series};
 use rollcall_shared::{AgentId, ContentHash, Timestamp};
@@ -59,6 +60,8 @@ pub struct Telemetry {
     pub(super) round: super::collected::Round,
     #[serde(skip)]
     pub(super) targets: super::target::Targets,
+    #[serde(skip)]
+    overfull: overfull::Overfull,
     #[serde(skip)]
     plans: Plans,
     #[serde(skip)]
@@ -201,6 +204,7 @@ impl Telemetry {
     /// Forgets one agent.
     pub(crate) fn forget(&mut self, agent: AgentId) {
         self.agents.remove(&agent);
+        self.overfull.note(agent, None);
     }
 
     /// The server begins to listen: silence counts from now at the earliest, for it was the server that was away.
@@ -220,7 +224,7 @@ impl Telemetry {
 
     /// A copy of all that a snapshot stores, without the caches beside it; those of an agent's own values come along.
     pub(crate) fn without_projections(&self) -> Self {
-        let Self { agents, hosts, resumed_at, walk: _, watch: _, round: _, targets: _, plans: _, tables: _ } = self;
+        let Self { agents, hosts, resumed_at, walk: _, watch: _, round: _, targets: _, overfull: _, plans: _, tables: _ } = self;
         Self { agents: agents.clone(), hosts: hosts.clone(), resumed_at: *resumed_at, ..Self::default() }
     }
 
@@ -236,6 +240,7 @@ impl Telemetry {
                 state.attach(plan, at);
             }
             self.targets.note(agent, state.view.plan.as_deref());
+            self.overfull.note(agent, state.view.plan.as_deref());
         }
     }
 
@@ -290,6 +295,7 @@ impl Telemetry {
         let seen = Seen { world, rules: &world.rules, host, now };
         let suits = state.suit(&mut self.plans, seen, set, content);
         self.targets.note(agent, state.view.plan.as_deref());
+        self.overfull.note(agent, state.view.plan.as_deref());
         suits.then_some(state)
     }
 
@@ -461,6 +467,7 @@ mod heard;
 mod lost;
 mod newest;
 mod news;
+mod overfull;
 mod seen_by;
 mod settings;
 #[cfg(test)]

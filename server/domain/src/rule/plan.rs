@@ -5,15 +5,17 @@
 
 mod program;
 mod reading;
+mod room;
 mod tag;
 
+pub use room::{ENTRIES, LeftOut, Limit, WINDOWS};
 pub use tag::{scope, tag};
 
-use super::baseline::{self, Baseline};
-use super::expression::{self, Function, Read};
+use super::baseline::Baseline;
+use super::expression::{self, Read};
 use super::select::{self, Variant};
 use super::window::{Reading, Shape, Window};
-use super::{Asks, Condition, Guard, Level, NoData, Reduce, Rule, Rules, Severity};
+use super::{Asks, Condition, Guard, Level, NoData, Rule, Rules, Severity};
 use crate::alert::machine::{Judged, Timing};
 use crate::ci::{Ci, Class};
 use crate::id::RuleId;
@@ -23,18 +25,11 @@ use program::{Step, lower, rises, run};
 use rollcall_shared::message::Side;
 use rollcall_shared::metric;
 use rollcall_shared::sample::Series;
-use rollcall_shared::{ContentHash, Section, Timestamp, limits};
+use rollcall_shared::{ContentHash, Section, Timestamp};
+use room::{Room, leave_out};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tag::memory_tag;
-
-/// Judgements of one plan: every series of the largest table under four rules each. Rules beyond that, in order of their
-/// ids, are not judged for this host: the bound protects the server from a table made to match a thousand rules.
-pub const ENTRIES: usize = 4 * limits::SERIES;
-
-/// Windows of one plan, 0.4 KB of each host's memory each. What is beyond it is not judged either.
-pub const WINDOWS: usize = 512;
 
 /// What [`Plan::compile`] is a function of, beside the rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,6 +59,8 @@ pub struct Plan {
     pub probes: Box<[Probe]>,
     /// Whether its series come apart from each other: it is a collector's table.
     pub comes_apart: bool,
+    /// What is not judged because the host has too much of it, in order of rule.
+    pub left_out: Vec<LeftOut>,
     section: Arc<Section>,
     by_tag: Vec<(u64, usize)>,
 }
@@ -217,18 +214,21 @@ impl Plan {
             baselines: Vec::new(),
             probes: Box::default(),
             comes_apart: false,
+            left_out: Vec::new(),
             section,
             by_tag: Vec::new(),
         };
         let section = Arc::clone(&plan.section);
         let Section::Series(series) = &*section else { return plan };
         plan.comes_apart = series.first().is_some_and(|one| collector::is_of_collector(&one.attributes));
+        let mut room = Room::default();
         for known in rules.rules.values() {
             let Some(variant) = select::variant(&known.rule, world, ci) else { continue };
             if let Some(judge) = judges.of(rules.revision, &known.rule, variant) {
-                plan.add(&judge, series);
+                plan.add(&judge, series, &mut room);
             }
         }
+        (plan.windows, plan.baselines) = (room.windows.ordered, room.baselines.ordered);
         plan.probes = probes(series);
         plan.entries.shrink_to_fit();
         plan.by_tag = plan.entries.iter().enumerate().map(|(position, entry)| (entry.tag, position)).collect();
@@ -277,7 +277,7 @@ impl Plan {
         own.chain(asked.clone()).collect()
     }
 
-    fn add(&mut self, judge: &Arc<Judge>, table: &[Series]) {
+    fn add(&mut self, judge: &Arc<Judge>, table: &[Series], room: &mut Room) {
         let reads = match &judge.kind {
             Kind::Lines { reads, .. } => reads.as_slice(),
             Kind::Check { read } => std::slice::from_ref(read),
@@ -285,7 +285,12 @@ impl Plan {
         };
         let Some(first) = reads.first() else { return };
         for (position, one) in table.iter().enumerate() {
-            if !has(one, &first.metric, &first.attributes) || self.entries.len() >= ENTRIES {
+            if !has(one, &first.metric, &first.attributes) {
+                continue;
+            }
+            // The rest of the table is not searched for it: a host beyond the limit must not cost more than one within.
+            if self.entries.len() >= ENTRIES {
+                leave_out(&mut self.left_out, &judge.rule, Limit::Judgements);
                 continue;
             }
             let sources: Option<Vec<usize>> = std::iter::once(Some(position))
@@ -293,9 +298,13 @@ impl Plan {
                 .collect();
             // Without all of its metrics nothing can be said of this series.
             let Some(sources) = sources else { continue };
-            let inputs: Option<Box<[Input]>> =
-                reads.iter().zip(sources).map(|(read, series)| self.input(judge, read, &table[series], series)).collect();
-            let Some(reads) = inputs else { continue };
+            let reads = match room.inputs(judge, reads, (table, &sources)) {
+                Ok(inputs) => inputs,
+                Err(limit) => {
+                    leave_out(&mut self.left_out, &judge.rule, limit);
+                    continue;
+                }
+            };
             let guard = |level: &Option<Level>| {
                 let guard = level.as_ref()?.and.as_ref()?;
                 table.iter().position(|other| other.metric == guard.metric && other.attributes == one.attributes)
@@ -318,30 +327,14 @@ impl Plan {
         let matching = table.iter().enumerate().filter(|(_, one)| has(one, metric, attributes));
         let reads: Box<[Input]> = matching.map(|(series, _)| Input { series, memory: Memory::Nothing }).collect();
         let may_be = if self.comes_apart { !reads.is_empty() } else { !attributes.contains_key(collector::FEED) };
-        if may_be && self.entries.len() < ENTRIES {
+        if may_be && self.entries.len() >= ENTRIES {
+            leave_out(&mut self.left_out, &judge.rule, Limit::Judgements);
+        } else if may_be {
             let is_expected = !reads.is_empty() || metric::find(metric).is_some();
             let named = self.of_absence(attributes, &reads);
             let tag = tag(&judge.rule, named.iter().map(|(name, value)| (name.as_str(), value.as_str())));
             self.entries.push(Entry { judge: Arc::clone(judge), series: None, tag, reads, guards: [None; 2], is_expected });
         }
-    }
-
-    /// Where a read finds its values; `None` when the host has no room for what it must remember.
-    fn input(&mut self, judge: &Judge, read: &Read, one: &Series, series: usize) -> Option<Input> {
-        let memory = match read.function {
-            Function::Reduce(Reduce::Last) => Memory::Nothing,
-            Function::Baseline if self.baselines.len() >= baseline::SERIES => return None,
-            Function::Baseline => {
-                self.baselines.push(memory_tag(&judge.rule, one, read));
-                Memory::Baseline(self.baselines.len() - 1)
-            }
-            Function::Reduce(_) | Function::Forecast { .. } if self.windows.len() >= WINDOWS => return None,
-            Function::Reduce(_) | Function::Forecast { .. } => {
-                self.windows.push(memory_tag(&judge.rule, one, read));
-                Memory::Window(self.windows.len() - 1)
-            }
-        };
-        Some(Input { series, memory })
     }
 }
 

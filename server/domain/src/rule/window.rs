@@ -1,7 +1,7 @@
 //! Windows of samples, reduced as they come.
 //!
 //! A window is at most [`BUCKETS`] buckets of equal width aligned to the epoch, each of 24 bytes whatever it is reduced to, so its
-//! memory (about 0.4 KB) does not depend on how often samples come. It never looks further back than its length, and by the width of
+//! memory (less than 0.5 KB) does not depend on how often samples come. It never looks further back than its length, and by the width of
 //! one bucket less at worst.
 //!
 //! Invariants: a value enters once and in order of time: repeated, earlier and non-finite ones change nothing; nothing in

@@ -14,6 +14,7 @@ use rollcall_domain::rule::select::judges;
 
 /// Lists the rules that count for a configuration item, by name: the levels, times and loudness that are held against it, and the override
 /// that they come from. A rule that an override switches off for it is among them. Of an item that is out of use none is judged, which each says.
+/// An item that has more series than are judged for one says with each rule how many are left out.
 #[utoipa::path(get, path = "/api/v1/cis/{id}/rules", tag = "rules", params(PageQuery),
     responses((status = 200, description = "A page.", body = Page<CiRule>)))]
 pub async fn list_ci_rules(
@@ -26,7 +27,8 @@ pub async fn list_ci_rules(
     let page = api.engine.read(|world| {
         let ci = find(world, id)?;
         let rules = world.rules.rules.range(paging.ascending()).filter(|(_, known)| judges(&known.rule, world, ci));
-        let shown = rules.map(|(name, known)| (name.clone(), CiRule::new(&known.rule, world, ci)));
+        let left_out = world.telemetry.left_out(&world.trust, ci.id);
+        let shown = rules.map(|(name, known)| (name.clone(), CiRule::new(&known.rule, (world, ci), left_out.get(name))));
         Ok::<_, ApiError>(paging.page(shown))
     })?;
     Ok(format.list(&page))

@@ -268,6 +268,36 @@ async fn an_agent_shows_which_lines_it_should_have_and_has() {
 }
 
 #[tokio::test]
+async fn a_host_with_more_than_is_judged_for_one_says_which_rules_leave_out_how_much_of_it() {
+    let mut host = Host::reported().await;
+    let levels = serde_json::json!({"warning": {"raise": 4.0, "clear": 2.0}});
+    let condition = serde_json::json!({"kind": "baseline", "metric": "queue.depth", "side": "above"});
+    for id in ["depth", "depth_too"] {
+        let rule = serde_json::json!({"id": id, "title": id, "description": "Look.", "enabled": true, "tier": "ticket", "impact": "low",
+            "auto_resolve": true, "condition": condition, "levels": levels});
+        host.fixture.post("/api/v1/rules", &rule.to_string()).await.ok();
+    }
+    let mounts: Vec<String> = (0..66).map(|n| format!("/{n:02}")).collect();
+    let series: Vec<(&str, &str)> = mounts.iter().map(|mount| ("queue.depth", mount.as_str())).collect();
+    host.measure(&series, vec![Some(1.0); 66]).await;
+    let agents = host.fixture.get("/api/v1/agents").await.ok().items();
+    let here = format!("/api/v1/cis/{}/rules", agents[0]["ci"].as_str().unwrap());
+    let rules = host.fixture.get(&here).await.ok().items();
+    for (id, judged, left_out) in [("depth", true, 2), ("depth_too", false, 66), ("filesystem_space", true, 0)] {
+        let rule = rules.iter().find(|rule| rule["id"] == id).unwrap();
+        assert_eq!((&rule["judged"], &rule["unjudged_series"]), (&judged.into(), &left_out.into()), "{rule}");
+        let reason = (left_out > 0).then(|| format!("{left_out} series are not judged: limit of 64 baselines for one host"));
+        assert_eq!(rule["reason"].as_str(), reason.as_deref(), "{rule}");
+    }
+    let figures = host.fixture.get_as("/metrics", "text/plain").await.ok().text();
+    assert!(figures.contains("rollcall_overfull_agents 1\n") && figures.contains("rollcall_unjudged_series 68\n"), "{figures}");
+    host.fixture.put("POST", "/api/v1/rules/depth_too/disable", &[], "").await.ok();
+    host.measure(&series[..63], vec![Some(1.0); 63]).await;
+    let figures = host.fixture.get_as("/metrics", "text/plain").await.ok().text();
+    assert!(figures.contains("rollcall_overfull_agents 0\n") && figures.contains("rollcall_unjudged_series 0\n"), "{figures}");
+}
+
+#[tokio::test]
 async fn a_back_test_replays_a_rule_for_the_hosts_that_its_query_selects() {
     let mut host = Host::reported().await;
     for value in [0.5, 0.95, 0.95, 0.5] {

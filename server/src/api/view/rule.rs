@@ -5,6 +5,7 @@
 use super::word::{Class, Grade, NoData, Tier};
 use super::{Actor, Time};
 use crate::answer::ApiError;
+use rollcall_domain::alert::telemetry::LeftOut;
 use rollcall_domain::ci::Ci;
 use rollcall_domain::ci::lifecycle::is_out_of_use;
 use rollcall_domain::id::RuleId;
@@ -275,11 +276,14 @@ pub struct CiRule {
     pub id: String,
     /// What is wrong when it fires, in a few words.
     pub title: String,
-    /// Whether it is judged for this item; not when an override says so, or when the item is out of use.
+    /// Whether it is judged for this item; not when an override says so, when the item is out of use, or when the item has so many series
+    /// that none is left for it.
     pub judged: bool,
-    /// Why it is not judged for this item; null where it is.
+    /// Why it is not judged for this item, or not for all of its series; null where it is.
     #[schema(example = "the item is retired")]
     pub reason: Option<String>,
+    /// Series of this item that it would be judged for and is not, because the item has too many; as of what was last measured.
+    pub unjudged_series: usize,
     /// How loud it is when the critical level fires.
     pub tier: Tier,
     /// How loud it is at the warning level, when that differs.
@@ -298,7 +302,7 @@ pub struct CiRule {
 
 impl CiRule {
     /// A rule in the version that counts for an item. Without one, the first override that means the item is why.
-    pub fn new(rule: &domain::Rule, world: &World, ci: &Ci) -> Self {
+    pub fn new(rule: &domain::Rule, (world, ci): (&World, &Ci), left_out: Option<&LeftOut>) -> Self {
         let counts = domain::select::variant(rule, world, Some(ci));
         let varied = domain::select::varied(rule, counts.unwrap_or(Variant::Plain));
         let from = match counts {
@@ -307,12 +311,15 @@ impl CiRule {
             None => rule.overrides.iter().find(|one| one.selector.means(world, Some(ci))),
         };
         let excepted = from.filter(|_| counts.is_none()).map(|one| format!("an override switches it off: {}", one.reason));
-        let reason = if is_out_of_use(ci.status) { Some(format!("the item is {}", ci.status.as_str())) } else { excepted };
+        let excepted = if is_out_of_use(ci.status) { Some(format!("the item is {}", ci.status.as_str())) } else { excepted };
+        let may_be = counts.is_some() && excepted.is_none();
+        let left_out = left_out.filter(|_| may_be);
         Self {
             id: rule.id.to_string(),
             title: rule.title.clone(),
-            judged: counts.is_some() && reason.is_none(),
-            reason,
+            judged: may_be && left_out.is_none_or(|left_out| left_out.judges_others),
+            reason: excepted.or_else(|| left_out.map(unjudged)),
+            unjudged_series: left_out.map_or(0, |left_out| left_out.series),
             tier: varied.tier.into(),
             warning_tier: varied.warning_tier.map(Into::into),
             levels: varied.levels.clone(),
@@ -321,6 +328,12 @@ impl CiRule {
             r#override: from.cloned(),
         }
     }
+}
+
+/// Such as `2 series are not judged: limit of 64 baselines for one host`.
+fn unjudged(left_out: &LeftOut) -> String {
+    let are = if left_out.series == 1 { "is" } else { "are" };
+    format!("{} series {are} not judged: {}", left_out.series, left_out.limit)
 }
 
 /// A rule as it was from one change to the next.

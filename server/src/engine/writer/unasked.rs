@@ -25,6 +25,7 @@ impl Writer {
             }
             let events = self.with_context(Actor::System, now, |context| world.tick(context));
             self.record(&mut world, events, &Cause::of(Actor::System), now);
+            self.overfull.tell(&world);
         }));
         if outcome.is_err() {
             self.give_up("a bug: the passing of time could not be judged; the state is rebuilt");

@@ -103,3 +103,9 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_window_takes_half_a_kilobyte_at_most() {
+    let buckets = usize::try_from(BUCKETS).expect("a dozen").next_power_of_two();
+    assert!(size_of::<Window>() + buckets * size_of::<Bucket>() <= 512);
+}
