@@ -226,9 +226,10 @@ impl World {
     /// Which lines an agent should hurry for, and which it has.
     #[must_use]
     pub fn thresholds(&self, agent: AgentId, now: Timestamp) -> rule::thresholds::Standing {
-        let settings = rule::thresholds::settings(self, agent, now);
+        let explained = rule::thresholds::explained(self, agent, now);
+        let (settings, left_out) = (explained.settings, explained.left_out);
         let applied = self.telemetry.applied(agent);
-        rule::thresholds::Standing { version: settings.version, lines: settings.thresholds.len(), applied }
+        rule::thresholds::Standing { version: settings.version, lines: settings.thresholds.len(), left_out, applied }
     }
 
     /// Remembers a record. Total; a record that is older than the state changes nothing.

@@ -1,14 +1,18 @@
 //! What agents are told of the rules: one table of lines for each host, so that a value that crosses one is pushed at once.
 //!
 //! The table has the lines of the rules that apply to the host, as they apply to it, overrides included; rules that are muted for it have
-//! none, and neither has what no agent can see by itself (silence, absence, inventories, comparisons of two series). Its version names its
+//! none, and neither has what no agent can see by itself (silence, absence, inventories, comparisons of two series). Checks about other items
+//! have theirs on every host: the rule is for the item, and which one a check means is the server's to say. What is beyond the number of lines
+//! that an agent takes is left out, in order of the rules' ids, and counted. Its version names its
 //! content: equal tables have equal versions, on every server and after every restart, and an agent gets another table with its
 //! next answer when what it works with is not the current one.
 //!
 //! Invariant: a table decides nothing; the server judges.
 
+mod lines;
+
 use super::select::effective;
-use super::{Condition, Level, Reduce, Rule};
+use super::{Condition, Rule};
 use crate::World;
 use crate::alert::mute::{Mute, MuteKind};
 use crate::ci::{Ci, Class};
@@ -36,6 +40,8 @@ pub struct Standing {
     pub version: u64,
     /// Lines in it.
     pub lines: usize,
+    /// Lines that it has no room for.
+    pub left_out: usize,
     /// Version that it worked with at its last push; `None` before it pushed to this process.
     pub applied: Option<u64>,
 }
@@ -97,12 +103,24 @@ pub fn settings(world: &World, agent: AgentId, now: Timestamp) -> Settings {
     table(all_lines(world, agent, now))
 }
 
-/// The table of an agent at a moment, and for each of its lines the rules that drew it.
+/// The table of an agent, and where it comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Explained {
+    /// The table.
+    pub settings: Settings,
+    /// For each of its lines the rules that drew it.
+    pub rules: Vec<Vec<RuleId>>,
+    /// Lines that it has no room for.
+    pub left_out: usize,
+}
+
+/// The table of an agent at a moment, explained.
 #[must_use]
-pub fn explained(world: &World, agent: AgentId, now: Timestamp) -> (Settings, Vec<Vec<RuleId>>) {
+pub fn explained(world: &World, agent: AgentId, now: Timestamp) -> Explained {
     let lines = all_lines(world, agent, now);
     let rules = lines.iter().take(limits::THRESHOLDS).map(|line| line.rules.clone()).collect();
-    (table(lines), rules)
+    let left_out = lines.len().saturating_sub(limits::THRESHOLDS);
+    Explained { settings: table(lines), rules, left_out }
 }
 
 /// A line with the rules that drew it.
@@ -121,8 +139,15 @@ fn all_lines(world: &World, agent: AgentId, now: Timestamp) -> Vec<Line> {
 
 fn lines(world: &World, host: Option<&Ci>, muted: &[&Mute]) -> Vec<Line> {
     let mut lines = Vec::new();
-    for rule in world.rules.rules.values().filter_map(|known| effective(&known.rule, world, host)) {
-        if !muted.iter().any(|mute| mutes(mute, &rule)) {
+    for known in world.rules.rules.values() {
+        if matches!(known.rule.condition, Condition::TargetCheck { .. }) {
+            if known.rule.enabled {
+                add_lines(&mut lines, &known.rule);
+            }
+            continue;
+        }
+        let rule = effective(&known.rule, world, host);
+        if let Some(rule) = rule.filter(|rule| !muted.iter().any(|mute| mutes(mute, rule))) {
             add_lines(&mut lines, &rule);
         }
     }
@@ -165,22 +190,12 @@ fn feed(hasher: &mut blake3::Hasher, text: &str) {
     hasher.update(&(text.len() as u64).to_be_bytes()).update(text.as_bytes());
 }
 
-/// The clear lines of longer windows are left out: crossing one by a single sample changes nothing soon.
 fn add_lines(lines: &mut Vec<Line>, rule: &Rule) {
-    let Condition::Threshold { metric, attributes, reduce, window_ms, side } = &rule.condition else { return };
-    let clears = *reduce == Reduce::Last || *window_ms <= SHORT_MS;
-    let mut add = |value: f64| {
-        let threshold = threshold(metric, attributes, *side, value);
+    for threshold in lines::of(rule) {
         match lines.iter_mut().find(|line| line.threshold == threshold) {
             Some(line) if line.rules.contains(&rule.id) => {}
             Some(line) => line.rules.push(rule.id.clone()),
             None => lines.push(Line { threshold, rules: vec![rule.id.clone()] }),
-        }
-    };
-    for Level { raise, clear, .. } in [&rule.levels.critical, &rule.levels.warning].into_iter().flatten() {
-        add(*raise);
-        if clears {
-            add(*clear);
         }
     }
 }

@@ -260,6 +260,9 @@ async fn an_agent_shows_which_lines_it_should_have_and_has() {
     assert_eq!((&table["version"], &table["applied"]), (&thresholds["version"], &thresholds["applied"]));
     let lines = table["lines"].as_array().unwrap();
     assert_eq!(lines.len(), thresholds["lines"].as_u64().unwrap() as usize);
+    assert_eq!((&table["left_out"], &thresholds["left_out"]), (&0.into(), &0.into()));
+    let read_only = lines.iter().filter(|line| line["rules"] == serde_json::json!(["filesystem_read_only"])).count();
+    assert!(read_only > 0, "a file system that turns read-only is pushed at once: {table}");
     let inodes = lines.iter().find(|line| line["rules"] == serde_json::json!(["filesystem_inodes"])).unwrap();
     assert_eq!((&inodes["metric"], &inodes["side"]), (&"system.filesystem.inodes.utilization".into(), &"above".into()), "{inodes}");
     host.fixture.put("POST", "/api/v1/rules/filesystem_inodes/disable", &[], "").await.ok();

@@ -3,7 +3,7 @@
 use super::Time;
 use super::word::{AgentStatus, Side};
 use rollcall_domain::World;
-use rollcall_domain::rule::thresholds::explained;
+use rollcall_domain::rule::thresholds::{Explained, explained};
 use rollcall_domain::trust as domain;
 use rollcall_shared::{AgentId, Timestamp};
 use serde::Serialize;
@@ -57,12 +57,14 @@ pub struct Thresholds {
     pub applied: Option<u64>,
     /// Lines.
     pub lines: usize,
+    /// Lines that it has no room for.
+    pub left_out: usize,
 }
 
 impl Thresholds {
     fn new(world: &World, agent: AgentId, now: Timestamp) -> Self {
         let standing = world.thresholds(agent, now);
-        Self { version: standing.version, applied: standing.applied, lines: standing.lines }
+        Self { version: standing.version, applied: standing.applied, lines: standing.lines, left_out: standing.left_out }
     }
 }
 
@@ -81,6 +83,8 @@ pub struct ThresholdTable {
     pub inventory_interval_ms: u64,
     /// The lines.
     pub lines: Vec<ThresholdLine>,
+    /// Lines that it has no room for, in order of the rules' ids: values that cross them come with the next push.
+    pub left_out: usize,
 }
 
 /// A line, and the rules that drew it.
@@ -102,7 +106,7 @@ pub struct ThresholdLine {
 impl ThresholdTable {
     /// The table of an agent at a moment.
     pub fn new(world: &World, agent: AgentId, now: Timestamp) -> Self {
-        let (settings, rules) = explained(world, agent, now);
+        let Explained { settings, rules, left_out } = explained(world, agent, now);
         let lines = settings.thresholds.into_iter().zip(rules).map(|(line, rules)| ThresholdLine {
             metric: line.metric,
             attributes: line.attributes.into_iter().collect(),
@@ -117,6 +121,7 @@ impl ThresholdTable {
             push_interval_ms: settings.push_interval_ms,
             inventory_interval_ms: settings.inventory_interval_ms,
             lines: lines.collect(),
+            left_out,
         }
     }
 }

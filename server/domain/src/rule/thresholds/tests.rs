@@ -4,7 +4,7 @@ use crate::alert::decide::AlertCommand;
 use crate::alert::mute::{Change, NewMute, Schedule};
 use crate::alert::scenario::{Scenario, agent, host, rule as load, seconds};
 use crate::rule::case::Tested;
-use crate::rule::{Levels, Override, RuleCommand, Selector};
+use crate::rule::{Level, Levels, Override, RuleCommand, Selector};
 use crate::{Command, Event};
 
 /// The lines that an answer brings at a moment to an agent that works with a version; nothing when that is the current one.
@@ -82,7 +82,7 @@ fn the_version_names_the_content_and_what_the_agent_has_is_known() {
     assert_eq!(settings(&fresh.world, agent(1), seconds(9)).version, version, "equal lines, equal version");
     assert!(version > 0 && version <= VERSION_BITS);
     let standing = |scenario: &Scenario| scenario.world.thresholds(agent(1), seconds(2));
-    assert_eq!(standing(&scenario), Standing { version, lines: 4, applied: Some(0) });
+    assert_eq!(standing(&scenario), Standing { version, lines: 4, left_out: 0, applied: Some(0) });
     answer(&mut scenario, 2, version);
     assert_eq!(standing(&scenario).applied, Some(version));
     assert_eq!(scenario.world.thresholds(agent(9), seconds(2)).applied, None);
@@ -114,6 +114,8 @@ fn a_table_is_bounded_and_holds_nothing_that_an_agent_cannot_see() {
     let scenario = Scenario::new(rules.chain([silent]).collect());
     let table = settings(&scenario.world, agent(1), seconds(1));
     assert_eq!(table.thresholds.len(), limits::THRESHOLDS);
+    let standing = scenario.world.thresholds(agent(1), seconds(1));
+    assert_eq!((standing.lines, standing.left_out), (limits::THRESHOLDS, 900 * 4 - limits::THRESHOLDS), "what has no room is counted");
     let alone = Scenario::new(vec![Rule { condition: Condition::HostSilent { after_ms: 60_000 }, ..load("silent") }]);
     assert!(settings(&alone.world, agent(1), seconds(1)).thresholds.is_empty());
 }
@@ -121,9 +123,24 @@ fn a_table_is_bounded_and_holds_nothing_that_an_agent_cannot_see() {
 #[test]
 fn each_line_names_the_rules_that_drew_it() {
     let scenario = Scenario::new(vec![load("load"), Rule { levels: level(95.0), ..load("other") }]);
-    let (settings, rules) = explained(&scenario.world, agent(1), seconds(1));
+    let Explained { settings, rules, left_out } = explained(&scenario.world, agent(1), seconds(1));
+    assert_eq!(left_out, 0);
     assert_eq!(settings, super::settings(&scenario.world, agent(1), seconds(1)));
     let lines: Vec<_> = settings.thresholds.iter().map(|line| line.value).zip(rules).collect();
     let of = |names: &[&str]| names.iter().map(|name| load(name).id).collect::<Vec<_>>();
     assert_eq!(lines, [(95.0, of(&["load", "other"])), (90.0, of(&["load"])), (85.0, of(&["load"])), (80.0, of(&["load"]))]);
+}
+
+#[test]
+fn a_check_about_another_item_has_lines_whatever_is_muted_for_the_host_that_looks() {
+    let asked = Condition::TargetCheck { asks: crate::rule::Asks::Up, check: None };
+    let of_switches = Rule { condition: asked, classes: vec![Class::NetworkDevice], ..load("down") };
+    let mut scenario = Scenario::new(vec![of_switches.clone(), Rule { enabled: false, id: load("off").id, ..of_switches }]);
+    let (first, lines) = answer(&mut scenario, 1, 0).expect("a table");
+    assert_eq!(lines, [1.0]);
+    let schedule = Schedule::Once { from: seconds(1), to: seconds(200) };
+    let (kind, selector) = (MuteKind::Maintenance, Selector { cis: [host(1)].into(), ..Selector::default() });
+    let mute = NewMute { kind, reason: "patching".into(), selector, rules: Vec::new(), external: None, schedule };
+    scenario.command(2, &Command::Alert(AlertCommand::Mute(Box::new(mute)))).unwrap();
+    assert_eq!(answer(&mut scenario, 3, first), None, "what stands elsewhere is not patched");
 }
