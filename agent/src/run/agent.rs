@@ -224,8 +224,9 @@ impl Agent {
 
     fn spool_report(&mut self, report: Report, now: Reading) {
         let root = report.root;
-        match self.spool.append(&[Payload::Report(report)], now) {
+        match self.sampling.flush(Some(Payload::Report(report)), &mut self.spool, &self.cache, now) {
             Ok(()) => {
+                self.flush_at = next_tick(self.flush_at, self.intervals.flush, now.monotonic);
                 self.reported = Some((root, now.monotonic));
                 self.report_anyway = false;
                 self.disk(Ok(()));
@@ -255,7 +256,7 @@ impl Agent {
         if self.sampling.is_empty() {
             return;
         }
-        match self.sampling.flush(&mut self.spool, &self.cache, now) {
+        match self.sampling.flush(None, &mut self.spool, &self.cache, now) {
             Ok(()) => self.disk(Ok(())),
             Err(error) => self.disk(Err(&error)),
         }

@@ -70,12 +70,13 @@ impl Sampling {
         self.gathered.iter().map(|set| set.table).chain(self.table).collect()
     }
 
-    /// Makes what was gathered durable, tables first. On failure it stays in memory.
+    /// Makes what was gathered durable, tables first, and in front of `more`: what is pushed at once brings the values that it is about. On
+    /// failure it stays in memory.
     ///
     /// # Errors
     /// When cache or spool cannot be written.
-    pub fn flush(&mut self, spool: &mut Spool, cache: &SectionCache, now: Reading) -> Result<(), UplinkError> {
-        if self.is_empty() {
+    pub fn flush(&mut self, more: Option<Payload>, spool: &mut Spool, cache: &SectionCache, now: Reading) -> Result<(), UplinkError> {
+        if self.is_empty() && more.is_none() {
             return Ok(());
         }
         cache.put(&self.unsaved)?;
@@ -84,7 +85,8 @@ impl Sampling {
             spool.declare(from, to, "the spool could not be written, and memory had no more room for samples");
         }
         let sets: Vec<SampleSet> = self.gathered.iter().cloned().collect();
-        let payloads: Vec<Payload> = sets.chunks(limits::MESSAGE_SAMPLE_SETS).map(|chunk| Payload::Samples(chunk.to_vec())).collect();
+        let samples = sets.chunks(limits::MESSAGE_SAMPLE_SETS).map(|chunk| Payload::Samples(chunk.to_vec()));
+        let payloads: Vec<Payload> = samples.chain(more).collect();
         spool.append(&payloads, now)?;
         self.gathered.clear();
         Ok(())

@@ -65,13 +65,26 @@ fn samples_become_durable_with_the_table_that_explains_them() {
     let mut sampling = Sampling::default();
     let readings = vec![measured("z", Some(1.0)), measured("a", Some(f64::NAN)), measured("m", None)];
     sampling.take(readings, Timestamp(5), &[]).unwrap();
-    sampling.flush(&mut spool, &cache, now).unwrap();
+    sampling.flush(None, &mut spool, &cache, now).unwrap();
     assert!(sampling.is_empty());
     let Payload::Samples(sets) = spool.batch(1, 1 << 20).unwrap().remove(0).payload else { panic!("no samples") };
     let table = Section::decode(&cache.get(&sets[0].table).unwrap().unwrap()).unwrap();
     let names = ["a", "m", "z"].map(|metric| series(metric, &[("mountpoint", "/var")]));
     assert_eq!(table, Section::Series(names.to_vec()));
     assert_eq!(sets[0].values, [None, None, Some(1.0)]);
+}
+
+#[test]
+fn what_is_pushed_at_once_takes_the_samples_before_it_along() {
+    let (_directory, mut spool, cache, now) = bench();
+    let mut sampling = Sampling::default();
+    let goodbye = |reason: &str| Payload::Goodbye { reason: reason.to_owned(), at: Timestamp(7) };
+    sampling.take(vec![measured("a", Some(1.0))], Timestamp(5), &[]).unwrap();
+    sampling.flush(Some(goodbye("first")), &mut spool, &cache, now).unwrap();
+    sampling.flush(Some(goodbye("second")), &mut spool, &cache, now).unwrap();
+    let payloads: Vec<Payload> = spool.batch(9, 1 << 20).unwrap().into_iter().map(|message| message.payload).collect();
+    assert!(matches!(&payloads[0], Payload::Samples(sets) if sets[0].at == Timestamp(5)), "{payloads:?}");
+    assert_eq!(payloads[1..], [goodbye("first"), goodbye("second")]);
 }
 
 #[test]
@@ -82,7 +95,7 @@ fn memory_is_bounded_and_what_did_not_fit_is_declared() {
         sampling.take(vec![measured("a", Some(1.0))], Timestamp(second), &[]).unwrap();
     }
     assert_eq!(sampling.gathered.len(), GATHERED);
-    sampling.flush(&mut spool, &cache, now).unwrap();
+    sampling.flush(None, &mut spool, &cache, now).unwrap();
     let Payload::Loss(loss) = spool.batch(1, 1 << 20).unwrap().remove(0).payload else { panic!("no loss") };
     assert_eq!((loss.first, loss.from, loss.to), (1, Timestamp(0), Timestamp(4)));
     assert!(loss.reason.contains("memory had no more room"), "{}", loss.reason);
