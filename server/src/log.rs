@@ -148,7 +148,7 @@ pub fn decode(revision: u64, bytes: &[u8]) -> Result<(Head, Record), LogError> {
 }
 
 /// Grows with each change of the state's types.
-const LAYOUT: u32 = 5;
+const LAYOUT: u32 = 6;
 
 /// Freezes the state.
 ///

@@ -110,6 +110,9 @@ pub struct Alert {
     pub value: Option<f64>,
     /// Since when it is where it is.
     pub since: Timestamp,
+    /// When the first bad value was measured of what it last went through, pending included; what flaps goes through one thing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began_at: Option<Timestamp>,
     /// When it last began to fire.
     pub fired_at: Option<Timestamp>,
     /// When it last resolved.

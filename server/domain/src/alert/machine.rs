@@ -200,6 +200,7 @@ impl Alert {
             worse_since: None,
             value: None,
             since: at,
+            began_at: None,
             fired_at: None,
             resolved_at: None,
             times_fired: 0,
@@ -215,7 +216,12 @@ impl Alert {
     fn transition(&mut self, revision: u64, event: &AlertEvent) {
         let AlertEvent::AlertTransitioned { after, severity, worse_since, value, at, reason, .. } = event else { return };
         let paused = |state| matches!(state, AlertState::Firing | AlertState::Recovering);
-        let begins = *after == AlertState::Firing && !paused(self.state) && !self.before_unknown.is_some_and(paused);
+        let goes_on = paused(self.state) || self.before_unknown.is_some_and(paused);
+        let begins = *after == AlertState::Firing && !goes_on;
+        let is_bad = matches!(after, AlertState::Pending | AlertState::Firing);
+        if is_bad && !goes_on && self.state != AlertState::Pending && !(self.flaps() && self.began_at.is_some()) {
+            self.began_at = Some(*at);
+        }
         if begins {
             self.fired_at = Some(*at);
             self.times_fired = self.times_fired.saturating_add(1);

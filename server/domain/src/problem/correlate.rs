@@ -14,9 +14,12 @@ use super::suspect::{Comparison, hypotheses};
 use super::topology;
 use super::watch::Settled;
 use super::{Hypothesis, Origin, Problem, ProblemEvent};
+use crate::alert::machine::Timing;
 use crate::ci::{Ci, Class, Lifecycle};
 use crate::id::{CiId, IncidentId, ProblemId, RuleId};
-use crate::incident::{Incident, IncidentEvent, compose};
+use crate::incident::{Breach, Incident, IncidentEvent, compose};
+use crate::rule::Severity;
+use crate::rule::select::effective;
 use crate::{Context, Event, World};
 use rollcall_shared::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -220,10 +223,24 @@ pub(super) fn comparison(world: &World, incidents: &[&Incident], is_like: impl F
     Comparison { affected, population, onsets }
 }
 
-/// About when the first bad value was measured: the incident opened after the time that the rule lets pass.
+/// When the first bad value was measured, as the alert knows: an incident may open long after it, when a maintenance window, a silence or
+/// what the item depends on held it back. Where the alert does not know, or has been through another breach since: before the incident
+/// opened, the time that its level must last.
 fn onset(world: &World, incident: &Incident) -> Timestamp {
-    let rule = incident.breach.as_ref().and_then(|breach| world.rules.rules.get(&breach.key.rule));
-    incident.opened_at.minus(Duration::from_millis(rule.map_or(0, |known| known.rule.for_ms)))
+    let Some(breach) = &incident.breach else { return incident.opened_at };
+    let began = world.alerts.alerts.get(&breach.alert).and_then(|alert| alert.began_at).filter(|at| *at <= incident.opened_at);
+    began.unwrap_or_else(|| incident.opened_at.minus(Duration::from_millis(lasted(world, breach))))
+}
+
+/// How long a breach lasted at least before its incident opened, ms.
+fn lasted(world: &World, breach: &Breach) -> u64 {
+    let Some(known) = world.rules.rules.get(&breach.key.rule) else { return 0 };
+    let of_item = effective(&known.rule, world, world.cmdb.cis.get(&breach.key.ci));
+    let timing = Timing::of(of_item.as_deref().unwrap_or(&known.rule));
+    match breach.severity {
+        Severity::Critical => timing.critical_for_ms,
+        Severity::Warning => timing.for_ms.unwrap_or(timing.critical_for_ms),
+    }
 }
 
 /// The open problem that suspects something which this host has.

@@ -1,8 +1,14 @@
-use crate::alert::scenario::{Scenario, host, rule};
+use super::comparison;
+use crate::alert::decide::AlertCommand;
+use crate::alert::mute::{MuteKind, NewMute, Schedule};
+use crate::alert::scenario::{Scenario, host, rule, seconds, text};
 use crate::ci::software::{Contents, Details, Installed};
-use crate::ci::{Ci, Class};
+use crate::ci::{AttributeChange, Ci, CiEvent, Class};
 use crate::id::{CiId, Family};
 use crate::problem::{Origin, ProblemAction, ProblemState, Verdict};
+use crate::rule::select::{Override, Selector};
+use crate::rule::{Level, Levels, Rule};
+use crate::{Actor, Command, Event};
 use rollcall_shared::ContentHash;
 
 const HOUR: i64 = 3_600;
@@ -171,4 +177,85 @@ fn an_attribute_that_people_define_is_a_cause_and_later_incidents_join() {
     let opened = "7261 PRB1 opened P2: Load on 2 hosts that share power feed A2";
     check(&mut scenario, &[(2, 2)], &[opened, "7261 INC1 linked", "7261 INC2 linked"]);
     check(&mut scenario, &[(3, 3)], &["10800 PRB1 evidence", "10800 INC3 linked", "10861 PRB1 tested again"]);
+}
+
+/// Five hosts breach at two in a maintenance window until four, and get a new kernel at another time: what is said of problems.
+#[track_caller]
+fn check_held_back(kernel_at: i64, expected: &[&str]) {
+    let mut scenario = Scenario::new(vec![rule("load")]);
+    (1..=60).for_each(|n| scenario.add_host(n, &[("kernel", "6.1.0"), ("os_id", "debian")]));
+    let schedule = Schedule::Once { from: seconds(HOUR), to: seconds(4 * HOUR) };
+    let (reason, selector, rules) = ("kernels are upgraded".to_owned(), Selector::default(), vec!["load".parse().unwrap()]);
+    let window = NewMute { kind: MuteKind::Maintenance, reason, selector, rules, external: None, schedule };
+    scenario.command(10, &Command::Alert(AlertCommand::Mute(Box::new(window)))).unwrap();
+    let upgrade = |n| {
+        let change = AttributeChange { name: "kernel".into(), before: None, after: Some(text("6.12.1")) };
+        Event::Ci(CiEvent::AttributesChanged { ci: host(n), changes: vec![change] })
+    };
+    let breach = |scenario: &mut Scenario| (1..=5).for_each(|n| scenario.values(2 * HOUR, n, &[("", Some(97.0))]));
+    if kernel_at < 2 * HOUR {
+        scenario.commit(kernel_at, &Actor::System, (1..=5).map(upgrade).collect());
+        breach(&mut scenario);
+    } else {
+        breach(&mut scenario);
+        scenario.commit(kernel_at, &Actor::System, (1..=5).map(upgrade).collect());
+    }
+    (1..=60).for_each(|n| scenario.values(4 * HOUR - 5, n, &[("", Some(if n <= 5 { 97.0 } else { 1.0 }))]));
+    scenario.tick(4 * HOUR);
+    scenario.tick(4 * HOUR + 61);
+    assert_eq!(scenario.world.incidents.incidents.values().filter(|incident| incident.breach.is_some()).count(), 5);
+    let opened: Vec<String> = scenario.story().into_iter().filter(|line| line.contains("PRB1 opened")).collect();
+    assert_eq!(opened, expected);
+}
+
+#[test]
+fn what_came_after_the_first_bad_value_is_no_cause_however_late_the_incident_opened() {
+    check_held_back(2 * HOUR - 600, &["14461 PRB1 opened P2: Load on 5 hosts that share kernel 6.12.1"]);
+    check_held_back(3 * HOUR, &[]);
+}
+
+/// A critical breach from 1,000 s on: when its trouble began, as the alert knows and as is estimated where it does not.
+#[track_caller]
+fn check_onset(rule: Rule, expected: i64) {
+    let mut scenario = Scenario::new(vec![rule]);
+    (0..).map(|n| 1_000 + n * 60).take_while(|at| *at <= 4_600).for_each(|at| scenario.value(at, 97.0));
+    let onset = |scenario: &Scenario| {
+        let incidents: Vec<_> = scenario.world.incidents.incidents.values().collect();
+        comparison(&scenario.world, &incidents, |_| true).onsets[&host(1)]
+    };
+    assert_eq!(onset(&scenario), seconds(expected), "as the alert knows");
+    forget(&mut scenario);
+    assert_eq!(onset(&scenario), seconds(expected), "as is estimated");
+}
+
+/// As after an upgrade from a release whose alerts did not know when they began.
+fn forget(scenario: &mut Scenario) {
+    scenario.world.alerts.alerts.values_mut().for_each(|alert| alert.began_at = None);
+}
+
+#[test]
+fn a_breach_began_as_long_before_its_incident_as_its_level_on_its_item_must_last() {
+    let critical = |for_ms| Levels { warning: None, critical: Some(Level { raise: 95.0, clear: 90.0, and: None, for_ms }) };
+    check_onset(rule("load"), 1_000);
+    check_onset(Rule { for_ms: 600_000, ..rule("load") }, 1_000);
+    check_onset(Rule { for_ms: 60_000, levels: critical(Some(1_800_000)), ..rule("load") }, 1_000);
+    let selector = Selector { classes: vec![Class::Server], ..Selector::default() };
+    let (reason, for_ms) = ("it is always busy".to_owned(), Some(1_200_000));
+    let of_item = Override { selector, reason, levels: None, for_ms, tier: None, disabled: false, set_by: None, set_at: None };
+    check_onset(Rule { overrides: vec![of_item], ..rule("load") }, 1_000);
+}
+
+#[test]
+fn what_flaps_began_with_its_first_bad_value() {
+    let mut scenario = Scenario::new(vec![rule("load")]);
+    for n in 0..20 {
+        scenario.value(1_000 + n * 20, 97.0);
+        scenario.value(1_010 + n * 20, 1.0);
+    }
+    let alert = scenario.world.alerts.alerts.values().next().expect("an alert");
+    assert!(alert.flaps());
+    let began = alert.began_at.expect("known");
+    scenario.value(1_500, 97.0);
+    let alert = scenario.world.alerts.alerts.values().next().expect("an alert");
+    assert_eq!((alert.began_at, alert.fired_at), (Some(began), Some(seconds(1_500))));
 }
