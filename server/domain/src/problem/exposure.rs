@@ -16,6 +16,11 @@ use crate::id::CiId;
 use rollcall_shared::{ContentHash, SectionName, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::time::Duration;
+
+/// What is first seen so soon after an item came is part of its discovery: what a first inventory has comes in several messages, and what
+/// is on the other end tells of itself within the hour.
+const DISCOVERY: Duration = Duration::from_secs(3_600);
 
 /// What several hosts may share.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -176,9 +181,17 @@ pub fn arrival(cmdb: &Cmdb, host: CiId, factor: &Factor) -> Option<Timestamp> {
             let place = history.iter().rposition(|(_, content)| content == hash)?;
             (place > 0).then(|| history[place].0)
         }
-        // A relation is first seen with the first inventory, as a rule: that is no arrival.
-        Factor::Related { .. } => None,
+        Factor::Related { kind, other, .. } => related_since(cmdb, ci, *kind, *other),
     }
+}
+
+/// When a host was first seen to stand on, or hang on, another item. `None` when that is about as old as what is known of either: it was
+/// discovered then, and may have been so for ever.
+fn related_since(cmdb: &Cmdb, host: &Ci, kind: RelationKind, other: CiId) -> Option<Timestamp> {
+    let told = beginning_at(cmdb, host.id, Some(kind)).filter(|relation| relation.to == other);
+    let since = told.map(|relation| relation.first_seen).min()?;
+    let known = cmdb.cis.get(&other).map_or(host.created_at, |other| other.created_at.max(host.created_at));
+    (since > known.plus(DISCOVERY)).then_some(since)
 }
 
 /// When within the span the host's own section changed: the summary knows the day and who, the section knows when.

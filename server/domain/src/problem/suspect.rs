@@ -93,12 +93,15 @@ pub fn hypotheses(cmdb: &Cmdb, software: &dyn Software, comparison: &Comparison)
 }
 
 /// How probable it is that chance alone puts all of the affected on a fact that they came to have shortly before their trouble: the
-/// least of all such facts, none of them paid for. `None` when there is no such fact.
+/// least of all such facts, none of them paid for. `None` when there is no such fact. That they were moved onto another item is none: it
+/// goes through no fleet, and would rival that item itself.
 #[must_use]
 pub fn recent_change(cmdb: &Cmdb, software: &dyn Software, comparison: &Comparison) -> Option<f64> {
     let all = comparison.affected.len() as u64;
     let bundles = bundles(cmdb, software, comparison);
-    let changed = bundles.iter().filter(|bundle| bundle.timing.before == all && bundle.timing.lag_ms.is_some_and(|lag| lag <= RECENT_MS));
+    let is_move = |bundle: &Bundle| bundle.factors.iter().all(|factor| matches!(factor, Factor::Related { .. }));
+    let is_recent = |bundle: &Bundle| bundle.timing.before == all && bundle.timing.lag_ms.is_some_and(|lag| lag <= RECENT_MS);
+    let changed = bundles.iter().filter(|bundle| is_recent(bundle) && !is_move(bundle));
     changed.map(|bundle| bundle.table.p_value()).min_by(f64::total_cmp)
 }
 

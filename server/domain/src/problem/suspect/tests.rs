@@ -1,5 +1,7 @@
 use super::*;
-use crate::alert::scenario::{Scenario, host};
+use crate::alert::scenario::{Scenario, host, seconds};
+use crate::ci::relation::Change;
+use crate::ci::{Ci, Class, Relation, RelationKind, Source};
 use crate::id::Family;
 
 /// Packages of numbered hosts.
@@ -148,4 +150,39 @@ fn scenario_with<const N: usize>(fleet: u128, attributes: impl Fn(u128) -> [(&'s
     }
     let comparison = Comparison { affected: hosts(1..=affected), population: hosts(1..=fleet), ..Comparison::default() };
     hypotheses(&scenario.world.cmdb, &Installed::default(), &comparison).first().map(|one| one.factor.clone())
+}
+
+/// Sixty hosts on three switches since the beginning, four of the first switch's since a moment: what is suspected when those four suffer
+/// from a day later on, and on how many it arrived before.
+#[track_caller]
+fn check_moved(moved_at: i64, expected: &[&str]) {
+    const DAY: i64 = 86_400;
+    let mut scenario = Scenario::new(Vec::new());
+    let switch = |n: u128| CiId { family: Family::Host, bits: 900 + n };
+    (1..=60).for_each(|n| scenario.add_host(n, &[("os_id", "debian")]));
+    scenario.seed(|world| {
+        (0..3).for_each(|n| {
+            let known = Ci::new(switch(n), Class::NetworkDevice, &format!("switch-{n}"), seconds(0), 0);
+            world.cmdb.cis.insert(switch(n), known);
+        });
+        for n in 1..=60_u128 {
+            let (to, since) = if n <= 4 { (switch(0), seconds(moved_at)) } else { (switch(1 + n % 2), seconds(0)) };
+            let source = Source::Person { name: "ada".into() };
+            let relation = Relation { from: host(n), kind: RelationKind::ConnectsTo, to, source, first_seen: since, last_seen: since };
+            world.cmdb.links.apply(&Change::Set { relation });
+        }
+    });
+    let onsets = (1..=4).map(|n| (host(n), seconds(DAY))).collect();
+    let comparison = Comparison { affected: hosts(1..=4), population: hosts(1..=60), onsets };
+    let found = hypotheses(&scenario.world.cmdb, &Installed::default(), &comparison);
+    assert_eq!(found.iter().map(|one| format!("{} {}", one.factor, one.arrived)).collect::<Vec<_>>(), expected);
+    assert_eq!(recent_change(&scenario.world.cmdb, &Installed::default(), &comparison), None, "a thing is no rival of itself");
+}
+
+#[test]
+fn what_hosts_were_moved_onto_after_their_trouble_began_is_no_cause() {
+    check_moved(0, &["connects to switch-0 0"]);
+    check_moved(60, &["connects to switch-0 0"]);
+    check_moved(86_400 - 3_600, &["connects to switch-0 4"]);
+    check_moved(86_400 + 3_600, &[]);
 }
