@@ -11,6 +11,7 @@ pub mod precision;
 pub mod recurrence;
 pub mod suspect;
 pub mod topology;
+pub mod verdict;
 pub mod watch;
 pub mod workaround;
 

@@ -9,7 +9,7 @@ use crate::actor::Actor;
 use crate::alert::Alert;
 use crate::contact::ContactKind;
 use crate::id::{CiId, IncidentId};
-use crate::problem::{Origin, Problem, exposure};
+use crate::problem::{Origin, Problem, exposure, verdict};
 use crate::rule::{Grade, Rule, Severity};
 use crate::{Context, World};
 use rollcall_shared::{AgentId, Timestamp};
@@ -170,11 +170,11 @@ fn due_to(world: &World, incident: &Incident, problem: &Problem) -> Option<Strin
     if let Origin::Recurrence { dedup_key } = &problem.origin {
         return (incident.dedup_key.as_ref() == Some(dedup_key)).then(|| "it is the same breach".into());
     }
-    if let Origin::CommonCause { rule, factor } = &problem.origin {
+    if let Origin::CommonCause { rule, .. } = &problem.origin {
         incident.breach.as_ref().filter(|breach| breach.key.rule == *rule)?;
-        let texts = BTreeSet::from([factor.as_str()]);
-        let has = !exposure::among(&world.cmdb, &world.cmdb.software, ci, &texts).is_empty();
-        return has.then(|| format!("the item has {factor}"));
+        let causes: BTreeSet<&str> = verdict::causes(problem).into_iter().map(|(_, factor)| factor).collect();
+        let had = exposure::among(&world.cmdb, &world.cmdb.software, ci, &causes).into_iter().next();
+        return had.map(|factor| format!("the item has {factor}"));
     }
     let own = world.incidents.by_ci.get(&ci)?;
     let is_of_item = problem.incidents.iter().any(|id| own.contains(id));

@@ -3,8 +3,8 @@
 //! Common cause: hosts with incidents of one rule within a day are compared with all hosts of the same operating system. A fact
 //! that most of the affected share, and significantly more often than the others, opens a problem with the statistics and
 //! the counter-examples. Where everybody has it there is no contrast and no problem. An incident on a host that has what an
-//! open problem suspects joins that problem as it opens; only the others are tested for another cause, and only once they have
-//! [settled](super::watch).
+//! open problem suspects, or people confirmed, joins that problem as it opens; only the others are tested for another cause, and only once
+//! they have [settled](super::watch). What people refuted takes no incidents and explains none, though its problem is open.
 //!
 //! Bounds: the newest 5,000 incidents, 200 affected hosts and 5,000 hosts compared with; one rule a tick.
 
@@ -12,6 +12,7 @@ use super::exposure::{self, Software};
 use super::recurrence::{self, blank, evidence, joined, lines, opened, statement};
 use super::suspect::{Comparison, hypotheses};
 use super::topology;
+use super::verdict::{self, Standing};
 use super::watch::Settled;
 use super::{Hypothesis, Origin, Problem, ProblemEvent};
 use crate::alert::machine::Timing;
@@ -109,9 +110,8 @@ fn joins(world: &World, software: &dyn Software, incident: &Incident) -> Vec<Eve
     if !world.cmdb.cis.get(&host).is_some_and(is_comparable) {
         return Vec::new();
     }
-    let Some(problem) = suspected(world, software, &breach.key.rule, host) else { return Vec::new() };
-    let Origin::CommonCause { factor, .. } = &problem.origin else { return Vec::new() };
-    joined(problem.id, incident, format!("the host has {factor}; {}", statement(incident)))
+    let Some((problem, factor)) = suspected(world, software, &breach.key.rule, host) else { return Vec::new() };
+    joined(problem, incident, format!("the host has {factor}; {}", statement(incident)))
 }
 
 /// Looks for a common cause of what a rule has opened on hosts like this one, the newest of it since a moment.
@@ -122,7 +122,8 @@ fn common_cause(world: &World, (rule, since): (&RuleId, Timestamp), like: &Ci, a
     let explained = explained(world, rule);
     let unexplained: Vec<&Incident> = recent.into_iter().filter(|incident| !explained.contains(&incident.id)).collect();
     let Some(newest) = unexplained.last().filter(|incident| incident.opened_at >= since) else { return events };
-    let found = tested(world, software, like, &unexplained);
+    let mut found = tested(world, software, like, &unexplained);
+    found.retain(|hypothesis| open(world, rule).all(|problem| !verdict::is_refuted(problem, &hypothesis.factor)));
     let Some(first) = found.first() else { return events };
     let origin = Origin::CommonCause { rule: rule.clone(), factor: first.factor.clone() };
     if world.problems.live.contains_key(&origin) {
@@ -143,10 +144,7 @@ fn common_cause(world: &World, (rule, since): (&RuleId, Timestamp), like: &Ci, a
 /// Open problems of the rule that incidents have joined since a moment are tested with them.
 fn tested_again(world: &World, (rule, since): (&RuleId, Timestamp), like: &Ci, recent: &[&Incident]) -> Vec<Event> {
     let fresh: BTreeSet<IncidentId> = recent.iter().filter(|incident| incident.opened_at >= since).map(|incident| incident.id).collect();
-    let of_rule =
-        world.problems.live.iter().filter(|(origin, _)| matches!(origin, Origin::CommonCause { rule: known, .. } if known == rule));
-    let problems = of_rule.filter_map(|(_, id)| world.problems.problems.get(id));
-    let grown: Vec<&Problem> = problems.filter(|problem| problem.incidents.iter().rev().any(|id| fresh.contains(id))).collect();
+    let grown: Vec<&Problem> = open(world, rule).filter(|problem| problem.incidents.iter().rev().any(|id| fresh.contains(id))).collect();
     if grown.is_empty() {
         return Vec::new();
     }
@@ -243,27 +241,35 @@ fn lasted(world: &World, breach: &Breach) -> u64 {
     }
 }
 
-/// The open problem that suspects something which this host has.
-fn suspected<'a>(world: &'a World, software: &dyn Software, rule: &RuleId, host: CiId) -> Option<&'a Problem> {
-    let of_rule = world.problems.live.iter().filter_map(|(origin, id)| match origin {
-        Origin::CommonCause { rule: known, factor } if known == rule => Some((factor.as_str(), *id)),
-        _ => None,
-    });
-    let candidates: Vec<(&str, ProblemId)> = of_rule.collect();
+/// The open problem of a cause that this host has, and the cause: a confirmed one before one that is suspected.
+fn suspected<'a>(world: &'a World, software: &dyn Software, rule: &RuleId, host: CiId) -> Option<(ProblemId, &'a str)> {
+    let causes = open(world, rule).flat_map(|problem| verdict::causes(problem).into_iter().map(|cause| (cause, problem.id)));
+    let mut candidates: Vec<((Standing, &str), ProblemId)> = causes.collect();
     if candidates.is_empty() {
         return None;
     }
-    let texts = candidates.iter().map(|(factor, _)| *factor).collect();
+    candidates.sort_by_key(|((standing, _), _)| *standing);
+    let texts = candidates.iter().map(|((_, factor), _)| *factor).collect();
     let had = exposure::among(&world.cmdb, software, host, &texts);
-    let id = candidates.iter().find(|(factor, _)| had.contains(*factor)).map(|(_, id)| *id)?;
-    world.problems.problems.get(&id)
+    candidates.into_iter().find(|((_, factor), _)| had.contains(*factor)).map(|((_, factor), id)| (id, factor))
 }
 
-/// Incidents that a common cause was found for, open or finished: when people refute it, these are no new evidence.
+/// Open problems of hosts with incidents of a rule that share something.
+fn open<'a>(world: &'a World, rule: &RuleId) -> impl Iterator<Item = &'a Problem> {
+    let of_rule = world.problems.live.iter().filter(move |(origin, _)| is_of(origin, rule));
+    of_rule.filter_map(|(_, id)| world.problems.problems.get(id))
+}
+
+fn is_of(origin: &Origin, rule: &RuleId) -> bool {
+    matches!(origin, Origin::CommonCause { rule: known, .. } if known == rule)
+}
+
+/// Incidents that a common cause was found for. Those of an open problem whose cause people refuted may have another one; those of a
+/// finished one, whatever became of it, are no new evidence.
 fn explained(world: &World, rule: &RuleId) -> BTreeSet<IncidentId> {
-    let latest = world.problems.problems.values().rev().take(SCANNED);
-    let of_rule = latest.filter(|problem| matches!(&problem.origin, Origin::CommonCause { rule: known, .. } if known == rule));
-    of_rule.flat_map(|problem| problem.incidents.iter().copied()).collect()
+    let latest = world.problems.problems.values().rev().take(SCANNED).filter(|problem| is_of(&problem.origin, rule));
+    let explaining = latest.filter(|problem| !problem.state.is_open() || !verdict::causes(problem).is_empty());
+    explaining.flat_map(|problem| problem.incidents.iter().copied()).collect()
 }
 
 pub(super) fn is_comparable(ci: &Ci) -> bool {

@@ -259,3 +259,65 @@ fn what_flaps_began_with_its_first_bad_value() {
     let alert = scenario.world.alerts.alerts.values().next().expect("an alert");
     assert_eq!((alert.began_at, alert.fired_at), (Some(began), Some(seconds(1_500))));
 }
+
+/// A hundred hosts: six with a new kernel, and on one power feed three of these and five others. The first three suffer one after another,
+/// and people refute the kernel after two of them.
+fn refuted() -> Scenario {
+    let mut scenario = Scenario::new(vec![rule("load")]);
+    for n in 1..=100 {
+        let (kernel, feed) = (if n <= 6 { "6.12.1" } else { "6.1.0" }, if n <= 4 || (11..=14).contains(&n) { "A2" } else { "B1" });
+        scenario.add_host(n, &[("kernel", kernel), ("power_feed", feed), ("os_id", "debian")]);
+    }
+    let opened = "7261 PRB1 opened P2: Load on 2 hosts that share kernel 6.12.1";
+    check(&mut scenario, &[(1, 1), (2, 2)], &[opened, "7261 INC1 linked", "7261 INC2 linked"]);
+    judge(&mut scenario, 3 * HOUR - 100, Verdict::Refuted);
+    scenario
+}
+
+fn judge(scenario: &mut Scenario, at: i64, verdict: Verdict) {
+    scenario.work(at, 1, ProblemAction::Judge { factor: "kernel 6.12.1".into(), verdict }).expect("judged");
+    scenario.story();
+}
+
+#[test]
+fn a_refuted_cause_takes_no_further_incidents_and_another_one_is_looked_for() {
+    let mut scenario = refuted();
+    // The fifth host has the kernel and is not on the feed.
+    check(&mut scenario, &[(3, 5)], &[]);
+    check(&mut scenario, &[(4, 3)], &["14461 PRB2 opened P2: Load on 3 hosts that share power feed A2", "14461 INC4 linked"]);
+    let problem = &scenario.world.problems.problems[&scenario.problem(2)];
+    let factors: Vec<&str> = problem.hypotheses.iter().map(|one| one.factor.as_str()).collect();
+    assert_eq!((factors, problem.incidents.len()), (vec!["power feed A2"], 3));
+}
+
+#[test]
+fn a_confirmed_cause_takes_an_incident_before_a_suspected_one() {
+    let mut scenario = refuted();
+    check(&mut scenario, &[(4, 3)], &["14461 PRB2 opened P2: Load on 3 hosts that share power feed A2", "14461 INC3 linked"]);
+    judge(&mut scenario, 5 * HOUR - 100, Verdict::Confirmed);
+    scenario.values(5 * HOUR, 4, &[("", Some(97.0))]);
+    let joined: Vec<String> = scenario.story().into_iter().filter(|line| line.contains("PRB")).collect();
+    assert_eq!(joined, ["18000 PRB1 evidence"]);
+}
+
+#[test]
+fn where_people_confirmed_another_cause_of_a_problem_that_one_takes_incidents() {
+    let mut scenario = refuted();
+    let factor = "power feed A2".to_owned();
+    scenario.work(3 * HOUR - 50, 1, ProblemAction::Judge { factor, verdict: Verdict::Confirmed }).expect("it is the second");
+    scenario.story();
+    check(&mut scenario, &[(3, 11)], &["10800 PRB1 evidence", "10800 INC3 linked", "10861 PRB1 tested again"]);
+    let problem = &scenario.world.problems.problems[&scenario.problem(1)];
+    assert_eq!(problem.evidence[2].statement, "the host has power feed A2; 97, open then");
+    let describe = ProblemAction::Describe { known_error: Some(true), workaround: None, root_cause: None };
+    scenario.work(4 * HOUR - 100, 1, describe).expect("described");
+    scenario.story();
+    check(&mut scenario, &[(4, 5)], &[]);
+    let known = |scenario: &Scenario| {
+        let newest = scenario.world.incidents.incidents.values().next_back().expect("an incident");
+        newest.known_errors.iter().map(|known| known.because.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(known(&scenario), Vec::<String>::new());
+    check(&mut scenario, &[(5, 12)], &["18000 PRB1 evidence", "18000 INC5 linked", "18061 PRB1 tested again"]);
+    assert_eq!(known(&scenario), ["the item has power feed A2"]);
+}
