@@ -1,6 +1,6 @@
 //! How often the machine was right: problems that it opened, by what opened them, and what people made of them.
 
-use super::{Origin, Problem, ProblemState, Verdict};
+use super::{Origin, Problem, verdict};
 use crate::World;
 use std::collections::BTreeMap;
 
@@ -34,9 +34,9 @@ pub struct Precision {
     pub opened: u64,
     /// Nobody has said yet whether it was right.
     pub undecided: u64,
-    /// People confirmed the first cause, or fixed what came back.
+    /// People confirmed a cause, or fixed what came back; see [`verdict::outcome`].
     pub confirmed: u64,
-    /// People refuted the first cause, or cancelled the problem.
+    /// People refuted the cause that it was opened for, or cancelled the problem.
     pub refuted: u64,
 }
 
@@ -51,7 +51,7 @@ impl Precision {
 
     fn add(&mut self, problem: &Problem) {
         self.opened += 1;
-        match outcome(problem) {
+        match verdict::outcome(problem) {
             Some(true) => self.confirmed += 1,
             Some(false) => self.refuted += 1,
             None => self.undecided += 1,
@@ -75,16 +75,6 @@ pub fn precision(world: &World) -> BTreeMap<(Suspicion, String), Precision> {
         found.entry((kind, rule.unwrap_or_default())).or_default().add(problem);
     }
     found
-}
-
-/// A word on the first cause counts; without one, what became of the problem.
-fn outcome(problem: &Problem) -> Option<bool> {
-    match (problem.hypotheses.first().map(|first| first.verdict), problem.state) {
-        (Some(Verdict::Confirmed), _) => Some(true),
-        (Some(Verdict::Refuted), _) | (_, ProblemState::Cancelled) => Some(false),
-        (None, ProblemState::Resolved | ProblemState::Closed) => Some(true),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! Invariant: what people refuted explains nothing and takes no incidents, wherever it stands and by whatever member of its bundle it is
 //! called; what they confirmed comes before what is merely suspected.
 
-use super::{Origin, Problem, Verdict};
+use super::{Origin, Problem, ProblemState, Verdict};
 
 /// How well a cause of an open problem stands; the better first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,6 +36,30 @@ pub fn is_refuted(problem: &Problem, factor: &str) -> bool {
     let own = judged().find(|one| one.factor == factor).map(|one| one.verdict);
     let bundled = || judged().filter(|one| one.bundle.iter().any(|member| member == factor)).map(|one| one.verdict).max();
     own.or_else(bundled) == Some(Verdict::Refuted)
+}
+
+/// Whether a problem that the machine opened was rightly opened; `None` while nobody has said.
+///
+/// A verdict counts wherever its hypothesis stands, as tests with later incidents put others in front of it. One that people confirmed makes
+/// the problem right, whatever else they refuted. Without one it was wrong when what it was opened for is refuted, or nothing but refuted
+/// hypotheses is left, or it was cancelled; that only lesser ones were refuted decides nothing. Where nothing is named that could be
+/// judged, what was fixed was right.
+#[must_use]
+pub fn outcome(problem: &Problem) -> Option<bool> {
+    let verdicts = || problem.hypotheses.iter().map(|one| one.verdict);
+    let opened_for = match &problem.origin {
+        Origin::CommonCause { factor, .. } => is_refuted(problem, factor),
+        // The one thing that it names, by whatever name it was judged.
+        Origin::Topology { .. } | Origin::Recurrence { .. } | Origin::Person => verdicts().any(|verdict| verdict == Verdict::Refuted),
+    };
+    let is_judged = !problem.hypotheses.is_empty();
+    match problem.state {
+        _ if verdicts().any(|verdict| verdict == Verdict::Confirmed) => Some(true),
+        ProblemState::Cancelled => Some(false),
+        _ if opened_for || (is_judged && verdicts().all(|verdict| verdict == Verdict::Refuted)) => Some(false),
+        ProblemState::Resolved | ProblemState::Closed if !is_judged => Some(true),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
