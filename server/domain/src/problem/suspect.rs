@@ -8,7 +8,7 @@
 //! certain one. Answers that far more hosts give are not counted: so many of the affected there would surprise nobody.
 //!
 //! Invariants: nothing is suspected without contrast (somebody comparable does not have it); facts that the same hosts have are
-//! one hypothesis; the same input gives the same answer in the same order.
+//! one hypothesis, whatever others they are compared with; the same input gives the same answer in the same order.
 
 use super::exposure::{self, Factor, Facts, Shared, Software, Tally};
 use super::fisher::{Table, q_values};
@@ -47,7 +47,7 @@ pub struct Comparison {
     pub onsets: BTreeMap<CiId, Timestamp>,
 }
 
-/// A bundle: facts with one set of hosts.
+/// A bundle: facts with one set of hosts, the one whose figures are told first.
 struct Bundle {
     table: Table,
     /// The least number of facts about as rare that any of these is one of: versions of its product, values of its attribute.
@@ -135,23 +135,29 @@ fn hypothesis(cmdb: &Cmdb, software: &dyn Software, comparison: &Comparison, bun
 
 /// Every fact with contrast, by the hosts that have it, without the hosts that came to have it too late.
 fn bundles(cmdb: &Cmdb, software: &dyn Software, comparison: &Comparison) -> Vec<Bundle> {
-    let mut bundles: BTreeMap<(u64, u64), Bundle> = BTreeMap::new();
-    for Row { factor, signature, table, answers } in packages(cmdb, software, comparison).into_iter().chain(others(cmdb, comparison)) {
-        if has_contrast(&table) {
-            let new = || Bundle { table, answers, factors: Vec::new(), timing: Timing::default() };
-            let bundle = bundles.entry((table.population, signature)).or_insert_with(new);
-            bundle.answers = bundle.answers.min(answers);
-            bundle.factors.push(factor);
+    let mut by_hosts: BTreeMap<(u64, u64), Vec<Row>> = BTreeMap::new();
+    for row in packages(cmdb, software, comparison).into_iter().chain(others(cmdb, comparison)) {
+        if has_contrast(&row.table) {
+            by_hosts.entry((row.table.exposed, row.signature)).or_default().push(row);
         }
     }
-    let mut bundles: Vec<Bundle> = bundles.into_values().collect();
-    for bundle in &mut bundles {
-        bundle.factors.sort();
-        bundle.timing = timing(cmdb, software, comparison, &bundle.factors[0]);
-        bundle.table.affected_exposed -= bundle.timing.after.min(bundle.table.affected_exposed);
-    }
-    bundles.retain(|bundle| has_contrast(&bundle.table));
-    bundles
+    by_hosts.into_values().filter_map(|rows| bundled(cmdb, software, comparison, rows)).collect()
+}
+
+/// Facts that the same hosts have. The first that did not come too late speaks for all, of those that are compared among the most hosts:
+/// that comparison has the others within it, and it is not chosen by who is affected. A product that hardly any other host has would show
+/// nothing by itself; that says nothing against what was upgraded with it.
+fn bundled(cmdb: &Cmdb, software: &dyn Software, comparison: &Comparison, mut rows: Vec<Row>) -> Option<Bundle> {
+    rows.sort_by(|a, b| b.table.population.cmp(&a.table.population).then_with(|| a.factor.cmp(&b.factor)));
+    let judged = |row: &Row| {
+        let timing = timing(cmdb, software, comparison, &row.factor);
+        let affected_exposed = row.table.affected_exposed.saturating_sub(timing.after);
+        Some((Table { affected_exposed, ..row.table }, timing)).filter(|(table, _)| has_contrast(table))
+    };
+    let (first, (table, timing)) = rows.iter().enumerate().find_map(|(place, row)| Some((place, judged(row)?)))?;
+    let members = rows.split_off(first);
+    let answers = members.iter().map(|row| row.answers).min()?;
+    Some(Bundle { table, answers, factors: members.into_iter().map(|row| row.factor).collect(), timing })
 }
 
 fn has_contrast(table: &Table) -> bool {

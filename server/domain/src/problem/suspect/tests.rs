@@ -1,8 +1,9 @@
 use super::*;
-use crate::alert::scenario::{Scenario, host, seconds};
+use crate::alert::scenario::{Scenario, host, seconds, text};
 use crate::ci::relation::Change;
-use crate::ci::{Ci, Class, Relation, RelationKind, Source};
+use crate::ci::{AttributeChange, Ci, CiEvent, Class, Relation, RelationKind, Source};
 use crate::id::Family;
+use crate::{Actor, Event};
 
 /// Packages of numbered hosts.
 #[derive(Default)]
@@ -185,4 +186,36 @@ fn what_hosts_were_moved_onto_after_their_trouble_began_is_no_cause() {
     check_moved(60, &["connects to switch-0 0"]);
     check_moved(86_400 - 3_600, &["connects to switch-0 4"]);
     check_moved(86_400 + 3_600, &[]);
+}
+
+#[test]
+fn packages_of_one_upgrade_run_are_one_hypothesis_however_many_hosts_have_the_products() {
+    let installed = [200, 180, 150]
+        .into_iter()
+        .zip(1..)
+        .fold(Installed::default(), |installed, (base, product)| installed.on(1..=12, product, "2").on(13..=base, product, "1"));
+    let found = check(&installed, 8, 200, &[(8, 12, 3)]);
+    assert!((found[0].q_value - found[0].p_value).abs() < 1e-20, "it is paid for once");
+    assert!((found[0].p_value / 9.0e-12 - 1.0).abs() < 0.01);
+    assert_eq!((found[0].factor.as_str(), found[0].population), (found[0].bundle[0].as_str(), 200));
+}
+
+#[test]
+fn a_product_of_few_hosts_in_an_upgrade_run_does_not_hide_the_run() {
+    let installed = Installed::default().on(1..=12, 1, "2").on(13..=14, 1, "1").on(1..=12, 2, "2").on(13..=200, 2, "1");
+    let found = check(&installed, 8, 200, &[(8, 12, 2)]);
+    assert_eq!(found[0].population, 200);
+}
+
+#[test]
+fn what_came_too_late_takes_nothing_else_that_the_same_hosts_have_with_it() {
+    let mut scenario = Scenario::new(Vec::new());
+    (1..=60).for_each(|n| scenario.add_host(n, &[("kernel", "6.1.0"), ("location", if n <= 4 { "A" } else { "B" }), ("os_id", "debian")]));
+    let change = AttributeChange { name: "kernel".into(), before: None, after: Some(text("6.12.1")) };
+    let upgrade = |n| Event::Ci(CiEvent::AttributesChanged { ci: host(n), changes: vec![change.clone()] });
+    scenario.commit(5_000, &Actor::System, (1..=4).map(upgrade).collect());
+    let onsets = (1..=4).map(|n| (host(n), seconds(4_000))).collect();
+    let comparison = Comparison { affected: hosts(1..=4), population: hosts(1..=60), onsets };
+    let found = hypotheses(&scenario.world.cmdb, &Installed::default(), &comparison);
+    assert_eq!(found.iter().map(|one| one.bundle.join(" = ")).collect::<Vec<_>>(), ["location A"]);
 }
