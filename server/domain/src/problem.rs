@@ -19,6 +19,7 @@ use crate::actor::Actor;
 use crate::attachment::{Attachment, NewAttachment};
 use crate::id::{AttachmentId, CiId, IncidentId, ProblemId, RuleId};
 use crate::incident::Note;
+use crate::rule::query::Written;
 use rollcall_shared::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -173,6 +174,9 @@ pub struct Problem {
     pub workaround: Option<String>,
     /// The cause, as people found it.
     pub root_cause: Option<String>,
+    /// The CIs whose incidents it may explain: such as those with a version of a package.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applies_to: Option<Written>,
     /// Why people live with it.
     #[serde(default)]
     pub risk_accepted: Option<String>,
@@ -258,6 +262,9 @@ pub enum ProblemEvent {
         description: Option<String>,
         /// New value; `None` leaves it.
         priority: Option<u8>,
+        /// New value; `None` leaves it, and an empty one takes it away.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        applies_to: Option<Written>,
     },
     /// Another incident belongs to it.
     ProblemEvidenceAdded {
@@ -360,6 +367,8 @@ pub enum ProblemAction {
         description: Option<String>,
         /// 1 (highest) to 5.
         priority: Option<u8>,
+        /// The CIs that it applies to; `Some(None)` takes that away.
+        applies_to: Option<Option<Written>>,
     },
     /// Judge a hypothesis.
     Judge {
@@ -434,6 +443,8 @@ pub enum ProblemCommand {
         priority: u8,
         /// Group.
         group: Option<String>,
+        /// The CIs that it applies to.
+        applies_to: Option<Written>,
         /// Incidents that belong to it.
         incidents: Vec<IncidentId>,
     },

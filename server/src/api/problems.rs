@@ -124,8 +124,9 @@ pub async fn list_problems(
     responses((status = 201, description = "The problem.", body = Problem)))]
 pub async fn create_problem(State(api): State<Api>, caller: Caller, Body(body): Body<NewProblem>) -> Result<Response, ApiError> {
     let NewProblem { title, description, priority, group, .. } = body;
+    let applies_to = body.applies_to.as_deref().map(Into::into);
     let incidents = api.engine.read(|world| ids(world, &body.incidents))?;
-    let command = ProblemCommand::Open { title, description, priority, group, incidents };
+    let command = ProblemCommand::Open { title, description, priority, group, applies_to, incidents };
     let executed = caller.execute(&api.engine, Command::Problem(command)).await?;
     let opened = executed.records.iter().find_map(|record| match &record.event {
         Event::Problem(ProblemEvent::ProblemOpened { problem }) => Some(problem.id),
@@ -169,9 +170,10 @@ pub async fn patch_problem(
     caller: Caller,
     Body(body): Body<ProblemChange>,
 ) -> Result<Response, ApiError> {
-    let ProblemChange { title, description, priority } = body;
+    let ProblemChange { title, description, priority, .. } = body;
     let description = description.map(Option::unwrap_or_default);
-    act(&api, id, &caller, ProblemAction::Edit { title, description, priority }).await
+    let applies_to = body.applies_to.map(|query| query.as_deref().map(Into::into));
+    act(&api, id, &caller, ProblemAction::Edit { title, description, priority, applies_to }).await
 }
 
 /// Lists the incidents of a problem, newest first.

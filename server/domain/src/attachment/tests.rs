@@ -144,6 +144,7 @@ fn a_problem_has_attachments_like_an_incident_and_both_share_content() {
         description: "Every night.".into(),
         priority: 3,
         group: None,
+        applies_to: None,
         incidents: Vec::new(),
     };
     scenario.command(101, &Command::Problem(open)).unwrap();

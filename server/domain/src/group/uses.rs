@@ -4,6 +4,7 @@ use super::Group;
 use crate::alert::mute::Mute;
 use crate::ci::normalise::folded;
 use crate::id::GroupId;
+use crate::problem::display_number;
 use crate::query::Query;
 use crate::rule::Selector;
 use crate::{Rejection, World};
@@ -56,12 +57,15 @@ fn users(world: &World, now: Timestamp, group: &Group, which: Use) -> Vec<String
     let mutes = world.alerts.mutes.values().filter(counts).filter(|mute| by_selector(&mute.selector));
     let groups = world.groups.groups.values().map(|known| &known.group).filter(|other| other.id != group.id);
     let groups = groups.filter(|other| matches!(&other.selection, super::Selection::Query { query } if by_query(query)));
+    let problems = world.problems.problems.values().filter(|problem| problem.state.is_open());
+    let problems = problems.filter(|problem| problem.applies_to.iter().any(|query| query.groups().any(is_meant)));
     let rules = rules.map(|rule| format!("rule {}", rule.id));
     let routes = routes.map(|route| format!("notification route {}", route.name));
     let assignment = assignment.map(|rule| format!("assignment rule {}", rule.name));
     let mutes = mutes.map(|mute| format!("{} ({})", mute.id, mute.reason));
+    let problems = problems.map(|problem| format!("problem {}", display_number(problem.number)));
     let groups = groups.map(|other| format!("group {}", other.name));
-    rules.chain(routes).chain(assignment).chain(mutes).chain(groups).collect()
+    rules.chain(routes).chain(assignment).chain(mutes).chain(groups).chain(problems).collect()
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::{Breach, Channel, Incident, IncidentState, KnownError, Party, Similar
 use crate::actor::Actor;
 use crate::alert::Alert;
 use crate::contact::ContactKind;
-use crate::id::{CiId, IncidentId};
+use crate::id::{CiId, IncidentId, RuleId};
 use crate::problem::{Origin, Problem, exposure, verdict};
 use crate::rule::{Grade, Rule, Severity};
 use crate::{Context, World};
@@ -158,7 +158,8 @@ fn supporter(world: &World, incident: &Incident) -> Option<(String, String)> {
     })
 }
 
-/// Problems whose cause is known: of this very breach, of its rule with what the item has, or of incidents of this item.
+/// Problems whose cause is known: of this very breach, of its rule with what the item has, of incidents of this item, or that people said
+/// apply to it.
 fn known_errors(world: &World, incident: &Incident) -> Vec<KnownError> {
     let problems = world.problems.problems.values().rev().take(PROBLEMS).filter(|problem| problem.known_error && problem.state.is_open());
     let told = |problem: &Problem| KnownError::of(problem, due_to(world, incident, problem)?);
@@ -167,18 +168,27 @@ fn known_errors(world: &World, incident: &Incident) -> Vec<KnownError> {
 
 fn due_to(world: &World, incident: &Incident, problem: &Problem) -> Option<String> {
     let ci = incident.primary_ci?;
-    if let Origin::Recurrence { dedup_key } = &problem.origin {
-        return (incident.dedup_key.as_ref() == Some(dedup_key)).then(|| "it is the same breach".into());
-    }
-    if let Origin::CommonCause { rule, .. } = &problem.origin {
-        incident.breach.as_ref().filter(|breach| breach.key.rule == *rule)?;
-        let causes: BTreeSet<&str> = verdict::causes(problem).into_iter().map(|(_, factor)| factor).collect();
-        let had = exposure::among(&world.cmdb, &world.cmdb.software, ci, &causes).into_iter().next();
-        return had.map(|factor| format!("the item has {factor}"));
-    }
-    let own = world.incidents.by_ci.get(&ci)?;
-    let is_of_item = problem.incidents.iter().any(|id| own.contains(id));
-    is_of_item.then(|| "an earlier incident of the item is due to it".into())
+    let found = match &problem.origin {
+        Origin::Recurrence { dedup_key } => (incident.dedup_key.as_ref() == Some(dedup_key)).then(|| "it is the same breach".into()),
+        Origin::CommonCause { rule, .. } => has_cause(world, incident, ci, (problem, rule)),
+        Origin::Topology { .. } | Origin::Person => {
+            let own = world.incidents.by_ci.get(&ci);
+            let is_of_item = own.is_some_and(|own| problem.incidents.iter().any(|id| own.contains(id)));
+            is_of_item.then(|| "an earlier incident of the item is due to it".into())
+        }
+    };
+    found.or_else(|| {
+        let query = problem.applies_to.as_ref()?;
+        let fulfils = world.cmdb.cis.get(&ci).is_some_and(|ci| query.means(world, ci));
+        fulfils.then(|| format!("it applies to {}", cut(&query.to_string(), TITLE_CHARS)))
+    })
+}
+
+fn has_cause(world: &World, incident: &Incident, ci: CiId, (problem, rule): (&Problem, &RuleId)) -> Option<String> {
+    incident.breach.as_ref().filter(|breach| breach.key.rule == *rule)?;
+    let causes: BTreeSet<&str> = verdict::causes(problem).into_iter().map(|(_, factor)| factor).collect();
+    let had = exposure::among(&world.cmdb, &world.cmdb.software, ci, &causes).into_iter().next();
+    had.map(|factor| format!("the item has {factor}"))
 }
 
 /// The incident of an agent whose identity two machines use.

@@ -6,6 +6,7 @@ use crate::id::{IncidentId, ProblemId};
 use crate::incident::decide::{handed, line, named, optional, text};
 use crate::incident::react::still_fires;
 use crate::incident::{Incident, IncidentEvent, IncidentState};
+use crate::rule::query::Written;
 use crate::{Context, Event, Rejection, World, attachment};
 use std::collections::BTreeSet;
 
@@ -17,6 +18,9 @@ const NOTES: usize = 10_000;
 
 /// Incidents that one command links, or that are resolved with a problem.
 const INCIDENTS: usize = 10_000;
+
+/// The field of the items that a problem applies to.
+const APPLIES_TO: &str = "applies_to";
 
 /// How an incident is closed that is resolved with its problem.
 const FIXED: &str = "problem_resolved";
@@ -60,7 +64,7 @@ pub fn command(world: &World, command: &ProblemCommand, context: &mut Context<'_
 }
 
 fn open(world: &World, command: &ProblemCommand, context: &mut Context<'_>) -> Result<Vec<Event>, Rejection> {
-    let ProblemCommand::Open { title, description, priority, group, incidents } = command else { return Ok(Vec::new()) };
+    let ProblemCommand::Open { title, description, priority, group, applies_to, incidents } = command else { return Ok(Vec::new()) };
     line("title", title, None)?;
     // A line may be all that there is to say.
     if !description.is_empty() {
@@ -68,6 +72,7 @@ fn open(world: &World, command: &ProblemCommand, context: &mut Context<'_>) -> R
     }
     let (group, _) = named(world, (group.as_deref(), None), (None, None))?;
     graded(*priority)?;
+    applicable(world, applies_to.as_ref())?;
     let members = known(world, incidents)?;
     let (id, actor) = (ProblemId(context.ids.next_bits()), context.actor.clone());
     let by = crate::rule::decide::who(&actor);
@@ -76,6 +81,7 @@ fn open(world: &World, command: &ProblemCommand, context: &mut Context<'_>) -> R
         description: description.clone(),
         priority: *priority,
         group,
+        applies_to: applies_to.clone(),
         opened_by: actor,
         evidence: members.iter().map(|incident| recurrence::evidence(incident, format!("linked by {by}"))).collect(),
         incidents: members.iter().map(|incident| incident.id).collect(),
@@ -87,6 +93,13 @@ fn open(world: &World, command: &ProblemCommand, context: &mut Context<'_>) -> R
 
 fn graded(priority: u8) -> Result<(), Rejection> {
     if (1..=5).contains(&priority) { Ok(()) } else { Err(Rejection::invalid("priority", "must be 1 (highest) to 5")) }
+}
+
+/// Judges the query for the items that a problem applies to.
+fn applicable(world: &World, query: Option<&Written>) -> Result<(), Rejection> {
+    let Some(query) = query else { return Ok(()) };
+    query.validate(APPLIES_TO)?;
+    query.check_groups(world, APPLIES_TO)
 }
 
 /// The incidents that are named, each once.
@@ -207,14 +220,16 @@ fn events(problem: &Problem, action: &ProblemAction, after: ProblemState) -> Vec
             workaround: workaround.clone(),
             root_cause: root_cause.clone(),
         }],
-        ProblemAction::Edit { title, description, priority } => {
+        ProblemAction::Edit { title, description, priority, applies_to } => {
             let edited = ProblemEvent::ProblemEdited {
                 problem: id,
                 title: title.as_deref().map(str::trim).filter(|title| *title != problem.title).map(str::to_owned),
                 description: description.clone().filter(|description| *description != problem.description),
                 priority: priority.filter(|priority| *priority != problem.priority),
+                applies_to: applies_to.clone().filter(|query| *query != problem.applies_to).map(|query| query.unwrap_or_else(|| "".into())),
             };
-            let is_nothing = matches!(&edited, ProblemEvent::ProblemEdited { title: None, description: None, priority: None, .. });
+            let is_nothing =
+                matches!(&edited, ProblemEvent::ProblemEdited { title: None, description: None, priority: None, applies_to: None, .. });
             if is_nothing { Vec::new() } else { vec![edited] }
         }
         ProblemAction::AcceptRisk { reason } => vec![ProblemEvent::ProblemRiskAccepted { problem: id, reason: reason.clone() }],
@@ -239,6 +254,7 @@ fn events(problem: &Problem, action: &ProblemAction, after: ProblemState) -> Vec
 
 fn conditions(world: &World, problem: &Problem, action: &ProblemAction) -> Result<(), Rejection> {
     match action {
+        ProblemAction::Edit { applies_to: Some(query), .. } => applicable(world, query.as_ref()),
         ProblemAction::Note { .. } if problem.notes.len() >= NOTES => {
             Err(Rejection::Conflict(format!("{} has {NOTES} notes, which is the limit", problem.id)))
         }
@@ -279,10 +295,10 @@ fn validate(problem: &Problem, action: &ProblemAction) -> Result<(), Rejection> 
             optional("workaround", told(workaround).as_deref(), TEXT_BYTES)?;
             optional("root_cause", told(root_cause).as_deref(), TEXT_BYTES)
         }
-        ProblemAction::Edit { title: None, description: None, priority: None } => {
-            Err(Rejection::invalid("title", "give title, description or priority"))
+        ProblemAction::Edit { title: None, description: None, priority: None, applies_to: None } => {
+            Err(Rejection::invalid("title", "give title, description, priority or applies_to"))
         }
-        ProblemAction::Edit { title, description, priority } => {
+        ProblemAction::Edit { title, description, priority, .. } => {
             title.as_deref().map_or(Ok(()), |title| line("title", title, Some(&problem.title)))?;
             let described = description.as_deref().filter(|description| !description.is_empty());
             optional("description", described, TEXT_BYTES)?;

@@ -76,10 +76,13 @@ pub(super) fn change(problem: &mut Problem, record: &Record, event: &ProblemEven
                 }
             }
         }
-        ProblemEvent::ProblemEdited { title, description, priority, .. } => {
+        ProblemEvent::ProblemEdited { title, description, priority, applies_to, .. } => {
             title.iter().for_each(|title| problem.title.clone_from(title));
             description.iter().for_each(|description| problem.description.clone_from(description));
             problem.priority = priority.unwrap_or(problem.priority);
+            if let Some(told) = applies_to {
+                problem.applies_to = Some(told.clone()).filter(|query| !query.is_blank());
+            }
         }
         ProblemEvent::ProblemRiskAccepted { reason, .. } => problem.risk_accepted.clone_from(reason),
         ProblemEvent::ProblemDuplicated { of, .. } => {

@@ -74,6 +74,7 @@ fn fields(problem: &Problem) -> Fields {
         ("known_error", V::Flag(problem.known_error)),
         ("workaround", V::text(problem.workaround.as_ref())),
         ("root_cause", V::text(problem.root_cause.as_ref())),
+        ("applies_to", V::text(problem.applies_to.as_ref().map(ToString::to_string).as_ref())),
         ("risk_accepted", V::text(problem.risk_accepted.as_ref())),
         ("duplicate_of", problem.duplicate_of.map_or(V::Nothing, V::Problem)),
         ("hypotheses", V::several(&problem.hypotheses, hypothesis)),

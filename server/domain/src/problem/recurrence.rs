@@ -83,6 +83,7 @@ impl Problem {
             known_error: false,
             workaround: None,
             root_cause: None,
+            applies_to: None,
             risk_accepted: None,
             duplicate_of: None,
             hypotheses: Vec::new(),

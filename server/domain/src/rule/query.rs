@@ -37,7 +37,13 @@ impl Written {
         self.query.as_ref().is_ok_and(|query| scope.matches(query, ci))
     }
 
-    /// Judges it as part of a rule, an override or a mute.
+    /// Whether nothing is written.
+    #[must_use]
+    pub fn is_blank(&self) -> bool {
+        self.text.is_empty()
+    }
+
+    /// Judges it as part of a rule, an override, a mute or a problem.
     ///
     /// # Errors
     /// [`Rejection::Invalid`] with the path, what is wrong and where.
@@ -49,7 +55,7 @@ impl Written {
         match query.terms().into_iter().find_map(unsteady) {
             Some(what) => Err(Rejection::invalid(
                 path,
-                format!("must not ask for {what}: a rule cannot select by what time or its own alerts change"),
+                format!("must not ask for {what}: what holds at any time cannot be selected by what time or alerts change"),
             )),
             None => Ok(()),
         }

@@ -80,6 +80,9 @@ pub struct NewProblem {
     pub(super) priority: u8,
     /// Group that has it.
     pub(super) group: Option<String>,
+    /// The configuration items that it applies to, in the query language, such as `package:openssl=3.0.14`: while it is a known error, their
+    /// incidents say so as they open. Nothing that time or alerts change may be asked for.
+    pub(super) applies_to: Option<String>,
     /// Incidents that belong to it.
     #[serde(default)]
     pub(super) incidents: Vec<String>,
@@ -125,7 +128,7 @@ pub struct RiskAcceptance {
     pub(super) reason: Option<String>,
 }
 
-/// What is to be different; what is left out stays as it is, and null empties the description.
+/// What is to be different; what is left out stays as it is, and null empties the description and takes `applies_to` away.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"title": "Mail is slow every Monday", "priority": 2}))]
@@ -142,4 +145,8 @@ pub struct ProblemChange {
     #[serde(default, deserialize_with = "never_null")]
     #[schema(value_type = u8)]
     pub(super) priority: Option<u8>,
+    /// The configuration items that it applies to, in the query language.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    pub(super) applies_to: Option<Option<String>>,
 }

@@ -86,3 +86,18 @@ async fn problems_are_found_by_what_incidents_are_found_by() {
         fixture.get(&format!("/api/v1/problems?{query}")).await.refused("invalid_parameter");
     }
 }
+
+#[tokio::test]
+async fn what_a_known_error_applies_to_is_set_validated_with_its_place_and_taken_away() {
+    let fixture = Fixture::new().await;
+    let body = json!({"title": "openssl leaks", "applies_to": "package:openssl=3.0.14"}).to_string();
+    let opened = fixture.post("/api/v1/problems", &body).await.ok().json();
+    assert_eq!(opened["applies_to"], "package:openssl=3.0.14");
+    let patch = async |body: Value| fixture.put("PATCH", "/api/v1/problems/PRB0000001", &[], &body.to_string()).await;
+    let refused = patch(json!({"applies_to": "class:server package:"})).await;
+    let told = refused.json();
+    assert!(told["field"] == "applies_to" && told["detail"].as_str().is_some_and(|detail| detail.contains('^')), "{told}");
+    refused.refused("invalid_parameter");
+    assert_eq!(patch(json!({"priority": 2})).await.ok().json()["applies_to"], "package:openssl=3.0.14", "what is left out stays");
+    assert_eq!(patch(json!({"applies_to": null})).await.ok().json()["applies_to"], Value::Null);
+}

@@ -162,6 +162,8 @@ pub struct Problem {
     pub workaround: Option<String>,
     /// The cause, as people found it.
     pub root_cause: Option<String>,
+    /// The configuration items that it applies to, in the query language: while it is a known error, their incidents say so as they open.
+    pub applies_to: Option<String>,
     /// Why people live with it.
     pub risk_accepted: Option<String>,
     /// The problem that this one turned out to be.
@@ -203,6 +205,7 @@ impl Problem {
             known_error: problem.known_error,
             workaround: problem.workaround.clone(),
             root_cause: problem.root_cause.clone(),
+            applies_to: problem.applies_to.as_ref().map(ToString::to_string),
             risk_accepted: problem.risk_accepted.clone(),
             duplicate_of: problem.duplicate_of.map(|id| id.to_string()),
             hypotheses: problem.hypotheses.iter().map(Into::into).collect(),
@@ -226,9 +229,9 @@ pub struct Precision {
     pub opened: u64,
     /// Nobody has said yet whether it was right.
     pub undecided: u64,
-    /// People confirmed the first cause, or fixed what came back.
+    /// People confirmed a cause, whatever others they refuted, or fixed what came back.
     pub confirmed: u64,
-    /// People refuted the first cause, or cancelled the problem.
+    /// People refuted the cause that it was opened for, or all that are left, or cancelled the problem.
     pub refuted: u64,
     /// Share of those decided that were right; null while nothing is decided.
     pub precision: Option<f64>,

@@ -135,7 +135,7 @@ fn desk() -> Scenario {
     scenario.command(2, &Command::Incident(IncidentCommand::Open(Box::new(new)))).expect("an incident");
     scenario.act(2, 1, IncidentAction::Watch { watcher: Some(Who::Contact("ada byron".into())) }).expect("watched");
     let (title, description) = ("Slow".to_owned(), String::new());
-    let problem = ProblemCommand::Open { title, description, priority: 3, group: group.clone(), incidents: vec![] };
+    let problem = ProblemCommand::Open { title, description, priority: 3, group: group.clone(), applies_to: None, incidents: vec![] };
     scenario.command(2, &Command::Problem(problem)).expect("a problem");
     let disk = Rule { group: group.clone(), ..rule("disk") };
     scenario.command(2, &Command::Rule(RuleCommand::Create(Tested::of(disk).expect("no tests")))).expect("a rule");

@@ -147,7 +147,14 @@ fn incidents_and_problems_go_to_somebody_who_is_there() {
     assert_eq!(scenario.world.incidents.incidents[&id].group.as_deref(), Some("Web team"));
     let problem = |group: &str| {
         let (title, group) = ("It is slow".to_owned(), Some(group.to_owned()));
-        Command::Problem(ProblemCommand::Open { title, description: String::new(), priority: 3, group, incidents: vec![] })
+        Command::Problem(ProblemCommand::Open {
+            title,
+            description: String::new(),
+            priority: 3,
+            group,
+            applies_to: None,
+            incidents: vec![],
+        })
     };
     assert_eq!(field_of(scenario.command(7, &problem("strage"))).as_deref(), Some("group"));
     scenario.command(8, &problem("STORAGE")).expect("opened");

@@ -71,7 +71,7 @@ fn incidents_and_problems_that_are_not_over_name_whoever_has_them() {
     check(|_, _| vec![open(None, None, Some(Who::Contact("web".into())))], ("incident INC0000001", ""));
     let problem = |_: ContactId, _: ContactId| {
         let (title, description, group) = ("It is slow".to_owned(), String::new(), Some("web".to_owned()));
-        vec![Command::Problem(ProblemCommand::Open { title, description, priority: 3, group, incidents: vec![] })]
+        vec![Command::Problem(ProblemCommand::Open { title, description, priority: 3, group, applies_to: None, incidents: vec![] })]
     };
     check(problem, ("problem PRB0000001", ""));
     let mut scenario = Scenario::new(vec![]);

@@ -6,6 +6,7 @@ use crate::alert::scenario::{Scenario, rule, seconds};
 use crate::group::{GroupCommand, NewGroup, Selection};
 use crate::incident::IncidentCommand;
 use crate::incident::assignment::{Conditions, NewAssignmentRule};
+use crate::problem::ProblemCommand;
 use crate::rule::case::Tested;
 use crate::rule::{Rule, RuleCommand};
 
@@ -89,4 +90,16 @@ fn groups_assignment_rules_and_mutes_select_by_groups_too() {
     let delete = Command::Group(GroupCommand::Delete { id: web, expected: None });
     assert!(matches!(scenario.command(500, &delete), Err(Rejection::Conflict(reason)) if reason.contains("(Move)")));
     scenario.command(601, &delete).expect("what is over selects nothing");
+}
+
+#[test]
+fn a_group_that_an_open_problem_applies_to_is_neither_deleted_nor_renamed() {
+    let open = |_| {
+        let (title, applies_to) = ("Leaks".to_owned(), Some("group:web".into()));
+        let problem = ProblemCommand::Open { title, description: String::new(), priority: 3, group: None, applies_to, incidents: vec![] };
+        Command::Problem(problem)
+    };
+    let renamed = "Web cannot be renamed: it is named in the queries of problem PRB0000001; name it by its id there first";
+    let deleted = "Web cannot be deleted: it is named in the queries of problem PRB0000001; take it out of them first";
+    check(open, (deleted, renamed));
 }

@@ -430,6 +430,7 @@ fn a_problem_is_taken_off_and_the_problem_forgets_it_too() {
         description: String::new(),
         priority: 3,
         group: None,
+        applies_to: None,
         incidents,
     };
     let incident = scenario.incident(1);

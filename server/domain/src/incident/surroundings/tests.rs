@@ -1,12 +1,14 @@
 use crate::alert::scenario::{Scenario, host, rule, text};
 use crate::ci::relation::Change;
+use crate::ci::software::{Contents, Details, Installed};
 use crate::ci::{Ci, CiEvent, Class, Relation, RelationKind, Source};
 use crate::command::Command;
 use crate::id::{CiId, Family};
 use crate::incident::{Edit, Incident, IncidentAction, IncidentCommand, NewIncident};
+use crate::problem::{ProblemAction, ProblemCommand};
 use crate::rule::Grade;
 use crate::{Actor, Event};
-use rollcall_shared::Timestamp;
+use rollcall_shared::{ContentHash, Timestamp};
 
 fn shop() -> CiId {
     CiId { family: Family::Service, bits: 1 }
@@ -85,16 +87,57 @@ fn a_known_error_of_the_same_breach_is_told_with_its_workaround() {
         scenario.value(at, 97.0);
         scenario.value(at + 10, 1.0);
     }
-    let describe = crate::problem::ProblemAction::Describe {
-        known_error: Some(true),
-        workaround: Some("Restart it at night.".into()),
-        root_cause: None,
-    };
+    let describe = ProblemAction::Describe { known_error: Some(true), workaround: Some("Restart it at night.".into()), root_cause: None };
     scenario.work(70, 1, describe).unwrap();
     scenario.value(80, 97.0);
     let found = incident(&scenario, 4);
     let known: Vec<_> = found.known_errors.iter().map(|one| (one.because.as_str(), one.workaround.as_deref())).collect();
     assert_eq!(known, [("it is the same breach", Some("Restart it at night."))]);
+    scenario.story();
+}
+
+#[test]
+fn a_known_error_is_told_where_people_said_that_it_applies() {
+    let mut scenario = Scenario::new(vec![rule("load")]);
+    scenario.add_host(2, &[]);
+    scenario.seed(|world| {
+        let template = world.cmdb.cis[&host(1)].clone();
+        let openssl = CiId { family: Family::Software, bits: 1 };
+        let product =
+            Ci { id: openssl, class: Class::SoftwareProduct, name: "openssl".into(), key: Some("dpkg/openssl".into()), ..template };
+        world.cmdb.cis.insert(openssl, product);
+        for (n, version) in [(1, "3.0.14"), (2, "3.0.13")] {
+            let contents = Contents { complete: ContentHash::of(version.as_bytes()), partial: None };
+            let installed = vec![Installed { product: openssl, version: version.into(), details: Details::default() }];
+            world.cmdb.software.set(host(n), contents, installed);
+        }
+    });
+    let open = ProblemCommand::Open {
+        title: "openssl 3.0.14 leaks".into(),
+        description: String::new(),
+        priority: 3,
+        group: None,
+        applies_to: Some("package:openssl=3.0.14".into()),
+        incidents: Vec::new(),
+    };
+    scenario.command(10, &Command::Problem(open)).expect("opened");
+    let workaround = Some("Restart it at night.".to_owned());
+    scenario.work(20, 1, ProblemAction::Describe { known_error: Some(true), workaround, root_cause: None }).expect("described");
+    by_hand(&mut scenario, NewIncident { primary_ci: Some(host(1)), ..NewIncident::default() });
+    by_hand(&mut scenario, NewIncident { primary_ci: Some(host(2)), ..NewIncident::default() });
+    scenario.value(110, 97.0);
+    let known = |number| {
+        let found = incident(&scenario, number);
+        found.known_errors.iter().map(|one| (one.because.as_str(), one.workaround.as_deref())).collect::<Vec<_>>()
+    };
+    let expected = [("it applies to package:openssl=3.0.14", Some("Restart it at night."))];
+    assert_eq!((known(1), known(2), known(3)), (expected.to_vec(), vec![], expected.to_vec()));
+    let line = "- openssl 3.0.14 leaks (it applies to package:openssl=3.0.14). Workaround: Restart it at night.";
+    assert!(incident(&scenario, 3).description.contains(line), "{}", incident(&scenario, 3).description);
+    let take_away = ProblemAction::Edit { title: None, description: None, priority: None, applies_to: Some(None) };
+    scenario.work(120, 1, take_away).expect("edited");
+    by_hand(&mut scenario, NewIncident { primary_ci: Some(host(1)), ..NewIncident::default() });
+    assert!(incident(&scenario, 4).known_errors.is_empty());
     scenario.story();
 }
 

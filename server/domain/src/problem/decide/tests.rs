@@ -75,7 +75,7 @@ fn what_the_state_does_not_allow_is_refused() {
     check(&[advance(ProblemState::Closed)], &["new: not moved to that state"]);
     check(&[cancel(), reopen()], &["20000 PRB1 new → cancelled", "cancelled: not reopened"]);
     check(&[resolve(), resolve()], &["20000 PRB1 new → resolved", "resolved: not resolved"]);
-    let edit = ProblemAction::Edit { title: Some("Other".into()), description: None, priority: None };
+    let edit = ProblemAction::Edit { title: Some("Other".into()), description: None, priority: None, applies_to: None };
     let describe = ProblemAction::Describe { known_error: Some(true), workaround: None, root_cause: None };
     let note = ProblemAction::Note { text: "Too late.".into() };
     for (late, word) in [(edit, "described"), (describe, "described"), (note, "noted on")] {
@@ -87,11 +87,11 @@ fn what_the_state_does_not_allow_is_refused() {
 #[test]
 fn a_title_is_one_line() {
     let mut scenario = opened();
-    let edit = |title: &str| ProblemAction::Edit { title: Some(title.into()), description: None, priority: None };
+    let edit = |title: &str| ProblemAction::Edit { title: Some(title.into()), description: None, priority: None, applies_to: None };
     for wrong in ["a\0b", "a\nb"] {
         let refused = Err(Rejection::invalid("title", "must have no control characters"));
         let (title, description) = (wrong.to_owned(), String::new());
-        let open = ProblemCommand::Open { title, description, priority: 3, group: None, incidents: Vec::new() };
+        let open = ProblemCommand::Open { title, description, priority: 3, group: None, applies_to: None, incidents: Vec::new() };
         assert_eq!(scenario.command(20_000, &Command::Problem(open)), refused, "{wrong:?}");
         assert_eq!(scenario.work(20_000, 1, edit(wrong)), refused, "{wrong:?}");
     }
@@ -154,7 +154,14 @@ fn by_hand(incidents: u64, problems: &[&[u64]]) -> Scenario {
     }
     for (members, at) in problems.iter().zip(100..) {
         let incidents = members.iter().map(|number| scenario.incident(*number)).collect();
-        let open = ProblemCommand::Open { title: format!("P{at}"), description: String::new(), priority: 3, group: None, incidents };
+        let open = ProblemCommand::Open {
+            title: format!("P{at}"),
+            description: String::new(),
+            priority: 3,
+            group: None,
+            applies_to: None,
+            incidents,
+        };
         scenario.command(at, &Command::Problem(open)).unwrap();
     }
     scenario.story();
@@ -237,11 +244,40 @@ fn an_incident_that_is_resolved_with_its_problem_says_that_its_alert_still_fires
     let mut scenario = Scenario::new(vec![rule("load")]);
     scenario.value(10, 97.0);
     let (title, incidents) = ("Leak".to_owned(), vec![scenario.incident(1)]);
-    let open = ProblemCommand::Open { title, description: String::new(), priority: 3, group: None, incidents };
+    let open = ProblemCommand::Open { title, description: String::new(), priority: 3, group: None, applies_to: None, incidents };
     scenario.command(20, &Command::Problem(open)).unwrap();
     scenario.story();
     scenario.work(30, 1, ProblemAction::Resolve { notes: "Fixed.".into(), incidents: true }).unwrap();
     assert_eq!(scenario.story(), ["30 PRB1 new → resolved", "30 INC1 new → resolved", "30 INC1 noted"]);
     let still = scenario.world.incidents.incidents[&scenario.incident(1)].notes.last().map(|note| note.text.clone());
     assert!(still.as_ref().is_some_and(|text| text.starts_with("It still fires: m is 97, above 95.")), "{still:?}");
+}
+
+#[test]
+fn what_a_problem_applies_to_must_be_a_query_that_holds_at_any_time() {
+    let mut scenario = opened();
+    let mut check = |query: Option<&str>, expected: Option<&str>| {
+        let applies_to = query.map(Into::into);
+        let edit = ProblemAction::Edit { title: None, description: None, priority: None, applies_to: Some(applies_to.clone()) };
+        let title = "Leaks".to_owned();
+        let open = ProblemCommand::Open { title, description: String::new(), priority: 3, group: None, applies_to, incidents: vec![] };
+        let edited = scenario.work(20_000, 1, edit).map_err(|rejection| rejection.to_string());
+        let opened = scenario.command(20_000, &Command::Problem(open)).map_err(|rejection| rejection.to_string());
+        match expected {
+            None => assert_eq!((edited, opened), (Ok(()), Ok(()))),
+            Some(expected) => {
+                let told = edited.expect_err("refused");
+                assert!(told.contains("applies_to") && told.contains(expected), "{told}");
+                assert_eq!(opened, Err(told));
+            }
+        }
+    };
+    check(Some("package:openssl=3.0.14 tag:prod"), None);
+    check(None, None);
+    check(Some(""), Some("must not be empty"));
+    check(Some("class:server package:"), Some("^"));
+    check(Some("group:web"), Some("web"));
+    check(Some("last_seen>7d"), Some("must not ask for last_seen"));
+    check(Some("incident:open"), Some("must not ask for incident"));
+    scenario.story();
 }

@@ -6,13 +6,23 @@ use crate::{Actor, Command};
 #[test]
 fn what_people_made_of_a_problem_is_told_with_what_was_before() {
     let mut scenario = Scenario::new(Vec::new());
-    let open = ProblemCommand::Open { title: "Mail".into(), description: String::new(), priority: 3, group: None, incidents: Vec::new() };
+    let open = ProblemCommand::Open {
+        title: "Mail".into(),
+        description: String::new(),
+        priority: 3,
+        group: None,
+        applies_to: None,
+        incidents: Vec::new(),
+    };
     scenario.command(10, &Command::Problem(open)).expect("opened");
     let describe =
         |workaround: &str| ProblemAction::Describe { known_error: Some(true), workaround: Some(workaround.into()), root_cause: None };
+    let applies =
+        |query: &str| ProblemAction::Edit { title: None, description: None, priority: None, applies_to: Some(Some(query.into())) };
     for (at, action) in (20..).zip([
         describe("Wait."),
         describe(""),
+        applies("package:openssl=3.0.14"),
         ProblemAction::Note { text: "Mondays.".into() },
         ProblemAction::Advance { state: ProblemState::FixInProgress },
         ProblemAction::Resolve { notes: "A new disk.".into(), incidents: false },
@@ -28,18 +38,19 @@ fn what_people_made_of_a_problem_is_told_with_what_was_before() {
         |step: &Step| step.changes.iter().map(|change| (change.field, change.before.clone(), change.after.clone())).collect::<Vec<_>>();
     let text = |text: &str| V::Text(text.into());
     let told: Vec<_> = all.iter().skip(1).map(told).collect();
-    let resolved = V::Stamp(rollcall_shared::Timestamp(24_000), crate::alert::scenario::person());
+    let resolved = V::Stamp(rollcall_shared::Timestamp(25_000), crate::alert::scenario::person());
     let note = V::Note { text: "Mondays.".into(), public: false };
     let expected = [
         vec![("known_error", V::Flag(false), V::Flag(true)), ("workaround", V::Nothing, text("Wait."))],
         vec![("workaround", text("Wait."), V::Nothing)],
+        vec![("applies_to", V::Nothing, text("package:openssl=3.0.14"))],
         vec![("notes", V::Several(Vec::new()), V::Several(vec![note]))],
         vec![("state", text("new"), text("fix_in_progress"))],
         vec![("state", text("fix_in_progress"), text("resolved")), ("resolved", V::Nothing, resolved.clone())],
         vec![("state", text("resolved"), text("root_cause_analysis")), ("resolved", resolved, V::Nothing)],
     ];
     assert_eq!(told, expected);
-    assert_eq!((&all[6].reason, &all[6].by), (&Some("It is back.".to_owned()), &crate::alert::scenario::person()));
+    assert_eq!((&all[7].reason, &all[7].by), (&Some("It is back.".to_owned()), &crate::alert::scenario::person()));
     assert_eq!(steps(id, &scenario.log, all[3].revision), all[3..], "what is told does not depend on where one begins");
 }
 

@@ -20,7 +20,8 @@ fn linked(incidents: u64) -> Scenario {
         scenario.command(10, &Command::Incident(IncidentCommand::Open(Box::new(new)))).expect("opened");
     }
     let incidents: Vec<IncidentId> = (1..incidents).map(|number| scenario.incident(number)).collect();
-    let open = ProblemCommand::Open { title: "Disks".into(), description: String::new(), priority: 3, group: None, incidents };
+    let open =
+        ProblemCommand::Open { title: "Disks".into(), description: String::new(), priority: 3, group: None, applies_to: None, incidents };
     scenario.command(20, &Command::Problem(open)).expect("opened");
     scenario
 }
@@ -100,7 +101,14 @@ fn an_incident_that_people_give_to_a_problem_is_told_what_helps() {
     let problem = Some(Some(scenario.problem(1)));
     scenario.act(40, 3, IncidentAction::Edit(Box::new(Edit { problem, ..Edit::default() }))).expect("allowed");
     assert_eq!(notes(&scenario, 3), [known]);
-    let open = ProblemCommand::Open { title: "Same".into(), description: String::new(), priority: 3, group: None, incidents: Vec::new() };
+    let open = ProblemCommand::Open {
+        title: "Same".into(),
+        description: String::new(),
+        priority: 3,
+        group: None,
+        applies_to: None,
+        incidents: Vec::new(),
+    };
     scenario.command(50, &Command::Problem(open)).expect("opened");
     scenario.work(60, 2, describe(Some(true), Some("Wait."))).expect("allowed");
     let of = scenario.problem(2);
