@@ -44,7 +44,7 @@ pub struct EventQuery {
     /// Only events after this revision; 0 for all. A stream begins now unless this or `Last-Event-ID` is given.
     after: Option<u64>,
     /// Only events about these, separated by commas: trust, ci, attribute, contact, group, import, rule, alert, incident, problem,
-    /// catalogue, advisory, delivery.
+    /// catalogue, advisory, delivery, notification.
     #[param(example = "incident,problem")]
     subject: Option<String>,
     /// Lists only: items of one page, 1 to 1000, 100 unless given.
@@ -174,5 +174,18 @@ impl Follower {
             self.waiting.push_back(event);
         }
         Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_description_names_every_subject() {
+        let parameters = EventQuery::into_params(|| None);
+        let subject = parameters.into_iter().find(|parameter| parameter.name == "subject").expect("a parameter");
+        let text = subject.description.expect("a description").split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(text, format!("Only events about these, separated by commas: {}.", SUBJECTS.join(", ")));
     }
 }
