@@ -199,7 +199,7 @@ async fn exchange(url: &str, pin: CaPin, request: &EnrolRequest) -> Result<Enrol
     let fail = |failure| EnrolError::Exchange { url: url.to_owned(), failure };
     let http = Http::new(trust::first_contact(pin)?, url).map_err(fail)?;
     let body = serde_json::to_vec(request).map_err(|error| fail(Failure::Malformed(error.to_string())))?;
-    let answer = http.post(endpoint::ENROL, Some("application/json"), body, REPLY_BYTES).await.map_err(fail)?;
+    let answer = http.post(endpoint::ENROL, Some(("content-type", "application/json")), body, REPLY_BYTES).await.map_err(fail)?;
     serde_json::from_slice(&answer).map_err(|error| fail(Failure::Malformed(error.to_string())))
 }
 

@@ -94,10 +94,10 @@ impl Http {
     ///
     /// # Errors
     /// Every [`Failure`].
-    pub async fn post(&self, path: &str, media_type: Option<&str>, body: Vec<u8>, limit: usize) -> Result<Vec<u8>, Failure> {
+    pub async fn post(&self, path: &str, header: Option<(&str, &str)>, body: Vec<u8>, limit: usize) -> Result<Vec<u8>, Failure> {
         let mut request = self.client.post(format!("{}{path}", self.base)).body(body);
-        if let Some(media_type) = media_type {
-            request = request.header("content-type", media_type);
+        if let Some((name, value)) = header {
+            request = request.header(name, value);
         }
         let response = request.send().await.map_err(|error| Failure::Unreachable(chain(&error)))?;
         if response.status().is_success() {

@@ -230,7 +230,7 @@ impl Task {
 
     fn with_case<R>(&self, host: &Host, work: impl FnOnce(&Case<'_>) -> Result<R, StoreError>) -> Result<Option<R>, StoreError> {
         let ci = host.ci.and_then(|ci| (self.look)(ci));
-        let rule = Rule { enabled: true, ..settled(&self.question.rule, host.variant) };
+        let rule = silence::paced(Rule { enabled: true, ..settled(&self.question.rule, host.variant) }, host.interval_ms);
         let (history, span) = (&self.history, self.question.span);
         let case = Case { history, rule: &rule, ci: ci.as_ref(), agents: &host.agents, goodbye: host.goodbye, span };
         work(&case).map(Some)

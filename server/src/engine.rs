@@ -143,6 +143,8 @@ struct IncomingPush {
     agent: AgentId,
     push: Push,
     wanted: Vec<ContentHash>,
+    /// As the agent told it, ms.
+    interval_ms: Option<u64>,
 }
 
 /// A handle to the running engine; clones share it.
@@ -269,10 +271,18 @@ impl Engine {
     ///
     /// # Errors
     /// See [`EngineError`].
-    pub async fn push(&self, agent: AgentId, mut push: Push) -> Result<PushReply, EngineError> {
+    pub async fn push(&self, agent: AgentId, push: Push) -> Result<PushReply, EngineError> {
+        self.push_every(agent, push, None).await
+    }
+
+    /// Takes in a push of an agent that tells its push interval, ms; without that it has the default.
+    ///
+    /// # Errors
+    /// As [`Self::push`].
+    pub async fn push_every(&self, agent: AgentId, mut push: Push, interval_ms: Option<u64>) -> Result<PushReply, EngineError> {
         check::check_push(&push)?;
         let wanted = self.cut_at_missing(&mut push).await?;
-        self.submit(|reply| Job::Push(Box::new(IncomingPush { agent, push, wanted }), reply)).await
+        self.submit(|reply| Job::Push(Box::new(IncomingPush { agent, push, wanted, interval_ms }), reply)).await
     }
 
     /// Stores section content; durable on return.

@@ -86,10 +86,11 @@ impl AgentService {
         self.engine.glance(|world| authorise(world, peer.0).map(drop)).transpose()?;
         self.check_claim(peer, request.headers()).await?;
         let media = MediaType::of(request.headers())?;
+        let interval_ms = interval_ms(request.headers())?;
         let arriving = self.engine.arriving();
         let push: Push = self.intake.read(media, request, limits::PUSH_FRAME_BYTES).await?;
         drop(arriving);
-        media.answer(&self.engine.push(peer.0, push).await?)
+        media.answer(&self.engine.push_every(peer.0, push, interval_ms).await?)
     }
 
     async fn upload(&self, peer: Peer, request: Request) -> Result<Response, ApiError> {
@@ -132,6 +133,13 @@ impl AgentService {
             error.into_response()
         })
     }
+}
+
+/// The push interval that an agent tells, ms; what no agent may be configured with is bounded where it is judged.
+fn interval_ms(headers: &HeaderMap) -> Result<Option<u64>, ApiError> {
+    let Some(told) = headers.get(endpoint::PUSH_INTERVAL) else { return Ok(None) };
+    let refuse = || ApiError::invalid(endpoint::PUSH_INTERVAL, "must be a number of milliseconds");
+    told.to_str().ok().and_then(|text| text.parse().ok()).map(Some).ok_or_else(refuse)
 }
 
 /// The id that the edge gave to a request.

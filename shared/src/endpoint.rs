@@ -6,6 +6,11 @@ pub const ENROL: &str = "/agent/v1/enrol";
 /// `POST`, frame or JSON of [`crate::message::Push`] → [`crate::message::PushReply`].
 pub const PUSH: &str = "/agent/v1/push";
 
+/// Header of a push: the time between two pushes of this agent when nothing is urgent, in whole milliseconds, within
+/// [`crate::limits::PUSH_INTERVAL_MS`]. Without it that is the default of [`crate::message::Settings`]. It stands beside the body because
+/// frames of one schema never change; a server that does not know it reads nothing else into the push.
+pub const PUSH_INTERVAL: &str = "rollcall-push-interval-ms";
+
 /// `POST`, frame or JSON of [`crate::message::Upload`] → [`crate::message::UploadReply`].
 pub const SECTIONS: &str = "/agent/v1/sections";
 

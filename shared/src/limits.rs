@@ -26,6 +26,9 @@ pub const SECTION_ROWS: usize = 200_000;
 /// Bytes of one text field of a section; collectors cut longer ones and mark the cut with `…`.
 pub const TEXT_BYTES: usize = 4096;
 
+/// Shortest and longest time between two pushes of an agent, milliseconds: neither a busy loop nor a day without a word.
+pub const PUSH_INTERVAL_MS: (u64, u64) = (100, 3_600_000);
+
 /// Messages in one push.
 pub const PUSH_MESSAGES: usize = 512;
 

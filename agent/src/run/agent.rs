@@ -264,7 +264,7 @@ impl Agent {
 
     fn start_exchange(&mut self, now: Reading) {
         match self.uplink.poll(&mut self.spool, &self.cache, self.settings.version, now) {
-            Ok(Some(request)) => self.exchange = Some(tokio::spawn(exchange(self.http.clone(), request))),
+            Ok(Some(request)) => self.exchange = Some(tokio::spawn(exchange(self.http.clone(), request, self.intervals.push))),
             Ok(None) => {}
             Err(error) => self.disk(Err(&error)),
         }

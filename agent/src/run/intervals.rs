@@ -1,12 +1,13 @@
 //! How often: the server's settings, unless the configuration says otherwise, within bounds that keep agent and server sane.
 
 use crate::config::Config;
+use rollcall_shared::limits;
 use rollcall_shared::message::Settings;
 use std::time::Duration;
 
 /// Whatever the server asks: neither a busy loop nor a week of silence.
 const SAMPLE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_hours(1));
-const PUSH: (Duration, Duration) = (Duration::from_millis(100), Duration::from_hours(1));
+const PUSH: (Duration, Duration) = (Duration::from_millis(limits::PUSH_INTERVAL_MS.0), Duration::from_millis(limits::PUSH_INTERVAL_MS.1));
 const INVENTORY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_hours(7 * 24));
 
 /// Samples are on disk at least this often.

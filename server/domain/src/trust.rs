@@ -3,6 +3,7 @@
 pub mod collector;
 pub mod decide;
 pub mod feed;
+pub mod pace;
 mod roster;
 pub mod session;
 pub mod unit;
@@ -137,6 +138,13 @@ pub enum TrustEvent {
         /// Why.
         reason: String,
     },
+    /// An agent pushes at another interval than was known.
+    PushIntervalTold {
+        /// Which.
+        agent: AgentId,
+        /// From now on.
+        push_interval: pace::PushInterval,
+    },
     /// An agent's host reported in a new epoch of the agent.
     SessionBegan {
         /// Which agent.
@@ -228,6 +236,9 @@ pub struct Trust {
     /// What each agent's epochs tell of copies of it.
     #[serde(default)]
     pub sessions: BTreeMap<AgentId, session::Sessions>,
+    /// How often agents push that told something else than the default.
+    #[serde(default)]
+    pub push_intervals: BTreeMap<AgentId, pace::PushInterval>,
     /// By name.
     #[serde(default)]
     pub feeds: BTreeMap<FeedName, Feed>,
@@ -257,6 +268,10 @@ impl Trust {
                 known.status = AgentStatus::Suspended;
                 known.revoked_because = Some(reason.clone());
             }),
+            TrustEvent::PushIntervalTold { agent, push_interval } => {
+                self.change(revision, *agent, |_| {});
+                self.push_intervals.insert(*agent, *push_interval);
+            }
             TrustEvent::SessionBegan { agent, .. }
             | TrustEvent::SessionSpent { agent, .. }
             | TrustEvent::SessionDiverged { agent, .. }
@@ -299,12 +314,13 @@ impl Trust {
 
     /// A copy of all that a snapshot stores, without the projections.
     pub(crate) fn without_projections(&self) -> Self {
-        let Self { agents, join_tokens, api_tokens, sessions, feeds, collectors, units, roster: _ } = self;
+        let Self { agents, join_tokens, api_tokens, sessions, push_intervals, feeds, collectors, units, roster: _ } = self;
         Self {
             agents: agents.clone(),
             join_tokens: join_tokens.clone(),
             api_tokens: api_tokens.clone(),
             sessions: sessions.clone(),
+            push_intervals: push_intervals.clone(),
             feeds: feeds.clone(),
             collectors: collectors.without_projections(),
             units: units.clone(),

@@ -150,6 +150,12 @@ impl World {
         ci::decide::loss(agent, loss)
     }
 
+    /// The event that an agent's push interval, as it tells it with a push, is another than was known.
+    #[must_use]
+    pub fn hear_interval(&self, agent: AgentId, interval_ms: Option<u64>, now: Timestamp) -> Option<Event> {
+        trust::pace::told(self, agent, interval_ms, now).map(Event::Trust)
+    }
+
     /// Judges what a feed measured: whose voice it is, with the event that makes a new one known.
     ///
     /// # Errors

@@ -75,7 +75,13 @@ fn row(host: u64, at: i64, grain: Grain) -> Option<Row> {
 /// Replays a rule over it.
 pub(super) fn measure(history: &History, rule: Rule, size: &Size) -> anyhow::Result<serde_json::Value> {
     let world = world(size)?;
-    let hosts = (0..size.hosts).map(|host| Host { ci: Some(ci(host)), agents: vec![agent(host)], variant: Variant::Plain, goodbye: None });
+    let hosts = (0..size.hosts).map(|host| Host {
+        ci: Some(ci(host)),
+        agents: vec![agent(host)],
+        variant: Variant::Plain,
+        goodbye: None,
+        interval_ms: None,
+    });
     let (hosts, span) = (hosts.collect(), (Timestamp(EPOCH_HOUR * HOUR_MS), end(size)));
     let began = Instant::now();
     let evidence = Evidence::Feeds(Arc::new(Feeds::of(&world, &rule)));

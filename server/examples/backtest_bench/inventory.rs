@@ -82,7 +82,7 @@ pub(super) fn measure(dir: &Path, size: &Size, runs: &mut serde_json::Map<String
             Some(inquiry) => (Evidence::Log(Arc::new(inquiry)), hosts),
             None => (Evidence::Licences(hosts.into()), (0..LICENSED).map(product).collect()),
         };
-        let subject = |ci| Host { ci: Some(ci), agents: Vec::new(), variant: Variant::Plain, goodbye: None };
+        let subject = |ci| Host { ci: Some(ci), agents: Vec::new(), variant: Variant::Plain, goodbye: None, interval_ms: None };
         let hosts = subjects.into_iter().map(subject).collect();
         let span = (begin, end(size));
         let question = Question { rule, span, resolution: Resolution::Auto, evidence, hosts };

@@ -121,7 +121,9 @@ fn figures(report: &Report, took: Duration, size: &Size) -> serde_json::Value {
 
 fn back_test(history: &History, rule: Rule, resolution: Resolution, size: &Size) -> anyhow::Result<Report> {
     let span = (Timestamp(EPOCH_HOUR * HOUR_MS), end(size));
-    let hosts = (0..size.hosts).map(|host| Host { ci: None, agents: vec![agent(host)], variant: Variant::Plain, goodbye: None }).collect();
+    let hosts = (0..size.hosts)
+        .map(|host| Host { ci: None, agents: vec![agent(host)], variant: Variant::Plain, goodbye: None, interval_ms: None })
+        .collect();
     Ok(run_over(history.clone(), Question { rule, span, resolution, evidence: Evidence::Samples, hosts }, Arc::new(|_| None), span.1)?)
 }
 

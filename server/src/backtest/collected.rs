@@ -66,6 +66,7 @@ impl Task {
         let (end, mut verdict) = (self.question.span.1, Verdict { episodes: Vec::new(), sets: 0, judged: false, excluded_hours: 0 });
         let mut hushed: Option<Vec<Stretch>> = None;
         let Some((ci, spoken)) = host.ci.and_then(|ci| Some((ci, feeds.awaited.get(&ci)?))) else { return Ok(Some(verdict)) };
+        let own = host.interval_ms.map_or_else(|| feeds.quiet.clone(), |interval_ms| feeds.quiet.clone().paced(interval_ms));
         for (feed, collectors) in spoken {
             let mut voices = Vec::new();
             for (collector, placed_at) in collectors {
@@ -82,7 +83,7 @@ impl Task {
             }
             let speech = Speech { ci, feed, voices: &voices, hushed: &[] };
             if hushed.is_none() && speech.has_gaps(&rule, end) {
-                let Some(found) = self.quiet(feeds, &self.of_agents(&rule, &host.agents), raw_since)? else { return Ok(None) };
+                let Some(found) = self.quiet(own.clone(), &self.of_agents(&rule, &host.agents), raw_since)? else { return Ok(None) };
                 hushed = Some(found);
             }
             let hushed = hushed.as_deref().unwrap_or_default();
@@ -96,8 +97,7 @@ impl Task {
     }
 
     /// When a host was silent itself; `None` when there was no time for it.
-    fn quiet(&self, feeds: &Feeds, case: &Case<'_>, raw_since: Timestamp) -> Result<Option<Vec<Stretch>>, StoreError> {
-        let mut quiet = feeds.quiet.clone();
+    fn quiet(&self, mut quiet: Quiet, case: &Case<'_>, raw_since: Timestamp) -> Result<Option<Vec<Stretch>>, StoreError> {
         let patience = u64::try_from(quiet.patience().as_millis()).unwrap_or(u64::MAX);
         let survey = silence::survey(case, patience)?;
         let heard = &mut |from, through| quiet.heard(from, through);

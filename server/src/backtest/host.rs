@@ -32,6 +32,8 @@ pub struct Host {
     pub variant: Variant,
     /// When its agent was last heard, if it said goodbye then.
     pub goodbye: Option<Timestamp>,
+    /// The push interval of its agent, ms; `None` where no agent counts.
+    pub interval_ms: Option<u64>,
 }
 
 /// One host, one rule, one span.

@@ -9,6 +9,7 @@ use crate::store::{HOUR_MS, StoreError};
 use rollcall_domain::alert::replay::Silences;
 use rollcall_domain::rule::{Condition, Rule};
 use rollcall_domain::sample::Grain;
+use rollcall_domain::trust::pace::counted;
 use rollcall_shared::Timestamp;
 use rollcall_shared::message::Settings;
 use std::collections::BTreeSet;
@@ -32,6 +33,16 @@ pub(super) fn after_ms(rule: &Rule) -> Option<u64> {
         Condition::AgentSilent { after_ms } | Condition::HostSilent { after_ms } => Some(after_ms),
         _ => None,
     }
+}
+
+/// A rule as it counts for a host whose agent pushes at an interval, ms.
+pub(super) fn paced(mut rule: Rule, interval_ms: Option<u64>) -> Rule {
+    if let (Condition::AgentSilent { after_ms } | Condition::HostSilent { after_ms }, Some(interval_ms)) =
+        (&mut rule.condition, interval_ms)
+    {
+        *after_ms = counted(*after_ms, interval_ms);
+    }
+    rule
 }
 
 /// How many samples an hour has at least when it misses less than half of a silence.

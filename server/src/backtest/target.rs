@@ -84,28 +84,38 @@ impl Task {
         let mut all = Vec::new();
         for agent in &host.agents {
             let mut said: BTreeMap<Look, Vec<Said>> = looks.iter().map(|look| (look.clone(), Vec::new())).collect();
-            self.by_rows(*agent, raw_since, &mut said)?;
-            self.by_samples(*agent, raw_since, &mut said)?;
+            self.by_rows((*agent, host.interval_ms), raw_since, &mut said)?;
+            self.by_samples((*agent, host.interval_ms), raw_since, &mut said)?;
             all.extend(said.into_iter().filter(|(_, said)| said.iter().any(|one| one.state.is_some())));
         }
         Ok(all)
     }
 
     /// Five minutes at a time: their last result holds until the next can be there.
-    fn by_rows(&self, agent: AgentId, raw_since: Timestamp, said: &mut BTreeMap<Look, Vec<Said>>) -> Result<(), StoreError> {
+    fn by_rows(
+        &self,
+        (agent, interval_ms): (AgentId, Option<u64>),
+        raw_since: Timestamp,
+        said: &mut BTreeMap<Look, Vec<Said>>,
+    ) -> Result<(), StoreError> {
         let step = Grain::FiveMinutes.step_ms();
         for (attributes, rows) in self.history.rows(Grain::FiveMinutes, METRIC, agent, (self.question.span.0, raw_since))? {
             let Some(look) = self.look(&Series { metric: METRIC.into(), attributes }) else { continue };
             let Some(said) = said.get_mut(&look) else { continue };
             for row in rows {
                 let at = Timestamp(row.at.0.saturating_add(step - 1));
-                Said { at, through: Timestamp(at.0.saturating_add(step)), state: Some(row.last) }.add_to(said);
+                Said { at, through: Timestamp(at.0.saturating_add(step)), state: Some(row.last) }.paced(interval_ms).add_to(said);
             }
         }
         Ok(())
     }
 
-    fn by_samples(&self, agent: AgentId, raw_since: Timestamp, said: &mut BTreeMap<Look, Vec<Said>>) -> Result<(), StoreError> {
+    fn by_samples(
+        &self,
+        (agent, interval_ms): (AgentId, Option<u64>),
+        raw_since: Timestamp,
+        said: &mut BTreeMap<Look, Vec<Said>>,
+    ) -> Result<(), StoreError> {
         let mut columns: BTreeMap<ContentHash, BTreeMap<Look, usize>> = BTreeMap::new();
         let mut begin = raw_since;
         while begin < self.question.span.1 {
@@ -115,7 +125,7 @@ impl Task {
                 let columns = columns.entry(set.table).or_insert_with(|| self.columns(&set));
                 for (look, said) in said.iter_mut() {
                     let state = columns.get(look).and_then(|column| set.values.get(*column).copied().flatten());
-                    Said { at: set.at, through: set.at, state }.add_to(said);
+                    Said { at: set.at, through: set.at, state }.paced(interval_ms).add_to(said);
                 }
             }
             begin = end;

@@ -69,7 +69,12 @@ impl Stored {
     }
 
     fn run(&self, rule: &Rule, resolution: Resolution, span: (Timestamp, Timestamp)) -> Report {
-        let hosts = vec![Host { ci: None, agents: vec![AGENT], variant: Variant::Plain, goodbye: None }];
+        self.run_at(None, rule, resolution, span)
+    }
+
+    /// As the host's agent pushes at an interval, ms.
+    fn run_at(&self, interval_ms: Option<u64>, rule: &Rule, resolution: Resolution, span: (Timestamp, Timestamp)) -> Report {
+        let hosts = vec![Host { ci: None, agents: vec![AGENT], variant: Variant::Plain, goodbye: None, interval_ms }];
         let question = Question { rule: rule.clone(), span, resolution, evidence: Evidence::Samples, hosts };
         run_over(self.history.clone(), question, Arc::new(|_| None), span.1).unwrap()
     }
@@ -201,6 +206,19 @@ proptest! {
         within.for_each(|set| silences.heard(set.at, set.at));
         prop_assert_eq!(stored.run(&rule, Resolution::Raw, span).episodes, silences.until(span.1, false));
     }
+}
+
+#[test]
+fn a_host_whose_agent_pushes_less_often_was_silent_later() {
+    let stored = Stored::heard(&moments(24, &[(10 * 3600 + 700, 240), (15 * 3600 + 550, 1000)]), 24);
+    let span = (Timestamp(0), Timestamp(24 * HOUR_MS));
+    let opened = |interval_ms: Option<u64>| {
+        let report = stored.run_at(interval_ms, &silent(180), Resolution::Raw, span);
+        report.episodes.iter().map(|one| one.opened_at.0 / 1000).collect::<Vec<_>>()
+    };
+    assert_eq!(opened(Some(60_000)), opened(None));
+    assert_eq!(opened(Some(300_000)), [15 * 3600 + 540 + 900]);
+    assert!(opened(Some(3_600_000)).is_empty());
 }
 
 #[test]

@@ -325,7 +325,7 @@ impl Writer {
     }
 
     fn push(&mut self, incoming: IncomingPush) -> Result<PushReply, EngineError> {
-        let IncomingPush { agent, push, wanted } = incoming;
+        let IncomingPush { agent, push, wanted, interval_ms } = incoming;
         let shared = Arc::clone(&self.shared);
         let mut world = lock(&shared);
         trust::decide::authorise(&world, agent)?;
@@ -337,6 +337,8 @@ impl Writer {
                 return Err(rejection.into());
             }
         };
+        let told = world.hear_interval(agent, interval_ms, now).into_iter().collect();
+        self.record(&mut world, told, &Cause::of(Actor::Agent { id: agent }), now);
         let settings_version = push.settings_version;
         let messages = push.messages.len();
         let mut entry = begin_entry(agent, &push, through, now);

@@ -184,6 +184,34 @@ async fn a_claim_to_be_another_agent_is_refused_and_audited_but_not_without_end(
 }
 
 #[tokio::test]
+async fn an_agent_may_tell_its_push_interval_and_what_is_none_is_refused() {
+    let test = TestServer::start().await;
+    let agent = test.enrol().await;
+    let known = || test.server.engine.read(|world| world.trust.push_interval_ms(agent.id));
+    let told = [
+        (None, 200, 60_000),
+        (Some("300000"), 200, 300_000),
+        (Some("soon"), 400, 300_000),
+        (Some("-1"), 400, 300_000),
+        (Some("1e3"), 400, 300_000),
+        (Some("99999999999999999999999"), 400, 300_000),
+    ];
+    for (interval, status, expected) in told {
+        let headers = interval.map(|interval| (endpoint::PUSH_INTERVAL, interval));
+        let headers: Vec<_> = [("content-type", endpoint::FRAME_TYPE)].into_iter().chain(headers).collect();
+        let reply = send(&test, &agent, endpoint::PUSH, &headers, &frame()).await;
+        assert_eq!((reply.status, known()), (status, expected), "{interval:?}");
+        if status == 400 {
+            assert!(reply.json()["detail"].as_str().is_some_and(|detail| detail.contains(endpoint::PUSH_INTERVAL)), "{interval:?}");
+        }
+    }
+    let hostile = test.enrol().await;
+    let headers = [("content-type", endpoint::FRAME_TYPE), (endpoint::PUSH_INTERVAL, "18446744073709551615")];
+    assert_eq!(send(&test, &hostile, endpoint::PUSH, &headers, &frame()).await.status, 200);
+    assert_eq!(test.server.engine.read(|world| world.trust.push_interval_ms(hostile.id)), limits::PUSH_INTERVAL_MS.1);
+}
+
+#[tokio::test]
 async fn when_the_memory_for_bodies_is_used_up_agents_are_asked_to_wait() {
     let test = TestServer::start_with("ingest_memory_mib = 8\n").await;
     let (slow, quick) = (test.enrol().await, test.enrol().await);

@@ -34,10 +34,18 @@ const FANOUT: usize = 1_000;
 /// Parents named in a reason.
 const NAMED: usize = 3;
 
-/// One full interval: in so much time every host that is there has spoken.
+/// One full interval at the default: in so much time every host that is there has spoken, unless it told another one.
 #[must_use]
 pub fn interval() -> Duration {
     Duration::from_millis(Settings::default().push_interval_ms)
+}
+
+/// One full interval of an item: that of the agent that speaks for it, or for what it is part of or runs on.
+#[must_use]
+pub(super) fn interval_of(world: &World, ci: CiId) -> Duration {
+    let speaker = |ci: CiId| world.telemetry.hosts.get(&ci).copied();
+    let agent = speaker(ci).or_else(|| speaker(world.cmdb.cis.get(&ci)?.parent?));
+    agent.map_or_else(interval, |agent| world.trust.pace(agent))
 }
 
 /// Why an alert is not told about, and which incident tells of it instead.

@@ -1,9 +1,10 @@
 //! Hosts that fall silent together: one incident on what they share, not one for each.
 //!
-//! When a host is about to fall silent and others that share something with it are too, its silence is held for up to one interval. Then
-//! either at least three hosts, and at least half of those that share a thing, fell silent within one interval of each other: that is an
-//! outage of the thing, one incident with all of them attached. Or each is told about alone. Of the things that explain the most hosts the
-//! narrowest counts: what they stand on, then their network, then where they are ([`crate::ci::place`]). Nearly every host at once is the server's own trouble.
+//! When a host is about to fall silent and others that share something with it are too, its silence is held for up to one push interval of
+//! its agent. Then either at least three hosts, and at least half of those that share a thing, may have gone at one moment, each between its
+//! last word and when its next was due: that is an outage of the thing, one incident with all of them attached. Or each is told about alone.
+//! Of the things that explain the most hosts the narrowest counts: what they stand on, then their network, then where they are
+//! ([`crate::ci::place`]). Nearly every host at once is the server's own trouble.
 //!
 //! Invariants: a host that said goodbye is never counted; an outage is over only when each of its hosts has spoken, or is no longer
 //! expected to; what is not an outage is told about one interval later at most.
@@ -12,7 +13,7 @@ mod sharing;
 
 pub use sharing::{Shared, network_of};
 
-use super::dependency::{self, Outlook, interval};
+use super::dependency::{self, Outlook, interval, interval_of};
 use super::silence::{self, Quiet};
 use super::{Alert, AlertEvent, AlertState, Suppression};
 use crate::id::{AlertId, CiId};
@@ -20,7 +21,7 @@ use crate::incident::Incident;
 use crate::incident::react::tier;
 use crate::rule::{Severity, Tier};
 use crate::{Event, World};
-use rollcall_shared::Timestamp;
+use rollcall_shared::{AgentId, Timestamp};
 use serde::{Deserialize, Serialize};
 use sharing::Sharing;
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,7 +30,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const HOSTS: usize = 3;
 
 /// Intervals for which a host counts as newly quiet: until the rules have fired and the others had their time.
-const FRESH_INTERVALS: u32 = 3;
+const FRESH_INTERVALS: u64 = 3;
 
 /// An outage of something that hosts share.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -111,7 +112,8 @@ pub(super) fn behind(world: &World, alert: &Alert) -> Option<dependency::Behind>
         return Some(dependency::Behind { reason: outage.reason(), incident });
     }
     let waits = world.telemetry.watch.waits.contains(&ci);
-    let reason = || format!("others near it are overdue: for up to {} s it is seen whether they are silent too", interval().as_secs());
+    let held_s = || interval_of(world, ci).as_secs();
+    let reason = || format!("others near it are overdue: for up to {} s it is seen whether they are silent too", held_s());
     waits.then(|| dependency::Behind { reason: reason(), incident: None })
 }
 
@@ -126,18 +128,28 @@ pub(super) fn look(world: &mut World, now: Timestamp) {
     world.telemetry.watch = watch;
 }
 
-/// Hosts that went quiet not long ago, with since when.
-fn fresh(world: &World, now: Timestamp) -> BTreeMap<CiId, Timestamp> {
+/// Hosts that went quiet not long ago, with when they may have.
+fn fresh(world: &World, now: Timestamp) -> BTreeMap<CiId, Gone> {
     let Some(patience) = silence::loud_patience_ms(world) else { return BTreeMap::new() };
-    let interval = u64::try_from(interval().as_millis()).unwrap_or(u64::MAX);
-    let overdue = patience.saturating_sub(interval).max(patience / 2);
-    let stale = patience.saturating_add(interval * u64::from(FRESH_INTERVALS));
-    let quiet = silence::expected(world, now).filter(|quiet| !quiet.goodbye && (overdue..stale).contains(&quiet.ms));
-    quiet.map(|Quiet { ci, since, .. }| (ci, since)).collect()
+    let is_fresh = |quiet: &Quiet| {
+        let interval = world.trust.pace_ms(quiet.agent);
+        let patience = world.trust.patience_ms(quiet.agent, patience);
+        let overdue = patience.saturating_sub(interval).max(patience / 2);
+        (overdue..patience.saturating_add(interval * FRESH_INTERVALS)).contains(&quiet.ms)
+    };
+    let quiet = silence::expected(world, now).filter(|quiet| !quiet.goodbye && is_fresh(quiet));
+    quiet.map(|Quiet { ci, since, agent, .. }| (ci, gone(world, agent, since))).collect()
+}
+
+/// Between which moments a host went: its last word, and when its next was due.
+type Gone = (Timestamp, Timestamp);
+
+fn gone(world: &World, agent: AgentId, since: Timestamp) -> Gone {
+    (since, since.plus(world.trust.pace(agent)))
 }
 
 impl Watch {
-    fn look(&mut self, world: &World, fresh: &BTreeMap<CiId, Timestamp>, now: Timestamp) {
+    fn look(&mut self, world: &World, fresh: &BTreeMap<CiId, Gone>, now: Timestamp) {
         let outlook = Outlook::new(world, now);
         let fallen = |ci: &CiId| fresh.contains_key(ci) || outlook.is_down(*ci);
         let by_parent = |ci: &CiId| dependency::parents(world, *ci).values().any(|group| group.iter().all(fallen));
@@ -166,8 +178,8 @@ impl Watch {
             return;
         }
         let Some(patience) = silence::loud_patience_ms(world) else { return };
-        let stale = u128::from(patience) + interval().as_millis() * u128::from(FRESH_INTERVALS);
-        let there = silence::expected(world, now).filter(|quiet| !quiet.goodbye && u128::from(quiet.ms) < stale);
+        let stale = |agent: AgentId| world.trust.patience_ms(agent, patience).saturating_add(world.trust.pace_ms(agent) * FRESH_INTERVALS);
+        let there = silence::expected(world, now).filter(|quiet| !quiet.goodbye && quiet.ms < stale(quiet.agent));
         let sharing = Sharing::of(world, there.map(|quiet| quiet.ci));
         self.totals = Some((now, sharing.iter().map(|(shared, hosts)| (shared.clone(), hosts.len())).collect()));
     }
@@ -177,20 +189,22 @@ impl Watch {
     }
 }
 
-/// The most hosts of these that went quiet within one interval.
-fn together(hosts: &[CiId], since: &BTreeMap<CiId, Timestamp>) -> Vec<CiId> {
-    let mut dated: Vec<(Timestamp, CiId)> = hosts.iter().filter_map(|ci| Some((*since.get(ci)?, *ci))).collect();
+/// The most hosts of these that may have gone at one moment.
+fn together(hosts: &[CiId], gone: &BTreeMap<CiId, Gone>) -> Vec<CiId> {
+    let mut dated: Vec<(Gone, CiId)> = hosts.iter().filter_map(|ci| Some((*gone.get(ci)?, *ci))).collect();
     dated.sort_unstable();
-    let (mut best, mut first) = (0..0, 0);
-    for last in 0..dated.len() {
-        while dated[last].0.since(dated[first].0) > interval() {
-            first += 1;
-        }
-        if last + 1 - first > best.len() {
-            best = first..last + 1;
+    let mut ends: Vec<Timestamp> = dated.iter().map(|((_, due), _)| *due).collect();
+    ends.sort_unstable();
+    let (mut best, mut most, mut over) = (None, 0, 0);
+    for (place, ((since, _), _)) in dated.iter().enumerate() {
+        // Nobody is due before its own last word, so those that are over have begun.
+        over += ends[over..].iter().take_while(|due| *due < since).count();
+        if place + 1 - over > most {
+            (best, most) = (Some(*since), place + 1 - over);
         }
     }
-    dated[best].iter().map(|(_, ci)| *ci).collect()
+    let includes = |(since, due): Gone| best.is_some_and(|moment| since <= moment && moment <= due);
+    dated.iter().filter(|(gone, _)| includes(*gone)).map(|(_, ci)| *ci).collect()
 }
 
 fn is_most(of_all: bool, silent: usize, of: usize) -> bool {
@@ -204,7 +218,7 @@ fn has_waited(world: &World, ci: CiId, now: Timestamp) -> bool {
     let mut alerts = alerts.filter_map(|id| world.alerts.alerts.get(id));
     alerts.any(|alert| {
         let fires = alert.state == AlertState::Firing && silence::is_of_silence(world, alert);
-        fires && alert.fired_at.is_some_and(|at| now.since(at) >= interval())
+        fires && alert.fired_at.is_some_and(|at| now.since(at) >= interval_of(world, ci))
     })
 }
 
@@ -228,6 +242,7 @@ pub(super) fn tick(world: &World, now: Timestamp) -> (Vec<Event>, BTreeSet<Alert
 struct Candidate {
     alert: AlertId,
     ci: CiId,
+    agent: AgentId,
     since: Timestamp,
     fired_at: Timestamp,
 }
@@ -240,10 +255,10 @@ fn candidates(world: &World, now: Timestamp) -> Vec<Candidate> {
     live.filter(|alert| alert.state == AlertState::Firing && !told.contains(&alert.id) && silence::is_of_silence(world, alert))
         .filter(|alert| is_loud(world, alert) && !world.incidents.live.contains_key(&alert.key.dedup_key()))
         .filter_map(|alert| {
-            let since = silence::quiet_since(world, alert.key.ci).filter(|quiet| !quiet.goodbye)?.since;
+            let Quiet { since, agent, .. } = silence::quiet_since(world, alert.key.ci).filter(|quiet| !quiet.goodbye)?;
             let free = super::mute::mutes(world, alert, now).is_empty() && outlook.behind(alert.key.ci).is_none();
             let (alert, ci, fired_at) = (alert.id, alert.key.ci, alert.fired_at.unwrap_or(alert.since));
-            free.then_some(Candidate { alert, ci, since, fired_at })
+            free.then_some(Candidate { alert, ci, agent, since, fired_at })
         })
         .collect()
 }
@@ -272,24 +287,24 @@ fn takes_in(world: &World, outage: &Outage, (ci, since): (CiId, Timestamp)) -> b
 
 /// New outages among what is told about nowhere, once all that are overdue have fallen silent or had their time.
 fn begins(world: &World, candidates: Vec<Candidate>, now: Timestamp) -> Vec<AlertEvent> {
-    let waited = candidates.iter().any(|one| now.since(one.fired_at) >= interval());
+    let waited = candidates.iter().any(|one| now.since(one.fired_at) >= world.trust.pace(one.agent));
     let silent: BTreeSet<CiId> = candidates.iter().map(|one| one.ci).collect();
     let all_fell = world.telemetry.watch.waits.iter().all(|ci| silent.contains(ci));
     if !waited && !all_fell {
         return Vec::new();
     }
-    let mut since: BTreeMap<CiId, Timestamp> = candidates.iter().map(|one| (one.ci, one.since)).collect();
-    let sharing = Sharing::of(world, since.keys().copied());
+    let mut left: BTreeMap<CiId, Gone> = candidates.iter().map(|one| (one.ci, gone(world, one.agent, one.since))).collect();
+    let sharing = Sharing::of(world, left.keys().copied());
     let mut events = Vec::new();
     loop {
-        let groups = sharing.iter().map(|(shared, hosts)| (shared, together(hosts, &since)));
+        let groups = sharing.iter().map(|(shared, hosts)| (shared, together(hosts, &left)));
         let fits = |(shared, hosts): &(&Shared, Vec<CiId>)| {
             is_most(**shared == Shared::All, hosts.len(), world.telemetry.watch.total(shared).max(hosts.len()))
         };
         // In order from narrow to wide: of equals the first counts.
         let best = groups.filter(fits).min_by_key(|(shared, hosts)| (std::cmp::Reverse(hosts.len()), (*shared).clone()));
         let Some((shared, hosts)) = best else { return events };
-        since.retain(|ci, _| !hosts.contains(ci));
+        left.retain(|ci, _| !hosts.contains(ci));
         let hosts: BTreeSet<CiId> = hosts.into_iter().collect();
         let alerts = candidates.iter().filter(|one| hosts.contains(&one.ci)).map(|one| one.alert).collect();
         let of = world.telemetry.watch.total(shared).max(hosts.len());

@@ -189,6 +189,12 @@ impl Scenario {
         entry
     }
 
+    /// An agent tells its push interval, as with a push.
+    pub(crate) fn tell_interval(&mut self, at: i64, n: u128, interval_ms: Option<u64>) {
+        let told = self.world.hear_interval(agent(n), interval_ms, seconds(at));
+        self.commit(at, &Actor::Agent { id: agent(n) }, told.into_iter().collect());
+    }
+
     /// Lets a feed speak of an item; the id of its voice.
     pub(crate) fn hear(&mut self, at: i64, spoken: &Spoken) -> Result<AgentId, Rejection> {
         let actor = Actor::Feed { name: spoken.feed.to_string() };

@@ -2,7 +2,7 @@
 //!
 //! Silence counts by the server's clock, from the last sign of life or from the server's own start, whichever is later: a server
 //! that was away declares nobody silent. What makes a silence alert clear is a sign of life, never the absence of one.
-//! While a host is silent its other alerts are unknown.
+//! While a host is silent its other alerts are unknown. How long is too long is counted in the agent's own pushes ([`crate::trust::pace`]).
 
 use super::dropped::Dropped;
 use super::machine::{self, Judged, Timing};
@@ -31,7 +31,7 @@ pub(super) fn tick(world: &mut World, context: &mut Context<'_>) -> Vec<Event> {
         .telemetry
         .hosts
         .iter()
-        .filter(|(ci, agent)| quiet_ms(world, **agent, now).is_some_and(|ms| ms >= patience) && is_expected(world, **agent, **ci))
+        .filter(|(ci, agent)| is_quiet(world, **agent, (patience, now)) && is_expected(world, **agent, **ci))
         .map(|(ci, agent)| (*agent, *ci))
         .collect();
     super::outage::look(world, now);
@@ -59,6 +59,8 @@ pub(super) struct Quiet {
     pub(super) ms: u64,
     /// Whether it stopped on purpose.
     pub(super) goodbye: bool,
+    /// Who is quiet.
+    pub(super) agent: AgentId,
 }
 
 /// Every host that must report.
@@ -72,9 +74,10 @@ pub(super) fn expected(world: &World, now: Timestamp) -> impl Iterator<Item = Qu
 
 /// Since when a host has been quiet; how long that is, is not said.
 pub(super) fn quiet_since(world: &World, ci: CiId) -> Option<Quiet> {
-    let state = world.telemetry.agents.get(world.telemetry.hosts.get(&ci)?)?;
+    let agent = *world.telemetry.hosts.get(&ci)?;
+    let state = world.telemetry.agents.get(&agent)?;
     let since = world.telemetry.resumed_at.map_or(state.last_seen, |resumed| resumed.max(state.last_seen));
-    Some(Quiet { ci, since, ms: 0, goodbye: state.goodbye.is_some() })
+    Some(Quiet { ci, since, ms: 0, goodbye: state.goodbye.is_some(), agent })
 }
 
 /// Whether an alert says that a host is silent.
@@ -82,7 +85,7 @@ pub(super) fn is_of_silence(world: &World, alert: &Alert) -> bool {
     world.rules.rules.get(&alert.key.rule).is_some_and(|known| after_ms(&known.rule.condition).is_some())
 }
 
-/// The shortest silence that people hear of.
+/// The shortest silence that people hear of, at the default push interval.
 pub(super) fn loud_patience_ms(world: &World) -> Option<u64> {
     let rules = world.rules.rules.values().map(|known| &known.rule).filter(|rule| rule.enabled && rule.tier >= Tier::Ticket);
     rules.filter_map(|rule| after_ms(&rule.condition)).min()
@@ -113,7 +116,7 @@ fn silence_rules(world: &World) -> (Vec<Rule>, u64) {
     (rules, patience_ms(world))
 }
 
-/// After how long an agent counts as silent, ms: the shortest silence that an enabled rule minds.
+/// After how long an agent counts as silent at the default push interval, ms: the shortest silence that an enabled rule minds.
 pub(super) fn patience_ms(world: &World) -> u64 {
     let enabled = world.rules.rules.values().map(|known| &known.rule).filter(|rule| rule.enabled);
     enabled.filter_map(|rule| after_ms(&rule.condition)).min().unwrap_or(DEFAULT_AFTER_MS)
@@ -124,13 +127,15 @@ fn settle(world: &World, now: Timestamp) -> Vec<Event> {
     let live = world.alerts.live.iter().filter_map(|id| world.alerts.alerts.get(id));
     live.filter_map(|alert| {
         let rule = &world.rules.rules.get(&alert.key.rule)?.rule;
-        let after = after_ms(&rule.condition)?;
         let agent = *world.telemetry.hosts.get(&alert.key.ci)?;
+        let after = world.trust.patience_ms(agent, after_ms(&rule.condition)?);
         if !is_expected(world, agent, alert.key.ci) {
             let reason = Dropped::NotExpected.as_str().to_owned();
             return moved(alert, machine::drop_it(alert.position(), now), now, None, reason);
         }
-        let spoke = world.telemetry.last_seen(agent).is_some_and(|seen| now.since(seen).as_millis() < u128::from(after));
+        // That more time is given from now on is no sign of life.
+        let spoke = !world.telemetry.is_silent(agent)
+            && world.telemetry.last_seen(agent).is_some_and(|seen| now.since(seen).as_millis() < u128::from(after));
         if spoke { clear(rule, alert, now) } else { None }
     })
     .collect()
@@ -146,9 +151,10 @@ fn breach(world: &World, rule: &Rule, (agent, ci): (AgentId, CiId), context: &mu
     let state = world.telemetry.agents.get(&agent)?;
     let quiet = quiet_ms(world, agent, now)?;
     let rule = &*effective(rule, world, world.cmdb.cis.get(&ci))?;
+    let is_long = |after_ms: u64| quiet >= world.trust.patience_ms(agent, after_ms);
     let minds = match rule.condition {
-        Condition::AgentSilent { after_ms } => quiet >= after_ms,
-        Condition::HostSilent { after_ms } => quiet >= after_ms && state.goodbye.is_none(),
+        Condition::AgentSilent { after_ms } => is_long(after_ms),
+        Condition::HostSilent { after_ms } => is_long(after_ms) && state.goodbye.is_none(),
         _ => false,
     };
     if !minds {
@@ -187,6 +193,12 @@ fn quiet_ms(world: &World, agent: AgentId, now: Timestamp) -> Option<u64> {
     u64::try_from(now.since(since).as_millis()).ok()
 }
 
+/// Whether an agent has said nothing for longer than a patience at the default interval means for it.
+fn is_quiet(world: &World, agent: AgentId, (patience, now): (u64, Timestamp)) -> bool {
+    // Most spoke just now: of them nothing more is looked up.
+    quiet_ms(world, agent, now).is_some_and(|ms| ms >= patience && ms >= world.trust.patience_ms(agent, patience))
+}
+
 /// How bad a silence is.
 pub(super) fn severity(rule: &Rule) -> Severity {
     if rule.levels.critical.is_some() { Severity::Critical } else { Severity::Warning }
@@ -199,7 +211,7 @@ pub fn is_expected(world: &World, agent: AgentId, ci: CiId) -> bool {
     approved && world.cmdb.cis.get(&ci).is_none_or(|ci| ci.status != Lifecycle::InStock && !is_out_of_use(ci.status))
 }
 
-/// After how long a silence counts, for a rule on silence.
+/// After how long a silence counts, for a rule on silence, at the default push interval.
 pub(super) fn after_ms(condition: &Condition) -> Option<u64> {
     match condition {
         Condition::AgentSilent { after_ms } | Condition::HostSilent { after_ms } => Some(*after_ms),
@@ -211,3 +223,6 @@ pub(super) fn after_ms(condition: &Condition) -> Option<u64> {
 pub(super) fn seconds(ms: u64) -> f64 {
     f64::from(u32::try_from(ms / 1_000).unwrap_or(u32::MAX))
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@
 //! Invariants: only results of agents that have spoken lately count; without any an alert becomes unknown and never resolves; names are
 //! looked up a few at a time, for each look-up goes through all items.
 
+use super::dependency::interval;
 use super::dropped::{self, Dropped};
 use super::external::place;
 use super::machine::{self, Judged, Timing};
@@ -177,7 +178,6 @@ fn asks(rule: &Rule) -> Option<(Asks, Option<&str>)> {
 }
 
 fn outcomes(world: &World, now: Timestamp) -> Vec<Outcome> {
-    let since = now.minus(super::dependency::interval() * FRESH_INTERVALS);
     let speaks = |agent: AgentId| {
         let host = world.trust.agents.get(&agent)?.ci?;
         let is_used = world.cmdb.cis.get(&host).is_none_or(|ci| !is_out_of_use(ci.status));
@@ -185,6 +185,7 @@ fn outcomes(world: &World, now: Timestamp) -> Vec<Outcome> {
     };
     let agents = world.telemetry.targets.agents.iter().filter_map(|agent| speaks(*agent));
     let of = |(agent, host): (AgentId, CiId)| {
+        let since = now.minus(world.trust.pace(agent) * FRESH_INTERVALS);
         world.telemetry.probed(agent, since).map(move |(probe, state)| Outcome {
             host,
             check: probe.check.clone(),
@@ -300,7 +301,8 @@ fn reason(world: &World, (outcomes, best): (&[Outcome], f64), targets: &Targets,
 fn unjudged(world: &World, rules: &[Rule], (judged, targets): (&BTreeSet<AlertKey>, &Targets), now: Timestamp) -> Vec<Event> {
     let rules: BTreeMap<&RuleId, &Rule> = rules.iter().map(|rule| (&rule.id, rule)).collect();
     let live = world.alerts.live.iter().filter_map(|id| world.alerts.alerts.get(id)).filter(|alert| !judged.contains(&alert.key));
-    let (fresh, resumed_at) = (super::dependency::interval() * FRESH_INTERVALS, world.telemetry.resumed_at);
+    let slowest = targets.agents.iter().map(|agent| world.trust.pace(*agent)).max();
+    let (fresh, resumed_at) = (slowest.unwrap_or_else(interval) * FRESH_INTERVALS, world.telemetry.resumed_at);
     // A server that was away has yet to hear what is fresh.
     let listens = resumed_at.is_none_or(|at| now.since(at) >= fresh);
     live.filter_map(|alert| {

@@ -144,12 +144,14 @@ pub enum Condition {
     },
     /// The agent has said nothing for a time, or has said goodbye.
     AgentSilent {
-        /// ms of the server's clock.
+        /// ms of the server's clock, for an agent that pushes every 60 s. Up to ten minutes are counted in pushes of one that pushes less
+        /// often.
         after_ms: u64,
     },
     /// Nothing at all has come from the host for a time, and its agent did not say goodbye.
     HostSilent {
-        /// ms of the server's clock.
+        /// ms of the server's clock, for an agent that pushes every 60 s. Up to ten minutes are counted in pushes of one that pushes less
+        /// often.
         after_ms: u64,
     },
     /// A feed of other people's collectors that used to tell of the item has told nothing of it for a time.

@@ -181,6 +181,16 @@ async fn an_agent_waits_is_approved_and_is_revoked() {
 }
 
 #[tokio::test]
+async fn an_agent_shows_the_push_interval_that_it_told() {
+    let host = Host::reported().await;
+    let path = format!("/api/v1/agents/{AGENT}");
+    assert_eq!(host.fixture.get(&path).await.ok().json()["push_interval_ms"], 60_000);
+    let push = Push { epoch: 1, sent_at: host.fixture.engine.now(), settings_version: 0, messages: Vec::new() };
+    host.fixture.engine.push_every(AGENT, push, Some(300_000)).await.unwrap();
+    assert_eq!(host.fixture.get(&path).await.ok().json()["push_interval_ms"], 300_000);
+}
+
+#[tokio::test]
 async fn a_host_is_found_by_what_is_known_of_it() {
     let host = Host::reported().await;
     for (query, expected) in [

@@ -38,6 +38,10 @@ pub struct Agent {
     pub silent: bool,
     /// Its clock minus the server's at its last push, ms; null when it never pushed.
     pub skew_ms: Option<i64>,
+    /// Time between two of its pushes when nothing is urgent, ms: what it told, or the default that holds for one that told none. Its silence
+    /// counts in it when it is longer than the default.
+    #[schema(example = 60_000)]
+    pub push_interval_ms: u64,
     /// The lines at which it pushes at once.
     pub thresholds: Thresholds,
     /// Why it was revoked or suspended.
@@ -77,7 +81,7 @@ pub struct ThresholdTable {
     pub applied: Option<u64>,
     /// Time between two samples, ms.
     pub sample_interval_ms: u64,
-    /// Time between two pushes when nothing is urgent, ms.
+    /// Time between two pushes when nothing is urgent, ms, unless the agent is configured otherwise.
     pub push_interval_ms: u64,
     /// Time between two inventories, ms.
     pub inventory_interval_ms: u64,
@@ -142,6 +146,7 @@ impl Agent {
             last_seen_at: world.telemetry.last_seen(agent.id).map(Time),
             silent: world.telemetry.is_silent(agent.id),
             skew_ms: world.telemetry.skew_ms(agent.id),
+            push_interval_ms: world.trust.push_interval_ms(agent.id),
             thresholds: Thresholds::new(world, agent.id, now),
             revoked_because: agent.revoked_because.clone(),
             quarantined_copies: world

@@ -27,7 +27,7 @@ fn stored(moments: &[i64], rolled_hours: i64) -> Stored {
 fn run(stored: &Stored, rule: &Rule, resolution: Resolution, span: (Timestamp, Timestamp)) -> Report {
     let awaited = [(CI, [("prom".to_owned(), vec![(AGENT, Timestamp(0))])].into())].into();
     let feeds = Feeds { awaited, quiet: Quiet::new(&World::default()) };
-    let hosts = vec![Host { ci: Some(CI), agents: Vec::new(), variant: Variant::Plain, goodbye: None }];
+    let hosts = vec![Host { ci: Some(CI), agents: Vec::new(), variant: Variant::Plain, goodbye: None, interval_ms: None }];
     let question = Question { rule: rule.clone(), span, resolution, evidence: Evidence::Feeds(Arc::new(feeds)), hosts };
     run_over(stored.history.clone(), question, Arc::new(|_| None), span.1).unwrap()
 }

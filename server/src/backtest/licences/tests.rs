@@ -56,7 +56,7 @@ fn report(licensed: i64, looks: u64, event: Option<CiEvent>) -> Report {
     let cis: BTreeMap<CiId, Ci> = hosts.chain([product(licensed)]).map(|ci| (ci.id, ci)).collect();
     let counted: Arc<[CiId]> = cis.keys().copied().filter(|id| id.family == Family::Host).collect();
     let rule = stock::stock().into_iter().find(|rule| rule.id.as_str() == "licence_overused").unwrap();
-    let subject = Host { ci: Some(id(Family::Software, 1)), agents: Vec::new(), variant: Variant::Plain, goodbye: None };
+    let subject = Host { ci: Some(id(Family::Software, 1)), agents: Vec::new(), variant: Variant::Plain, goodbye: None, interval_ms: None };
     let question = Question {
         rule,
         span: (Timestamp(1_000), Timestamp(2_000)),

@@ -152,6 +152,46 @@ fn hosts_are_at_one_place_whether_a_relation_says_so_or_their_attribute() {
     assert_eq!(scenario.world.incidents.incidents[&scenario.incident(1)].primary_ci, Some(hall));
 }
 
+/// Hosts of one network push every five minutes, each at its own second, and those of the first four go at 1,200.
+#[track_caller]
+fn check_slow(pushes: &[i64], expected: &[&str]) {
+    let mut scenario = fleet(&vec![(1, ""); pushes.len()]);
+    (1..).zip(pushes).for_each(|(n, _)| scenario.tell_interval(0, n, Some(300_000)));
+    for at in (0..3_000).step_by(10) {
+        for (n, first) in (1..).zip(pushes) {
+            if at % 300 == *first && (at < 1_200 || n > 4) {
+                scenario.push(at, n, Vec::new(), Vec::new());
+            }
+        }
+        scenario.tick(at);
+    }
+    assert_eq!(opened(&mut scenario), expected);
+}
+
+#[test]
+fn hosts_that_push_less_often_and_go_together_are_one_incident() {
+    check_slow(&[10, 90, 170, 280, 40, 200], &["4 of 6 hosts in 10.0.1.0/24 are silent"]);
+}
+
+#[track_caller]
+fn check_together(gone: &[(i64, i64)], expected: &[usize]) {
+    let gone: BTreeMap<CiId, Gone> = (0..).zip(gone).map(|(n, (since, due))| (host(n), (seconds(*since), seconds(*due)))).collect();
+    let hosts: Vec<CiId> = gone.keys().copied().collect();
+    let mut found: Vec<CiId> = together(&hosts, &gone);
+    found.sort_unstable();
+    assert_eq!(found, expected.iter().map(|n| host(*n as u128)).collect::<Vec<_>>());
+}
+
+#[test]
+fn together_went_those_that_may_have_gone_at_one_moment() {
+    check_together(&[], &[]);
+    check_together(&[(0, 60), (60, 120), (61, 121)], &[0, 1]);
+    check_together(&[(0, 60), (30, 90), (61, 121), (90, 150), (95, 155)], &[1, 2, 3]);
+    // A slow host may have gone with either pair, not both pairs with each other.
+    check_together(&[(0, 300), (10, 70), (20, 80), (200, 260), (210, 270), (215, 275)], &[0, 3, 4, 5]);
+    check_together(&[(0, 60), (0, 60), (0, 60), (300, 360)], &[0, 1, 2]);
+}
+
 #[test]
 fn hosts_that_said_goodbye_are_not_counted() {
     let mut scenario = fleet(&[(1, ""), (1, ""), (1, ""), (2, "")]);

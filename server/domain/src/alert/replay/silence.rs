@@ -10,6 +10,7 @@ use crate::alert::machine::Judged;
 use crate::alert::silence;
 use crate::id::CiId;
 use crate::rule::{Condition, Rule};
+use crate::trust::pace::counted;
 use rollcall_shared::Timestamp;
 use std::time::Duration;
 
@@ -136,6 +137,13 @@ impl Quiet {
     #[must_use]
     pub fn new(world: &World) -> Self {
         Self { patience: Duration::from_millis(silence::patience_ms(world)), last: None, found: Vec::new() }
+    }
+
+    /// The same for a host whose agent pushes at an interval, ms.
+    #[must_use]
+    pub fn paced(self, interval_ms: u64) -> Self {
+        let patience_ms = u64::try_from(self.patience.as_millis()).unwrap_or(u64::MAX);
+        Self { patience: Duration::from_millis(counted(patience_ms, interval_ms)), ..self }
     }
 
     /// After how long a host counts as silent.

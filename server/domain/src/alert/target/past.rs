@@ -12,10 +12,12 @@ use crate::ci::lifecycle::is_out_of_use;
 use crate::id::CiId;
 use crate::rule::plan::Probe;
 use crate::rule::{Asks, Condition, Rule};
+use crate::trust::pace::counted;
 use crate::{World, rule};
 use rollcall_shared::Timestamp;
 use rollcall_shared::sample::Series;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 /// A result of a check, or that an agent was heard without one.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -29,6 +31,14 @@ pub struct Said {
 }
 
 impl Said {
+    /// The same of an agent that pushes at an interval, ms: the result of a slow one counts for longer.
+    #[must_use]
+    pub fn paced(self, interval_ms: Option<u64>) -> Self {
+        let fresh_ms = u64::try_from((interval() * FRESH_INTERVALS).as_millis()).unwrap_or(u64::MAX);
+        let more_ms = interval_ms.map_or(0, |interval_ms| counted(fresh_ms, interval_ms) - fresh_ms);
+        Self { through: self.through.plus(Duration::from_millis(more_ms)), ..self }
+    }
+
     /// Adds what was said next; what is no news makes the last word last.
     pub fn add_to(self, said: &mut Vec<Self>) {
         match said.last_mut() {
@@ -168,6 +178,7 @@ mod tests {
         fn a_replay_opens_and_closes_what_was_opened_and_closed_live(
             deeds in prop::collection::vec((1_i64..40, 0_usize..2, prop::sample::select(vec![Some(0.0), Some(1.0), Some(2.0), Some(2.0), Some(3.0), None])), 1..30),
             pauses in prop::collection::vec(0_i64..400, 1..4), for_s in 0_u64..60, keep_s in 0_u64..60,
+            interval_s in prop::sample::select(vec![10_u64, 60, 90]),
         ) {
             let flapping = Flapping { start_percent: 100.0, stop_percent: 100.0 };
             let stock = stock().into_iter().find(|rule| rule.id.as_str() == "target_down").expect("a stock rule");
@@ -175,6 +186,7 @@ mod tests {
             let mut scenario = Scenario::new(vec![rule.clone()]);
             [2, ITEM].into_iter().for_each(|n| scenario.add_host(n, &[]));
             scenario.seed(|world| world.cmdb.rebuild_index(&crate::context::NoContent));
+            scenario.tell_interval(0, 2, Some(interval_s * 1_000));
             let look = Look::of(&rule, &series()).expect("such a check");
             let aim = look.aim(&scenario.world, host(1), seconds(0)).expect("an item");
             prop_assert_eq!(aim.ci, host(ITEM));
@@ -183,7 +195,8 @@ mod tests {
             for (number, (wait, agent, state)) in deeds.into_iter().enumerate() {
                 let table = scenario.table(vec![series()]);
                 scenario.push(now, agent as u128 + 1, vec![SampleSet { table, at: seconds(now), values: vec![state] }], Vec::new());
-                Said { at: seconds(now), through: seconds(now), state }.add_to(&mut said[agent]);
+                let interval_ms = (agent == 1).then_some(interval_s * 1_000);
+                Said { at: seconds(now), through: seconds(now), state }.paced(interval_ms).add_to(&mut said[agent]);
                 scenario.tick(now);
                 let pause = if number % 9 == 8 { pauses[number / 9 % pauses.len()] } else { 0 };
                 for second in now + 1..now + wait + pause {

@@ -199,3 +199,18 @@ fn a_check_that_changes_its_mind_keeps_its_incident_open() {
     assert!(incident.number < 6 && incident.flap_count >= 4, "INC{} {}", incident.number, incident.flap_count);
     assert!(story.len() == 2 && story[0].ends_with(" Flapping ends") && story[1].ends_with("new → resolved"), "{story:?}");
 }
+
+#[test]
+fn the_result_of_an_agent_that_pushes_less_often_counts_for_three_of_its_pushes() {
+    let told = |n: u128, interval_s: u64| {
+        let mut scenario = scenario();
+        scenario.tell_interval(0, n, Some(interval_s * 1_000));
+        scenario.story();
+        tells(&mut scenario, 10, 1, ("up", "web-9"), Some(2.0));
+        (10..1_200).step_by(10).for_each(|at| scenario.tick(at));
+        scenario.story().into_iter().find(|line| line.contains("Firing → Unknown")).unwrap_or_default()
+    };
+    assert_eq!(told(1, 60), "190 target_down ping: Firing → Unknown Critical");
+    assert_eq!(told(1, 300), "910 target_down ping: Firing → Unknown Critical");
+    assert_eq!(told(2, 300), "190 target_down ping: Firing → Unknown Critical");
+}

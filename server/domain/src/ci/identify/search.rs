@@ -15,8 +15,8 @@ use std::time::Duration;
 /// each report of a thousand such hosts a thousand times as dear.
 const HOLDERS: usize = 64;
 
-/// An agent that spoke so recently is alive: three push intervals.
-const ALIVE: Duration = Duration::from_secs(180);
+/// An agent that spoke so recently is alive: three push intervals, at the default one.
+const ALIVE_MS: u64 = 180_000;
 
 /// Why a candidate is not the machine.
 enum Veto {
@@ -412,7 +412,8 @@ impl<'a> Search<'a> {
     }
 
     fn is_alive(&self, agent: AgentId) -> bool {
-        self.world.telemetry.spoke_within(agent, ALIVE, self.now)
+        let patience = Duration::from_millis(self.world.trust.patience_ms(agent, ALIVE_MS));
+        self.world.telemetry.spoke_within(agent, patience, self.now)
     }
 
     /// A few disputes are a task each; when it becomes clear that the identifier is nobody's, one task says so.

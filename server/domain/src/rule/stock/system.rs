@@ -111,7 +111,7 @@ pub(super) fn rules() -> Vec<Rule> {
             rule(
                 "agent_silent",
                 "Agent silent",
-                "Nothing has come from the agent for three minutes. When it stopped on purpose, the reason says so: start it again or retire the host. Otherwise see whether the host is up, the service runs (systemctl status rollcall-agent) and the server can be reached from there. Until it returns nothing is known of this host.",
+                "Nothing has come from the agent for three minutes, or for three of its pushes when it is configured to push less often than every minute. When it stopped on purpose, the reason says so: start it again or retire the host. Otherwise see whether the host is up, the service runs (systemctl status rollcall-agent) and the server can be reached from there. Until it returns nothing is known of this host.",
                 Condition::AgentSilent { after_ms: 3 * MINUTE_MS },
                 any(false),
             ),
@@ -121,7 +121,7 @@ pub(super) fn rules() -> Vec<Rule> {
             paging(rule(
                 "host_silent",
                 "Host silent",
-                "Nothing has come from the host for ten minutes and its agent did not say goodbye: it is probably down or cut off. Try to reach it, look at its console or hypervisor, and at the network between.",
+                "Nothing has come from the host for ten minutes, or for ten of its pushes when they are further apart than a minute, and its agent did not say goodbye: it is probably down or cut off. Try to reach it, look at its console or hypervisor, and at the network between.",
                 Condition::HostSilent { after_ms: 10 * MINUTE_MS },
                 any(true),
             )),

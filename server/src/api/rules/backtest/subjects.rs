@@ -47,7 +47,7 @@ fn measured(api: &Api, rule: &Rule, wanted: Option<&BTreeSet<CiId>>) -> Vec<Host
         let collectors = world.trust.collectors.iter().filter(|(_, collector)| is_wanted(&collector.ci));
         let of = |(voice, ci): (AgentId, CiId)| {
             let variant = variant_of(world, rule, ci)?;
-            Some(Host { ci: Some(ci), agents: vec![voice], variant, goodbye: None })
+            Some(Host { ci: Some(ci), agents: vec![voice], variant, goodbye: None, interval_ms: None })
         };
         let mut hosts: Vec<Host> = collectors.filter_map(|(voice, collector)| of((voice, collector.ci))).collect();
         hosts.extend(reporting(world, rule, wanted, &|_, _| true));
@@ -66,7 +66,10 @@ fn told_of(world: &World, rule: &Rule, wanted: Option<&BTreeSet<CiId>>) -> Vec<H
             known.push(agent.id);
         }
     }
-    let host = |(ci, agents)| Some(Host { ci: Some(ci), agents, variant: variant_of(world, rule, ci)?, goodbye: None });
+    let host = |(ci, agents)| {
+        let (variant, interval_ms) = (variant_of(world, rule, ci)?, interval_ms(world, ci));
+        Some(Host { ci: Some(ci), agents, variant, goodbye: None, interval_ms })
+    };
     agents.into_iter().filter_map(host).collect()
 }
 
@@ -81,9 +84,14 @@ fn reporting(world: &World, rule: &Rule, wanted: Option<&BTreeSet<CiId>>, fulfil
     agents.retain(|ci, agents| agents.iter().any(|agent| fulfils(*agent, *ci)));
     let host = |(ci, agents)| {
         let variant = variant_of(world, rule, ci)?;
-        Some(Host { ci: Some(ci), agents, variant, goodbye: world.telemetry.left_at(ci) })
+        Some(Host { ci: Some(ci), agents, variant, goodbye: world.telemetry.left_at(ci), interval_ms: interval_ms(world, ci) })
     };
     agents.into_iter().filter_map(host).collect()
+}
+
+/// The push interval of the agent that spoke last for a host, ms.
+fn interval_ms(world: &World, ci: CiId) -> Option<u64> {
+    world.telemetry.speaker(ci).map(|agent| world.trust.push_interval_ms(agent))
 }
 
 fn variant_of(world: &World, rule: &Rule, ci: CiId) -> Option<Variant> {
@@ -94,7 +102,7 @@ fn variant_of(world: &World, rule: &Rule, ci: CiId) -> Option<Variant> {
 fn items(api: &Api, rule: &Rule, wanted: Option<&BTreeSet<CiId>>) -> Vec<Host> {
     let of = |world: &World, ci: &Ci| {
         let variant = variant(rule, world, Some(ci)).filter(|_| inventory::is_meant(rule, ci))?;
-        Some(Host { ci: Some(ci.id), agents: Vec::new(), variant, goodbye: None })
+        Some(Host { ci: Some(ci.id), agents: Vec::new(), variant, goodbye: None, interval_ms: None })
     };
     if let Some(wanted) = wanted {
         return api.engine.read(|world| wanted.iter().filter_map(|id| of(world, world.cmdb.cis.get(id)?)).collect());
