@@ -4,7 +4,8 @@
 //! ([`Rule::means_down`](crate::rule::Rule)), at a tier that people hear of, or an alert of another system that says so
 //! ([`ExternalAlert::means_down`]). What stands on it is the container, the virtual machine,
 //! the host behind a switch, what depends on it. Parents of one kind and class stand in for each other: only when all of them are down is
-//! what stands on them suppressed. When they are back, it is held for one interval more, so that it can come back too.
+//! what stands on them suppressed. When they are back, it is held for one interval of its own agent more, so that it can come back
+//! too.
 //!
 //! Invariants: the answer is a function of the state and the moment, whatever came first; items that stand on each other are not each
 //! other's cause, so that of a ring somebody is always told; the walk is bounded.
@@ -61,9 +62,19 @@ pub struct Behind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Standing {
     Up,
-    /// It was down, and what stands on it is held until then.
+    /// It was down until then, and what stands on it is held for an interval.
     Returned(Timestamp),
     Down,
+}
+
+impl Standing {
+    /// What it means for something that stands on it and has an interval of its own.
+    fn held_for(self, interval: Duration, now: Timestamp) -> Self {
+        match self {
+            Self::Returned(at) if now >= at.plus(interval) => Self::Up,
+            standing => standing,
+        }
+    }
 }
 
 /// What all parents of one kind have in common.
@@ -86,8 +97,9 @@ impl<'a> Outlook<'a> {
     /// Why an alert of an item is suppressed by what the item stands on.
     pub fn behind(&mut self, ci: CiId) -> Option<Behind> {
         let mut held: Option<Behind> = None;
+        let interval = interval_of(self.world, ci);
         for ((kind, _), group) in parents(self.world, ci) {
-            let standing = self.all(&group, 0);
+            let standing = self.all(&group, 0).held_for(interval, self.now);
             if standing == Standing::Up || group.iter().any(|&parent| reaches(self.world, parent, ci)) {
                 continue;
             }
@@ -98,7 +110,8 @@ impl<'a> Outlook<'a> {
                     let incident = group.iter().find_map(|&parent| self.incident(parent, DEPTH));
                     return Some(Behind { reason: format!("{names}, {which}, {is} down"), incident });
                 }
-                Standing::Returned(until) => {
+                Standing::Returned(at) => {
+                    let until = at.plus(interval);
                     let reason = format!("{names}, {which}, {is} back; what stands on it is held until {until}");
                     held = Some(Behind { reason, incident: None });
                 }
@@ -145,20 +158,12 @@ impl<'a> Outlook<'a> {
             own = own.max(match (alert.state, alert.before_unknown) {
                 (AlertState::Firing | AlertState::Recovering, _)
                 | (AlertState::Unknown, Some(AlertState::Firing | AlertState::Recovering)) => Standing::Down,
-                (AlertState::Resolved, _) => match alert.resolved_at.map(|at| at.plus(interval())) {
-                    Some(until) if self.now < until => Standing::Returned(until),
-                    _ => Standing::Up,
-                },
+                (AlertState::Resolved, _) => alert.resolved_at.map_or(Standing::Up, Standing::Returned),
                 _ => Standing::Up,
             });
         }
         for alert in self.world.alerts.external.about(ci).filter(|alert| alert.means_down()) {
-            let until = alert.changed_at.plus(interval());
-            own = own.max(match alert.fires() {
-                true => Standing::Down,
-                false if self.now < until => Standing::Returned(until),
-                false => Standing::Up,
-            });
+            own = own.max(if alert.fires() { Standing::Down } else { Standing::Returned(alert.changed_at) });
         }
         own
     }

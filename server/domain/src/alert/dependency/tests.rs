@@ -132,6 +132,44 @@ fn what_stands_on_a_host_that_is_back_is_held_for_one_interval_and_told_when_it_
     );
 }
 
+/// The second host goes at 0 and is back at 1,000; when is what fires on the first since 995 told?
+#[track_caller]
+fn check_held(mut scenario: Scenario, expected: i64) {
+    play(&mut scenario, &[Live(0, 0, &[1, 2, 3]), Live(10, 990, &[1, 3]), Value(995, 1, 96.0)]);
+    scenario.story();
+    for at in (1_000..2_000).step_by(10) {
+        scenario.push(at, 2, Vec::new(), Vec::new());
+        scenario.values(at, 1, &[("", Some(97.0))]);
+        scenario.tick(at);
+    }
+    let story = scenario.story();
+    let told = story.iter().find(|line| line.contains("Load critical")).unwrap_or_else(|| panic!("{story:#?}"));
+    assert_eq!(told.split(' ').next(), Some(expected.to_string().as_str()), "{story:#?}");
+}
+
+#[test]
+fn a_child_is_held_for_an_interval_of_its_own_agent() {
+    let told = |n: u128, interval_s: u64| {
+        let mut scenario = fleet(3, &[(1, RunsOn, 2)]);
+        scenario.tell_interval(0, n, Some(interval_s * 1_000));
+        scenario
+    };
+    check_held(fleet(3, &[(1, RunsOn, 2)]), 1_060);
+    check_held(told(1, 5), 1_060);
+    check_held(told(1, 300), 1_300);
+    check_held(told(3, 300), 1_060);
+}
+
+#[test]
+fn a_child_without_an_agent_is_held_for_an_interval_of_the_one_that_tells_of_it() {
+    let mut scenario = fleet(3, &[]);
+    scenario.tell_interval(0, 2, Some(300_000));
+    scenario.push(0, 2, Vec::new(), Vec::new());
+    scenario.seed(|world| world.cmdb.cis.get_mut(&host(3)).expect("there").parent = Some(host(2)));
+    assert_eq!(interval_of(&scenario.world, host(3)), Duration::from_secs(300));
+    assert_eq!(interval_of(&scenario.world, host(1)), Duration::from_secs(60));
+}
+
 #[test]
 fn of_redundant_parents_all_must_be_down() {
     let switches = || {
