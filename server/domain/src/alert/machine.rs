@@ -3,6 +3,7 @@
 //! Invariants: no data moves nothing ([`Judged::Nothing`] is the identity) except into `unknown`, and nothing but a clear
 //! measurement leads to `resolved`; time is that of the measurement.
 
+use super::telemetry::CLOCK_STEP_MS;
 use super::{Alert, AlertEvent, AlertKey, AlertState, Alerts, Suppression, outage};
 use crate::Record;
 use crate::id::AlertId;
@@ -82,6 +83,13 @@ impl Position {
         Self { state, severity, since, before_unknown: None, worse_since: None }
     }
 
+    /// What lasts since a moment that only a wrong clock can have shown lasts since now: it would wait until the clock is there again.
+    fn by_right_clock(self, at: Timestamp) -> Self {
+        let right = |since: Timestamp| if since.0 > at.0.saturating_add(CLOCK_STEP_MS) { at } else { since };
+        let waits = matches!(self.state, AlertState::Pending | AlertState::Recovering);
+        Self { since: if waits { right(self.since) } else { self.since }, worse_since: self.worse_since.map(right), ..self }
+    }
+
     fn lasted(self, at: Timestamp, ms: u64) -> bool {
         at.since(self.since).as_millis() >= u128::from(ms)
     }
@@ -142,6 +150,7 @@ impl Worse {
 pub fn step(from: Position, judged: Judged, at: Timestamp, timing: Timing) -> Position {
     use AlertState::{Firing, Inactive, Pending, Recovering, Resolved, Unknown};
     let Judged::Level { raised, held } = judged else { return from };
+    let from = from.by_right_clock(at);
     match (from.state, raised, held) {
         (Inactive | Resolved, None, _) => from,
         (Pending, None, _) => from.to(Inactive, None, at),
@@ -253,6 +262,10 @@ pub fn apply(alerts: &mut Alerts, record: &Record, event: &AlertEvent) {
         AlertEvent::AlertWorsening { alert, since, .. } => {
             if let Some(alert) = alerts.alerts.get_mut(alert) {
                 (alert.worse_since, alert.revision) = (*since, record.revision);
+                // What does not fire yet is as bad as it is measured; a milder level that fires stays until the worse one has lasted.
+                if alert.state == AlertState::Pending {
+                    alert.severity = Some(if since.is_some() { Severity::Critical } else { Severity::Warning });
+                }
             }
         }
         AlertEvent::AlertSuppressed { alert: id, axis, reason, incident, .. } => {

@@ -252,7 +252,8 @@ fn check_external(external: &ExternalSelector, rules: &[RuleId]) -> Result<(), R
 #[must_use]
 pub fn mutes(world: &World, alert: &Alert, now: Timestamp) -> BTreeMap<Suppression, String> {
     let holding = world.alerts.mutes.values().filter(|mute| mute.schedule.covers(now));
-    holding.filter(|mute| mute.means(world, alert)).map(|mute| (mute.axis(), said(mute))).collect()
+    // Of several on one axis the first is named, as when they are looked at with the passing of time.
+    holding.rev().filter(|mute| mute.means(world, alert)).map(|mute| (mute.axis(), said(mute))).collect()
 }
 
 /// Mutes that begin and end.
@@ -264,14 +265,18 @@ pub(super) fn tick(world: &World, now: Timestamp) -> Vec<Event> {
     let holding: Vec<&Mute> = alerts.mutes.values().filter(|mute| mute.schedule.covers(now)).collect();
     let mut events = Vec::new();
     for alert in alerts.live.union(&alerts.suppressed).filter_map(|id| alerts.alerts.get(id)) {
-        for axis in [Suppression::Maintenance, Suppression::Silence, Suppression::Freeze] {
-            let live = alerts.live.contains(&alert.id);
-            let mute = holding.iter().find(|mute| live && mute.axis() == axis && mute.means(world, alert));
-            let reason = mute.map(|mute| said(mute));
-            if alert.suppressed.get(&axis) != reason.as_ref() {
-                events.push(Event::Alert(AlertEvent::AlertSuppressed { alert: alert.id, axis, reason, incident: None, at: now }));
-            }
-        }
+        let live = alerts.live.contains(&alert.id);
+        let reason = |axis| holding.iter().find(|mute| live && mute.axis() == axis && mute.means(world, alert)).map(|mute| said(mute));
+        let axes = [Suppression::Maintenance, Suppression::Silence, Suppression::Freeze].map(|axis| (axis, reason(axis)));
+        let changed = axes.into_iter().filter(|(axis, reason)| alert.suppressed.get(axis) != reason.as_ref());
+        // What begins comes first: where one ends as another begins, the end must find it written down.
+        let (begins, ends): (Vec<_>, Vec<_>) = changed.partition(|(_, reason)| reason.is_some());
+        events.extend(
+            begins
+                .into_iter()
+                .chain(ends)
+                .map(|(axis, reason)| Event::Alert(AlertEvent::AlertSuppressed { alert: alert.id, axis, reason, incident: None, at: now })),
+        );
     }
     let over = |mute: &&Mute| mute.schedule.ends_at().is_some_and(|end| now.since(end).as_millis() >= KEPT_MS);
     events.extend(alerts.mutes.values().filter(over).map(|mute| Event::Alert(AlertEvent::MuteEnded { mute: mute.id })));

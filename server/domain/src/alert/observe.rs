@@ -79,6 +79,7 @@ pub fn recall(world: &mut World, entry: &JournalEntry, content: &dyn Content) {
 /// What the passing of time means: silence, vanished series, incidents that close.
 pub fn tick(world: &mut World, context: &mut Context<'_>) -> Vec<Event> {
     world.telemetry.sweep();
+    world.telemetry.catch_up(context.now);
     let mut events = silence::tick(world, context);
     events.extend(vanished(world, context.now));
     events.extend(collected::tick(world, context));

@@ -27,15 +27,13 @@ use rollcall_shared::sample::{SampleSet, Series};
 use rollcall_shared::{AgentId, ContentHash, Timestamp};
 pub use seen_by::SeenBy;
 use serde::{Deserialize, Serialize};
+pub(super) use set_back::CLOCK_STEP_MS;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Characters kept of a goodbye's reason: a line for people.
 const GOODBYE_CHARS: usize = 300;
-
-/// How far the server's clock may go back before what it dated is given up; less than that is caught up with in one push interval.
-const CLOCK_STEP_MS: i64 = 60_000;
 
 /// A pause after which who speaks again begins anew: three times what Prometheus looks back for.
 pub(super) const STEADY: Duration = Duration::from_secs(900);
@@ -246,14 +244,16 @@ impl Telemetry {
 
     /// Takes note of who spoke, when, and how far it got.
     pub(super) fn hear(&mut self, entry: &JournalEntry, ci: Option<CiId>) {
-        if let Some(ci) = ci
-            && self.hosts.get(&ci) != Some(&entry.agent)
-        {
+        let is_other = ci.is_some_and(|ci| self.hosts.get(&ci) != Some(&entry.agent));
+        if let Some(ci) = ci.filter(|_| is_other) {
             self.hosts.insert(ci, entry.agent);
         }
         let state = self.agents.entry(entry.agent).or_default();
-        if entry.received_at.0 < state.last_seen.0.saturating_sub(CLOCK_STEP_MS) {
-            state.forget_times();
+        if is_other {
+            state.view.distrust();
+        }
+        if set_back::is_wrong(state.last_seen, entry.received_at) {
+            state.forget_times(entry.received_at);
         }
         if entry.epoch > state.epoch {
             (state.epoch, state.through) = (entry.epoch, entry.through);
@@ -424,18 +424,19 @@ impl AgentState {
         if whole {
             self.view.reconciled = revision;
             self.view.parked.clear();
-            self.view
-                .slots
-                .iter_mut()
-                .for_each(|slot| (slot.position, slot.alert, slot.flaps, slot.settled) = (Position::INACTIVE, None, false, false));
+            self.view.slots.iter_mut().for_each(|slot| slot.settled = false);
         }
         for alert in host.iter().flat_map(|host| &host.alerts).filter_map(|id| alerts.alerts.get(id)) {
             let slot = plan.position(tag(alert)).and_then(|position| self.view.slots.get_mut(position));
             if let Some(slot) = slot.filter(|slot| !slot.settled) {
-                (slot.position, slot.alert, slot.flaps) = (alert.position(), Some(alert.id), alert.flaps());
+                // Several collectors may measure what one alert is of.
+                let position = if plan.comes_apart { alert.position() } else { slot.caught_up(alert) };
+                (slot.position, slot.alert, slot.flaps, slot.settled) = (position, Some(alert.id), alert.flaps(), true);
             }
         }
-        self.view.slots.iter_mut().for_each(|slot| slot.settled = true);
+        for slot in self.view.slots.iter_mut().filter(|slot| !slot.settled) {
+            (slot.position, slot.alert, slot.flaps, slot.settled) = (Position::INACTIVE, None, false, true);
+        }
         self.view.unsettled = false;
     }
 
@@ -447,13 +448,6 @@ impl AgentState {
             Some(position) => self.view.slots.get(position).map(|slot| slot.last_value),
             None => Some(self.table_since),
         }
-    }
-
-    /// The server's clock was set back: what was dated by it would shut out everything until it has caught up.
-    fn forget_times(&mut self) {
-        self.measured_at = None;
-        self.times.fill(Timestamp(0));
-        self.windows.iter_mut().for_each(Window::clear);
     }
 }
 
@@ -469,6 +463,7 @@ mod newest;
 mod news;
 mod overfull;
 mod seen_by;
+mod set_back;
 mod settings;
 #[cfg(test)]
 mod tests;

@@ -206,13 +206,10 @@ fn fires(world: &World, alert: &Alert, rule: &Rule, event: &AlertEvent, context:
     let Some(severity) = *severity else { return Vec::new() };
     let loud = tier(rule, severity);
     let begins = alert.fired_at == Some(*at) && *before != AlertState::Firing;
-    let told = told_as(world, alert);
-    // It is worse than what people were told and have ended; or they were told nothing, as a warning was not loud enough.
-    let is_worse = told.map_or(*before == AlertState::Firing, |told| told < Some(Severity::Critical));
-    let escalates = severity == Severity::Critical && is_worse;
-    // It was quiet when it began, and ceased to be while nothing was known of it.
-    let is_untold = *before == AlertState::Unknown && told.is_none();
-    if loud < Tier::Ticket || !(begins || escalates || is_untold) {
+    // People were told nothing yet: it was quiet when it began, or a warning that was not loud enough. Or it is worse than what they were
+    // told and have ended.
+    let is_news = told_as(world, alert).is_none_or(|told| severity == Severity::Critical && told < Some(Severity::Critical));
+    if loud < Tier::Ticket || !(begins || is_news) {
         return Vec::new();
     }
     if let Some(incident) = of_same_value(world, alert, rule) {
@@ -225,6 +222,10 @@ fn fires(world: &World, alert: &Alert, rule: &Rule, event: &AlertEvent, context:
 fn told_as(world: &World, alert: &Alert) -> Option<Option<Severity>> {
     let latest = world.incidents.by_ci.get(&alert.key.ci).into_iter().flat_map(|ids| ids.iter().rev().take(OF_ITEM));
     let told = latest.filter_map(|id| world.incidents.incidents.get(id)).filter(|incident| incident.alerts.contains(&alert.id));
+    // One that ended by itself ended with an episode before, or with that of something else. The moment alone would not tell: values come late.
+    let by_itself =
+        |incident: &&Incident| incident.ended_at().is_some() && incident.close_code.as_deref().is_some_and(ending::is_of_machine);
+    let told = told.filter(|incident| !by_itself(incident));
     let in_this_episode = told.filter(|incident| incident.ended_at().is_none_or(|at| alert.fired_at.is_none_or(|fired| at >= fired)));
     in_this_episode.map(|incident| incident.breach.as_ref().map(|breach| breach.severity)).max()
 }
