@@ -79,7 +79,9 @@ pub fn recall(world: &mut World, entry: &JournalEntry, content: &dyn Content) {
 /// What the passing of time means: silence, vanished series, incidents that close.
 pub fn tick(world: &mut World, context: &mut Context<'_>) -> Vec<Event> {
     world.telemetry.sweep();
-    world.telemetry.catch_up(context.now);
+    for agent in world.telemetry.catch_up(context.now) {
+        world.index_agent(agent);
+    }
     let mut events = silence::tick(world, context);
     events.extend(vanished(world, context.now));
     events.extend(collected::tick(world, context));

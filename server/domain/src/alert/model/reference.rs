@@ -232,7 +232,7 @@ impl Reference {
     pub(super) fn restart(&mut self, now: i64) {
         self.listens_since = now;
         for alert in &mut self.alerts {
-            alert.valued_at = alert.valued_at.max(self.saved_newest);
+            alert.valued_at = self.saved_newest.map(|saved| alert.valued_at.map_or(saved, |at| at.max(saved)));
             let Seen { state, since, worse_since, .. } = alert.seen;
             alert.raised_since = (state == Pending).then_some(since);
             alert.clear_since = (state == Recovering).then_some(since);

@@ -9,7 +9,7 @@ use super::{AgentState, Slot, Telemetry, View};
 use crate::alert::Alert;
 use crate::alert::machine::Position;
 use crate::rule::window::Window;
-use rollcall_shared::Timestamp;
+use rollcall_shared::{AgentId, Timestamp};
 
 /// How far the server's clock may go back before what it dated is given up; less than that is caught up with in one push interval.
 pub(in crate::alert) const CLOCK_STEP_MS: i64 = 60_000;
@@ -20,13 +20,16 @@ pub(super) fn is_wrong(dated: Timestamp, now: Timestamp) -> bool {
 }
 
 impl Telemetry {
-    /// Who was heard at a moment that is yet to come was heard now at the latest: silence begins to count.
-    pub(in crate::alert) fn catch_up(&mut self, now: Timestamp) {
+    /// Who was heard at a moment that is yet to come was heard now at the latest: silence begins to count. Answers who they are.
+    pub(in crate::alert) fn catch_up(&mut self, now: Timestamp) -> Vec<AgentId> {
         self.resumed_at = self.resumed_at.map(|at| if is_wrong(at, now) { now } else { at });
-        for state in self.agents.values_mut().filter(|state| is_wrong(state.last_seen, now)) {
+        let ahead = self.agents.iter_mut().filter(|(_, state)| is_wrong(state.last_seen, now));
+        let caught_up = ahead.map(|(&agent, state)| {
             state.forget_times(now);
             state.last_seen = now;
-        }
+            agent
+        });
+        caught_up.collect()
     }
 }
 
