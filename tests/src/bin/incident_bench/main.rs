@@ -100,8 +100,8 @@ struct Storm {
     readable_s: f64,
     /// Notifications that arrived.
     notifications: usize,
-    /// Of how many incidents each of them told.
-    incidents_told: Vec<usize>,
+    /// What each of them is about.
+    told: Vec<String>,
     /// From the first push until the first of them arrived.
     notified_s: Option<f64>,
     /// Processor time until all were acknowledged.
@@ -280,17 +280,14 @@ async fn storm(api: &Api, agents: Vec<SimulatedAgent>, receiver: &Receiver, serv
     eprintln!("listening for {} s", LISTEN.as_secs());
     tokio::time::sleep(LISTEN).await;
     let notified_s = receiver.arrival(heard).map(|arrived| arrived.saturating_duration_since(began).as_secs_f64());
-    let incidents_told = receiver.since(heard).iter().map(|body| told_in(body)).collect::<Result<Vec<_>>>()?;
-    let notifications = incidents_told.len();
-    Ok(Storm { hosts, acknowledged_s, readable_s, notifications, incidents_told, notified_s, taking_in, reading })
+    let told = receiver.since(heard).iter().map(|body| title(body)).collect::<Result<Vec<_>>>()?;
+    Ok(Storm { hosts, acknowledged_s, readable_s, notifications: told.len(), told, notified_s, taking_in, reading })
 }
 
-/// Of how many incidents a webhook's body tells, named or counted.
-fn told_in(body: &str) -> Result<usize> {
+/// What a webhook's body is about.
+fn title(body: &str) -> Result<String> {
     let body: Value = serde_json::from_str(body).context("the body of a notification")?;
-    let named = body["data"]["incidents"].as_array().context("its incidents")?.len();
-    let omitted = body["data"]["omitted"].as_u64().context("how many more there are")?;
-    Ok(named + usize::try_from(omitted)?)
+    Ok(body["data"]["title"].as_str().context("its title")?.to_owned())
 }
 
 /// Sends a breach; later, as agents do, when the server has more work than it can take.
