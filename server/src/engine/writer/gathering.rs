@@ -9,8 +9,9 @@ use std::time::Duration;
 /// How long the writer waits at one time for a request that is being read.
 const GLANCE: Duration = Duration::from_micros(500);
 
-/// How often it does: four milliseconds in all, well below the ten within which a page is to leave.
-const GLANCES: u32 = 8;
+/// How often it does: fifty milliseconds in all. A page on a server that reads nothing else waits for nothing; on a busy one, that long at
+/// most. A server that ten thousand hosts reach at once, on few processors, may take that long to read the second of them.
+const GLANCES: u32 = 100;
 
 /// How long it has waited while something is due to be told: by the clock, and by its own count should that stand still.
 pub(super) struct Gathering {
