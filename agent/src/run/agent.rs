@@ -224,9 +224,17 @@ impl Agent {
 
     fn spool_report(&mut self, report: Report, now: Reading) {
         let root = report.root;
-        match self.sampling.flush(Some(Payload::Report(report)), &mut self.spool, &self.cache, now) {
+        // The first says whose the samples are: it does not wait behind them.
+        let is_first = self.reported.is_none();
+        let spooled = match Payload::Report(report) {
+            first if is_first => self.spool.append(&[first], now).map_err(UplinkError::from),
+            changed => self.sampling.flush(Some(changed), &mut self.spool, &self.cache, now),
+        };
+        match spooled {
             Ok(()) => {
-                self.flush_at = next_tick(self.flush_at, self.intervals.flush, now.monotonic);
+                if !is_first {
+                    self.flush_at = next_tick(self.flush_at, self.intervals.flush, now.monotonic);
+                }
                 self.reported = Some((root, now.monotonic));
                 self.report_anyway = false;
                 self.disk(Ok(()));
