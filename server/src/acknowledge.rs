@@ -8,6 +8,7 @@
 //! through.
 
 mod look;
+mod page;
 
 use crate::answer::{self, ApiError};
 use crate::clock::Clock;
@@ -18,9 +19,10 @@ use crate::observability;
 use crate::rate_limit::RateLimit;
 use axum::Router;
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use page::page;
 use rollcall_domain::delivery::message::NAMED;
 use rollcall_domain::id::IncidentId;
 use rollcall_domain::incident::{Incident, IncidentAction, IncidentCommand, display_number};
@@ -51,15 +53,6 @@ const SHOWN: &str = "shown";
 
 /// Bytes of a form: the ids of [`LISTED`] incidents, and some.
 const FORM_BYTES: usize = 4 << 10;
-
-/// The page is framed nowhere, loads nothing and sends its form to this server alone.
-const HARDENING: [(HeaderName, &str); 5] = [
-    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (header::REFERRER_POLICY, "no-referrer"),
-    (header::STRICT_TRANSPORT_SECURITY, "max-age=31536000"),
-    (header::CACHE_CONTROL, "no-store"),
-    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"),
-];
 
 /// What the handlers share.
 #[derive(Clone)]
@@ -92,7 +85,7 @@ pub fn router(service: AcknowledgeService) -> Router {
 
 async fn show(State(service): State<AcknowledgeService>, Path(token): Path<String>, request: Request) -> Response {
     match service.admit(|links, now| links.read(&token, now), address(&request)) {
-        Ok((invitation, _)) => service.engine.read(|world| offer(world, &invitation, "There is nothing to acknowledge")),
+        Ok((invitation, _)) => service.offer(&invitation, "There is nothing to acknowledge"),
         Err(refusal) => *refusal,
     }
 }
@@ -119,7 +112,7 @@ async fn press(State(service): State<AcknowledgeService>, Path(token): Path<Stri
             Err(error) => return ApiError::from(error).into_response(),
         }
     }
-    service.engine.read(|world| offer(world, &invitation, "Thank you"))
+    service.offer(&invitation, "Thank you")
 }
 
 /// The incidents that the page showed; `None` for what is not its form. Ids are written in letters that a form leaves as they are.
@@ -156,6 +149,19 @@ impl AcknowledgeService {
         admitted.map_err(|bad| Box::new(self.refuse(bad, address)))
     }
 
+    /// How the incidents of a link stand, each with a link to read of it, and with the button when there is something to take notice of.
+    fn offer(&self, invitation: &Invitation, otherwise: &str) -> Response {
+        self.engine.read(|world| {
+            let (open, rest): (Vec<&Incident>, Vec<&Incident>) = of_link(world, invitation).partition(|incident| is_unnoticed(incident));
+            let look = |incident: IncidentId| {
+                let (group, incidents) = (None, vec![incident]);
+                self.links.look(&Invitation { group, incidents, ..invitation.clone() })
+            };
+            let listed = open.iter().chain(&rest).take(LISTED).map(|incident| line(world, incident, look(incident.id).as_deref()));
+            offer(&listed.collect::<String>(), &open, otherwise)
+        })
+    }
+
     fn refuse(&self, bad: BadLink, address: Option<IpAddr>) -> Response {
         match bad {
             BadLink::Unknown => {
@@ -184,10 +190,8 @@ fn of_link<'a>(world: &'a World, invitation: &'a Invitation) -> impl Iterator<It
     named.chain(others).filter_map(|id| world.incidents.incidents.get(&id))
 }
 
-/// How the incidents of a link stand, with the button when there is something to take notice of.
-fn offer(world: &World, invitation: &Invitation, otherwise: &str) -> Response {
-    let (open, rest): (Vec<&Incident>, Vec<&Incident>) = of_link(world, invitation).partition(|incident| is_unnoticed(incident));
-    let listed: String = open.iter().chain(&rest).take(LISTED).map(|incident| line(world, incident)).collect();
+/// A page of incidents, with the button when some are open that nobody has taken notice of.
+fn offer(listed: &str, open: &[&Incident], otherwise: &str) -> Response {
     if listed.is_empty() {
         return page(StatusCode::OK, otherwise, "<p>This was a test, or its incidents are not there any more.</p>");
     }
@@ -205,8 +209,8 @@ fn offer(world: &World, invitation: &Invitation, otherwise: &str) -> Response {
     page(StatusCode::OK, "Acknowledge these incidents?", &format!("{list}{more}{button}"))
 }
 
-/// An incident as HTML: number, title, item, and how it stands.
-fn line(world: &World, incident: &Incident) -> String {
+/// An incident as HTML: number, title, item, how it stands, and where to read of it.
+fn line(world: &World, incident: &Incident, look: Option<&str>) -> String {
     let state = match (&incident.acknowledged, incident.state.is_open()) {
         (_, false) => "over",
         (Some(_), true) => "acknowledged",
@@ -214,20 +218,8 @@ fn line(world: &World, incident: &Incident) -> String {
     };
     let item = incident.primary_ci.and_then(|ci| world.cmdb.record(ci)).map(|ci| format!(", {}", escape_html(&ci.name)));
     let (number, title) = (display_number(incident.number), escape_html(&incident.title));
+    let number = look.map_or_else(|| number.clone(), |url| format!("<a href=\"{}\">{number}</a>", escape_html(url)));
     format!("<li>{number}: {title}{} ({state})</li>", item.unwrap_or_default())
-}
-
-fn page(status: StatusCode, title: &str, content: &str) -> Response {
-    let html = format!(
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
-         <meta name=\"robots\" content=\"noindex\"><title>{title} – Rollcall</title></head><body><h1>{title}</h1>{content}</body></html>"
-    );
-    let mut response = answer::body("text/html; charset=utf-8", html);
-    *response.status_mut() = status;
-    for (name, value) in HARDENING {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
-    }
-    response
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@
 //! that one does, with its time and with its channel. Texts come from hosts and people: all of them are text here, and nothing is loaded
 //! or run.
 
-use super::{AcknowledgeService, address, page};
+use super::page::page;
+use super::{AcknowledgeService, address};
 use crate::delivery::escape_html;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;

@@ -90,6 +90,9 @@ fn webhook_body(telling: &Telling<'_>, content: &Content) -> Vec<u8> {
     let mut data = json!(message);
     data["channel"] = json!(telling.channel.id);
     data["acknowledge_url"] = telling.acknowledge().into();
+    for (shown, incident) in data["incidents"].as_array_mut().into_iter().flatten().zip(&message.incidents) {
+        shown["url"] = telling.look(incident.id).into();
+    }
     // A test looks like what it is a test of, so that a receiver that understands the one understands the other.
     let kind = if *content == Content::Test { "rollcall.test" } else { "rollcall.notification" };
     let body = json!({"type": kind, "timestamp": at, "data": data});

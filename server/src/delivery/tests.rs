@@ -429,6 +429,7 @@ async fn a_test_tells_that_the_channel_works() {
     assert_eq!((request.body["type"].as_str(), request.header("webhook-id").starts_with("dlv_")), (Some("rollcall.test"), true));
     let data = &request.body["data"];
     assert!(data["title"].is_string() && data["incidents"].is_array() && data["acknowledge_url"].is_null(), "as a notification: {data}");
+    assert!(data["incidents"].as_array().is_some_and(|all| all.iter().all(|one| one.get("url").is_some())), "where to read: {data}");
     assert!(is_signed(&Signer::new([7; 32]).secret(channel, 1), &request));
     office.close().await;
 }

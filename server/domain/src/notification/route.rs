@@ -8,7 +8,7 @@
 //! for the others when it does not come alone: when the inputs that were decided together opened several incidents of the group,
 //! or when other hosts are about to breach the same rule (their alerts are pending). Whatever joins a group that
 //! has been told waits until `group_interval_ms` after that. While something is due to be told, the server decides what it is reading
-//! already together with it, for some milliseconds at most. So ten thousand hosts that breach at once are one notification, or two when the
+//! already together with it, for fifty milliseconds at most. So ten thousand hosts that breach at once are one notification, or two when the
 //! first of them was told before anything else was known: the first host at once, and the storm after `group_interval_ms`.
 
 mod words;
