@@ -5,8 +5,8 @@
 //!
 //! # When a group is told
 //! Unless a route says how long to wait (`group_wait_ms`), a page that comes alone is told at once. It waits [`STORM_WAIT`]
-//! for the others when it does not come alone: when the inputs that were decided together opened several incidents of the group,
-//! or when other hosts are about to breach the same rule (their alerts are pending). Whatever joins a group that
+//! for the others when it does not come alone: when the inputs that were decided together opened several incidents of the group, or a storm
+//! that is still growing, or when other hosts are about to breach the same rule (their alerts are pending). Whatever joins a group that
 //! has been told waits until `group_interval_ms` after that. While something is due to be told, the server decides what it is reading
 //! already together with it, for fifty milliseconds at most. So ten thousand hosts that breach at once are one notification, or two when the
 //! first of them was told before anything else was known: the first host at once, and the storm after `group_interval_ms`.

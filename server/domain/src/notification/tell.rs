@@ -176,7 +176,8 @@ impl<'a> Turn<'a> {
             return self.catch_up(context);
         }
         let is_first = self.group.told_at.is_none() || self.group.status == Some(MessageStatus::Resolved);
-        if is_first && !self.group.held && !self.group.digest && self.group.tier == Tier::Page && visible.len() > 1 {
+        let others_come = || visible.len() > 1 || visible.iter().any(|id| self.is_growing(*id, now));
+        if is_first && !self.group.held && !self.group.digest && self.group.tier == Tier::Page && others_come() {
             return self.timed(Timers { tell_at: Some(now.plus(STORM_WAIT)), ..self.group.timers }, true);
         }
         let repeat_at = self.repeat_at(now);
@@ -195,6 +196,12 @@ impl<'a> Turn<'a> {
             self.begin_escalation(&mut plan, now);
         }
         self.carry_out(plan, context)
+    }
+
+    /// Whether an incident stands for a storm that parts have come to lately, so that more of them are to be expected.
+    fn is_growing(&self, id: IncidentId, now: Timestamp) -> bool {
+        let storm = self.world.incidents.incidents.get(&id).and_then(|incident| incident.storm.as_ref());
+        storm.is_some_and(|storm| storm.latest_at.plus(STORM_WAIT) > now)
     }
 
     /// Tells those whom the last of it did not reach, and who are reached now.
