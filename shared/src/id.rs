@@ -6,7 +6,31 @@ const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 /// Writes 128 bits as 26 digits, most significant first, so that ids sort as their numbers do.
 #[must_use]
 pub fn encode(bits: u128) -> String {
-    (0..26).rev().map(|place| char::from(DIGITS[usize::try_from(bits >> (place * 5) & 31).unwrap_or(0)])).collect()
+    Digits::of(bits).as_str().to_owned()
+}
+
+/// The 26 digits without a place on the heap: ids are most of what the log is written with.
+#[derive(Clone, Copy, Debug)]
+pub struct Digits([u8; 26]);
+
+impl Digits {
+    /// Those of 128 bits.
+    #[must_use]
+    pub fn of(bits: u128) -> Self {
+        let mut left = bits;
+        let mut digits = [0; 26];
+        for place in digits.iter_mut().rev() {
+            *place = DIGITS[(left & 31) as usize];
+            left >>= 5;
+        }
+        Self(digits)
+    }
+
+    /// As text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
 }
 
 /// Reads what [`encode`] wrote; `None` for anything else.
@@ -41,7 +65,8 @@ macro_rules! typed_id {
 
         impl ::std::fmt::Display for $name {
             fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
-                write!(f, concat!($prefix, "_{}"), $crate::id::encode(self.0))
+                f.write_str(concat!($prefix, "_"))?;
+                f.write_str($crate::id::Digits::of(self.0).as_str())
             }
         }
 

@@ -145,7 +145,8 @@ pub struct CiId {
 
 impl fmt::Display for CiId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.family.prefix(), id::encode(self.bits))
+        f.write_str(self.family.prefix())?;
+        f.write_str(id::Digits::of(self.bits).as_str())
     }
 }
 

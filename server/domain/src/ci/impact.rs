@@ -5,7 +5,9 @@
 //! retired or disposed of is neither affected nor passes anything on.
 
 use super::class::model::Dependence;
-use super::{Ci, Class, Cmdb, Lifecycle, Relation, RelationKind, relation};
+pub use super::relation::Step;
+
+use super::{Ci, Class, Cmdb, Lifecycle, RelationKind, relation};
 use crate::id::CiId;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -48,17 +50,6 @@ pub struct Hit {
     pub ci: CiId,
     /// The relations that lead to it, from the item where the walk began; each as it is recorded.
     pub path: Vec<Step>,
-}
-
-/// A relation on a path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Step {
-    /// How.
-    pub kind: RelationKind,
-    /// As recorded.
-    pub from: CiId,
-    /// As recorded.
-    pub to: CiId,
 }
 
 /// Which side of a relation a failure passes to.
@@ -133,8 +124,8 @@ pub fn walk_to(cmdb: &Cmdb, start: CiId, (direction, depth): (Direction, usize),
 /// Whether anything that is there depends on an item.
 #[must_use]
 pub fn is_needed(cmdb: &Cmdb, id: CiId) -> bool {
-    let mut relations = relation::kept_of(cmdb, id, |of| of == Dependence::Runs).take(FANOUT);
-    relations.any(|relation| leads_to(cmdb, id, &relation, Direction::Up).is_some())
+    let mut steps = relation::steps_of(cmdb, id, |of| of == Dependence::Runs).take(FANOUT);
+    steps.any(|step| leads_to(cmdb, id, step, Direction::Up).is_some())
 }
 
 fn path(visited: &BTreeMap<CiId, Option<(CiId, Step)>>, end: CiId) -> Vec<Step> {
@@ -149,19 +140,16 @@ fn path(visited: &BTreeMap<CiId, Option<(CiId, Step)>>, end: CiId) -> Vec<Step> 
 fn neighbours(cmdb: &Cmdb, id: CiId, direction: Direction) -> Vec<(CiId, Step)> {
     // A host that fails takes what it contains with it, which is nothing to tell.
     let tells = |of: Dependence| direction == Direction::Down || of == Dependence::Runs;
-    let mut found: Vec<(RelationKind, CiId, Step)> = relation::kept_of(cmdb, id, tells)
+    let mut found: Vec<(RelationKind, CiId, Step)> = relation::steps_of(cmdb, id, tells)
         .take(FANOUT)
-        .filter_map(|relation| {
-            let other = leads_to(cmdb, id, &relation, direction)?;
-            Some((relation.kind, other, Step { kind: relation.kind, from: relation.from, to: relation.to }))
-        })
+        .filter_map(|step| Some((step.kind, leads_to(cmdb, id, step, direction)?, step)))
         .collect();
     found.sort_unstable();
     found.dedup();
     found.into_iter().map(|(_, other, step)| (other, step)).collect()
 }
 
-fn leads_to(cmdb: &Cmdb, id: CiId, relation: &Relation, direction: Direction) -> Option<CiId> {
+fn leads_to(cmdb: &Cmdb, id: CiId, relation: Step, direction: Direction) -> Option<CiId> {
     let other = if relation.from == id { relation.to } else { relation.from };
     let (failing, affected) = match direction {
         Direction::Up => (id, other),

@@ -11,6 +11,7 @@ use super::class::model::Dependence;
 use super::{Ci, Cmdb, Lifecycle, Relation, RelationKind, Source};
 use crate::id::{CiId, Family};
 use rollcall_shared::{SectionName, Timestamp};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, VecDeque};
 
 /// Things beneath another one that are counted: whoever wants more looks at the graph.
@@ -27,15 +28,32 @@ pub fn relations(cmdb: &Cmdb, id: CiId) -> Vec<Relation> {
 
 /// Relations of a CI but for installations of software, in no order: a host has thousands of those, and few of all others.
 pub fn kept(cmdb: &Cmdb, id: CiId) -> impl Iterator<Item = Relation> {
-    kept_of(cmdb, id, |_| true)
-}
-
-/// The same, of the things that hang on the CI only with those that are wanted: the parts of a host are most of its relations.
-pub fn kept_of(cmdb: &Cmdb, id: CiId, is_wanted: impl Fn(Dependence) -> bool) -> impl Iterator<Item = Relation> {
     let own = cmdb.cis.get(&id).and_then(|ci| held(cmdb, ci));
     let parts = cmdb.components.get(&id).into_iter().flatten().filter_map(|part| cmdb.cis.get(part));
-    let parts = parts.filter(move |part| is_wanted(part.class.dependence()));
     own.into_iter().chain(parts.filter_map(|part| held(cmdb, part))).chain(cmdb.links.of(id).cloned())
+}
+
+/// A relation on a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Step {
+    /// How.
+    pub kind: RelationKind,
+    /// As recorded.
+    pub from: CiId,
+    /// As recorded.
+    pub to: CiId,
+}
+
+/// What [`kept`] gives without who says so and since when, for walks, which look at thousands; of the things that hang on the CI only those
+/// that are wanted: the parts of a host are most of its relations.
+pub fn steps_of(cmdb: &Cmdb, id: CiId, is_wanted: impl Fn(Dependence) -> bool) -> impl Iterator<Item = Step> {
+    let own = cmdb.cis.get(&id).filter(|ci| ci.parent.is_some_and(|host| is_recorded(cmdb, ci, || is_reported(cmdb, host))));
+    let hosts_parts = cmdb.components.get(&id);
+    let is_reported = hosts_parts.is_some() && is_reported(cmdb, id);
+    let parts = hosts_parts.into_iter().flatten().filter_map(|part| cmdb.cis.get(part));
+    let parts = parts.filter(move |part| is_wanted(part.class.dependence()) && is_recorded(cmdb, part, || is_reported));
+    let links = cmdb.links.of(id).map(|relation| Step { kind: relation.kind, from: relation.from, to: relation.to });
+    own.into_iter().chain(parts).filter_map(hangs).chain(links)
 }
 
 /// Relations that begin at a CI, but for installations of software; of one kind, when it is given.
@@ -73,15 +91,31 @@ pub fn installations(cmdb: &Cmdb, id: CiId) -> Vec<Relation> {
 /// does so no more.
 #[must_use]
 pub fn held(cmdb: &Cmdb, part: &Ci) -> Option<Relation> {
-    let host = part.parent.filter(|_| part.status != Lifecycle::Missing)?;
+    let Step { kind, from, to } = hangs(part)?;
     let &(first_seen, last_seen) = cmdb.contained.get(&part.id)?;
     // What people recorded is where they say.
-    let source = cmdb.origins.get(&part.id).cloned().or_else(|| reporter(cmdb, host))?;
+    let source = cmdb.origins.get(&part.id).cloned().or_else(|| reporter(cmdb, part.parent?))?;
+    Some(Relation { from, kind, to, source, first_seen, last_seen })
+}
+
+/// How it hangs on its host, whoever says so.
+fn hangs(part: &Ci) -> Option<Step> {
+    let host = part.parent.filter(|_| part.status != Lifecycle::Missing)?;
     let (from, kind, to) = match part.class.dependence() {
         Dependence::Runs => (part.id, RelationKind::RunsOn, host),
         Dependence::Component | Dependence::Independent => (host, RelationKind::Contains, part.id),
     };
-    Some(Relation { from, kind, to, source, first_seen, last_seen })
+    Some(Step { kind, from, to })
+}
+
+/// Whether anybody says that a part hangs on its host: whoever reports the host, or people.
+fn is_recorded(cmdb: &Cmdb, part: &Ci, is_reported: impl FnOnce() -> bool) -> bool {
+    is_reported() || cmdb.origins.contains_key(&part.id)
+}
+
+/// Whether an agent or a feed tells of a host.
+fn is_reported(cmdb: &Cmdb, host: CiId) -> bool {
+    cmdb.reporters.contains_key(&host) || cmdb.cis.get(&host).is_some_and(|ci| !ci.feeds.is_empty())
 }
 
 /// How many things another one stands on, directly and by way of others: what it depends on, and what that runs on or depends

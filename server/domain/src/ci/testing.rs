@@ -4,7 +4,7 @@ pub mod rows;
 
 use crate::actor::Actor;
 use crate::ci::identify::Fingerprint;
-use crate::ci::{Attempt, Ci, CiCommand, CiEvent, Class, Lifecycle, Source};
+use crate::ci::{Attempt, Ci, CiCommand, CiEvent, Class, Lifecycle, Relation, Source, relation};
 use crate::context::{CountingIds, IdSource};
 use crate::id::{CiId, Family, TokenId};
 use crate::journal::JournalEntry;
@@ -281,6 +281,11 @@ impl Fleet {
         assert!(rebuilt.cmdb.index.says_the_same(&self.world.cmdb.index), "a rebuilt index differs");
         for host in self.world.cmdb.cis.keys() {
             assert_eq!(rebuilt.cmdb.software.packages_of(*host), self.world.cmdb.software.packages_of(*host));
+        }
+        for &id in self.world.cmdb.cis.keys() {
+            let kept = relation::kept(&self.world.cmdb, id).map(|Relation { kind, from, to, .. }| relation::Step { kind, from, to });
+            let steps = relation::steps_of(&self.world.cmdb, id, |_| true);
+            assert_eq!(steps.collect::<Vec<_>>(), kept.collect::<Vec<_>>(), "walks go where relations lead");
         }
         for (fact, hosts) in &self.world.cmdb.facts {
             assert!(hosts.iter().all(|host| self.world.cmdb.cis.contains_key(host)) && !hosts.is_empty(), "{fact}");

@@ -144,10 +144,9 @@ pub(super) fn related(world: &World, start: CiId) -> Vec<Related> {
         if distance == NEAR || left == 0 {
             continue;
         }
-        for relation in relation::kept(&world.cmdb, here).take(left) {
+        for step in relation::steps_of(&world.cmdb, here, |_| true).take(left) {
             left -= 1;
-            let other = if relation.from == here { relation.to } else { relation.from };
-            let step = Step { kind: relation.kind, from: relation.from, to: relation.to };
+            let other = if step.from == here { step.to } else { step.from };
             come_from.entry(other).or_insert_with(|| {
                 queue.push_back((other, distance + 1));
                 Some((here, step))

@@ -3,7 +3,7 @@
 use super::*;
 use crate::ci::testing::rows::*;
 use crate::ci::testing::*;
-use crate::ci::{CiEvent, Source, relation::Change};
+use crate::ci::{CiEvent, Relation, Source, relation::Change};
 use crate::{Actor, Event, Record};
 use rollcall_shared::Timestamp;
 
