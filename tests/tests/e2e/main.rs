@@ -11,6 +11,7 @@ mod first_minute;
 mod foreign_agents;
 mod load;
 mod outage;
+mod plugin;
 mod power;
 mod quickstart;
 mod scene;
