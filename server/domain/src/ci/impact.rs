@@ -149,16 +149,16 @@ fn neighbours(cmdb: &Cmdb, id: CiId, direction: Direction) -> Vec<(CiId, Step)> 
     found.into_iter().map(|(_, other, step)| (other, step)).collect()
 }
 
-fn leads_to(cmdb: &Cmdb, id: CiId, relation: Step, direction: Direction) -> Option<CiId> {
-    let other = if relation.from == id { relation.to } else { relation.from };
+fn leads_to(cmdb: &Cmdb, id: CiId, step: Step, direction: Direction) -> Option<CiId> {
+    let other = if step.from == id { step.to } else { step.from };
     let (failing, affected) = match direction {
         Direction::Up => (id, other),
         Direction::Down => (other, id),
     };
     let is_device = |id: CiId| cmdb.cis.get(&id).is_some_and(|ci| ci.class.is_a(Class::NetworkDevice));
-    let is_passed = match passes(relation.kind) {
-        Passes::ToFrom => affected == relation.from,
-        Passes::ToTo => affected == relation.to,
+    let is_passed = match passes(step.kind) {
+        Passes::ToFrom => affected == step.from,
+        Passes::ToTo => affected == step.to,
         Passes::FromDevice => is_device(failing) && !is_device(affected),
         Passes::Nowhere => false,
     };

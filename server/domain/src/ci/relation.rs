@@ -47,11 +47,13 @@ pub struct Step {
 /// What [`kept`] gives without who says so and since when, for walks, which look at thousands; of the things that hang on the CI only those
 /// that are wanted: the parts of a host are most of its relations.
 pub fn steps_of(cmdb: &Cmdb, id: CiId, is_wanted: impl Fn(Dependence) -> bool) -> impl Iterator<Item = Step> {
-    let own = cmdb.cis.get(&id).filter(|ci| ci.parent.is_some_and(|host| is_recorded(cmdb, ci, || is_reported(cmdb, host))));
-    let hosts_parts = cmdb.components.get(&id);
-    let is_reported = hosts_parts.is_some() && is_reported(cmdb, id);
-    let parts = hosts_parts.into_iter().flatten().filter_map(|part| cmdb.cis.get(part));
-    let parts = parts.filter(move |part| is_wanted(part.class.dependence()) && is_recorded(cmdb, part, || is_reported));
+    // Somebody must say that a part hangs there: whoever reports the host, which is looked up once for all of its parts, or people.
+    let is_recorded = |part: CiId| cmdb.origins.contains_key(&part);
+    let own = cmdb.cis.get(&id).filter(|ci| is_recorded(id) || ci.parent.is_some_and(|host| reporter(cmdb, host).is_some()));
+    let parts = cmdb.components.get(&id);
+    let is_reported = parts.is_some() && reporter(cmdb, id).is_some();
+    let parts = parts.into_iter().flatten().filter_map(|part| cmdb.cis.get(part));
+    let parts = parts.filter(move |part| is_wanted(part.class.dependence()) && (is_reported || is_recorded(part.id)));
     let links = cmdb.links.of(id).map(|relation| Step { kind: relation.kind, from: relation.from, to: relation.to });
     own.into_iter().chain(parts).filter_map(hangs).chain(links)
 }
@@ -106,16 +108,6 @@ fn hangs(part: &Ci) -> Option<Step> {
         Dependence::Component | Dependence::Independent => (host, RelationKind::Contains, part.id),
     };
     Some(Step { kind, from, to })
-}
-
-/// Whether anybody says that a part hangs on its host: whoever reports the host, or people.
-fn is_recorded(cmdb: &Cmdb, part: &Ci, is_reported: impl FnOnce() -> bool) -> bool {
-    is_reported() || cmdb.origins.contains_key(&part.id)
-}
-
-/// Whether an agent or a feed tells of a host.
-fn is_reported(cmdb: &Cmdb, host: CiId) -> bool {
-    cmdb.reporters.contains_key(&host) || cmdb.cis.get(&host).is_some_and(|ci| !ci.feeds.is_empty())
 }
 
 /// How many things another one stands on, directly and by way of others: what it depends on, and what that runs on or depends
